@@ -1,0 +1,1 @@
+//! Stage: clearing (being written).

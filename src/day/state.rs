@@ -1,0 +1,300 @@
+//! What one close brings forward to the next (R35): `state/` of a close, or `opening/` of a book.
+//!
+//! Every table is a CSV with a header, sorted by its key, amounts in minor units. [`State`] is all of them in
+//! memory; reading and writing them is in this module and nowhere else.
+
+use crate::terms::currency::Currency;
+use crate::terms::date::Date;
+use crate::terms::kinds::{Direction, Funding, Status, TxnType};
+
+/// `open_items.csv`: one row that waits for its counterpart, with all its canonical fields.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenItem {
+    /// Name of the leg it is open on (`platform-bank`, …, `wallet`, `payout-bank`).
+    pub leg: String,
+    /// `platform`, `bank` or `channel`.
+    pub side: OpenSide,
+    /// The close that received it.
+    pub first_seen: Date,
+    /// True when its reference has or once had two or more rows of its side and direction (R5).
+    pub was_duplicate: bool,
+    /// Class of the break it stood in at the end of the close.
+    pub class: String,
+    /// File below `inbox/DATE/` it came from, archives written `a.zip!member`.
+    pub file: String,
+    /// Physical line in it.
+    pub line: u64,
+    /// The row itself.
+    pub row: OpenRow,
+}
+
+/// Which side of a leg an open item stands on.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum OpenSide {
+    /// Platform log.
+    Platform,
+    /// Bank statement.
+    Bank,
+    /// Channel bill.
+    Channel,
+}
+
+/// The canonical fields of an open row; texts are empty where a side has no such field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenRow {
+    /// txn_id, entry_id or channel_ref.
+    pub id: String,
+    /// Account id of the settings (bank), else empty.
+    pub account: String,
+    /// Channel name (platform, channel), else empty.
+    pub channel: String,
+    /// Currency.
+    pub currency: Currency,
+    /// Minor units, > 0.
+    pub amount_minor: i64,
+    /// Channel fee, minor units (channel), else 0.
+    pub fee_minor: i64,
+    /// Direction at the bank; `None` for TRANSFER.
+    pub direction: Option<Direction>,
+    /// Type (platform, channel).
+    pub txn_type: Option<TxnType>,
+    /// Status (platform, channel); bank entries are `Success`.
+    pub status: Status,
+    /// Funding (platform).
+    pub funding: Funding,
+    /// Time as milliseconds since 1970 (platform), else 0.
+    pub time_ms: i64,
+    /// Time text as delivered (bank booking_time, channel txn_time), else empty.
+    pub time_text: String,
+    /// Value date (bank) or settlement day (channel).
+    pub value_date: Option<Date>,
+    /// bank_ref.
+    pub bank_ref: String,
+    /// merchant_id.
+    pub merchant_id: String,
+    /// customer_id.
+    pub customer_id: String,
+    /// counterparty_id (platform).
+    pub counterparty_id: String,
+    /// order_id.
+    pub order_id: String,
+    /// channel_ref.
+    pub channel_ref: String,
+    /// refund_ref (channel).
+    pub refund_ref: String,
+    /// original_txn_id (platform) or original_ref (bank).
+    pub original_ref: String,
+    /// batch_ref.
+    pub batch_ref: String,
+    /// memo (platform) or remark (bank).
+    pub remark: String,
+    /// counterparty_name (bank).
+    pub counterparty_name: String,
+    /// counterparty_account (bank).
+    pub counterparty_account: String,
+    /// purpose text as delivered (bank).
+    pub purpose: String,
+}
+
+/// `unsettled.csv`: a platform row matched on some of its legs and waiting for the others (R41). While it
+/// waits it also stands in `open_items.csv` on each leg that has not matched.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Unsettled {
+    /// The row's id.
+    pub txn_id: String,
+    /// A leg that has matched.
+    pub leg: String,
+    /// The close in which it matched.
+    pub matched_on: Date,
+}
+
+/// `dues.csv`: a net that has not fallen due (R8, R9).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Due {
+    /// Merchant.
+    pub merchant_id: String,
+    /// Currency.
+    pub currency: Currency,
+    /// When it falls due.
+    pub due_date: Date,
+    /// Minor units, any sign.
+    pub amount_minor: i64,
+}
+
+/// `holds.csv`: money held back (R11).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Hold {
+    /// Merchant.
+    pub merchant_id: String,
+    /// Currency.
+    pub currency: Currency,
+    /// First close on or after which it is released.
+    pub release_date: Date,
+    /// Minor units, > 0.
+    pub amount_minor: i64,
+}
+
+/// `carried.csv`: what a merchant is owed, or owes, and was not paid (R10).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Carried {
+    /// Merchant.
+    pub merchant_id: String,
+    /// Currency.
+    pub currency: Currency,
+    /// Minor units, any sign, not 0.
+    pub amount_minor: i64,
+}
+
+/// How far an issued payout has come (R13).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum PayoutProgress {
+    /// Issued; the bank has not debited it.
+    Issued,
+    /// Debited.
+    Debited,
+    /// Debited and then returned.
+    Returned,
+}
+
+/// `payouts.csv`: an issued payout, until 90 days after its debit (R13).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IssuedPayout {
+    /// Id (R12).
+    pub payout_id: String,
+    /// Merchant.
+    pub merchant_id: String,
+    /// Currency.
+    pub currency: Currency,
+    /// The close that issued it.
+    pub issued_on: Date,
+    /// Execution date E (R9).
+    pub execution_date: Date,
+    /// Sequence (R12).
+    pub sequence: u32,
+    /// Minor units, > 0.
+    pub amount_minor: i64,
+    /// Paying account id.
+    pub account: String,
+    /// Progress.
+    pub progress: PayoutProgress,
+    /// The close in which progress last changed.
+    pub changed_on: Date,
+}
+
+/// `customers.csv`: a customer's balance (R21).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CustomerBalance {
+    /// Customer.
+    pub customer_id: String,
+    /// Currency.
+    pub currency: Currency,
+    /// Minor units, any sign, not 0.
+    pub closing_minor: i64,
+}
+
+/// `accounts.csv`: the statement and cash-book balance of an account (R27, R28).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct AccountBalance {
+    /// Account id.
+    pub account: String,
+    /// Currency.
+    pub currency: Currency,
+    /// Statement closing balance, minor units.
+    pub closing_minor: i64,
+    /// Cash-book balance, minor units.
+    pub book_minor: i64,
+}
+
+/// `own.csv`: own money in a reserve pool (R1's E).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct OwnMoney {
+    /// Pool.
+    pub pool: String,
+    /// Currency.
+    pub currency: Currency,
+    /// Minor units, any sign.
+    pub amount_minor: i64,
+}
+
+/// `files.csv`: a file taken in the last 400 days (R20).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct KnownFile {
+    /// SHA-256 of the unpacked content, hex.
+    pub sha256: String,
+    /// The close that took it.
+    pub taken_on: Date,
+    /// Its name below `inbox/DATE/`.
+    pub name: String,
+}
+
+/// `fee_returns.csv`: an original already refunded in part, under a plan that returns fees (R16).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FeeReturn {
+    /// txn_id of the original payment.
+    pub original_txn_id: String,
+    /// Its amount, minor units.
+    pub amount_minor: i64,
+    /// Its fee, minor units.
+    pub fee_minor: i64,
+    /// Refunded so far, minor units.
+    pub refunded_minor: i64,
+    /// Fee returned so far, minor units.
+    pub returned_minor: i64,
+    /// The close that last changed it; forgotten after 365 days.
+    pub changed_on: Date,
+}
+
+/// `ledger.csv`: closing balance of a ledger account (R43).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LedgerBalance {
+    /// Ledger account.
+    pub ledger_account: String,
+    /// Currency.
+    pub currency: Currency,
+    /// Debits less credits, minor units.
+    pub balance_minor: i64,
+}
+
+/// `breaks.csv` of the state: which breaks were open, for "resolved today" and first_seen.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct OpenBreak {
+    /// Id (R30).
+    pub break_id: String,
+    /// Leg.
+    pub leg: String,
+    /// Class.
+    pub class: String,
+    /// The first close that received one of its rows.
+    pub first_seen: Date,
+}
+
+/// Everything that is brought forward.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct State {
+    /// Sorted by (leg, side, row.id, row.account, first_seen).
+    pub open_items: Vec<OpenItem>,
+    /// Sorted by (txn_id, leg).
+    pub unsettled: Vec<Unsettled>,
+    /// Sorted by (merchant_id, currency, due_date); one line per key.
+    pub dues: Vec<Due>,
+    /// Sorted by (merchant_id, currency, release_date); one line per key.
+    pub holds: Vec<Hold>,
+    /// Sorted by (merchant_id, currency).
+    pub carried: Vec<Carried>,
+    /// Sorted by payout_id.
+    pub payouts: Vec<IssuedPayout>,
+    /// Sorted by (customer_id, currency).
+    pub customers: Vec<CustomerBalance>,
+    /// Sorted by (account, currency).
+    pub accounts: Vec<AccountBalance>,
+    /// Sorted by (pool, currency).
+    pub own: Vec<OwnMoney>,
+    /// Sorted by (sha256).
+    pub files: Vec<KnownFile>,
+    /// Sorted by original_txn_id.
+    pub fee_returns: Vec<FeeReturn>,
+    /// Sorted by (ledger_account, currency).
+    pub ledger: Vec<LedgerBalance>,
+    /// Sorted by break_id.
+    pub open_breaks: Vec<OpenBreak>,
+}

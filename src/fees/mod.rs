@@ -1,0 +1,1 @@
+//! Stage: fees (being written).

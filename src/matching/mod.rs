@@ -1,0 +1,1 @@
+//! Stage: matching (being written).

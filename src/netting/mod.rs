@@ -1,0 +1,1 @@
+//! Stage: netting (being written).

@@ -1,0 +1,1 @@
+//! Stage: payouts (being written).

@@ -1,0 +1,10 @@
+//! The words of the trade as types: money, currencies, dates, calendars, identifiers.
+//!
+//! Nothing here knows a file, a stage or a setting.
+
+pub mod money;
+pub mod currency;
+pub mod date;
+pub mod calendar;
+pub mod kinds;
+pub mod digest;

@@ -1,0 +1,1 @@
+//! Stage: wallets (being written).
