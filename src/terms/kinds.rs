@@ -120,6 +120,9 @@ pub enum Direction {
 }
 
 impl Direction {
+    /// Both, credit first.
+    pub const BOTH: [Direction; 2] = [Direction::Credit, Direction::Debit];
+
     /// `C` or `D`.
     pub fn parse(text: &[u8]) -> Option<Direction> {
         match text {
