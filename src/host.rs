@@ -1,1 +1,232 @@
-//! Being written.
+//! The outside: files, syncing, renaming, the lock, the clock. Everything else in the crate is a function of its
+//! arguments.
+//!
+//! Rules of durability (ASSURANCE §6): a file is synced before it counts, a folder is synced after a name in it
+//! changed, the first failed sync stops the day, and a close appears by one rename that replaces nothing.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use sha2::{Digest, Sha256};
+
+use crate::findings::{Finding, Stop, StopCode};
+use crate::terms::digest::hex;
+
+/// Mode of sealed files: the owner writes, the group reads.
+const FILE_MODE: u32 = 0o640;
+const FOLDER_MODE: u32 = 0o750;
+
+/// Seconds since 1970, for run.json only.
+#[allow(clippy::disallowed_methods)]
+pub fn now_seconds() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
+}
+
+/// Makes a folder and all above it.
+///
+/// # Errors
+/// What the system reports.
+pub fn create_folder(path: &Path) -> Result<(), Stop> {
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(FOLDER_MODE)
+        .create(path)
+        .map_err(|error| cannot_create(path, &error))
+}
+
+fn cannot_create(path: &Path, error: &io::Error) -> Stop {
+    let mut stop = Stop::io(path, "create", error);
+    if stop.code == StopCode::Io {
+        stop.code = StopCode::CannotCreate;
+    }
+    stop
+}
+
+/// Makes the names in a folder durable.
+///
+/// # Errors
+/// What the system reports.
+pub fn sync_folder(path: &Path) -> Result<(), Stop> {
+    File::open(path)
+        .and_then(|folder| folder.sync_all())
+        .map_err(|error| Stop::io(path, "sync", &error))
+}
+
+/// Removes a folder with everything in it; a folder that is not there is fine.
+///
+/// # Errors
+/// What the system reports.
+pub fn remove_folder(path: &Path) -> Result<(), Stop> {
+    match std::fs::remove_dir_all(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Stop::io(path, "remove", &error)),
+        _ => Ok(()),
+    }
+}
+
+/// Gives `from` the name `to`, which must not exist.
+///
+/// # Errors
+/// `CannotCreate` when `to` exists; else what the system reports.
+pub fn rename_new(from: &Path, to: &Path) -> Result<(), Stop> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE).map_err(|errno| {
+        let error = io::Error::from(errno);
+        match error.kind() {
+            io::ErrorKind::AlreadyExists | io::ErrorKind::DirectoryNotEmpty => Stop::new(
+                StopCode::CannotCreate,
+                Finding::about(
+                    to.display().to_string(),
+                    "there is a close of this name already",
+                    "run `tieout status`",
+                ),
+            ),
+            _ => Stop::io(to, "publish", &error),
+        }
+    })
+}
+
+/// A new file that counts and digests what is written to it.
+pub struct HashingFile {
+    file: io::BufWriter<File>,
+    path: PathBuf,
+    hasher: Sha256,
+    bytes: u64,
+}
+
+impl HashingFile {
+    /// Creates a file that must not exist.
+    ///
+    /// # Errors
+    /// `CannotCreate` or `Permission`.
+    pub fn create(path: &Path) -> Result<HashingFile, Stop> {
+        let file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(FILE_MODE)
+            .open(path)
+            .map_err(|error| cannot_create(path, &error))?;
+        Ok(HashingFile {
+            file: io::BufWriter::with_capacity(1 << 20, file),
+            path: path.to_path_buf(),
+            hasher: Sha256::new(),
+            bytes: 0,
+        })
+    }
+
+    /// Syncs the file and gives its bytes and SHA-256.
+    ///
+    /// # Errors
+    /// What the system reports; a failed sync is final.
+    pub fn finish(self) -> Result<(u64, String), Stop> {
+        let path = self.path;
+        let file = self
+            .file
+            .into_inner()
+            .map_err(|error| Stop::io(&path, "write", error.error()))?;
+        file.sync_all().map_err(|error| Stop::io(&path, "sync", &error))?;
+        Ok((self.bytes, hex(&self.hasher.finalize())))
+    }
+}
+
+impl Write for HashingFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.file.write(bytes)?;
+        self.hasher.update(&bytes[..written]);
+        self.bytes += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+/// Bytes and SHA-256 (hex) of a file.
+///
+/// # Errors
+/// What the system reports.
+pub fn digest_file(path: &Path) -> io::Result<(u64, String)> {
+    let mut file = File::open(path)?;
+    let mut hasher = Sha256::new();
+    let mut buffer = vec![0u8; 1 << 20];
+    let mut bytes = 0;
+    loop {
+        let read = file.read(&mut buffer)?;
+        if read == 0 {
+            return Ok((bytes, hex(&hasher.finalize())));
+        }
+        hasher.update(&buffer[..read]);
+        bytes += read as u64;
+    }
+}
+
+/// The lock of a book, held until dropped. The kernel frees it when the process ends, however it ends.
+pub struct Lock {
+    _file: File,
+}
+
+/// Takes the lock of a book, or says who holds it.
+///
+/// # Errors
+/// `Locked` with what the holder wrote into the file; else what the system reports.
+pub fn lock(path: &Path, holder: &str) -> Result<Lock, Stop> {
+    let mut file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(FILE_MODE)
+        .open(path)
+        .map_err(|error| cannot_create(path, &error))?;
+    match file.try_lock() {
+        Ok(()) => {
+            let write = file.set_len(0).and_then(|()| file.write_all(holder.as_bytes()));
+            write.map_err(|error| Stop::io(path, "write", &error))?;
+            Ok(Lock { _file: file })
+        }
+        Err(std::fs::TryLockError::WouldBlock) => {
+            let mut who = String::new();
+            // The holder's line is a courtesy: that the lock is held is certain without it.
+            let _ = file.read_to_string(&mut who);
+            let who = if who.trim().is_empty() {
+                "another process".to_owned()
+            } else {
+                who.trim().to_owned()
+            };
+            Err(Stop::new(
+                StopCode::Locked,
+                Finding::about(
+                    path.display().to_string(),
+                    format!("another close is running: {who}"),
+                    "wait for it to end, then run the same command again",
+                ),
+            ))
+        }
+        Err(std::fs::TryLockError::Error(error)) => Err(Stop::io(path, "lock", &error)),
+    }
+}
+
+/// Name of this process for the lock: process id.
+pub fn holder() -> String {
+    format!("process {}", std::process::id())
+}
+
+/// Peak resident memory of this process in bytes, 0 where the system does not tell.
+pub fn peak_memory_bytes() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let kilobytes = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .and_then(|rest| {
+            rest.trim()
+                .split(' ')
+                .next()
+                .and_then(|number| number.parse::<u64>().ok())
+        });
+    kilobytes.unwrap_or(0) * 1024
+}

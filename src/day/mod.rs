@@ -2,3 +2,5 @@
 
 pub mod state;
 pub mod figures;
+pub mod intake;
+pub mod publish;

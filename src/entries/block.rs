@@ -102,6 +102,9 @@ impl BlockBuilder {
     /// The entries as a sorted block; the builder is empty afterwards and keeps its memory.
     pub fn finish(&mut self) -> EntryBlock {
         let rows = self.len();
+        if rows == 0 {
+            return EntryBlock::default();
+        }
         assert!(rows <= BLOCK_ROWS_MAX, "a block is cut before it is too large");
         // Counting sort: stable, so entries of a bucket stay in the order of the file.
         let mut starts = vec![0u32; BUCKETS + 1];
@@ -183,6 +186,24 @@ pub struct EntryBlock {
     starts: Vec<u32>,
 }
 
+impl Default for EntryBlock {
+    /// A block without entries.
+    fn default() -> EntryBlock {
+        EntryBlock {
+            key: BytesColumn::default().gather(&[]),
+            id: BytesColumn::default().gather(&[]),
+            amount_minor: Int64Array::from_iter_values([]),
+            meta: UInt64Array::from_iter_values([]),
+            owner: UInt32Array::from_iter_values([]),
+            ordinal: UInt32Array::from_iter_values([]),
+            tag: UInt32Array::from_iter_values([]),
+            first_seen: None,
+            aux_minor: None,
+            starts: Vec::new(),
+        }
+    }
+}
+
 impl EntryBlock {
     /// Number of entries.
     pub fn len(&self) -> usize {
@@ -196,6 +217,9 @@ impl EntryBlock {
 
     /// Positions of partition `partition` of `2^bits`.
     pub fn partition(&self, partition: usize, bits: u32) -> Range<usize> {
+        if self.is_empty() {
+            return 0..0;
+        }
         let width = BUCKET_BITS - bits;
         self.starts[partition << width] as usize..self.starts[(partition + 1) << width] as usize
     }

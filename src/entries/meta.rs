@@ -19,6 +19,7 @@ use crate::terms::kinds::{Direction, Funding, Status, TxnType};
 /// | 53 | funded from a wallet |
 /// | 54 | its reference has or once had two or more rows of its side and direction (R5) |
 /// | 55 | brought forward from an earlier close |
+/// | 56 | takes no part in the leg: kept in the block for its id only |
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Meta(pub u64);
 
@@ -28,6 +29,7 @@ const EXTRAS: u64 = 1 << 7;
 const WALLET: u64 = 1 << 53;
 const DUPLICATE: u64 = 1 << 54;
 const FORWARD: u64 = 1 << 55;
+const NO_LEG: u64 = 1 << 56;
 const VALUE_DATE_BIAS: i32 = 32_768;
 
 impl Meta {
@@ -87,6 +89,17 @@ impl Meta {
     #[must_use]
     pub fn brought_forward(self, was_duplicate: bool) -> Meta {
         Meta(self.0 | FORWARD | if was_duplicate { DUPLICATE } else { 0 })
+    }
+
+    /// Marked as taking no part in the leg.
+    #[must_use]
+    pub fn without_leg(self) -> Meta {
+        Meta(self.0 | NO_LEG)
+    }
+
+    /// True when the row takes part in the leg.
+    pub fn has_leg(self) -> bool {
+        self.0 & NO_LEG == 0
     }
 
     /// Transaction type; `None` for bank entries.

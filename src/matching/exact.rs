@@ -6,6 +6,7 @@
 use std::ops::Range;
 
 use crate::entries::block::{EntryBlock, RowRef};
+use crate::entries::meta::Meta;
 use crate::matching::class::Class;
 use crate::matching::group::{Break, Matches, Member, Rules, classify_pair, resolve};
 
@@ -61,17 +62,17 @@ struct Group {
 
 /// Matches one partition of a leg.
 ///
-/// Rows without a key match nothing and are not reported here: the day lists them (R4).
+/// Rows without a key match nothing (R4): they break on their own, each by itself.
 pub fn match_partition(left: &[Slice<'_>], right: &[Slice<'_>], context: &Context<'_>) -> Matches {
     let rows = |side: &[Slice<'_>]| side.iter().map(|s| s.end - s.start).sum::<usize>();
     let (lefts, rights) = (rows(left), rows(right));
     let mut table = Table::with_capacity(lefts + rights);
-    let right_rows = table.insert_all(right, Side::Right, rights, context.right_excluded);
-    let left_rows = table.insert_all(left, Side::Left, lefts, context.left_excluded);
     let mut out = Matches {
         pairs: Vec::with_capacity(lefts.min(rights)),
         ..Matches::default()
     };
+    let right_rows = table.insert_all(right, Side::Right, rights, context.right_excluded, &mut out);
+    let left_rows = table.insert_all(left, Side::Left, lefts, context.left_excluded, &mut out);
     let member = |side: &[Slice<'_>], rows: &Rows, row: u32| -> (RowRef, usize, usize) {
         let (slice, position) = rows.place[row as usize];
         (
@@ -146,6 +147,32 @@ fn read<'a>(
     }
 }
 
+/// A row with an empty key: no counterpart is looked for (R4).
+fn without_key(meta: Meta, row: RowRef, side: Side, out: &mut Matches) {
+    if !meta.has_leg() {
+        return;
+    }
+    let alone = Break {
+        class: Class::MissingAtOther,
+        left: row,
+        right: RowRef::NONE,
+        left_was_duplicate: meta.was_duplicate(),
+        right_was_duplicate: false,
+    };
+    match (side, meta.is_success()) {
+        (Side::Left, true) => out.breaks.push(alone),
+        (Side::Left, false) => out.left_no_money.push(row),
+        (Side::Right, true) => out.breaks.push(Break {
+            class: Class::MissingAtPlatform,
+            left: RowRef::NONE,
+            right: row,
+            left_was_duplicate: false,
+            right_was_duplicate: meta.was_duplicate(),
+        }),
+        (Side::Right, false) => out.right_no_money.push(row),
+    }
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Side {
     Left,
@@ -186,6 +213,7 @@ impl<'a> Table<'a> {
         side: Side,
         rows: usize,
         excluded: &(dyn Fn(RowRef) -> bool + Sync),
+        out: &mut Matches,
     ) -> Rows {
         let mut list = Rows {
             place: Vec::with_capacity(rows),
@@ -194,7 +222,12 @@ impl<'a> Table<'a> {
         for (slice_index, slice) in (0u32..).zip(slices) {
             for position in slice.start..slice.end {
                 let key = slice.block.key(position);
-                if key.is_empty() || excluded(RowRef::new(slice.number, position)) {
+                let reference = RowRef::new(slice.number, position);
+                if excluded(reference) {
+                    continue;
+                }
+                if key.is_empty() {
+                    without_key(slice.block.meta(position), reference, side, out);
                     continue;
                 }
                 let row = list.place.len() as u32;

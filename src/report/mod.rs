@@ -1,1 +1,3 @@
-//! Stage: report (being written).
+//! Stage 8: tables, manifest, summary and pages (being written).
+
+pub mod matched;

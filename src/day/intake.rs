@@ -1,0 +1,597 @@
+//! Takes typed rows as the readers yield them, and lays them into blocks, a side and leg each.
+//!
+//! Here a row meets the book: its merchant, its channel's legs, the business day's bounds, the payouts that wait for
+//! their debit. What no leg needs (wallet rows, purpose entries, payout entries, entries of own accounts) stays in
+//! the block for its id, and is listed beside it.
+
+use std::sync::RwLock;
+
+use rustc_hash::FxHashSet;
+
+use crate::book::merchants::{MerchantCode, Merchants};
+use crate::book::settings::{AccountKind, LegKind, Settings};
+use crate::entries::block::{BLOCK_ROWS_MAX, BlockBuilder, EntryBlock};
+use crate::entries::bytes::BytesColumn;
+use crate::entries::meta::Meta;
+use crate::entries::rows::{BalanceRow, BankRow, ChannelRow, Place, PlatformRow, Reject, RowSink};
+use crate::terms::currency::Currency;
+use crate::terms::date::{Date, Instant};
+use crate::terms::kinds::{Direction, Funding, Purpose, Status, TxnType};
+
+/// Separates channel and channel_ref in the key of a channel leg; it stands in no text (control characters are
+/// refused in ids).
+pub const KEY_SEPARATOR: u8 = 0x1f;
+
+/// What is the same for every block of a close.
+pub struct IntakeContext<'a> {
+    /// Settings.
+    pub settings: &'a Settings,
+    /// Merchant master.
+    pub merchants: &'a Merchants,
+    /// The day being closed.
+    pub business_date: Date,
+    /// First moment of the business day and of the next (R29).
+    pub day: (Instant, Instant),
+    /// Ends of the netting windows.
+    pub window_ends: Vec<Instant>,
+    /// Ids of payouts that wait for their debit or are remembered (R13).
+    pub payout_ids: FxHashSet<Vec<u8>>,
+    /// True when some fee plan returns fees on refund (R16).
+    pub fees_return: bool,
+    /// Channel names by code.
+    pub channels: ChannelCodes,
+    /// Index of the platform↔bank leg.
+    pub bank_leg: usize,
+}
+
+/// Channel names as small numbers, given out in the order in which rows arrive. The numbers reach no output.
+#[derive(Debug, Default)]
+pub struct ChannelCodes {
+    names: RwLock<Vec<Vec<u8>>>,
+}
+
+impl ChannelCodes {
+    /// The code of a name, given out now if it is new; `None` beyond 65,535 names.
+    pub fn code(&self, name: &[u8]) -> Option<u16> {
+        let find = |names: &Vec<Vec<u8>>| names.iter().position(|known| known == name);
+        if let Some(code) = self.names.read().ok().as_deref().and_then(find) {
+            return u16::try_from(code).ok();
+        }
+        let mut names = self.names.write().ok()?;
+        let code = match find(&names) {
+            Some(code) => code,
+            None => {
+                names.push(name.to_vec());
+                names.len() - 1
+            }
+        };
+        u16::try_from(code).ok()
+    }
+
+    /// All names, by code.
+    pub fn names(&self) -> Vec<String> {
+        let names = self.names.read().map(|names| names.clone()).unwrap_or_default();
+        names
+            .into_iter()
+            .map(|name| String::from_utf8_lossy(&name).into_owned())
+            .collect()
+    }
+}
+
+/// Where the rows of a block stand, by ordinal.
+#[derive(Clone, Debug, Default)]
+pub struct Places {
+    first: Option<Place>,
+    lines: Vec<u32>,
+    offsets: Vec<u32>,
+}
+
+impl Places {
+    fn fits(&self, place: Place) -> bool {
+        let Some(first) = self.first else { return true };
+        let near = |a: u64, b: u64| a.checked_sub(b).is_some_and(|d| u32::try_from(d).is_ok());
+        near(place.line, first.line) && near(place.offset, first.offset)
+    }
+
+    fn push(&mut self, place: Place) {
+        let first = *self.first.get_or_insert(place);
+        self.lines.push((place.line - first.line) as u32);
+        self.offsets.push((place.offset - first.offset) as u32);
+    }
+
+    /// Where the row of an ordinal stands.
+    pub fn get(&self, ordinal: u32) -> Option<Place> {
+        let first = self.first?;
+        let (line, offset) = (
+            *self.lines.get(ordinal as usize)?,
+            *self.offsets.get(ordinal as usize)?,
+        );
+        Some(Place {
+            line: first.line + u64::from(line),
+            offset: first.offset + u64::from(offset),
+        })
+    }
+}
+
+/// Texts that few rows need, by ordinal.
+#[derive(Clone, Debug, Default)]
+pub struct Extras {
+    /// Ordinals, ascending.
+    pub ordinals: Vec<u32>,
+    /// customer_id (platform) or original_ref (bank).
+    pub party: BytesColumn,
+    /// counterparty_id (platform).
+    pub counterparty: BytesColumn,
+    /// original_txn_id (platform).
+    pub original: BytesColumn,
+    /// txn_time (platform).
+    pub time: Vec<Instant>,
+}
+
+impl Extras {
+    /// The row of extras of an ordinal.
+    pub fn find(&self, ordinal: u32) -> Option<usize> {
+        self.ordinals.binary_search(&ordinal).ok()
+    }
+}
+
+/// A bank entry that the platform↔bank leg does not see.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SideEntry {
+    /// Ordinal in the block.
+    pub ordinal: u32,
+    /// Why.
+    pub kind: SideKind,
+}
+
+/// Why an entry stands aside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SideKind {
+    /// Booked to own money (R14).
+    Purpose(Purpose),
+    /// Belongs to an issued payout, whose id this is (R13).
+    Payout(String),
+    /// An entry of an own or receivable account that is no payout (R28).
+    OtherAccount,
+}
+
+/// Counts and sums of one direction or type.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sum {
+    /// Rows.
+    pub rows: u64,
+    /// Minor units.
+    pub minor: i128,
+}
+
+impl Sum {
+    /// Adds one row.
+    pub fn add(&mut self, minor: i64) {
+        self.rows += 1;
+        self.minor += i128::from(minor);
+    }
+}
+
+/// Sums of the accepted rows of a block by currency: credits, debits, and rows that move nothing at the bank.
+pub type CurrencySums = Vec<(Currency, [Sum; 3])>;
+
+/// Everything that was read from one stretch of one file.
+#[derive(Debug, Default)]
+pub struct InputBlock {
+    /// Index of the file among those delivered.
+    pub file: u32,
+    /// Order within the file.
+    pub sequence: u32,
+    /// Places by ordinal.
+    pub places: Places,
+    /// Platform side of every leg.
+    pub left: Vec<EntryBlock>,
+    /// Other side of every leg.
+    pub right: Vec<EntryBlock>,
+    /// Texts that few rows need.
+    pub extras: Extras,
+    /// Entries that stand aside.
+    pub side: Vec<SideEntry>,
+    /// Refused rows.
+    pub rejects: Vec<Reject>,
+    /// Statement balances.
+    pub balances: Vec<BalanceRow>,
+    /// Sums of accepted rows.
+    pub sums: CurrencySums,
+    /// Sums of accepted bank entries by account index: credits, debits.
+    pub accounts: Vec<(u16, [Sum; 2])>,
+    /// Accepted rows whose time is outside the business day (R29).
+    pub outside_day: u64,
+    /// Entries that move no money by their own status (R45).
+    pub not_booked: u64,
+}
+
+struct Channel {
+    name: Vec<u8>,
+    code: u16,
+    required: u8,
+    applies: u8,
+}
+
+/// Takes the rows of one file, or of one stretch of it, and cuts them into blocks.
+pub struct Intake<'a> {
+    context: &'a IntakeContext<'a>,
+    channels: Vec<Channel>,
+    left: Vec<BlockBuilder>,
+    right: Vec<BlockBuilder>,
+    key: Vec<u8>,
+    current: InputBlock,
+    rows: u32,
+    done: Vec<InputBlock>,
+    file: u32,
+    sequence: u32,
+}
+
+impl<'a> Intake<'a> {
+    /// An intake for file number `file`, whose blocks are numbered from `sequence`.
+    pub fn new(context: &'a IntakeContext<'a>, file: u32, sequence: u32) -> Intake<'a> {
+        let legs = context.settings.legs.len();
+        let builders = || std::iter::repeat_with(BlockBuilder::default).take(legs).collect();
+        Intake {
+            context,
+            channels: Vec::new(),
+            left: builders(),
+            right: builders(),
+            key: Vec::new(),
+            current: InputBlock {
+                file,
+                sequence,
+                ..InputBlock::default()
+            },
+            rows: 0,
+            done: Vec::new(),
+            file,
+            sequence,
+        }
+    }
+
+    /// Starts on another stretch of a file; what was taken so far stays.
+    pub fn restart(&mut self, file: u32, sequence: u32) {
+        self.cut();
+        self.file = file;
+        self.sequence = sequence;
+        self.current.file = file;
+        self.current.sequence = sequence;
+    }
+
+    /// The blocks taken so far; the intake is empty afterwards.
+    pub fn finish(&mut self) -> Vec<InputBlock> {
+        self.cut();
+        std::mem::take(&mut self.done)
+    }
+
+    fn cut(&mut self) {
+        let mut block = std::mem::take(&mut self.current);
+        self.current.file = self.file;
+        self.current.sequence = self.sequence;
+        let nothing =
+            self.rows == 0 && block.rejects.is_empty() && block.balances.is_empty() && block.not_booked == 0;
+        if nothing {
+            return;
+        }
+        block.left = self.left.iter_mut().map(BlockBuilder::finish).collect();
+        block.right = self.right.iter_mut().map(BlockBuilder::finish).collect();
+        self.rows = 0;
+        self.done.push(block);
+    }
+
+    /// The ordinal of a row at `place`, in a block with room for it.
+    fn begin_row(&mut self, place: Place) -> u32 {
+        if self.rows as usize == BLOCK_ROWS_MAX || !self.current.places.fits(place) {
+            self.cut();
+        }
+        self.current.places.push(place);
+        self.rows += 1;
+        self.rows - 1
+    }
+
+    fn add_sum(&mut self, currency: Currency, kind: usize, minor: i64) {
+        let sums = &mut self.current.sums;
+        let at = match sums.iter().position(|(known, _)| *known == currency) {
+            Some(at) => at,
+            None => {
+                sums.push((currency, [Sum::default(); 3]));
+                sums.len() - 1
+            }
+        };
+        sums[at].1[kind].add(minor);
+    }
+
+    /// Place of a channel in `channels`, looked up once per name and intake.
+    fn channel_at(&mut self, name: &[u8]) -> Option<usize> {
+        if let Some(at) = self.channels.iter().position(|known| known.name == name) {
+            return Some(at);
+        }
+        let code = self.context.channels.code(name)?;
+        let text = String::from_utf8_lossy(name);
+        let settings = self.context.settings;
+        let mut applies = 0;
+        for (index, leg) in settings.legs.iter().enumerate() {
+            if leg
+                .channels
+                .as_ref()
+                .is_none_or(|names| names.iter().any(|known| *known == text))
+            {
+                applies |= 1 << index;
+            }
+        }
+        let required = settings.required_legs(&text);
+        self.channels.push(Channel {
+            name: name.to_vec(),
+            code,
+            required,
+            applies,
+        });
+        Some(self.channels.len() - 1)
+    }
+
+    fn refuse(&mut self, place: Place, field: &str, found: &[u8], expected: impl Into<String>) {
+        self.current.rejects.push(Reject {
+            line: place.line,
+            column: 0,
+            field: field.to_owned(),
+            found: shown(found),
+            expected: expected.into(),
+        });
+    }
+
+    /// What the book says against a platform row, if anything: field, found, expected.
+    fn platform_problem(
+        &self,
+        row: &PlatformRow<'_>,
+        required: u8,
+        code: MerchantCode,
+    ) -> Option<(&'static str, Vec<u8>, String)> {
+        let success = row.status == Status::Success;
+        let legless = is_legless(row);
+        if !legless && required & (1 << self.context.bank_leg) == 0 {
+            let expected = "a channel whose rows a platform-bank leg of settle.when takes (R41)".to_owned();
+            return Some(("channel", row.channel.to_vec(), expected));
+        }
+        if success && row.txn_type.is_merchant() {
+            if code == MerchantCode::NONE {
+                let expected = "a merchant of the merchant master, since the row settles (R18)".to_owned();
+                return Some(("merchant_id", row.merchant_id.to_vec(), expected));
+            }
+            let currency = self.context.merchants.get(code).currency;
+            if let Some(currency) = currency.filter(|currency| *currency != row.currency) {
+                let expected = format!(
+                    "{currency}, the merchant's settlement currency: exchange is not built yet (R25)"
+                );
+                return Some(("currency", row.currency.code().as_bytes().to_vec(), expected));
+            }
+        }
+        if success && legless && !self.within_day(row.txn_time) {
+            let expected =
+                "a time within the business day: the row has no leg that would catch a second delivery (R29)";
+            return Some(("txn_time", Vec::new(), expected.to_owned()));
+        }
+        None
+    }
+
+    fn within_day(&self, time: Instant) -> bool {
+        self.context.day.0 <= time && time < self.context.day.1
+    }
+
+    fn window(&self, time: Instant) -> u8 {
+        if !self.within_day(time) {
+            return 0; // R39: rows of other days count in the first window.
+        }
+        let at = self.context.window_ends.partition_point(|end| *end <= time);
+        at.min(self.context.window_ends.len().saturating_sub(1)) as u8
+    }
+}
+
+/// True for rows that settle without a leg (R21).
+fn is_legless(row: &PlatformRow<'_>) -> bool {
+    row.txn_type == TxnType::Transfer || row.funding == Funding::Balance
+}
+
+/// A value as a message shows it: at most 80 characters, control characters escaped.
+pub fn shown(found: &[u8]) -> String {
+    let text: String = String::from_utf8_lossy(found).chars().take(80).collect();
+    text.chars()
+        .flat_map(|c| {
+            if c.is_control() {
+                c.escape_default().collect::<Vec<_>>()
+            } else {
+                vec![c]
+            }
+        })
+        .collect()
+}
+
+impl RowSink for Intake<'_> {
+    fn platform(&mut self, row: &PlatformRow<'_>) {
+        let Some(at) = self.channel_at(row.channel) else {
+            return self.refuse(
+                row.place,
+                "channel",
+                row.channel,
+                "at most 65,535 different channels in a day",
+            );
+        };
+        let Channel {
+            code,
+            required,
+            applies,
+            ..
+        } = self.channels[at];
+        let merchant = if row.merchant_id.is_empty() {
+            MerchantCode::NONE
+        } else {
+            self.context.merchants.code(row.merchant_id)
+        };
+        if let Some((field, found, expected)) = self.platform_problem(row, required, merchant) {
+            return self.refuse(row.place, field, &found, expected);
+        }
+        let ordinal = self.begin_row(row.place);
+        let legless = is_legless(row);
+        let mut meta = Meta::typed(row.txn_type, row.status, row.currency, code)
+            .with_window(self.window(row.txn_time))
+            .with_funding(row.funding);
+        let needs_extras = row.txn_type.is_wallet()
+            || row.funding == Funding::Balance
+            || (self.context.fees_return
+                && row.txn_type == TxnType::Refund
+                && !row.original_txn_id.is_empty());
+        if needs_extras {
+            meta = meta.with_extras();
+            let extras = &mut self.current.extras;
+            extras.ordinals.push(ordinal);
+            extras.party.push(row.customer_id);
+            extras.counterparty.push(row.counterparty_id);
+            extras.original.push(row.original_txn_id);
+            extras.time.push(row.txn_time);
+        }
+        for (index, leg) in self.context.settings.legs.iter().enumerate() {
+            let takes_part = !legless && applies & (1 << index) != 0;
+            match leg.kind {
+                LegKind::PlatformBank => {
+                    let (key, meta) = if takes_part {
+                        (row.bank_ref, meta)
+                    } else {
+                        (&b""[..], meta.without_leg())
+                    };
+                    self.left[index].push(key, row.txn_id, row.amount_minor, meta, merchant.0, ordinal);
+                }
+                LegKind::PlatformChannel if takes_part => {
+                    self.key.clear();
+                    if !row.channel_ref.is_empty() {
+                        self.key.extend_from_slice(row.channel);
+                        self.key.push(KEY_SEPARATOR);
+                        self.key.extend_from_slice(row.channel_ref);
+                    }
+                    self.left[index].push(&self.key, row.txn_id, row.amount_minor, meta, merchant.0, ordinal);
+                }
+                LegKind::PlatformChannel => {}
+            }
+        }
+        if !self.within_day(row.txn_time) {
+            self.current.outside_day += 1;
+        }
+        let kind = if legless {
+            2
+        } else {
+            row.txn_type.direction().map_or(2, |d| d as usize)
+        };
+        self.add_sum(row.currency, kind, row.amount_minor);
+    }
+
+    fn bank(&mut self, row: &BankRow<'_>) {
+        let ordinal = self.begin_row(row.place);
+        let account = &self.context.settings.accounts[usize::from(row.account)];
+        let ids = &self.context.payout_ids;
+        let named = |text: &[u8]| !text.is_empty() && ids.contains(text);
+        let side = if row.purpose != Purpose::None && account.kind == AccountKind::Reserve {
+            Some(SideKind::Purpose(row.purpose))
+        } else if !ids.is_empty() && (named(row.bank_ref) || named(row.original_ref)) {
+            let reference = if named(row.bank_ref) {
+                row.bank_ref
+            } else {
+                row.original_ref
+            };
+            Some(SideKind::Payout(String::from_utf8_lossy(reference).into_owned()))
+        } else if account.kind != AccountKind::Reserve {
+            Some(SideKind::OtherAccount)
+        } else {
+            None
+        };
+        let mut meta = Meta::bank(row.direction, row.currency)
+            .with_value_date(row.value_date, self.context.business_date);
+        if !row.original_ref.is_empty() {
+            meta = meta.with_extras();
+            let extras = &mut self.current.extras;
+            extras.ordinals.push(ordinal);
+            extras.party.push(row.original_ref);
+            extras.counterparty.push(b"");
+            extras.original.push(b"");
+            extras.time.push(Instant(0));
+        }
+        let key = if side.is_some() { b"" } else { row.bank_ref };
+        let meta = if side.is_some() { meta.without_leg() } else { meta };
+        self.right[self.context.bank_leg].push(
+            key,
+            row.entry_id,
+            row.amount_minor,
+            meta,
+            u32::from(row.account),
+            ordinal,
+        );
+        if let Some(kind) = side {
+            self.current.side.push(SideEntry { ordinal, kind });
+        }
+        let accounts = &mut self.current.accounts;
+        let at = match accounts.iter().position(|(known, _)| *known == row.account) {
+            Some(at) => at,
+            None => {
+                accounts.push((row.account, [Sum::default(); 2]));
+                accounts.len() - 1
+            }
+        };
+        accounts[at].1[row.direction as usize].add(row.amount_minor);
+        self.add_sum(row.currency, row.direction as usize, row.amount_minor);
+    }
+
+    fn channel(&mut self, row: &ChannelRow<'_>) {
+        let Some(at) = self.channel_at(row.channel) else {
+            return self.refuse(
+                row.place,
+                "channel",
+                row.channel,
+                "at most 65,535 different channels in a day",
+            );
+        };
+        let applies = self.channels[at].applies;
+        let legs = &self.context.settings.legs;
+        let leg =
+            (0..legs.len()).find(|i| legs[*i].kind == LegKind::PlatformChannel && applies & (1 << i) != 0);
+        let Some(leg) = leg else {
+            return self.refuse(
+                row.place,
+                "channel",
+                row.channel,
+                "a channel that a platform-channel leg takes",
+            );
+        };
+        let ordinal = self.begin_row(row.place);
+        let meta = Meta::typed(row.txn_type, row.status, row.currency, self.channels[at].code)
+            .with_value_date(row.settle_date, self.context.business_date);
+        self.key.clear();
+        if !row.channel_ref.is_empty() {
+            self.key.extend_from_slice(row.channel);
+            self.key.push(KEY_SEPARATOR);
+            self.key.extend_from_slice(row.channel_ref);
+        }
+        let builder = &mut self.right[leg];
+        builder.push(&self.key, row.channel_ref, row.amount_minor, meta, 0, ordinal);
+        builder.aux_minor(row.fee_minor);
+        self.add_sum(
+            row.currency,
+            row.txn_type.direction().map_or(2, |d| d as usize),
+            row.amount_minor,
+        );
+    }
+
+    fn balance(&mut self, row: &BalanceRow) {
+        self.current.balances.push(*row);
+    }
+
+    fn reject(&mut self, reject: Reject) {
+        self.current.rejects.push(reject);
+    }
+
+    fn not_booked(&mut self, _place: Place) {
+        self.current.not_booked += 1;
+    }
+}
+
+/// Which column of [`CurrencySums`] a direction is summed in.
+pub fn sum_column(direction: Option<Direction>) -> usize {
+    direction.map_or(2, |direction| direction as usize)
+}

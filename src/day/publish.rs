@@ -1,0 +1,113 @@
+//! Publishing: a close is written aside, synced, and appears by one rename (SPEC §10.3).
+//!
+//! Aside is `closes/.work`, on the same file system and under the book's lock. What a killed run left there is
+//! removed by the next.
+
+use std::path::{Path, PathBuf};
+
+use crate::book::layout::Layout;
+use crate::findings::Stop;
+use crate::host::{self, HashingFile};
+use crate::terms::date::Date;
+
+/// One sealed file.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Sealed {
+    /// Path within the close, `/` between its parts.
+    pub path: String,
+    /// Size.
+    pub bytes: u64,
+    /// SHA-256, hex.
+    pub sha256: String,
+}
+
+/// A close that is being written aside.
+pub struct Staging {
+    folder: PathBuf,
+    closes: PathBuf,
+    folders: Vec<PathBuf>,
+}
+
+impl Staging {
+    /// Starts aside, on empty ground.
+    ///
+    /// # Errors
+    /// What the system reports.
+    pub fn begin(layout: &Layout) -> Result<Staging, Stop> {
+        let closes = layout.closes();
+        let folder = closes.join(".work");
+        host::remove_folder(&folder)?;
+        host::create_folder(&folder)?;
+        Ok(Staging {
+            folders: vec![folder.clone()],
+            folder,
+            closes,
+        })
+    }
+
+    /// A new file at `path` within the close.
+    ///
+    /// # Errors
+    /// What the system reports.
+    pub fn create(&mut self, path: &str) -> Result<HashingFile, Stop> {
+        let full = self.folder.join(path);
+        if let Some(parent) = full.parent()
+            && !self.folders.iter().any(|known| known == parent)
+        {
+            host::create_folder(parent)?;
+            self.folders.push(parent.to_path_buf());
+        }
+        HashingFile::create(&full)
+    }
+
+    /// Writes a whole file at `path` within the close.
+    ///
+    /// # Errors
+    /// What the system reports.
+    pub fn write(&mut self, path: &str, bytes: &[u8]) -> Result<Sealed, Stop> {
+        use std::io::Write;
+        let mut file = self.create(path)?;
+        file.write_all(bytes)
+            .map_err(|error| Stop::io(&self.folder.join(path), "write", &error))?;
+        let (bytes, sha256) = file.finish()?;
+        Ok(Sealed {
+            path: path.to_owned(),
+            bytes,
+            sha256,
+        })
+    }
+
+    /// The folder in which the close is being written.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Gives up: removes what was written.
+    ///
+    /// # Errors
+    /// What the system reports.
+    pub fn abandon(self) -> Result<(), Stop> {
+        host::remove_folder(&self.folder)
+    }
+
+    /// Publishes: everything synced, then one rename that replaces nothing, then the name synced.
+    ///
+    /// # Errors
+    /// What the system reports; nothing is published then.
+    pub fn publish(mut self, date: Date, sequence: u32) -> Result<PathBuf, Stop> {
+        // Inner folders first, so that a name is durable before the folder that holds it.
+        self.folders
+            .sort_by_key(|folder| std::cmp::Reverse(folder.components().count()));
+        for folder in &self.folders {
+            host::sync_folder(folder)?;
+        }
+        let day = self.closes.join(date.to_string());
+        host::create_folder(&day)?;
+        host::sync_folder(&self.closes)?;
+        let target = day.join(sequence.to_string());
+        host::rename_new(&self.folder, &target)?;
+        host::sync_folder(&day)?;
+        host::sync_folder(&self.closes)?;
+        Ok(target)
+    }
+}
