@@ -10,6 +10,7 @@ pub mod entries;
 pub mod ingest;
 pub mod matching;
 pub mod fees;
+pub mod settling;
 pub mod wallets;
 pub mod payouts;
 pub mod netting;

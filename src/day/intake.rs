@@ -206,6 +206,12 @@ pub struct InputBlock {
     pub not_booked: u64,
 }
 
+#[derive(Clone, Copy)]
+enum Side {
+    Left,
+    Right,
+}
+
 struct Channel {
     name: Vec<u8>,
     code: u16,
@@ -225,7 +231,22 @@ pub struct Intake<'a> {
     done: Vec<InputBlock>,
     file: u32,
     sequence: u32,
+    forward: Option<Forward>,
 }
+
+/// How a row brought forward differs from one of today.
+#[derive(Clone, Copy, Debug)]
+pub struct Forward {
+    /// The close that received it.
+    pub first_seen: Date,
+    /// It had company of its side and direction (R5).
+    pub was_duplicate: bool,
+    /// Legs on which it is open, as bits.
+    pub open_legs: u8,
+}
+
+/// The file number of rows brought forward.
+pub const FORWARD_FILE: u32 = u32::MAX;
 
 impl<'a> Intake<'a> {
     /// An intake for file number `file`, whose blocks are numbered from `sequence`.
@@ -247,7 +268,17 @@ impl<'a> Intake<'a> {
             done: Vec::new(),
             file,
             sequence,
+            forward: None,
         }
+    }
+
+    /// Says how the rows that follow are brought forward.
+    pub fn forward(&mut self, forward: Forward) {
+        assert_eq!(
+            self.file, FORWARD_FILE,
+            "rows brought forward are an input of their own"
+        );
+        self.forward = Some(forward);
     }
 
     /// Starts on another stretch of a file; what was taken so far stays.
@@ -288,6 +319,38 @@ impl<'a> Intake<'a> {
         self.current.places.push(place);
         self.rows += 1;
         self.rows - 1
+    }
+
+    /// Adds an entry to a side of a leg, with its first close where it is brought forward.
+    fn push(
+        &mut self,
+        side: Side,
+        leg: usize,
+        key: &[u8],
+        id: &[u8],
+        minor: i64,
+        meta: Meta,
+        owner: u32,
+        ordinal: u32,
+    ) {
+        let builder = match side {
+            Side::Left => &mut self.left[leg],
+            Side::Right => &mut self.right[leg],
+        };
+        match self.forward {
+            None => builder.push(key, id, minor, meta, owner, ordinal),
+            Some(forward) => {
+                builder.push(
+                    key,
+                    id,
+                    minor,
+                    meta.brought_forward(forward.was_duplicate),
+                    owner,
+                    ordinal,
+                );
+                builder.first_seen(forward.first_seen);
+            }
+        }
     }
 
     fn add_sum(&mut self, currency: Currency, kind: usize, minor: i64) {
@@ -378,6 +441,18 @@ impl<'a> Intake<'a> {
         self.context.day.0 <= time && time < self.context.day.1
     }
 
+    /// The key of a channel leg, in the buffer that the caller gives back.
+    fn channel_key(&mut self, channel: &[u8], channel_ref: &[u8]) -> Vec<u8> {
+        let mut key = std::mem::take(&mut self.key);
+        key.clear();
+        if !channel_ref.is_empty() {
+            key.extend_from_slice(channel);
+            key.push(KEY_SEPARATOR);
+            key.extend_from_slice(channel_ref);
+        }
+        key
+    }
+
     fn window(&self, time: Instant) -> u8 {
         if !self.within_day(time) {
             return 0; // R39: rows of other days count in the first window.
@@ -427,7 +502,10 @@ impl RowSink for Intake<'_> {
         } else {
             self.context.merchants.code(row.merchant_id)
         };
-        if let Some((field, found, expected)) = self.platform_problem(row, required, merchant) {
+        // A row brought forward was accepted by its own close.
+        if self.forward.is_none()
+            && let Some((field, found, expected)) = self.platform_problem(row, required, merchant)
+        {
             return self.refuse(row.place, field, &found, expected);
         }
         let ordinal = self.begin_row(row.place);
@@ -450,7 +528,10 @@ impl RowSink for Intake<'_> {
             extras.time.push(row.txn_time);
         }
         for (index, leg) in self.context.settings.legs.iter().enumerate() {
-            let takes_part = !legless && applies & (1 << index) != 0;
+            let open = self
+                .forward
+                .is_none_or(|forward| forward.open_legs & (1 << index) != 0);
+            let takes_part = !legless && open && applies & (1 << index) != 0;
             match leg.kind {
                 LegKind::PlatformBank => {
                     let (key, meta) = if takes_part {
@@ -458,16 +539,30 @@ impl RowSink for Intake<'_> {
                     } else {
                         (&b""[..], meta.without_leg())
                     };
-                    self.left[index].push(key, row.txn_id, row.amount_minor, meta, merchant.0, ordinal);
+                    self.push(
+                        Side::Left,
+                        index,
+                        key,
+                        row.txn_id,
+                        row.amount_minor,
+                        meta,
+                        merchant.0,
+                        ordinal,
+                    );
                 }
                 LegKind::PlatformChannel if takes_part => {
-                    self.key.clear();
-                    if !row.channel_ref.is_empty() {
-                        self.key.extend_from_slice(row.channel);
-                        self.key.push(KEY_SEPARATOR);
-                        self.key.extend_from_slice(row.channel_ref);
-                    }
-                    self.left[index].push(&self.key, row.txn_id, row.amount_minor, meta, merchant.0, ordinal);
+                    let key = self.channel_key(row.channel, row.channel_ref);
+                    self.push(
+                        Side::Left,
+                        index,
+                        &key,
+                        row.txn_id,
+                        row.amount_minor,
+                        meta,
+                        merchant.0,
+                        ordinal,
+                    );
+                    self.key = key;
                 }
                 LegKind::PlatformChannel => {}
             }
@@ -515,12 +610,16 @@ impl RowSink for Intake<'_> {
         }
         let key = if side.is_some() { b"" } else { row.bank_ref };
         let meta = if side.is_some() { meta.without_leg() } else { meta };
-        self.right[self.context.bank_leg].push(
+        let owner = u32::from(row.account);
+        let leg = self.context.bank_leg;
+        self.push(
+            Side::Right,
+            leg,
             key,
             row.entry_id,
             row.amount_minor,
             meta,
-            u32::from(row.account),
+            owner,
             ordinal,
         );
         if let Some(kind) = side {
@@ -562,15 +661,19 @@ impl RowSink for Intake<'_> {
         let ordinal = self.begin_row(row.place);
         let meta = Meta::typed(row.txn_type, row.status, row.currency, self.channels[at].code)
             .with_value_date(row.settle_date, self.context.business_date);
-        self.key.clear();
-        if !row.channel_ref.is_empty() {
-            self.key.extend_from_slice(row.channel);
-            self.key.push(KEY_SEPARATOR);
-            self.key.extend_from_slice(row.channel_ref);
-        }
-        let builder = &mut self.right[leg];
-        builder.push(&self.key, row.channel_ref, row.amount_minor, meta, 0, ordinal);
-        builder.aux_minor(row.fee_minor);
+        let key = self.channel_key(row.channel, row.channel_ref);
+        self.push(
+            Side::Right,
+            leg,
+            &key,
+            row.channel_ref,
+            row.amount_minor,
+            meta,
+            0,
+            ordinal,
+        );
+        self.key = key;
+        self.right[leg].aux_minor(row.fee_minor);
         self.add_sum(
             row.currency,
             row.txn_type.direction().map_or(2, |d| d as usize),
