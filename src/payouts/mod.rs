@@ -1,1 +1,3 @@
 //! Stage: payouts (being written).
+#[cfg(test)]
+pub(crate) mod fixture;
