@@ -46,7 +46,10 @@ pub fn fee_minor(amount_minor: i128, rule: &FeeRule) -> Result<i64, AmountOverfl
     let tier = rule
         .tiers
         .iter()
-        .find(|tier| tier.up_to_minor.is_none_or(|bound| amount_minor <= i128::from(bound)))
+        .find(|tier| {
+            tier.up_to_minor
+                .is_none_or(|bound| amount_minor <= i128::from(bound))
+        })
         .or(rule.tiers.last());
     let exact_ppm = match tier {
         Some(tier) => amount_minor
@@ -94,7 +97,11 @@ mod tests {
     #[test]
     fn the_three_columns() {
         let check = |amount, bps, min, max, fee| {
-            assert_eq!(columns_fee_minor(amount, bps, min, max), Ok(fee), "{amount} at {bps}")
+            assert_eq!(
+                columns_fee_minor(amount, bps, min, max),
+                Ok(fee),
+                "{amount} at {bps}"
+            )
         };
         check(1000, 175, 0, None, 18); // 17.5 up
         check(1000, 174, 0, None, 17); // 17.4
@@ -116,13 +123,21 @@ mod tests {
         check(10_000, &flat, 90); // 60 + 30
         check(10_083, &flat, 90); // 60.498 + 30
         check(10_084, &flat, 91); // 60.504 + 30
-        let tiers = rule(&[(Some(10_000), 10_000, 0), (None, 5_000, 0)], 5, Some(400), Rounding::Down);
+        let tiers = rule(
+            &[(Some(10_000), 10_000, 0), (None, 5_000, 0)],
+            5,
+            Some(400),
+            Rounding::Down,
+        );
         check(10_000, &tiers, 100); // the bound belongs to its tier
         check(10_001, &tiers, 50); // the whole amount at the next rate
         check(1, &tiers, 5);
         check(1_000_000, &tiers, 400);
         assert_eq!(fee_minor(i128::MAX, &flat), Err(AmountOverflow));
-        assert_eq!(fee_minor(i128::from(i64::MAX) * 1_000, &flat), Err(AmountOverflow));
+        assert_eq!(
+            fee_minor(i128::from(i64::MAX) * 1_000, &flat),
+            Err(AmountOverflow)
+        );
     }
 
     fn oracle(amount: i64, ppm: u32, fixed: i64, min: i64, max: Option<i64>, rounding: Rounding) -> Decimal {

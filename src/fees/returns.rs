@@ -163,7 +163,10 @@ fn take_refund(original: &mut FeeReturn, amount_minor: i64) -> Result<i64, Stop>
             StopCode::BadData,
             Finding::about(
                 "",
-                format!("the refunds of {} are above 2^63 − 1 minor units", original.original_txn_id),
+                format!(
+                    "the refunds of {} are above 2^63 − 1 minor units",
+                    original.original_txn_id
+                ),
                 "check the amounts of these refunds in the platform log",
             ),
         )
@@ -219,7 +222,12 @@ mod tests {
     #[test]
     fn parts_add_up_to_the_whole_fee_and_never_more() {
         // 7 × 333/1000 = 2.331 → 2; 7 × 666/1000 = 4.662 → 4, so 2 more; whole → 7, so 3; above the whole nothing.
-        let day = [refund(1, "P1", 333), refund(2, "P1", 333), refund(3, "P1", 334), refund(4, "P1", 500)];
+        let day = [
+            refund(1, "P1", 333),
+            refund(2, "P1", 333),
+            refund(3, "P1", 334),
+            refund(4, "P1", 500),
+        ];
         let out = return_fees(&[], &[PAID], &day, DAY).unwrap();
         let given: Vec<i64> = out.returned.iter().map(|r| r.fee_returned_minor).collect();
         assert_eq!(given, [2, 2, 3, 0]);
@@ -242,18 +250,32 @@ mod tests {
     #[test]
     fn an_unknown_original_gives_nothing_and_says_why() {
         let out = return_fees(&[], &[PAID], &[refund(1, "", 5), refund(2, "P9", 5)], DAY).unwrap();
-        let reasons: Vec<_> = out.returned.iter().map(|r| (r.fee_returned_minor, r.reason)).collect();
+        let reasons: Vec<_> = out
+            .returned
+            .iter()
+            .map(|r| (r.fee_returned_minor, r.reason))
+            .collect();
         assert_eq!(
             reasons,
-            [(0, Some(ReturnReason::NoOriginal)), (0, Some(ReturnReason::UnknownOriginal))]
+            [
+                (0, Some(ReturnReason::NoOriginal)),
+                (0, Some(ReturnReason::UnknownOriginal))
+            ]
         );
         assert!(out.next.is_empty());
     }
 
     #[test]
     fn originals_are_forgotten_after_a_year() {
-        let first = return_fees(&[], &[PAID], &[refund(1, "P1", 100)], DAY).unwrap().next;
-        let after = |days| return_fees(&first, &[], &[], DAY.plus_days(days)).unwrap().next.len();
+        let first = return_fees(&[], &[PAID], &[refund(1, "P1", 100)], DAY)
+            .unwrap()
+            .next;
+        let after = |days| {
+            return_fees(&first, &[], &[], DAY.plus_days(days))
+                .unwrap()
+                .next
+                .len()
+        };
         assert_eq!([after(1), after(365), after(366)], [1, 1, 0]);
     }
 }

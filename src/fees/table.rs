@@ -176,7 +176,10 @@ fn plan_fee(
 ) -> Result<i64, AmountOverflow> {
     let applies = |rule: &&FeeRule| {
         rule.txn_type == txn_type
-            && rule.channel.as_ref().is_none_or(|name| name.as_bytes() == channel)
+            && rule
+                .channel
+                .as_ref()
+                .is_none_or(|name| name.as_bytes() == channel)
     };
     plan.rules
         .iter()
@@ -219,7 +222,11 @@ mod tests {
         let by_channel = plan(
             "by_channel",
             FeePer::Txn,
-            &[(Some("CARD"), TxnType::Payment, 20_000), (None, TxnType::Refund, 1_000), (None, TxnType::Payment, 6_000)],
+            &[
+                (Some("CARD"), TxnType::Payment, 20_000),
+                (None, TxnType::Refund, 1_000),
+                (None, TxnType::Payment, 6_000),
+            ],
         );
         let daily = plan("daily", FeePer::Day, &[(None, TxnType::Payment, 15)]);
         settings.fee_plans = [by_channel, daily].into_iter().collect();
@@ -246,17 +253,23 @@ mod tests {
         assert_eq!(table.day_fee(MerchantCode(2), 40_000), Ok(1));
         assert_eq!(table.day_fee(MerchantCode(1), 40_000), Ok(0));
         assert!(table.returns_fees(MerchantCode(1)) && !table.returns_fees(MerchantCode(2)));
-        assert_eq!(table.channel_fee("by_channel", b"CARD", TxnType::Payment, 50), Ok(Some(1)));
+        assert_eq!(
+            table.channel_fee("by_channel", b"CARD", TxnType::Payment, 50),
+            Ok(Some(1))
+        );
         assert_eq!(table.channel_fee("none", b"CARD", TxnType::Payment, 50), Ok(None));
     }
 
     #[test]
     fn plans_that_cannot_work_are_refused() {
         let mut settings = settings();
-        settings.fee_plans =
-            [plan("d", FeePer::Day, &[(Some("X"), TxnType::Payment, 1), (None, TxnType::Payment, 2)])]
-                .into_iter()
-                .collect();
+        settings.fee_plans = [plan(
+            "d",
+            FeePer::Day,
+            &[(Some("X"), TxnType::Payment, 1), (None, TxnType::Payment, 2)],
+        )]
+        .into_iter()
+        .collect();
         let mut terms = vec![merchant("A")];
         terms[0].fee = FeeTerms::Plan("gone".to_owned());
         let stop = FeeTable::new(&settings, &Merchants::new(terms, String::new())).unwrap_err();

@@ -72,9 +72,12 @@ pub(crate) fn settings() -> Settings {
         payout: PayoutSettings {
             min_minor: 100,
             default_cycle: Cycle::Business(1),
-            accounts: [(currency("CNY"), "RA1".to_owned()), (currency("USD"), "RA2".to_owned())]
-                .into_iter()
-                .collect(),
+            accounts: [
+                (currency("CNY"), "RA1".to_owned()),
+                (currency("USD"), "RA2".to_owned()),
+            ]
+            .into_iter()
+            .collect(),
             format: PayoutFormat::Pain001,
             max_per_file: 0,
         },
