@@ -142,7 +142,7 @@ pub struct PayoutLine {
     pub release_minor: i128,
     /// The whole formula of SPEC §6.2, release included.
     pub net_minor: i128,
-    /// When `net_minor` falls due.
+    /// When `net_minor` falls due; the business date where it is 0.
     pub due_date: Date,
     /// Carried from the previous close.
     pub opening_minor: i128,
@@ -164,6 +164,38 @@ pub struct PayoutLine {
     pub status: PayoutStatus,
     /// Reason where not paid.
     pub reason: Option<CarryReason>,
+}
+
+impl PayoutLine {
+    /// True when payouts.csv shows the line (R17): any number but `undue_minor` and `held_minor_total` is not 0.
+    pub fn is_listed(&self) -> bool {
+        let sums = &self.sums;
+        let counts = [
+            sums.payment_count,
+            sums.refund_count,
+            sums.chargeback_count,
+            sums.reversal_count,
+            sums.adjustment_count,
+        ];
+        let amounts_minor = [
+            sums.gross_minor,
+            sums.refund_minor,
+            sums.chargeback_minor,
+            sums.reversal_minor,
+            sums.adjustment_minor,
+            self.fee_minor,
+            sums.fee_returned_minor,
+            self.hold_minor,
+            self.release_minor,
+            self.net_minor,
+            self.opening_minor,
+            self.due_minor,
+            self.payout_minor,
+            self.carried_minor,
+            self.returned_minor,
+        ];
+        counts.iter().any(|count| *count > 0) || amounts_minor.iter().any(|minor| *minor != 0)
+    }
 }
 
 /// A line of accounts.csv (R27): one configured account. Minor units.
