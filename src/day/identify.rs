@@ -1,0 +1,127 @@
+//! Rows that share an id (R19, R20): one content is one row, two contents are a conflict.
+
+use rustc_hash::FxHashSet;
+
+use crate::day::pool::{Origin, Pool};
+use crate::day::state::OpenRow;
+use crate::entries::block::{EntryBlock, RowRef};
+use crate::findings::Stop;
+use crate::matching::identity::{IdOrder, order_by_id};
+
+/// Gives the full rows at some origins, in the order asked for.
+pub type Fetch<'a> = &'a dyn Fn(&[Origin]) -> Result<Vec<OpenRow>, Stop>;
+
+/// What the ids of one side told.
+#[derive(Debug, Default)]
+pub struct Identified {
+    /// All rows in the order of their ids.
+    pub order: IdOrder,
+    /// Rows equal to one that is kept: delivered again.
+    pub duplicates: Vec<RowRef>,
+    /// Rows that share an id with a row of other content.
+    pub conflicts: Vec<RowRef>,
+    /// Open rows that were not SUCCESS, replaced by a later row of their id (R19).
+    pub replaced: Vec<RowRef>,
+    /// All rows of the three lists, by (block, ordinal).
+    pub excluded: FxHashSet<u64>,
+}
+
+/// (block, ordinal) in one word: the name of a row on every leg.
+pub fn row_name(block: usize, ordinal: u32) -> u64 {
+    (block as u64) << 32 | u64::from(ordinal)
+}
+
+/// Finds the rows of a side that share an id.
+///
+/// `blocks` hold every row of the side. Ids are: txn_id; account and entry_id; channel, txn_type, channel_ref and
+/// refund_ref (R19).
+///
+/// # Errors
+/// What fetching full rows reports.
+pub fn identify(pool: &Pool, blocks: &[EntryBlock], fetch: Fetch<'_>) -> Result<Identified, Stop> {
+    let order = order_by_id(blocks);
+    let mut found = Identified {
+        order,
+        ..Identified::default()
+    };
+    let mut candidates: Vec<RowRef> = Vec::new();
+    for (start, end) in &found.order.shared {
+        candidates.extend_from_slice(&found.order.rows[*start..*end]);
+    }
+    if candidates.is_empty() {
+        return Ok(found);
+    }
+    let origins: Vec<Origin> = candidates
+        .iter()
+        .map(|row| pool.origin_of(blocks, *row))
+        .collect();
+    let full = fetch(&origins)?;
+    let mut rows: Vec<Candidate<'_>> = candidates
+        .iter()
+        .zip(&origins)
+        .zip(&full)
+        .map(|((row, origin), full)| Candidate {
+            row: *row,
+            forward: matches!(origin, Origin::Forward(_)),
+            full,
+        })
+        .collect();
+    // Open rows first: the row kept is the one already known.
+    rows.sort_by(|a, b| {
+        a.id()
+            .cmp(&b.id())
+            .then_with(|| b.forward.cmp(&a.forward))
+            .then_with(|| a.row.cmp(&b.row))
+    });
+    for group in rows.chunk_by(|a, b| a.id() == b.id()) {
+        settle_group(group, &mut found);
+    }
+    for list in [&found.duplicates, &found.conflicts, &found.replaced] {
+        for row in list {
+            found
+                .excluded
+                .insert(row_name(row.block(), blocks[row.block()].ordinal(row.position())));
+        }
+    }
+    Ok(found)
+}
+
+struct Candidate<'a> {
+    row: RowRef,
+    forward: bool,
+    full: &'a OpenRow,
+}
+
+impl Candidate<'_> {
+    /// What makes two rows the same (R19). The platform's rows have no account and their channel is content.
+    fn id(&self) -> (&str, &str, &str, Option<crate::terms::kinds::TxnType>, &str) {
+        let row = self.full;
+        let is_channel_row =
+            !row.channel_ref.is_empty() && row.id == row.channel_ref && row.value_date.is_some();
+        if is_channel_row {
+            (&row.id, "", &row.channel, row.txn_type, &row.refund_ref)
+        } else {
+            (&row.id, &row.account, "", None, "")
+        }
+    }
+}
+
+fn settle_group(group: &[Candidate<'_>], found: &mut Identified) {
+    let mut distinct: Vec<&Candidate<'_>> = Vec::new();
+    for candidate in group {
+        if distinct.iter().any(|kept| kept.full == candidate.full) {
+            found.duplicates.push(candidate.row);
+        } else {
+            distinct.push(candidate);
+        }
+    }
+    match distinct.as_slice() {
+        [] | [_] => {}
+        [open, later]
+            if open.forward && !later.forward && open.full.status != crate::terms::kinds::Status::Success =>
+        {
+            found.replaced.push(open.row);
+        }
+        all => found.conflicts.extend(all.iter().map(|candidate| candidate.row)),
+    }
+}

@@ -1,0 +1,80 @@
+//! All rows of a close, today's and those brought forward, as the stages work on them.
+//!
+//! Blocks of rows brought forward come first, then those of each file in the order of names and of the file. A
+//! block has one number on every side and leg; a row is found by (block, ordinal) across legs and by
+//! [`RowRef`] within one.
+
+use crate::day::forward::ForwardRow;
+use crate::day::intake::{Extras, FORWARD_FILE, InputBlock, Places, SideEntry};
+use crate::entries::block::{EntryBlock, RowRef};
+use crate::entries::rows::Place;
+
+/// Rows and where they came from.
+#[derive(Debug, Default)]
+pub struct Pool {
+    /// File of each block; [`FORWARD_FILE`] for rows brought forward.
+    pub file: Vec<u32>,
+    /// Places of each block.
+    pub places: Vec<Places>,
+    /// Extras of each block.
+    pub extras: Vec<Extras>,
+    /// Entries aside, of each block.
+    pub side: Vec<Vec<SideEntry>>,
+    /// Platform side: by leg, by block.
+    pub left: Vec<Vec<EntryBlock>>,
+    /// Other side: by leg, by block.
+    pub right: Vec<Vec<EntryBlock>>,
+    /// Rows brought forward, by the line of their place − 1.
+    pub forward: Vec<ForwardRow>,
+}
+
+/// Where a row of the pool comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// Brought forward: index into [`Pool::forward`].
+    Forward(usize),
+    /// Today's: file and place.
+    Today(u32, Place),
+}
+
+impl Pool {
+    /// Lays out blocks; their lists of rejects, sums and balances are left to the caller.
+    pub fn new(legs: usize, forward: Vec<ForwardRow>, blocks: Vec<InputBlock>) -> Pool {
+        let mut pool = Pool {
+            forward,
+            ..Pool::default()
+        };
+        pool.left.resize_with(legs, Vec::new);
+        pool.right.resize_with(legs, Vec::new);
+        for block in blocks {
+            pool.file.push(block.file);
+            pool.places.push(block.places);
+            pool.extras.push(block.extras);
+            pool.side.push(block.side);
+            for (side, blocks) in [(&mut pool.left, block.left), (&mut pool.right, block.right)] {
+                let mut given = blocks.into_iter();
+                for leg in side.iter_mut() {
+                    leg.push(given.next().unwrap_or_default());
+                }
+            }
+        }
+        pool
+    }
+
+    /// Where a row of a block comes from.
+    pub fn origin(&self, block: usize, ordinal: u32) -> Origin {
+        let place = self.places[block]
+            .get(ordinal)
+            .unwrap_or(Place { line: 0, offset: 0 });
+        if self.file[block] == FORWARD_FILE {
+            Origin::Forward((place.line - 1) as usize)
+        } else {
+            Origin::Today(self.file[block], place)
+        }
+    }
+
+    /// Where the row of a side comes from.
+    pub fn origin_of(&self, side: &[EntryBlock], row: RowRef) -> Origin {
+        self.origin(row.block(), side[row.block()].ordinal(row.position()))
+    }
+}
