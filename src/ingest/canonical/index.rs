@@ -1,0 +1,346 @@
+//! Finds the separators of a CSV text: commas and line ends outside quotes, 64 bytes at a time.
+//!
+//! Each 64 bytes become bit masks (which bytes are commas, line ends, quotes, control characters); quotes are
+//! paired by a prefix exclusive-or; the set bits that remain are walked. Vector units are chosen when the
+//! program runs; the portable way gives the same answer. Quotes that RFC 4180 does not allow are found here,
+//! because after one of them no later separator can be trusted.
+
+/// Set on a start that follows a line end: the first start of a record.
+pub const RECORD: u32 = 1 << 31;
+
+/// The position of a start, without [`RECORD`].
+pub const POSITION: u32 = RECORD - 1;
+
+/// How masks are made.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Level {
+    /// 512-bit vectors.
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+    /// 256-bit vectors.
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    /// Any machine.
+    Portable,
+}
+
+impl Level {
+    /// The best this machine has.
+    pub fn best() -> Level {
+        #[cfg(target_arch = "x86_64")]
+        {
+            if is_x86_feature_detected!("avx512bw")
+                && is_x86_feature_detected!("bmi1")
+                && is_x86_feature_detected!("popcnt")
+            {
+                return Level::Avx512;
+            }
+            if is_x86_feature_detected!("avx2")
+                && is_x86_feature_detected!("bmi1")
+                && is_x86_feature_detected!("popcnt")
+            {
+                return Level::Avx2;
+            }
+        }
+        Level::Portable
+    }
+
+    /// Every level this machine can run.
+    #[cfg(test)]
+    pub fn all() -> Vec<Level> {
+        let mut all = vec![Level::Portable];
+        #[cfg(target_arch = "x86_64")]
+        {
+            if is_x86_feature_detected!("avx2") {
+                all.push(Level::Avx2);
+            }
+            if is_x86_feature_detected!("avx512bw") {
+                all.push(Level::Avx512);
+            }
+        }
+        all
+    }
+}
+
+/// Which of 64 bytes are what; bit i stands for byte i.
+#[derive(Clone, Copy, Default)]
+struct Masks {
+    comma: u64,
+    line_feed: u64,
+    quote: u64,
+    carriage_return: u64,
+    /// Below 0x20 or 0x7F, without the two line-end characters.
+    control: u64,
+}
+
+/// The starts of all fields seen so far, and what the scan remembers between calls.
+pub struct Index {
+    level: Level,
+    /// Where each field starts: the byte after a separator. The first `count` are valid.
+    starts: Vec<u32>,
+    count: usize,
+    /// All ones inside quotes, else 0.
+    inside: u64,
+    /// 1 when the byte before is a separator or a closing quote, after which a quote may open.
+    may_open: u64,
+    /// 1 when the byte before is a closing quote.
+    after_close: u64,
+    /// 1 when the byte before is a carriage return.
+    after_return: u64,
+    /// A quote was seen.
+    pub quotes: bool,
+    /// A control character, a line end inside quotes or a carriage return alone was seen.
+    pub irregular: bool,
+}
+
+impl Index {
+    /// An empty index.
+    pub fn new(level: Level) -> Index {
+        let mut index = Index {
+            level,
+            starts: Vec::new(),
+            count: 0,
+            inside: 0,
+            may_open: 1,
+            after_close: 0,
+            after_return: 0,
+            quotes: false,
+            irregular: false,
+        };
+        index.restart();
+        index
+    }
+
+    /// Forgets everything: the next byte scanned is the first of a record, at position 0.
+    pub fn restart(&mut self) {
+        self.starts.resize(self.starts.len().max(1), 0);
+        self.starts[0] = RECORD;
+        self.count = 1;
+        self.inside = 0;
+        self.may_open = 1;
+        self.after_close = 0;
+        self.after_return = 0;
+        self.quotes = false;
+        self.irregular = false;
+    }
+
+    /// Field starts, in order; the last one has no end yet.
+    pub fn starts(&self) -> &[u32] {
+        &self.starts[..self.count]
+    }
+
+    /// True when the text seen so far ends inside quotes.
+    pub fn inside_quotes(&self) -> bool {
+        self.inside != 0
+    }
+
+    /// Drops the starts before number `first`.
+    pub fn drop_before(&mut self, first: usize) {
+        self.starts.copy_within(first..self.count, 0);
+        self.count -= first;
+    }
+
+    /// Scans `bytes[from..to]`, where `from` is where the last call ended. Only the last call may have a length
+    /// that is no multiple of 64, and must end with a line feed.
+    ///
+    /// # Errors
+    /// The position of the first byte that breaks the rules of quoting: a quote inside an unquoted field, or
+    /// anything but a separator after a closing quote.
+    pub fn scan(&mut self, bytes: &[u8], from: usize, to: usize) -> Result<(), usize> {
+        assert!(to <= bytes.len() && bytes.len() < POSITION as usize, "a block fits its positions");
+        assert!((to - from).is_multiple_of(64) || bytes[to - 1] == b'\n', "a text ends with a line feed");
+        let wanted = self.count + (to - from) + 64;
+        if self.starts.len() < wanted {
+            self.starts.resize(wanted, 0);
+        }
+        match self.level {
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: `Level::best` and `Level::all` give these levels only where the features are there.
+            Level::Avx512 => unsafe { scan_avx512(self, bytes, from, to) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: as above.
+            Level::Avx2 => unsafe { scan_avx2(self, bytes, from, to) },
+            Level::Portable => scan_words(self, bytes, from, to, portable_masks),
+        }
+    }
+
+    /// Takes the masks of the 64 bytes at `at`.
+    #[inline(always)]
+    fn word(&mut self, at: usize, masks: Masks) -> Result<(), usize> {
+        let mut separators = masks.comma | masks.line_feed;
+        let mut line_feed = masks.line_feed;
+        let mut openers = separators;
+        if masks.quote | self.inside | self.after_close != 0 {
+            let stray = self.pair_quotes(masks, &mut separators, &mut line_feed, &mut openers);
+            if stray != 0 {
+                return Err(at + stray.trailing_zeros() as usize);
+            }
+        }
+        self.may_open = openers >> 63;
+        let alone = ((masks.carriage_return << 1) | self.after_return) & !masks.line_feed;
+        self.after_return = masks.carriage_return >> 63;
+        self.irregular |= masks.control | alone != 0;
+
+        let first = self.count;
+        let found = separators.count_ones() as usize;
+        let out = &mut self.starts[first..first + 64];
+        let base = at as u32 + 1;
+        let mut rest = separators;
+        let mut done = 0;
+        while done < found {
+            // Eight at a time: the surplus is overwritten by the next word.
+            for slot in &mut out[done..done + 8] {
+                *slot = base.wrapping_add(rest.trailing_zeros());
+                rest &= rest.wrapping_sub(1);
+            }
+            done += 8;
+        }
+        while line_feed != 0 {
+            let lowest = line_feed & line_feed.wrapping_neg();
+            out[(separators & (lowest - 1)).count_ones() as usize] |= RECORD;
+            line_feed ^= lowest;
+        }
+        self.count = first + found;
+        Ok(())
+    }
+
+    /// Takes separators inside quotes out, and gives the bytes that break the rules of quoting.
+    #[inline(always)]
+    fn pair_quotes(
+        &mut self,
+        masks: Masks,
+        separators: &mut u64,
+        line_feed: &mut u64,
+        openers: &mut u64,
+    ) -> u64 {
+        // From each opening quote up to before its closing one. An escaped quote closes and opens again.
+        let inside = prefix_xor(masks.quote) ^ self.inside;
+        let open = masks.quote & inside;
+        let close = masks.quote & !inside;
+        *separators &= !inside;
+        *line_feed &= !inside;
+        *openers = *separators | close;
+        let stray_open = open & !((*openers << 1) | self.may_open);
+        let closed = (close << 1) | self.after_close;
+        let allowed = masks.comma | masks.line_feed | masks.quote | masks.carriage_return;
+        self.after_close = close >> 63;
+        self.inside = ((inside as i64) >> 63) as u64;
+        self.quotes |= masks.quote != 0;
+        self.irregular |= masks.line_feed & inside != 0;
+        stray_open | (closed & !allowed)
+    }
+}
+
+/// Bit i of the result is the exclusive-or of bits 0 to i.
+fn prefix_xor(mut bits: u64) -> u64 {
+    for shift in [1, 2, 4, 8, 16, 32] {
+        bits ^= bits << shift;
+    }
+    bits
+}
+
+#[inline(always)]
+fn scan_words(
+    index: &mut Index,
+    bytes: &[u8],
+    from: usize,
+    to: usize,
+    masks: impl Fn(&[u8; 64]) -> Masks,
+) -> Result<(), usize> {
+    let (words, tail) = bytes[from..to].as_chunks::<64>();
+    let mut at = from;
+    for word in words {
+        index.word(at, masks(word))?;
+        at += 64;
+    }
+    if !tail.is_empty() {
+        // The text ends with a line feed, so blanks after it are nothing.
+        let mut word = [b' '; 64];
+        word[..tail.len()].copy_from_slice(tail);
+        index.word(at, masks(&word))?;
+    }
+    Ok(())
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512bw,avx512f,bmi1,popcnt")]
+fn scan_avx512(index: &mut Index, bytes: &[u8], from: usize, to: usize) -> Result<(), usize> {
+    scan_words(index, bytes, from, to, |word| {
+        use std::arch::x86_64::*;
+        // SAFETY: the features are enabled on the caller; the load reads the 64 bytes of the array.
+        unsafe {
+            let text = _mm512_loadu_si512(word.as_ptr().cast());
+            let equal = |byte: u8| _mm512_cmpeq_epi8_mask(text, _mm512_set1_epi8(byte as i8));
+            let line_feed = equal(b'\n');
+            let carriage_return = equal(b'\r');
+            let low = _mm512_cmplt_epu8_mask(text, _mm512_set1_epi8(0x20)) | equal(0x7f);
+            Masks {
+                comma: equal(b','),
+                line_feed,
+                quote: equal(b'"'),
+                carriage_return,
+                control: low & !(line_feed | carriage_return),
+            }
+        }
+    })
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,bmi1,popcnt")]
+fn scan_avx2(index: &mut Index, bytes: &[u8], from: usize, to: usize) -> Result<(), usize> {
+    scan_words(index, bytes, from, to, |word| {
+        use std::arch::x86_64::*;
+        // SAFETY: the features are enabled on the caller; the loads read the 64 bytes of the array.
+        unsafe {
+            let first = _mm256_loadu_si256(word.as_ptr().cast());
+            let second = _mm256_loadu_si256(word.as_ptr().add(32).cast());
+            let join = |a: __m256i, b: __m256i| {
+                u64::from(_mm256_movemask_epi8(a) as u32) | (u64::from(_mm256_movemask_epi8(b) as u32) << 32)
+            };
+            let equal = |byte: u8| {
+                let wanted = _mm256_set1_epi8(byte as i8);
+                join(_mm256_cmpeq_epi8(first, wanted), _mm256_cmpeq_epi8(second, wanted))
+            };
+            let top = _mm256_set1_epi8(0x1f);
+            // Unsigned `byte <= 0x1f` is `min(byte, 0x1f) == byte`.
+            let low = join(
+                _mm256_cmpeq_epi8(_mm256_min_epu8(first, top), first),
+                _mm256_cmpeq_epi8(_mm256_min_epu8(second, top), second),
+            ) | equal(0x7f);
+            let line_feed = equal(b'\n');
+            let carriage_return = equal(b'\r');
+            Masks {
+                comma: equal(b','),
+                line_feed,
+                quote: equal(b'"'),
+                carriage_return,
+                control: low & !(line_feed | carriage_return),
+            }
+        }
+    })
+}
+
+/// Masks by arithmetic on eight bytes at a time.
+fn portable_masks(word: &[u8; 64]) -> Masks {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const LOW_7: u64 = 0x7f7f_7f7f_7f7f_7f7f;
+    // The high bit of every byte that is 0, and of no other.
+    let zeros = |x: u64| !(((x & LOW_7) + LOW_7) | x | LOW_7);
+    // High bits of eight bytes as eight bits, lowest byte first.
+    let gather = |high: u64| (high >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56;
+    let mut masks = Masks::default();
+    for (number, chunk) in word.as_chunks::<8>().0.iter().enumerate() {
+        let x = u64::from_le_bytes(*chunk);
+        let equal = |byte: u8| gather(zeros(x ^ (ONES * u64::from(byte)))) << (number * 8);
+        let line_feed = equal(b'\n');
+        let carriage_return = equal(b'\r');
+        // Below 0x20: the three high bits are 0.
+        let low = (gather(zeros(x & (ONES * 0xe0))) << (number * 8)) | equal(0x7f);
+        masks.comma |= equal(b',');
+        masks.line_feed |= line_feed;
+        masks.quote |= equal(b'"');
+        masks.carriage_return |= carriage_return;
+        masks.control |= low & !(line_feed | carriage_return);
+    }
+    masks
+}

@@ -1,0 +1,552 @@
+//! Canonical CSV (SPEC §4.2): blocks of whole records in, typed rows and rejects out.
+//!
+//! [`index`] finds the separators, [`layout`] binds the header by name, [`rules`] reads one row exactly or refuses
+//! it. Blocks of one file may be parsed by any number of threads; a row's line and offset do not depend on how the
+//! file was cut. A quote that RFC 4180 does not allow refuses the whole file: rows after it cannot be trusted.
+//! A blank line is a reject, except the very last line of a file. Merchants are not looked up here (R18).
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+
+use crate::book::settings::Role;
+use crate::entries::rows::{Place, Reject, RowSink};
+use crate::ingest::csv_blocks::{BlockHead, RECORD_BYTES_MAX};
+use crate::ingest::formats::FileRefused;
+use crate::terms::currency::Currency;
+use crate::terms::date::{Date, Instant};
+use crate::terms::money::AmountError;
+
+pub mod context;
+pub mod index;
+pub mod layout;
+pub mod rules;
+pub mod values;
+
+pub use context::{Memory, ReadContext};
+pub use layout::HeaderBinding;
+
+use index::{Index, Level, POSITION, RECORD};
+use layout::{ABSENT, FIELDS_MAX};
+use rules::Table;
+use values::{Fields, TimeMemory, TimeText, Wrong, shown};
+
+/// Bytes scanned before the rows found in them are parsed: small enough to stay in the nearest cache.
+const WINDOW_BYTES: usize = 32 << 10;
+
+/// What one thread keeps between blocks.
+pub struct Work {
+    index: Index,
+    memory: Memory,
+    /// A record with its quotes taken off, fields ended by line feeds.
+    plain: Vec<u8>,
+    plain_starts: Vec<u32>,
+}
+
+impl Default for Work {
+    fn default() -> Work {
+        Work::with_level(Level::best())
+    }
+}
+
+impl Work {
+    /// With a given way of scanning.
+    pub fn with_level(level: Level) -> Work {
+        Work {
+            index: Index::new(level),
+            memory: Memory::default(),
+            plain: Vec::new(),
+            plain_starts: Vec::new(),
+        }
+    }
+}
+
+/// Binds the header record of a file (as [`crate::ingest::csv_blocks::BlockReader::header`] gives it).
+///
+/// # Errors
+/// A header that is empty, not UTF-8 or wrongly quoted, or that lacks columns or names one twice.
+pub fn bind_header(role: Role, header: &[u8], context: &ReadContext) -> Result<HeaderBinding, FileRefused> {
+    let refused = |message: &str| FileRefused {
+        line: 1,
+        column: 0,
+        message: message.to_owned(),
+        help: "ask for the file again, with a header line; nothing of it was taken".to_owned(),
+    };
+    if header.is_empty() {
+        return Err(refused("the file is empty: found no header line (an empty day has a header and no rows)"));
+    }
+    let mut work = Work::default();
+    if let Err(stray) = work.index.scan(header, 0, header.len()) {
+        return Err(stray_quote(header, &BlockHead::default(), stray));
+    }
+    if work.index.inside_quotes() {
+        return Err(refused("header: a quote is opened and never closed"));
+    }
+    let starts = work.index.starts();
+    let record = Record::new(header, &starts[..starts.len()]);
+    let mut names = Vec::with_capacity(record.columns());
+    for column in 0..record.columns() {
+        let name = unquoted(record.field(column));
+        names.push(String::from_utf8(name).map_err(|_| {
+            refused("header: found bytes that are not UTF-8, expected UTF-8 (or say `encoding` in the [[source]])")
+        })?);
+    }
+    HeaderBinding::bind(role, names, &context.given())
+}
+
+/// Parses a block of whole records and hands its rows on in order. Returns the number of records, rejects included.
+///
+/// # Errors
+/// A quote that breaks the rules, or one that is never closed. Rows before it may have been handed on; the file is
+/// refused as a whole, so the caller forgets them. Of several refused blocks the earliest line counts.
+pub fn parse_block<S: RowSink>(
+    binding: &HeaderBinding,
+    head: &BlockHead,
+    bytes: &[u8],
+    context: &ReadContext,
+    work: &mut Work,
+    sink: &mut S,
+) -> Result<u64, FileRefused> {
+    match binding.role {
+        Role::Platform => parse::<rules::Platform, S>(binding, head, bytes, context, work, sink),
+        Role::Bank => parse::<rules::Bank, S>(binding, head, bytes, context, work, sink),
+        Role::Channel => parse::<rules::Channel, S>(binding, head, bytes, context, work, sink),
+        Role::Balances => parse::<rules::Balances, S>(binding, head, bytes, context, work, sink),
+    }
+}
+
+fn parse<T: Table, S: RowSink>(
+    binding: &HeaderBinding,
+    head: &BlockHead,
+    bytes: &[u8],
+    context: &ReadContext,
+    work: &mut Work,
+    sink: &mut S,
+) -> Result<u64, FileRefused> {
+    assert!(bytes.is_empty() || bytes.ends_with(b"\n"), "a block ends with a line feed");
+    work.index.restart();
+    let columns = binding.names.len();
+    let mut line = head.first_line;
+    let mut rows = 0;
+    let mut scanned = 0;
+    while scanned < bytes.len() {
+        let to = bytes.len().min(scanned + WINDOW_BYTES);
+        if let Err(stray) = work.index.scan(bytes, scanned, to) {
+            return Err(stray_quote(bytes, head, stray));
+        }
+        scanned = to;
+        let Work { index, memory, plain, plain_starts } = work;
+        let starts = index.starts();
+        // Starts of complete records: all up to the last one that follows a line end.
+        let Some(complete) = starts.iter().rposition(|start| start & RECORD != 0).filter(|last| *last > 0) else {
+            continue;
+        };
+        let window = position(starts[0])..position(starts[complete]);
+        let text = simdutf8::basic::from_utf8(&bytes[window]).is_ok();
+        let mut first = 0;
+        while first < complete {
+            let width = match starts.get(first..=first + columns) {
+                Some(record) if is_record(record) => columns,
+                _ => 1 + starts[first + 1..].iter().take_while(|start| **start & RECORD == 0).count(),
+            };
+            let record = Record::new(bytes, &starts[first..=first + width]);
+            let place = Place {
+                line,
+                offset: head.byte_offset + record.start() as u64,
+            };
+            first += width;
+            line += 1;
+            let quoted = index.quotes && record.has_quotes();
+            if quoted {
+                line += record.line_feeds_inside();
+            }
+            if width != columns || !text {
+                if record.is_blank() && head.last && position(starts[first]) == bytes.len() {
+                    break;
+                }
+                if let Some(reject) = misshapen(binding, &record, place) {
+                    rows += 1;
+                    sink.reject(reject);
+                    continue;
+                }
+            }
+            rows += 1;
+            let read = if quoted {
+                record.unquote(plain, plain_starts);
+                let unquoted = Record::new(plain, plain_starts);
+                let fields = CsvFields { record: unquoted, columns: &binding.columns };
+                T::row(&fields, place, index.irregular, context, memory, sink)
+            } else {
+                let fields = CsvFields { record, columns: &binding.columns };
+                T::row(&fields, place, index.irregular, context, memory, sink)
+            };
+            if let Err(wrong) = read {
+                sink.reject(refused_field(binding, &record, place, wrong));
+            }
+        }
+        work.index.drop_before(complete);
+    }
+    if work.index.inside_quotes() {
+        let opened = memchr::memrchr(b'"', bytes).unwrap_or(0);
+        let (line, column) = line_and_column(bytes, head, opened);
+        return Err(FileRefused {
+            line,
+            column,
+            message: "a quote is opened here and never closed".to_owned(),
+            help: "the file is cut short or wrongly quoted: ask for it again; nothing of it was taken".to_owned(),
+        });
+    }
+    Ok(rows)
+}
+
+#[inline]
+fn position(start: u32) -> usize {
+    (start & POSITION) as usize
+}
+
+/// True when only the last of these starts follows a line end (the first is the record's own).
+#[inline]
+fn is_record(starts: &[u32]) -> bool {
+    let [_, inner @ .., last] = starts else { return false };
+    inner.iter().fold(0, |all, start| all | start) & RECORD == 0 && last & RECORD != 0
+}
+
+/// One record: its fields start at `starts[i]` and end before the separator in front of `starts[i + 1]`.
+#[derive(Clone, Copy)]
+struct Record<'a> {
+    bytes: &'a [u8],
+    starts: &'a [u32],
+    /// End of the last field, without the line end.
+    end: usize,
+}
+
+impl<'a> Record<'a> {
+    #[inline]
+    fn new(bytes: &'a [u8], starts: &'a [u32]) -> Record<'a> {
+        let mut end = position(starts[starts.len() - 1]) - 1;
+        if end > position(starts[0]) && bytes[end - 1] == b'\r' {
+            end -= 1;
+        }
+        Record { bytes, starts, end }
+    }
+
+    #[inline]
+    fn columns(&self) -> usize {
+        self.starts.len() - 1
+    }
+
+    #[inline]
+    fn start(&self) -> usize {
+        position(self.starts[0])
+    }
+
+    /// Start and end of a field, quotes included.
+    #[inline]
+    fn span(&self, column: usize) -> (usize, usize) {
+        let start = position(self.starts[column]);
+        let end = if column + 2 == self.starts.len() {
+            self.end
+        } else {
+            position(self.starts[column + 1]) - 1
+        };
+        (start, end)
+    }
+
+    /// A field, quotes included.
+    #[inline]
+    fn field(&self, column: usize) -> &'a [u8] {
+        let (start, end) = self.span(column);
+        &self.bytes[start..end]
+    }
+
+    #[inline]
+    fn has_quotes(&self) -> bool {
+        // A quote stands at the start of a field or nowhere: the scan has refused all others.
+        let (_, starts) = self.starts.split_last().unwrap_or((&0, &[]));
+        starts.iter().fold(false, |any, start| any | (self.bytes[position(*start)] == b'"'))
+    }
+
+    fn is_blank(&self) -> bool {
+        self.columns() == 1 && self.start() == self.end
+    }
+
+    fn line_feeds_inside(&self) -> u64 {
+        memchr::memchr_iter(b'\n', &self.bytes[self.start()..self.end]).count() as u64
+    }
+
+    /// Writes the record without quotes into `plain`.
+    fn unquote(&self, plain: &mut Vec<u8>, starts: &mut Vec<u32>) {
+        plain.clear();
+        starts.clear();
+        for column in 0..self.columns() {
+            starts.push(plain.len() as u32);
+            push_unquoted(self.field(column), plain);
+            plain.push(b'\n');
+        }
+        starts.push(plain.len() as u32);
+    }
+}
+
+/// Appends a field without its quotes.
+fn push_unquoted(field: &[u8], plain: &mut Vec<u8>) {
+    let [b'"', inner @ .., b'"'] = field else {
+        plain.extend_from_slice(field);
+        return;
+    };
+    let mut rest = inner;
+    while let Some(at) = memchr::memchr(b'"', rest) {
+        // An escaped quote is two: the first is kept, the second passed over.
+        plain.extend_from_slice(&rest[..=at]);
+        rest = rest.get(at + 2..).unwrap_or_default();
+    }
+    plain.extend_from_slice(rest);
+}
+
+fn unquoted(field: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::with_capacity(field.len());
+    push_unquoted(field, &mut plain);
+    plain
+}
+
+/// The fields of a record without quotes.
+struct CsvFields<'a> {
+    record: Record<'a>,
+    columns: &'a [u16; FIELDS_MAX],
+}
+
+impl Fields for CsvFields<'_> {
+    #[inline]
+    fn text(&self, field: usize) -> &[u8] {
+        match self.columns[field] {
+            ABSENT => &[],
+            column => self.record.field(usize::from(column)),
+        }
+    }
+
+    #[inline]
+    fn amount_minor(&self, field: usize, currency: Currency, signed: bool) -> Result<i64, AmountError> {
+        if signed && let [b'-', magnitude @ ..] = self.text(field) {
+            return crate::terms::money::parse_minor(magnitude, currency.digits()).map(|minor| -minor);
+        }
+        match self.columns[field] {
+            ABSENT => Err(AmountError::Form),
+            column => {
+                let (start, end) = self.record.span(usize::from(column));
+                values::amount_minor(self.record.bytes, start, end, currency.digits())
+            }
+        }
+    }
+
+    #[inline]
+    fn instant(&self, field: usize, memory: &mut TimeMemory) -> Option<Instant> {
+        values::instant(self.text(field), memory)
+    }
+
+    #[inline]
+    fn date(&self, field: usize) -> Option<Date> {
+        Date::parse(self.text(field))
+    }
+
+    #[inline]
+    fn left_out(&self, _field: usize) -> bool {
+        false
+    }
+
+    #[inline]
+    fn time_text<'a>(&'a self, field: usize, _buffer: &'a mut TimeText) -> &'a [u8] {
+        self.text(field)
+    }
+}
+
+/// What is wrong with a record's shape or encoding; `None` when its own bytes are fine.
+#[cold]
+fn misshapen(binding: &HeaderBinding, record: &Record<'_>, place: Place) -> Option<Reject> {
+    let columns = binding.names.len();
+    if record.columns() != columns {
+        let found = if record.is_blank() {
+            "a blank line".to_owned()
+        } else {
+            format!("{} fields", record.columns())
+        };
+        return Some(Reject {
+            line: place.line,
+            column: 1,
+            field: "(row)".to_owned(),
+            found,
+            expected: format!("{columns} fields, as in the header"),
+        });
+    }
+    let broken = (0..columns).find(|column| std::str::from_utf8(record.field(*column)).is_err())?;
+    let (line, column) = place_of(record, broken, place);
+    Some(Reject {
+        line,
+        column,
+        field: binding.names[broken].clone(),
+        found: shown(record.field(broken)),
+        expected: "UTF-8 (if the file is in another encoding, say `encoding` in its [[source]])".to_owned(),
+    })
+}
+
+#[cold]
+fn refused_field(binding: &HeaderBinding, record: &Record<'_>, place: Place, wrong: Wrong) -> Reject {
+    let ((line, column), found) = match binding.columns[wrong.field] {
+        ABSENT => ((place.line, 0), Vec::new()),
+        column => (
+            place_of(record, usize::from(column), place),
+            unquoted(record.field(usize::from(column))),
+        ),
+    };
+    Reject {
+        line,
+        column,
+        field: binding.field_name(wrong.field).to_owned(),
+        found: shown(&found),
+        expected: wrong.expected.describe(&found),
+    }
+}
+
+/// Physical line and column in characters at which a field starts.
+fn place_of(record: &Record<'_>, column: usize, place: Place) -> (u64, u32) {
+    let before = &record.bytes[record.start()..record.span(column).0];
+    let lines = memchr::memchr_iter(b'\n', before).count() as u64;
+    (place.line + lines, column_after(before))
+}
+
+/// The column, in characters, of the byte after these.
+fn column_after(before: &[u8]) -> u32 {
+    let line = memchr::memrchr(b'\n', before).map_or(before, |at| &before[at + 1..]);
+    String::from_utf8_lossy(line).chars().count() as u32 + 1
+}
+
+fn line_and_column(bytes: &[u8], head: &BlockHead, at: usize) -> (u64, u32) {
+    let lines = memchr::memchr_iter(b'\n', &bytes[..at]).count() as u64;
+    (head.first_line + lines, column_after(&bytes[..at]))
+}
+
+#[cold]
+fn stray_quote(bytes: &[u8], head: &BlockHead, at: usize) -> FileRefused {
+    let (line, column) = line_and_column(bytes, head, at);
+    let message = if bytes[at] == b'"' {
+        "found a quote inside an unquoted field, expected quotes around the whole field".to_owned()
+    } else {
+        format!(
+            "found `{}` after a closing quote, expected a comma or the end of the line",
+            shown(&bytes[at..(at + 1).min(bytes.len())])
+        )
+    };
+    FileRefused {
+        line,
+        column,
+        message,
+        help: "rows after it cannot be trusted: ask for a file quoted as RFC 4180 says; nothing of it was taken"
+            .to_owned(),
+    }
+}
+
+/// Where full rows can be fetched again.
+pub enum RowSource {
+    /// The file itself, as it lies on disk: read by position.
+    Positions(File),
+    /// Unpacked and decoded text from its first byte: read through.
+    Stream(Box<dyn Read + Send>),
+}
+
+/// Reads rows again at places given in ascending order, each handed to `sink` as in the first reading. The text must
+/// be what [`crate::ingest::csv_blocks::BlockReader`] saw: a stream is unpacked and decoded the same way.
+///
+/// # Errors
+/// Reading failed, or the text is no longer what it was.
+pub fn fetch_rows<S: RowSink>(
+    source: RowSource,
+    binding: &HeaderBinding,
+    places: &[Place],
+    context: &ReadContext,
+    work: &mut Work,
+    sink: &mut S,
+) -> io::Result<()> {
+    assert!(places.is_sorted_by_key(|place| place.offset), "places come in the order of the file");
+    let mut text = match source {
+        RowSource::Positions(file) => Text::Positions(file),
+        RowSource::Stream(stream) => Text::Stream(io::BufReader::with_capacity(256 << 10, stream)),
+    };
+    let mut at = 0u64;
+    let mut buffer: Vec<u8> = Vec::new();
+    for place in places {
+        // `buffer` holds the text from `at`; drop what lies before the row, or jump there.
+        let end = at + buffer.len() as u64;
+        if place.offset < end {
+            buffer.drain(..(place.offset - at) as usize);
+        } else {
+            buffer.clear();
+            text.skip_to(end, place.offset)?;
+        }
+        at = place.offset;
+        let length = loop {
+            if let Some(length) = record_length(&buffer) {
+                break length;
+            }
+            let before = buffer.len();
+            if before > RECORD_BYTES_MAX || text.more(at + before as u64, &mut buffer)? == 0 {
+                if buffer.is_empty() {
+                    return Err(changed());
+                }
+                buffer.push(b'\n');
+            }
+        };
+        let head = BlockHead {
+            sequence: 0,
+            first_line: place.line,
+            byte_offset: place.offset,
+            last: false,
+        };
+        let rows = parse_block(binding, &head, &buffer[..length], context, work, sink).map_err(|_| changed())?;
+        if rows != 1 {
+            return Err(changed());
+        }
+    }
+    Ok(())
+}
+
+fn changed() -> io::Error {
+    io::Error::other("the file changed while it was read")
+}
+
+/// Length of the first record, its line end included.
+fn record_length(bytes: &[u8]) -> Option<usize> {
+    let mut inside = false;
+    for at in memchr::memchr2_iter(b'"', b'\n', bytes) {
+        if bytes[at] == b'"' {
+            inside = !inside;
+        } else if !inside {
+            return Some(at + 1);
+        }
+    }
+    None
+}
+
+enum Text {
+    Positions(File),
+    Stream(io::BufReader<Box<dyn Read + Send>>),
+}
+
+impl Text {
+    fn skip_to(&mut self, from: u64, to: u64) -> io::Result<()> {
+        match self {
+            Text::Positions(file) => file.seek(SeekFrom::Start(to)).map(|_| ()),
+            Text::Stream(stream) => {
+                let skipped = io::copy(&mut stream.take(to - from), &mut io::sink())?;
+                if skipped == to - from { Ok(()) } else { Err(changed()) }
+            }
+        }
+    }
+
+    /// Appends the text that follows; the number of bytes, 0 at the end.
+    fn more(&mut self, _from: u64, buffer: &mut Vec<u8>) -> io::Result<usize> {
+        match self {
+            Text::Positions(file) => file.take(4096).read_to_end(buffer),
+            Text::Stream(stream) => stream.take(64 << 10).read_to_end(buffer),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

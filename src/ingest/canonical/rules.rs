@@ -1,0 +1,453 @@
+//! The rules of a canonical row (SPEC §4.1 and §4.2; R14, R27, R29, R37, R41): read exactly or refused.
+//!
+//! One function a table, over [`Fields`], so that CSV and Parquet obey the same rules in the same order. The first
+//! wrong field of a row is named. Merchant ids are judged where rows settle (R18), not here.
+
+use crate::book::settings::Role;
+use crate::entries::rows::{BalanceRow, BankRow, ChannelRow, Place, PlatformRow, RowSink};
+use crate::ingest::canonical::context::{Memory, ReadContext};
+use crate::ingest::canonical::layout;
+use crate::ingest::canonical::values::{Expected, Fields, TimeText, Wrong};
+use crate::terms::currency::Currency;
+use crate::terms::date::{Date, Instant};
+use crate::terms::kinds::{Direction, Funding, Purpose, Status, TxnType};
+use crate::terms::money::AmountError;
+
+/// Reads one row of a table and hands it on.
+pub trait Table {
+    /// Its role.
+    const ROLE: Role;
+
+    /// Reads the row, or says what is wrong with it. `irregular` says that control characters may be about.
+    ///
+    /// # Errors
+    /// The first wrong field; nothing was handed on.
+    fn row<F: Fields, S: RowSink>(
+        fields: &F,
+        place: Place,
+        irregular: bool,
+        context: &ReadContext,
+        memory: &mut Memory,
+        sink: &mut S,
+    ) -> Result<(), Wrong>;
+}
+
+fn wrong<T>(field: usize, expected: &'static str) -> Result<T, Wrong> {
+    Err(Wrong {
+        field,
+        expected: Expected::Words(expected),
+    })
+}
+
+fn words(field: usize, expected: &'static str) -> impl FnOnce() -> Wrong {
+    move || Wrong {
+        field,
+        expected: Expected::Words(expected),
+    }
+}
+
+#[inline]
+fn not_empty<F: Fields>(fields: &F, field: usize) -> Result<&[u8], Wrong> {
+    match fields.text(field) {
+        [] => wrong(field, "a value, not an empty field"),
+        text => Ok(text),
+    }
+}
+
+#[inline]
+fn currency<F: Fields>(fields: &F, field: usize, memory: &mut Memory) -> Result<Currency, Wrong> {
+    memory
+        .currency(fields.text(field))
+        .ok_or_else(words(field, "an ISO 4217 code in capitals, such as CNY"))
+}
+
+#[inline]
+fn positive<F: Fields>(fields: &F, field: usize, currency: Currency) -> Result<i64, Wrong> {
+    match any_amount(fields, field, currency, false)? {
+        0 => Err(Wrong {
+            field,
+            expected: Expected::Amount(AmountError::Zero, currency),
+        }),
+        minor => Ok(minor),
+    }
+}
+
+#[inline]
+fn any_amount<F: Fields>(fields: &F, field: usize, currency: Currency, signed: bool) -> Result<i64, Wrong> {
+    fields.amount_minor(field, currency, signed).map_err(|error| Wrong {
+        field,
+        expected: Expected::Amount(error, currency),
+    })
+}
+
+#[inline]
+fn instant<F: Fields>(fields: &F, field: usize, memory: &mut Memory) -> Result<Instant, Wrong> {
+    fields.instant(field, &mut memory.time).ok_or_else(words(
+        field,
+        "a date and time with an offset (RFC 3339), such as 2026-03-02T10:00:00+08:00",
+    ))
+}
+
+#[inline]
+fn date<F: Fields>(fields: &F, field: usize) -> Result<Date, Wrong> {
+    fields.date(field).ok_or_else(words(field, "a day, such as 2026-03-02"))
+}
+
+#[inline]
+fn status<F: Fields>(fields: &F, field: usize) -> Result<Status, Wrong> {
+    Status::parse(fields.text(field)).ok_or_else(words(field, "SUCCESS, FAILED or PENDING"))
+}
+
+/// The account of a row (R27), or the source's own where the row names none.
+#[inline]
+fn account<F: Fields>(fields: &F, field: usize, context: &ReadContext) -> Result<u16, Wrong> {
+    let text = fields.text(field);
+    let account = match context.own_account {
+        Some(own) if text.is_empty() => Some(own),
+        _ => context.account(text),
+    };
+    account.ok_or_else(words(field, "the number or id of an [[account]] of book.toml"))
+}
+
+#[inline]
+fn of_account(field: usize, currency: Currency, account: u16, context: &ReadContext) -> Result<(), Wrong> {
+    let expected = context.account_currency(account);
+    if currency == expected {
+        return Ok(());
+    }
+    Err(Wrong {
+        field,
+        expected: Expected::AccountCurrency(expected),
+    })
+}
+
+/// Ids and references hold no control characters: they would look alike and not be.
+#[cold]
+fn no_controls<F: Fields>(fields: &F, role: Role) -> Result<(), Wrong> {
+    for (number, field) in layout::fields(role).iter().enumerate() {
+        if field.id && fields.text(number).iter().any(u8::is_ascii_control) {
+            return wrong(number, "no control characters in an id or reference");
+        }
+    }
+    Ok(())
+}
+
+/// `platform`.
+pub struct Platform;
+
+/// Numbers of the fields of [`layout::PLATFORM`].
+mod platform {
+    pub const TXN_ID: usize = 0;
+    pub const TXN_TIME: usize = 1;
+    pub const MERCHANT_ID: usize = 2;
+    pub const CUSTOMER_ID: usize = 3;
+    pub const TXN_TYPE: usize = 4;
+    pub const CHANNEL: usize = 5;
+    pub const CURRENCY: usize = 6;
+    pub const AMOUNT: usize = 7;
+    pub const BANK_REF: usize = 8;
+    pub const STATUS: usize = 9;
+    pub const ORDER_ID: usize = 10;
+    pub const CHANNEL_REF: usize = 11;
+    pub const ORIGINAL_TXN_ID: usize = 12;
+    pub const FUNDING: usize = 13;
+    pub const ESCROW: usize = 14;
+    pub const BATCH_REF: usize = 15;
+    pub const COUNTERPARTY_ID: usize = 16;
+    pub const MEMO: usize = 17;
+}
+
+impl Table for Platform {
+    const ROLE: Role = Role::Platform;
+
+    #[inline]
+    fn row<F: Fields, S: RowSink>(
+        fields: &F,
+        place: Place,
+        irregular: bool,
+        context: &ReadContext,
+        memory: &mut Memory,
+        sink: &mut S,
+    ) -> Result<(), Wrong> {
+        use platform::*;
+        if irregular {
+            no_controls(fields, Role::Platform)?;
+        }
+        let txn_id = not_empty(fields, TXN_ID)?;
+        let txn_time = instant(fields, TXN_TIME, memory)?;
+        let txn_type = match TxnType::parse(fields.text(TXN_TYPE)) {
+            Some(TxnType::Confirm | TxnType::Dispute | TxnType::Release) => {
+                wrong(TXN_TYPE, "a type other than CONFIRM, DISPUTE and RELEASE: escrow is not built yet")
+            }
+            Some(txn_type) => Ok(txn_type),
+            None => wrong(
+                TXN_TYPE,
+                "PAYMENT, REFUND, CHARGEBACK, CHARGEBACK_REVERSAL, ADJUSTMENT, TOPUP, WITHDRAWAL or TRANSFER",
+            ),
+        }?;
+        let currency = currency(fields, CURRENCY, memory)?;
+        let amount_minor = positive(fields, AMOUNT, currency)?;
+        let status = status(fields, STATUS)?;
+        let funding =
+            Funding::parse(fields.text(FUNDING)).ok_or_else(words(FUNDING, "BANK, BALANCE or empty"))?;
+        match fields.text(ESCROW) {
+            b"" | b"N" => {}
+            b"Y" => return wrong(ESCROW, "N or empty: escrow is not built yet"),
+            _ => return wrong(ESCROW, "Y, N or empty"),
+        }
+        let customer_id = fields.text(CUSTOMER_ID);
+        let counterparty_id = fields.text(COUNTERPARTY_ID);
+        if txn_type.is_wallet() || funding == Funding::Balance {
+            if funding == Funding::Balance
+                && !matches!(txn_type, TxnType::Payment | TxnType::Refund | TxnType::Transfer)
+            {
+                return wrong(FUNDING, "BANK or empty: only PAYMENT, REFUND and TRANSFER are funded by a balance");
+            }
+            if customer_id.is_empty() {
+                return wrong(CUSTOMER_ID, "the customer whose wallet the row moves");
+            }
+            if txn_type == TxnType::Transfer && counterparty_id.is_empty() {
+                return wrong(COUNTERPARTY_ID, "the customer who receives the TRANSFER");
+            }
+            // No match protects a row without a leg from being posted twice by a re-exported file (R29).
+            let no_leg = txn_type == TxnType::Transfer || funding == Funding::Balance;
+            if no_leg && context.day.as_ref().is_some_and(|day| !day.contains(&txn_time)) {
+                return wrong(TXN_TIME, "a time within the business day, because the row has no bank leg");
+            }
+        }
+        sink.platform(&PlatformRow {
+            place,
+            txn_id,
+            txn_time,
+            merchant_id: fields.text(MERCHANT_ID),
+            customer_id,
+            txn_type,
+            channel: match fields.text(CHANNEL) {
+                [] => &context.own_channel,
+                channel => channel,
+            },
+            currency,
+            amount_minor,
+            bank_ref: fields.text(BANK_REF),
+            status,
+            funding,
+            order_id: fields.text(ORDER_ID),
+            channel_ref: fields.text(CHANNEL_REF),
+            original_txn_id: fields.text(ORIGINAL_TXN_ID),
+            batch_ref: fields.text(BATCH_REF),
+            counterparty_id,
+            memo: fields.text(MEMO),
+        });
+        Ok(())
+    }
+}
+
+/// `bank`.
+pub struct Bank;
+
+/// Numbers of the fields of [`layout::BANK`].
+mod bank {
+    pub const ENTRY_ID: usize = 0;
+    pub const ACCOUNT: usize = 1;
+    pub const BOOKING_TIME: usize = 2;
+    pub const VALUE_DATE: usize = 3;
+    pub const DIRECTION: usize = 4;
+    pub const AMOUNT: usize = 5;
+    pub const CURRENCY: usize = 6;
+    pub const BANK_REF: usize = 7;
+    pub const REMARK: usize = 8;
+    pub const BATCH_REF: usize = 9;
+    pub const COUNTERPARTY_NAME: usize = 10;
+    pub const COUNTERPARTY_ACCOUNT: usize = 11;
+    pub const PURPOSE: usize = 12;
+    pub const ORIGINAL_REF: usize = 13;
+}
+
+impl Table for Bank {
+    const ROLE: Role = Role::Bank;
+
+    #[inline]
+    fn row<F: Fields, S: RowSink>(
+        fields: &F,
+        place: Place,
+        irregular: bool,
+        context: &ReadContext,
+        memory: &mut Memory,
+        sink: &mut S,
+    ) -> Result<(), Wrong> {
+        use bank::*;
+        if irregular {
+            no_controls(fields, Role::Bank)?;
+        }
+        let entry_id = not_empty(fields, ENTRY_ID)?;
+        let account = account(fields, ACCOUNT, context)?;
+        if !fields.left_out(BOOKING_TIME)
+            && fields.instant(BOOKING_TIME, &mut memory.time).is_none()
+            && fields.date(BOOKING_TIME).is_none()
+        {
+            return wrong(
+                BOOKING_TIME,
+                "a date and time with an offset (RFC 3339) or a day, such as 2026-03-02T10:00:00+08:00",
+            );
+        }
+        let value_date = date(fields, VALUE_DATE)?;
+        let direction = Direction::parse(fields.text(DIRECTION))
+            .ok_or_else(words(DIRECTION, "C (into the account) or D (out of it)"))?;
+        let currency = currency(fields, CURRENCY, memory)?;
+        of_account(CURRENCY, currency, account, context)?;
+        let amount_minor = positive(fields, AMOUNT, currency)?;
+        let batch_ref = fields.text(BATCH_REF);
+        if !batch_ref.is_empty() {
+            return wrong(BATCH_REF, "an empty field: entries of a batch are not matched yet (R41)");
+        }
+        let purpose_text = fields.text(PURPOSE);
+        let purpose = Purpose::parse(purpose_text);
+        match purpose.direction() {
+            Some(Direction::Credit) if direction == Direction::Debit => {
+                return wrong(PURPOSE, "another purpose: OWN_IN and INTEREST are credits (C)");
+            }
+            Some(Direction::Debit) if direction == Direction::Credit => {
+                return wrong(PURPOSE, "another purpose: OWN_OUT, FEE_SWEEP and BANK_FEE are debits (D)");
+            }
+            _ => {}
+        }
+        sink.bank(&BankRow {
+            place,
+            entry_id,
+            account,
+            booking_time: fields.time_text(BOOKING_TIME, &mut TimeText::default()),
+            value_date,
+            direction,
+            amount_minor,
+            currency,
+            bank_ref: fields.text(BANK_REF),
+            remark: fields.text(REMARK),
+            batch_ref,
+            counterparty_name: fields.text(COUNTERPARTY_NAME),
+            counterparty_account: fields.text(COUNTERPARTY_ACCOUNT),
+            purpose,
+            purpose_text,
+            original_ref: fields.text(ORIGINAL_REF),
+        });
+        Ok(())
+    }
+}
+
+/// `channel`.
+pub struct Channel;
+
+/// Numbers of the fields of [`layout::CHANNEL`].
+mod channel {
+    pub const CHANNEL: usize = 0;
+    pub const CHANNEL_REF: usize = 1;
+    pub const ORDER_ID: usize = 2;
+    pub const TXN_TYPE: usize = 3;
+    pub const AMOUNT: usize = 4;
+    pub const FEE: usize = 5;
+    pub const CURRENCY: usize = 6;
+    pub const TXN_TIME: usize = 7;
+    pub const SETTLE_DATE: usize = 8;
+    pub const BATCH_REF: usize = 9;
+    pub const STATUS: usize = 10;
+    pub const REFUND_REF: usize = 11;
+}
+
+impl Table for Channel {
+    const ROLE: Role = Role::Channel;
+
+    #[inline]
+    fn row<F: Fields, S: RowSink>(
+        fields: &F,
+        place: Place,
+        irregular: bool,
+        context: &ReadContext,
+        memory: &mut Memory,
+        sink: &mut S,
+    ) -> Result<(), Wrong> {
+        use channel::*;
+        if irregular {
+            no_controls(fields, Role::Channel)?;
+        }
+        let channel = match fields.text(CHANNEL) {
+            [] if context.own_channel.is_empty() => wrong(CHANNEL, "a value, not an empty field"),
+            [] => Ok(&context.own_channel[..]),
+            text => Ok(text),
+        }?;
+        let channel_ref = not_empty(fields, CHANNEL_REF)?;
+        let txn_type = TxnType::parse(fields.text(TXN_TYPE))
+            .filter(|txn_type| txn_type.direction().is_some())
+            .ok_or_else(words(
+                TXN_TYPE,
+                "PAYMENT, REFUND, CHARGEBACK, CHARGEBACK_REVERSAL, ADJUSTMENT, TOPUP or WITHDRAWAL",
+            ))?;
+        let currency = currency(fields, CURRENCY, memory)?;
+        let amount_minor = positive(fields, AMOUNT, currency)?;
+        let fee_minor = any_amount(fields, FEE, currency, false)?;
+        instant(fields, TXN_TIME, memory)?;
+        let mut buffer = TimeText::default();
+        let txn_time = fields.time_text(TXN_TIME, &mut buffer);
+        // Without a settlement day it is the day of the time as written (R45).
+        let settle_date = match fields.date(SETTLE_DATE) {
+            Some(date) => Some(date),
+            None if fields.text(SETTLE_DATE).is_empty() => txn_time.get(..10).and_then(Date::parse),
+            None => None,
+        }
+        .ok_or_else(words(SETTLE_DATE, "a day, such as 2026-03-02, or an empty field"))?;
+        let status = status(fields, STATUS)?;
+        sink.channel(&ChannelRow {
+            place,
+            channel,
+            channel_ref,
+            order_id: fields.text(ORDER_ID),
+            txn_type,
+            amount_minor,
+            fee_minor,
+            currency,
+            txn_time,
+            settle_date,
+            batch_ref: fields.text(BATCH_REF),
+            status,
+            refund_ref: fields.text(REFUND_REF),
+        });
+        Ok(())
+    }
+}
+
+/// `balances`.
+pub struct Balances;
+
+/// Numbers of the fields of [`layout::BALANCES`].
+mod balances {
+    pub const ACCOUNT: usize = 0;
+    pub const CURRENCY: usize = 1;
+    pub const DATE: usize = 2;
+    pub const OPENING: usize = 3;
+    pub const CLOSING: usize = 4;
+}
+
+impl Table for Balances {
+    const ROLE: Role = Role::Balances;
+
+    fn row<F: Fields, S: RowSink>(
+        fields: &F,
+        place: Place,
+        _irregular: bool,
+        context: &ReadContext,
+        memory: &mut Memory,
+        sink: &mut S,
+    ) -> Result<(), Wrong> {
+        use balances::*;
+        let account = account(fields, ACCOUNT, context)?;
+        let currency = currency(fields, CURRENCY, memory)?;
+        of_account(CURRENCY, currency, account, context)?;
+        sink.balance(&BalanceRow {
+            place,
+            account,
+            currency,
+            date: date(fields, DATE)?,
+            opening_minor: any_amount(fields, OPENING, currency, true)?,
+            closing_minor: any_amount(fields, CLOSING, currency, true)?,
+        });
+        Ok(())
+    }
+}

@@ -1,0 +1,271 @@
+//! How single values are read: fast paths for the usual forms, the words of [`crate::terms`] for all others.
+//!
+//! A fast path gives the same answer as the general reader or none at all.
+
+use std::fmt;
+
+use crate::terms::currency::Currency;
+use crate::terms::date::{Date, Instant};
+use crate::terms::money::{self, AmountError};
+
+/// The fields of one row, whatever file it stands in. Fields are numbers of the row's layout.
+pub trait Fields {
+    /// The text of a field; empty where the file has no such column.
+    fn text(&self, field: usize) -> &[u8];
+    /// A field as an amount, zero allowed; a leading `-` is allowed when `signed`.
+    fn amount_minor(&self, field: usize, currency: Currency, signed: bool) -> Result<i64, AmountError>;
+    /// A field as an instant.
+    fn instant(&self, field: usize, memory: &mut TimeMemory) -> Option<Instant>;
+    /// A field as a day.
+    fn date(&self, field: usize) -> Option<Date>;
+    /// True when the field was left out of this reading and must not be judged.
+    fn left_out(&self, field: usize) -> bool;
+    /// The field as RFC 3339 text, where the file has times that are no texts.
+    fn time_text<'a>(&'a self, field: usize, buffer: &'a mut TimeText) -> &'a [u8];
+}
+
+/// Room for a time written as text.
+#[derive(Default)]
+pub struct TimeText {
+    bytes: Vec<u8>,
+}
+
+impl TimeText {
+    /// Writes a text and gives its bytes.
+    pub fn set(&mut self, text: fmt::Arguments<'_>) -> &[u8] {
+        use std::io::Write;
+        self.bytes.clear();
+        // Writing to memory does not fail.
+        let _ = self.bytes.write_fmt(text);
+        &self.bytes
+    }
+}
+
+/// The day and the offset of the last time read: nearly all rows of a file share them.
+#[derive(Default)]
+pub struct TimeMemory {
+    day: [u8; 10],
+    day_ms: i64,
+    offset: [u8; 6],
+    offset_ms: i64,
+    known: bool,
+}
+
+/// Reads RFC 3339; the answer is [`Instant::parse_rfc3339`]'s.
+#[inline]
+pub fn instant(text: &[u8], memory: &mut TimeMemory) -> Option<Instant> {
+    let (clock, rest) = match text.len() {
+        // 2026-03-02T10:00:00.123+08:00 and 2026-03-02T10:00:00+08:00
+        29 if text[19] == b'.' => (19, 23),
+        25 => (19, 19),
+        _ => return Instant::parse_rfc3339(text),
+    };
+    if memory.known && text[..10] == memory.day && text[10] == b'T' && text[rest..] == memory.offset {
+        let word = u64::from_le_bytes([
+            text[11], text[12], text[13], text[14], text[15], text[16], text[17], text[18],
+        ]);
+        // Colons become the digit 0, then all eight must be digits.
+        const COLONS: u64 = 0x0000_3a00_003a_0000;
+        const COLON_MASK: u64 = 0x0000_ff00_00ff_0000;
+        let digits = (word ^ COLONS) & COLON_MASK | word & !COLON_MASK | 0x0000_3000_0030_0000;
+        if word & COLON_MASK == COLONS && all_digits(digits) {
+            let two = |at: u32| (word >> at & 15) * 10 + (word >> (at + 8) & 15);
+            let (hour, minute, second) = (two(0), two(24), two(48));
+            let millis = if rest == clock {
+                Some(0)
+            } else {
+                let (a, b, c) = (text[20] ^ b'0', text[21] ^ b'0', text[22] ^ b'0');
+                (a < 10 && b < 10 && c < 10)
+                    .then(|| i64::from(a) * 100 + i64::from(b) * 10 + i64::from(c))
+            };
+            if let (true, Some(millis)) = (hour < 24 && minute < 60 && second < 60, millis) {
+                let seconds = (hour * 3600 + minute * 60 + second) as i64;
+                return Some(Instant(memory.day_ms + seconds * 1000 + millis - memory.offset_ms));
+            }
+        }
+        return Instant::parse_rfc3339(text);
+    }
+    let instant = Instant::parse_rfc3339(text)?;
+    remember(text, rest, memory);
+    Some(instant)
+}
+
+#[cold]
+fn remember(text: &[u8], rest: usize, memory: &mut TimeMemory) {
+    memory.known = false;
+    let Some(date) = Date::parse(&text[..10]) else { return };
+    if !matches!(text[rest], b'+' | b'-') {
+        return;
+    }
+    memory.day.copy_from_slice(&text[..10]);
+    memory.offset.copy_from_slice(&text[rest..rest + 6]);
+    memory.day_ms = i64::from(date.0) * 86_400_000;
+    let zero = *b"1970-01-01T00:00:00";
+    let midnight = [&zero[..], &text[rest..rest + 6]].concat();
+    if let Some(Instant(ms)) = Instant::parse_rfc3339(&midnight) {
+        memory.offset_ms = -ms;
+        memory.known = true;
+    }
+}
+
+/// True when all eight bytes are ASCII digits.
+fn all_digits(word: u64) -> bool {
+    const HIGH: u64 = 0xf0f0_f0f0_f0f0_f0f0;
+    const THREES: u64 = 0x3030_3030_3030_3030;
+    const SIXES: u64 = 0x0606_0606_0606_0606;
+    word & HIGH == THREES && word.wrapping_add(SIXES) & HIGH == THREES
+}
+
+/// Reads the amount at `start..end` of `bytes`; the answer is [`money::parse_minor`]'s.
+#[inline]
+pub fn amount_minor(bytes: &[u8], start: usize, end: usize, digits: u32) -> Result<i64, AmountError> {
+    // Up to eight digits, a point and two decimals: one load, no loop.
+    if digits == 2 && end >= start + 4 && end <= start + 11 && end >= 11 && bytes[end - 3] == b'.' {
+        let whole = end - 3 - start;
+        if let Some(before) = bytes[end - 11..end - 3].first_chunk::<8>() {
+            let shift = 8 * (8 - whole as u32);
+            let keep = u64::MAX << shift;
+            let word = u64::from_le_bytes(*before) & keep | 0x3030_3030_3030_3030 & !keep;
+            let (tens, ones) = (bytes[end - 2] ^ b'0', bytes[end - 1] ^ b'0');
+            if all_digits(word) && tens < 10 && ones < 10 && (bytes[start] != b'0' || whole == 1) {
+                return Ok(eight_digits(word) as i64 * 100 + i64::from(tens) * 10 + i64::from(ones));
+            }
+        }
+    }
+    money::parse_minor(&bytes[start..end], digits)
+}
+
+/// The number of eight ASCII digits, the first in the lowest byte.
+fn eight_digits(word: u64) -> u64 {
+    let pairs = (word & 0x0f0f_0f0f_0f0f_0f0f).wrapping_mul(10 << 8 | 1) >> 8;
+    let fours = (pairs & 0x00ff_00ff_00ff_00ff).wrapping_mul(100 << 16 | 1) >> 16;
+    (fours & 0x0000_ffff_0000_ffff).wrapping_mul(10_000 << 32 | 1) >> 32
+}
+
+/// A wrong field: which, and what would have been right.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Wrong {
+    /// Number of the field in its layout.
+    pub field: usize,
+    /// What was expected.
+    pub expected: Expected,
+}
+
+/// What would have been right.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Expected {
+    /// In words.
+    Words(&'static str),
+    /// An amount of a currency.
+    Amount(AmountError, Currency),
+    /// The currency of the entry's account.
+    AccountCurrency(Currency),
+}
+
+impl Expected {
+    /// In words for the person on duty.
+    pub fn describe(self, found: &[u8]) -> String {
+        match self {
+            Expected::Words(words) => words.to_owned(),
+            Expected::AccountCurrency(currency) => format!("{currency}, the currency of the account"),
+            Expected::Amount(AmountError::Decimals, currency) => match currency.digits() {
+                0 => format!("no decimals ({currency})"),
+                1 => format!("at most 1 decimal ({currency})"),
+                digits => format!("at most {digits} decimals ({currency})"),
+            },
+            Expected::Amount(AmountError::Zero, _) => "an amount above zero".to_owned(),
+            Expected::Amount(AmountError::Overflow, currency) => format!(
+                "at most {} ({currency})",
+                money::format_minor(i128::from(i64::MAX), currency.digits())
+            ),
+            Expected::Amount(AmountError::Form, _) => match found {
+                [] => "an amount, not an empty field".to_owned(),
+                [b'-' | b'+', ..] => "an amount without a sign".to_owned(),
+                _ if found.contains(&b',') => "an amount without thousands separators, such as 1234.50".to_owned(),
+                _ if found.contains(&b'e') || found.contains(&b'E') => {
+                    "an amount in plain decimals, without an exponent".to_owned()
+                }
+                _ => "an amount in plain ASCII digits, such as 1234.50".to_owned(),
+            },
+        }
+    }
+}
+
+/// What was found, fit for a message: cut to 80 characters, control characters and undecodable bytes escaped.
+pub fn shown(found: &[u8]) -> String {
+    let mut text = String::new();
+    let mut room = 80;
+    for chunk in found.utf8_chunks() {
+        for character in chunk.valid().chars() {
+            if room == 0 {
+                return text;
+            }
+            room -= 1;
+            if character.is_control() {
+                text.extend(character.escape_default());
+            } else {
+                text.push(character);
+            }
+        }
+        for byte in chunk.invalid() {
+            if room == 0 {
+                return text;
+            }
+            room -= 1;
+            text.push_str(&format!("\\x{byte:02x}"));
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn fast_amount(text: &[u8], lead: usize, digits: u32) -> Result<i64, AmountError> {
+        let bytes = [&vec![b'7'; lead][..], text, b",x"].concat();
+        amount_minor(&bytes, lead, lead + text.len(), digits)
+    }
+
+    #[test]
+    fn fast_amounts_are_the_slow_amounts() {
+        for text in ["0.01", "0.00", "12.34", "99999999.99", "123456789.01", "01.00", "1,2.00", ".50", "-1.00", "1.2.00", "a.00", "1.0a", "", "5"] {
+            for lead in [0, 3, 20] {
+                for digits in [0, 2, 3] {
+                    assert_eq!(
+                        fast_amount(text.as_bytes(), lead, digits),
+                        money::parse_minor(text.as_bytes(), digits),
+                        "{text} {lead} {digits}"
+                    );
+                }
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_amount_is_the_slow_amount(text in "[0-9]{0,12}[.,]?[0-9a-]{0,4}", lead in 0usize..20) {
+            for digits in [0, 2, 3] {
+                prop_assert_eq!(fast_amount(text.as_bytes(), lead, digits), money::parse_minor(text.as_bytes(), digits));
+            }
+        }
+
+        #[test]
+        fn any_time_is_the_slow_time(
+            texts in proptest::collection::vec("20(26|25)-0[1-3]-[0-3][0-9][T ][0-2][0-9][:;][0-6][0-9]:[0-6][0-9a](\\.[0-9]{3}|\\.[0-9/]{3})?(Z|[+-]0[0-9]:[03]0)", 1..6)
+        ) {
+            let mut memory = TimeMemory::default();
+            for text in texts.iter().chain(&texts) {
+                prop_assert_eq!(instant(text.as_bytes(), &mut memory), Instant::parse_rfc3339(text.as_bytes()), "{}", text);
+            }
+        }
+    }
+
+    #[test]
+    fn found_texts_are_cut_and_escaped() {
+        assert_eq!(shown("a\tb\u{0}中".as_bytes()), "a\\tb\\u{0}中");
+        assert_eq!(shown(b"\xd6\xd0"), "\\xd6\\xd0");
+        assert_eq!(shown("中".repeat(99).as_bytes()).chars().count(), 80);
+    }
+}

@@ -1,0 +1,482 @@
+//! Cuts one large text into blocks of whole records, so that several threads can parse it (stage 1).
+//!
+//! Bytes are read, hashed and cut under one lock; parsing happens outside it. A block ends at a line end outside
+//! quotes, found by counting quotes. The hash is of the content as unpacked, before any decoding. Where the blocks are
+//! cut depends on the bytes alone, never on threads. Text is UTF-8; GB18030 and others when the source declares them;
+//! UTF-16 when declared or when the file begins with its mark. A byte-order mark is passed over and goes before a
+//! declaration.
+
+use std::io::{self, Read};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use encoding_rs::{Decoder, DecoderResult, Encoding};
+use sha2::{Digest, Sha256};
+
+use crate::ingest::formats::FileRefused;
+use crate::terms::digest::hex;
+
+/// Bytes a block is filled to, unless one record is longer.
+pub const BLOCK_BYTES: usize = 4 << 20;
+
+/// Longest record. A longer one is nearly always a quote that was never closed.
+pub const RECORD_BYTES_MAX: usize = 64 << 20;
+
+/// Bytes read, hashed and counted at a time: they stay in the near caches.
+const STEP_BYTES: usize = 128 << 10;
+
+/// Where a block stands in its file.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct BlockHead {
+    /// Number of the block, from 0.
+    pub sequence: u32,
+    /// Physical line of its first record, 1-based.
+    pub first_line: u64,
+    /// Byte offset of its first record in the text (unpacked, and decoded where it was not UTF-8).
+    pub byte_offset: u64,
+    /// True for the block that ends the file.
+    pub last: bool,
+}
+
+impl Default for BlockHead {
+    fn default() -> BlockHead {
+        BlockHead {
+            sequence: 0,
+            first_line: 1,
+            byte_offset: 0,
+            last: false,
+        }
+    }
+}
+
+/// Why no block came.
+#[derive(Debug)]
+pub enum BlockError {
+    /// The file is refused: its encoding, or a record without end.
+    Refused(FileRefused),
+    /// Reading failed; `InvalidData` says that an archive or compressed file is damaged.
+    Io(io::Error),
+}
+
+impl From<io::Error> for BlockError {
+    fn from(error: io::Error) -> BlockError {
+        BlockError::Io(error)
+    }
+}
+
+/// What is known once a file was read to its end.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TextFacts {
+    /// SHA-256 of the unpacked content, lower-case hex.
+    pub sha256: String,
+    /// Bytes of the unpacked content.
+    pub bytes: u64,
+    /// Physical lines of the text, the header included.
+    pub lines: u64,
+}
+
+/// Hands out the blocks of one text.
+pub struct BlockReader {
+    header: Vec<u8>,
+    block_bytes: usize,
+    inner: Mutex<Inner>,
+}
+
+struct Inner {
+    source: TextSource,
+    /// Text after the last block: the beginning of the next.
+    carry: Vec<u8>,
+    ended: bool,
+    sequence: u32,
+    line: u64,
+    offset: u64,
+    failed: bool,
+}
+
+impl BlockReader {
+    /// Begins to read a text: its header record is read at once. `encoding` is the source's declaration.
+    ///
+    /// # Errors
+    /// As [`BlockReader::next_block`]; also an encoding that is not known.
+    pub fn new(reader: Box<dyn Read + Send>, encoding: Option<&str>) -> Result<BlockReader, BlockError> {
+        BlockReader::with_block_bytes(reader, encoding, BLOCK_BYTES)
+    }
+
+    /// As [`BlockReader::new`], with blocks of another size.
+    ///
+    /// # Errors
+    /// As [`BlockReader::new`].
+    pub fn with_block_bytes(
+        reader: Box<dyn Read + Send>,
+        encoding: Option<&str>,
+        block_bytes: usize,
+    ) -> Result<BlockReader, BlockError> {
+        let source = TextSource::new(reader, encoding)?;
+        let mut inner = Inner {
+            offset: source.mark_bytes,
+            source,
+            carry: Vec::new(),
+            ended: false,
+            sequence: 0,
+            line: 1,
+            failed: false,
+        };
+        let header = inner.first_record()?;
+        Ok(BlockReader {
+            header,
+            block_bytes: block_bytes.max(1),
+            inner: Mutex::new(inner),
+        })
+    }
+
+    /// The first record, ended by a line feed; empty when the file is.
+    pub fn header(&self) -> &[u8] {
+        &self.header
+    }
+
+    /// Fills `buffer` with the next whole records, the last ended by a line feed. `None` at the end.
+    ///
+    /// # Errors
+    /// A text that does not decode, a record above [`RECORD_BYTES_MAX`], or a failed read. After an error
+    /// no block follows.
+    pub fn next_block(&self, buffer: &mut Vec<u8>) -> Result<Option<BlockHead>, BlockError> {
+        let mut inner = self.lock();
+        if inner.failed {
+            return Ok(None);
+        }
+        let block = inner.next_block(buffer, self.block_bytes);
+        inner.failed = block.is_err();
+        block
+    }
+
+    /// Hash and size, once [`BlockReader::next_block`] has given `None`; before, `None`.
+    pub fn finish(&self) -> Option<TextFacts> {
+        let inner = self.lock();
+        if !inner.ended || !inner.carry.is_empty() || inner.failed {
+            return None;
+        }
+        Some(TextFacts {
+            sha256: hex(&inner.source.raw.hasher.clone().finalize()),
+            bytes: inner.source.raw.bytes,
+            lines: inner.line - 1,
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        // A thread that panicked elsewhere leaves the text itself consistent or marked failed by its caller.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    /// Takes the first record off the text.
+    fn first_record(&mut self) -> Result<Vec<u8>, BlockError> {
+        let mut text = Vec::new();
+        let mut inside = false;
+        let mut seen = 0;
+        let end = 'found: loop {
+            for at in memchr::memchr2_iter(b'"', b'\n', &text[seen..]) {
+                if text[seen + at] == b'"' {
+                    inside = !inside;
+                } else if !inside {
+                    break 'found seen + at + 1;
+                }
+            }
+            seen = text.len();
+            if seen > RECORD_BYTES_MAX {
+                return Err(self.too_long());
+            }
+            if self.source.step(&mut text)? == 0 {
+                self.ended = true;
+                break text.len();
+            }
+        };
+        self.carry = text.split_off(end);
+        self.offset += text.len() as u64;
+        if text.is_empty() {
+            return Ok(text);
+        }
+        if !text.ends_with(b"\n") {
+            text.push(b'\n');
+        }
+        self.line += count(&text).line_feeds;
+        Ok(text)
+    }
+
+    fn next_block(
+        &mut self,
+        buffer: &mut Vec<u8>,
+        block_bytes: usize,
+    ) -> Result<Option<BlockHead>, BlockError> {
+        buffer.clear();
+        buffer.append(&mut self.carry);
+        let mut counted = count(buffer);
+        let mut wanted = block_bytes;
+        let cut = loop {
+            while !self.ended && buffer.len() < wanted {
+                let before = buffer.len();
+                if self.source.step(buffer)? == 0 {
+                    self.ended = true;
+                }
+                let step = count(&buffer[before..]);
+                counted.quotes += step.quotes;
+                counted.line_feeds += step.line_feeds;
+            }
+            if self.ended {
+                break buffer.len();
+            }
+            if let Some(cut) = last_record_end(buffer, counted.quotes % 2 == 1) {
+                break cut;
+            }
+            if buffer.len() > RECORD_BYTES_MAX {
+                return Err(self.too_long());
+            }
+            wanted = buffer.len() * 2;
+        };
+        if buffer.is_empty() {
+            return Ok(None);
+        }
+        if buffer.len() > cut {
+            let tail = &buffer[cut..];
+            counted.line_feeds -= count(tail).line_feeds;
+            self.carry.extend_from_slice(tail);
+            buffer.truncate(cut);
+        } else if !self.ended {
+            // The block ends with the bytes read so far; whether it ends the file shows only now.
+            self.ended = self.source.step(&mut self.carry)? == 0;
+        }
+        let head = BlockHead {
+            sequence: self.sequence,
+            first_line: self.line,
+            byte_offset: self.offset,
+            last: self.ended && self.carry.is_empty(),
+        };
+        self.sequence += 1;
+        self.offset += buffer.len() as u64;
+        self.line += counted.line_feeds;
+        if !buffer.ends_with(b"\n") {
+            buffer.push(b'\n');
+            self.line += 1;
+        }
+        Ok(Some(head))
+    }
+
+    fn too_long(&self) -> BlockError {
+        BlockError::Refused(FileRefused {
+            line: self.line,
+            column: 1,
+            message: format!(
+                "a record that begins at or after this line is longer than {} MiB; a quote may never be closed",
+                RECORD_BYTES_MAX >> 20
+            ),
+            help: "ask for a file quoted as RFC 4180 says; nothing of it was taken".to_owned(),
+        })
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Counted {
+    quotes: u64,
+    line_feeds: u64,
+}
+
+/// Counts quotes and line feeds.
+fn count(bytes: &[u8]) -> Counted {
+    #[cfg(target_arch = "x86_64")]
+    if is_x86_feature_detected!("avx2") {
+        // SAFETY: the feature is there.
+        return unsafe { count_avx2(bytes) };
+    }
+    count_plain(bytes)
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+fn count_avx2(bytes: &[u8]) -> Counted {
+    count_plain(bytes)
+}
+
+/// Written so that the compiler makes it a vector loop: bytes are counted in bytes, 192 rounds at a time.
+#[inline(always)]
+fn count_plain(bytes: &[u8]) -> Counted {
+    let mut counted = Counted { quotes: 0, line_feeds: 0 };
+    for part in bytes.chunks(192 * 32) {
+        let (rounds, rest) = part.as_chunks::<32>();
+        let (mut quotes, mut line_feeds) = ([0u8; 32], [0u8; 32]);
+        for round in rounds {
+            for lane in 0..32 {
+                quotes[lane] = quotes[lane].wrapping_add(u8::from(round[lane] == b'"'));
+                line_feeds[lane] = line_feeds[lane].wrapping_add(u8::from(round[lane] == b'\n'));
+            }
+        }
+        let sum = |lanes: [u8; 32]| lanes.iter().map(|lane| u64::from(*lane)).sum::<u64>();
+        counted.quotes += sum(quotes) + rest.iter().filter(|byte| **byte == b'"').count() as u64;
+        counted.line_feeds += sum(line_feeds) + rest.iter().filter(|byte| **byte == b'\n').count() as u64;
+    }
+    counted
+}
+
+/// Where the last whole record ends, given whether the text ends inside quotes.
+fn last_record_end(text: &[u8], mut inside: bool) -> Option<usize> {
+    for at in memchr::memrchr2_iter(b'"', b'\n', text) {
+        if text[at] == b'"' {
+            inside = !inside;
+        } else if !inside {
+            return Some(at + 1);
+        }
+    }
+    None
+}
+
+/// Unpacked bytes, hashed as they are read.
+struct Hashed {
+    reader: Box<dyn Read + Send>,
+    hasher: Sha256,
+    bytes: u64,
+}
+
+impl Hashed {
+    /// Appends up to [`STEP_BYTES`]; 0 at the end. Steps are full until the end, so that cuts do not depend
+    /// on how the system returns reads.
+    fn step(&mut self, out: &mut Vec<u8>) -> io::Result<usize> {
+        let before = out.len();
+        (&mut self.reader).take(STEP_BYTES as u64).read_to_end(out)?;
+        self.hasher.update(&out[before..]);
+        let read = out.len() - before;
+        self.bytes += read as u64;
+        Ok(read)
+    }
+}
+
+/// A text as UTF-8.
+struct TextSource {
+    raw: Hashed,
+    /// Bytes read to look for a mark, not yet handed on.
+    pending: Vec<u8>,
+    /// Bytes of a UTF-8 mark, which count in offsets.
+    mark_bytes: u64,
+    decoder: Option<(Decoder, &'static Encoding)>,
+    decoded_lines: u64,
+    ended: bool,
+}
+
+impl TextSource {
+    fn new(reader: Box<dyn Read + Send>, encoding: Option<&str>) -> Result<TextSource, BlockError> {
+        let declared = match encoding {
+            None => None,
+            Some(label) => Some(Encoding::for_label(label.as_bytes()).ok_or_else(|| {
+                BlockError::Refused(FileRefused {
+                    line: 0,
+                    column: 0,
+                    message: format!("encoding `{label}` is not known"),
+                    help: "say `utf-8`, `gbk`, `gb18030`, `utf-16le` or `utf-16be` in the [[source]]".to_owned(),
+                })
+            })?),
+        };
+        let mut raw = Hashed { reader, hasher: Sha256::new(), bytes: 0 };
+        let mut pending = Vec::new();
+        raw.step(&mut pending)?;
+        let marked = Encoding::for_bom(&pending);
+        let mut mark_bytes = 0;
+        let encoding = match marked {
+            Some((encoding, mark)) => {
+                pending.drain(..mark);
+                if encoding == encoding_rs::UTF_8 {
+                    mark_bytes = mark as u64;
+                }
+                encoding
+            }
+            None => declared.unwrap_or(encoding_rs::UTF_8),
+        };
+        let decoder = (encoding != encoding_rs::UTF_8)
+            .then(|| (encoding.new_decoder_without_bom_handling(), encoding));
+        Ok(TextSource {
+            raw,
+            pending,
+            mark_bytes,
+            decoder,
+            decoded_lines: 0,
+            ended: false,
+        })
+    }
+
+    /// Appends some text; 0 at the end.
+    fn step(&mut self, out: &mut Vec<u8>) -> Result<usize, BlockError> {
+        let Some((decoder, encoding)) = &mut self.decoder else {
+            if self.pending.is_empty() {
+                return Ok(self.raw.step(out)?);
+            }
+            let length = self.pending.len();
+            out.append(&mut self.pending);
+            return Ok(length);
+        };
+        let before = out.len();
+        while out.len() == before && !self.ended {
+            if self.pending.is_empty() {
+                self.ended = self.raw.step(&mut self.pending)? == 0;
+            }
+            let room = decoder
+                .max_utf8_buffer_length_without_replacement(self.pending.len())
+                .unwrap_or(self.pending.len() * 4 + 16);
+            let start = out.len();
+            out.resize(start + room, 0);
+            let (result, _, written) =
+                decoder.decode_to_utf8_without_replacement(&self.pending, &mut out[start..], self.ended);
+            out.truncate(start + written);
+            if let DecoderResult::Malformed(..) = result {
+                let text = &out[before..];
+                let line = 1 + self.decoded_lines + count(text).line_feeds;
+                return Err(BlockError::Refused(FileRefused {
+                    line,
+                    column: 0,
+                    message: format!("found bytes that are not {}", encoding.name()),
+                    help: "check `encoding` in the [[source]], or ask for the file again; nothing of it was taken"
+                        .to_owned(),
+                }));
+            }
+            self.pending.clear();
+        }
+        self.decoded_lines += count(&out[before..]).line_feeds;
+        Ok(out.len() - before)
+    }
+}
+
+/// A UTF-8 stream of a text for reading it again: unpacked, decoded and marked exactly as the blocks were.
+///
+/// # Errors
+/// As [`BlockReader::new`].
+pub fn text_stream(
+    reader: Box<dyn Read + Send>,
+    encoding: Option<&str>,
+) -> Result<Box<dyn Read + Send>, BlockError> {
+    let source = TextSource::new(reader, encoding)?;
+    // Offsets count a UTF-8 mark, so it is put back in front.
+    let mark = if source.mark_bytes > 0 { "\u{feff}".as_bytes() } else { b"" };
+    Ok(Box::new(TextStream {
+        source,
+        buffer: mark.to_vec(),
+        at: 0,
+    }))
+}
+
+struct TextStream {
+    source: TextSource,
+    buffer: Vec<u8>,
+    at: usize,
+}
+
+impl Read for TextStream {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        if self.at == self.buffer.len() {
+            self.buffer.clear();
+            self.at = 0;
+            self.source.step(&mut self.buffer).map_err(|error| match error {
+                BlockError::Io(error) => error,
+                BlockError::Refused(refused) => io::Error::new(io::ErrorKind::InvalidData, refused.message),
+            })?;
+        }
+        let length = out.len().min(self.buffer.len() - self.at);
+        out[..length].copy_from_slice(&self.buffer[self.at..self.at + length]);
+        self.at += length;
+        Ok(length)
+    }
+}
