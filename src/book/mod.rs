@@ -5,6 +5,7 @@
 pub mod settings;
 pub mod parse;
 pub mod schema;
+mod shape;
 pub mod merchants;
 pub mod calendars;
 pub mod layout;

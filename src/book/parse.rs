@@ -1,1 +1,1128 @@
-//! Being written.
+//! Reads `book.toml` into [`Settings`] (SPEC §3).
+//!
+//! In: the text. Out: settings with every name resolved and every amount in minor units, or all findings at once,
+//! each with its line and column. The keys and types are those of [`crate::book::schema`]; here is what they must
+//! mean together (R8, R16, R26, R28, R36, R41). Files beside `book.toml` are not looked at.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::book::schema::{
+    AccountKindToml, AlertToml, BasisToml, BookToml, DuplicatesToml, FeePerToml, FeePlanToml, LegRoleToml,
+    NettingModeToml, NettingToml, OnRefundToml, PassToml, PayoutAccountToml, PayoutFormatToml, PayoutToml,
+    PolicyToml, RegimeToml, RejectsToml, ReserveToml, ReversalSignToml, RoleToml, ShortfallToml, TierToml,
+    schema_value,
+};
+use crate::book::settings::{
+    Account, AccountKind, Alert, Basis, ChannelTerms, Cycle, DuplicatePolicy, FeePer, FeePlan, FeeRule,
+    FeeTier, Institution, Leg, LegKind, Netting, NettingMode, OnRefund, PayoutFormat, PayoutSettings, Policy,
+    Privacy, RejectPolicy, ReserveSettings, ReversalSign, Role, Settings, ShortfallPolicy, Source,
+};
+use crate::book::shape::{Shape, last_name};
+use crate::findings::{Finding, Stop, StopCode};
+use crate::terms::currency::Currency;
+use crate::terms::digest::sha256_hex;
+use crate::terms::kinds::{TXN_TYPES, TxnType};
+use crate::terms::money::{AmountError, Rounding, parse_minor};
+
+/// Most legs of a book: a row keeps its legs in one byte.
+const LEGS_MAX: usize = 8;
+/// A rate of 100 %.
+const PPM_MAX: u32 = 1_000_000;
+/// Longest cycle in days; a longer one is a slip of the pen.
+const CYCLE_DAYS_MAX: u32 = 366;
+
+/// Classes that a threshold may name.
+pub const ALERT_CLASSES: [&str; 15] = [
+    "DUPLICATE_AT_PLATFORM",
+    "DUPLICATE_AT_BANK",
+    "DUPLICATE_AT_CHANNEL",
+    "MISSING_AT_BANK",
+    "MISSING_AT_CHANNEL",
+    "MISSING_AT_PLATFORM",
+    "STATUS_MISMATCH",
+    "CURRENCY_MISMATCH",
+    "DIRECTION_MISMATCH",
+    "AMOUNT_MISMATCH",
+    "FEE_MISMATCH",
+    "VALUE_DATE_MISMATCH",
+    "ID_CONFLICT",
+    "NEGATIVE_BALANCE",
+    "ESCROW_MISMATCH",
+];
+
+/// Leg names that the engine itself gives to breaks (R13, R21, R22).
+const OWN_LEG_NAMES: [&str; 3] = ["payout-bank", "wallet", "escrow"];
+
+/// Reads the text of `book.toml`; `file_name` is what findings call it.
+///
+/// # Errors
+/// 78 with all findings, earliest first.
+pub fn parse_settings(text: &str, file_name: &str) -> Result<Settings, Stop> {
+    let stop = |mut found: Vec<(usize, String, String)>| {
+        found.sort_by_key(|(at, ..)| *at);
+        let findings = found.into_iter().map(|(at, message, help)| {
+            let (line, column) = line_and_column(text, at);
+            Finding::about(file_name, message, help).at(line, column)
+        });
+        Stop {
+            code: StopCode::Settings,
+            findings: findings.collect(),
+        }
+    };
+    let at_of = |error: &toml::de::Error| error.span().map_or(0, |span| span.start);
+    let (root, errors) = toml::de::DeTable::parse_recoverable(text);
+    if !errors.is_empty() {
+        let syntax = |error: &toml::de::Error| {
+            let message = format!("not TOML: {}", error.message());
+            (at_of(error), message, "correct the line".to_owned())
+        };
+        return Err(stop(errors.iter().map(syntax).collect()));
+    }
+    let shape = Shape::of(&schema_value(), &root);
+    let book = match toml::from_str::<BookToml>(text) {
+        Ok(book) => book,
+        // What serde refuses the walk over the schema has named already, and in better words.
+        Err(_) if !shape.found.is_empty() => return Err(stop(shape.found)),
+        Err(error) => {
+            let message = error.message().to_owned();
+            return Err(stop(vec![(
+                at_of(&error),
+                message,
+                "correct the value".to_owned(),
+            )]));
+        }
+    };
+    let mut reader = Reader {
+        places: &shape.places,
+        found: shape.found,
+        base: Currency::parse(book.institution.base_currency.as_bytes()),
+    };
+    let settings = reader.settings(&book, sha256_hex(text.as_bytes()));
+    if !reader.found.is_empty() {
+        return Err(stop(reader.found));
+    }
+    settings.ok_or_else(|| Stop::invariant("the settings were refused without a finding"))
+}
+
+/// Reads a cycle: `D+0`, `T+1`, `weekly:FRI`, `monthly:25` (R8).
+pub fn parse_cycle(text: &str) -> Option<Cycle> {
+    const DAYS: [&str; 7] = ["MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN"];
+    let days = |digits: &str| whole_number(digits).filter(|days| *days <= u64::from(CYCLE_DAYS_MAX));
+    if let Some(digits) = text.strip_prefix("T+") {
+        return days(digits).map(|days| Cycle::Business(days as u32));
+    }
+    if let Some(digits) = text.strip_prefix("D+") {
+        return days(digits).map(|days| Cycle::Calendar(days as u32));
+    }
+    if let Some(name) = text.strip_prefix("weekly:") {
+        let at = DAYS.iter().position(|day| *day == name)?;
+        return Some(Cycle::Weekly(at as u8));
+    }
+    let day = whole_number(text.strip_prefix("monthly:")?)?;
+    (1..=31).contains(&day).then_some(Cycle::Monthly(day as u8))
+}
+
+/// What a cycle may look like, for messages.
+pub const CYCLE_FORMS: &str =
+    "T+n or D+n (n from 0 to 366), weekly:MON … weekly:SUN, or monthly:1 … monthly:31";
+
+/// A whole number without sign, space or leading zero.
+pub(crate) fn whole_number(text: &str) -> Option<u64> {
+    let digits = text.as_bytes();
+    let form = !digits.is_empty()
+        && digits.iter().all(u8::is_ascii_digit)
+        && (digits[0] != b'0' || digits.len() == 1);
+    if form { text.parse().ok() } else { None }
+}
+
+/// True for a text that can name a thing in the book: it may become part of a file name, a ledger account or a
+/// glob, so it has no space, no control character, none of `/ \ : * ? [ ] { } , "` and is not `.` or `..`.
+pub(crate) fn is_id(text: &str) -> bool {
+    let bad = |c: char| c.is_whitespace() || c.is_control() || r#"/\:*?[]{},""#.contains(c);
+    !text.is_empty() && text.len() <= 64 && !text.chars().any(bad) && text != "." && text != ".."
+}
+
+/// The known word nearest to a mistyped one, if any is near enough to be worth saying.
+pub(crate) fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let lower = word.to_lowercase();
+    known
+        .map(|name| (strsim::damerau_levenshtein(&lower, &name.to_lowercase()), name))
+        .filter(|(distance, name)| *distance <= 1 + name.len().max(word.len()) / 3 && *distance < name.len())
+        .min()
+        .map(|(_, name)| name)
+}
+
+/// 1-based line and column in characters of a byte offset.
+pub(crate) fn line_and_column(text: &str, at: usize) -> (u64, u32) {
+    let before = text.get(..at).unwrap_or(text);
+    let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
+    let start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    (line as u64, before[start..].chars().count() as u32 + 1)
+}
+
+/// `, did you mean …?` or nothing.
+fn did_you_mean<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> String {
+    nearest(word, known)
+        .map(|near| format!(", did you mean `{near}`?"))
+        .unwrap_or_default()
+}
+
+/// Turns the file's words into settings and collects what is wrong with them.
+///
+/// Each method gives what it could read; the whole is used only when nothing was found.
+struct Reader<'a> {
+    places: &'a BTreeMap<String, usize>,
+    found: Vec<(usize, String, String)>,
+    base: Option<Currency>,
+}
+
+impl Reader<'_> {
+    fn settings(&mut self, book: &BookToml, sha256: String) -> Option<Settings> {
+        let institution = self.institution(book);
+        let accounts = self.accounts(book);
+        let sources = self.sources(book);
+        let before = self.found.len();
+        let legs = self.legs(book);
+        let settle_when = self.settle_when(book);
+        let legs_stand = self.found.len() == before;
+        let fee_plans = self.fee_plans(book);
+        let channels = self.channels(book, &fee_plans);
+        let payout = self.payout(&book.payout, &accounts);
+        let netting = self.netting(book.netting.as_ref());
+        let reserve = self.reserve(book.reserve.as_ref());
+        let policy = self.policy(book.policy.as_ref());
+        let mut settings = Settings {
+            institution: institution?,
+            accounts,
+            sources,
+            legs,
+            settle_when,
+            fee_plans,
+            channels,
+            payout: payout?,
+            netting,
+            reserve,
+            policy,
+            privacy: Privacy {
+                mask_accounts: book
+                    .privacy
+                    .as_ref()
+                    .and_then(|p| p.mask_accounts)
+                    .unwrap_or(true),
+            },
+            sha256,
+        };
+        if legs_stand {
+            self.every_row_reaches_the_bank(&settings);
+        }
+        settings.accounts.sort_by(|a, b| a.id.cmp(&b.id));
+        Some(settings)
+    }
+
+    /// Notes a finding at a path, or at the nearest enclosing place that the text has.
+    fn find(&mut self, path: &str, message: impl AsRef<str>, help: impl Into<String>) {
+        let mut place = path;
+        let at = loop {
+            if let Some(at) = self.places.get(place) {
+                break *at;
+            }
+            match place.rfind(['.', '[']) {
+                Some(cut) => place = &place[..cut],
+                None => break 0,
+            }
+        };
+        let message = format!("{}: {}", last_name(path), message.as_ref());
+        self.found.push((at, message, help.into()));
+    }
+
+    /// An id that is well formed and not taken.
+    fn id(&mut self, path: &str, id: &str, taken: &mut BTreeSet<String>) {
+        self.well_formed(path, id);
+        if !taken.insert(id.to_owned()) {
+            self.find(path, format!("`{id}` is given twice"), "give each its own");
+        }
+    }
+
+    fn well_formed(&mut self, path: &str, id: &str) {
+        if !is_id(id) {
+            self.find(
+                path,
+                format!(
+                    "found `{}`, which cannot be used as a name in files and tables",
+                    id.escape_debug()
+                ),
+                "use 1 to 64 characters without spaces and without / \\ : * ? [ ] { } , \"",
+            );
+        }
+    }
+
+    /// A text for people: not empty, nothing that breaks a line.
+    fn label(&mut self, path: &str, text: &str) {
+        if text.trim().is_empty() || text.chars().any(char::is_control) {
+            self.find(
+                path,
+                "found no text, or a line break in it",
+                "write one line of text",
+            );
+        }
+    }
+
+    fn currency(&mut self, path: &str, code: &str) -> Option<Currency> {
+        let currency = Currency::parse(code.as_bytes());
+        if currency.is_none() {
+            self.find(
+                path,
+                format!("found `{code}`, expected an ISO 4217 code in capitals"),
+                "write a code such as CNY, EUR or USD",
+            );
+        }
+        currency
+    }
+
+    /// An amount in base currency; 0 where it does not read, beside a finding.
+    fn amount(&mut self, path: &str, text: Option<&String>) -> Option<i64> {
+        let text = text?;
+        let Some(base) = self.base else {
+            return Some(0);
+        };
+        match parse_minor(text.as_bytes(), base.digits()) {
+            Ok(minor) => Some(minor),
+            Err(error) => {
+                let expected = match error {
+                    AmountError::Decimals => format!("at most {} decimals ({base})", base.digits()),
+                    AmountError::Overflow => "less than 2^63 minor units".to_owned(),
+                    AmountError::Form | AmountError::Zero => "an amount such as 12.34".to_owned(),
+                };
+                self.find(
+                    path,
+                    format!("found `{text}`, expected {expected}"),
+                    "write digits and a point only: no sign, no thousands separator, no leading zero",
+                );
+                Some(0)
+            }
+        }
+    }
+
+    fn institution(&mut self, book: &BookToml) -> Option<Institution> {
+        let given = &book.institution;
+        self.label("institution.name", &given.name);
+        self.well_formed("institution.id", &given.id);
+        self.well_formed("institution.calendar", &given.calendar);
+        let base_currency = self.currency("institution.base_currency", &given.base_currency);
+        let time_zone = self.time_zone(&given.time_zone);
+        let cut_off = given.cut_off.as_deref().unwrap_or("00:00");
+        let cut_off_minutes = minutes(cut_off).filter(|at| *at < 24 * 60);
+        if cut_off_minutes.is_none() {
+            self.find(
+                "institution.cut_off",
+                format!("found `{cut_off}`, expected HH:MM from 00:00 to 23:59"),
+                "write a local time such as 00:00 or 23:30",
+            );
+        }
+        Some(Institution {
+            name: given.name.clone(),
+            id: given.id.clone(),
+            base_currency: base_currency?,
+            time_zone: time_zone?,
+            cut_off_minutes: cut_off_minutes?,
+            calendar: given.calendar.clone(),
+        })
+    }
+
+    fn time_zone(&mut self, name: &str) -> Option<String> {
+        let known = jiff::tz::TimeZone::get(name).ok();
+        let known = known.and_then(|zone| zone.iana_name().map(str::to_owned));
+        if known.as_deref() == Some(name) {
+            return known;
+        }
+        let names: Vec<String> = jiff::tz::db().available().map(|zone| zone.to_string()).collect();
+        let near = did_you_mean(name, names.iter().map(String::as_str));
+        self.find(
+            "institution.time_zone",
+            format!("`{name}` is no IANA time zone{near}"),
+            "write a name such as Asia/Shanghai or Europe/Berlin",
+        );
+        None
+    }
+
+    fn accounts(&mut self, book: &BookToml) -> Vec<Account> {
+        let mut taken = BTreeSet::new();
+        let mut numbers = BTreeSet::new();
+        let mut accounts = Vec::new();
+        for (index, given) in book.account.iter().enumerate() {
+            let path = |key: &str| format!("account[{index}].{key}");
+            self.id(&path("id"), &given.id, &mut taken);
+            self.label(&path("bank"), &given.bank);
+            if let Some(number) = &given.number {
+                self.label(&path("number"), number);
+                let taken_as_id = book
+                    .account
+                    .iter()
+                    .any(|other| other.id == *number && other.id != given.id);
+                if !numbers.insert(number) || taken_as_id {
+                    self.find(
+                        &path("number"),
+                        "another account has the same number or has it as its id",
+                        "statements name accounts by number, then by id: keep them apart",
+                    );
+                }
+            }
+            self.bank_codes(index, given.bic.as_deref(), given.cnaps.as_deref());
+            if let Some(name) = &given.name {
+                self.label(&path("name"), name);
+            }
+            let pool = given.pool.as_deref().unwrap_or("default");
+            self.well_formed(&path("pool"), pool);
+            let Some(currency) = self.currency(&path("currency"), &given.currency) else {
+                continue;
+            };
+            accounts.push(Account {
+                id: given.id.clone(),
+                bank: given.bank.clone(),
+                number: given.number.clone(),
+                bic: given.bic.clone(),
+                cnaps: given.cnaps.clone(),
+                name: given.name.clone(),
+                currency,
+                kind: match given.kind {
+                    AccountKindToml::Reserve => AccountKind::Reserve,
+                    AccountKindToml::Own => AccountKind::Own,
+                    AccountKindToml::Receivable => AccountKind::Receivable,
+                },
+                pool: pool.to_owned(),
+            });
+        }
+        accounts
+    }
+
+    fn bank_codes(&mut self, index: usize, bic: Option<&str>, cnaps: Option<&str>) {
+        if let Some(bic) = bic.filter(|bic| !is_bic(bic)) {
+            self.find(
+                &format!("account[{index}].bic"),
+                format!("found `{bic}`, expected 8 or 11 capitals and digits"),
+                "write the BIC of the bank, such as BKCHCNBJ",
+            );
+        }
+        if let Some(cnaps) = cnaps.filter(|code| !is_cnaps(code)) {
+            self.find(
+                &format!("account[{index}].cnaps"),
+                format!("found `{cnaps}`, expected 12 digits"),
+                "write the CNAPS code of the bank's branch",
+            );
+        }
+    }
+
+    fn sources(&mut self, book: &BookToml) -> Vec<Source> {
+        let ids: Vec<&str> = book.account.iter().map(|account| account.id.as_str()).collect();
+        let mut taken = BTreeSet::new();
+        let mut sources = Vec::new();
+        for (index, given) in book.source.iter().enumerate() {
+            let path = |key: &str| format!("source[{index}].{key}");
+            self.id(&path("name"), &given.name, &mut taken);
+            self.well_formed(&path("format"), &given.format);
+            if given.files.is_empty() {
+                self.find(
+                    &path("files"),
+                    "the list is empty",
+                    "name at least one glob below inbox/DATE/",
+                );
+            }
+            for (at, glob) in given.files.iter().enumerate() {
+                let above = glob.split('/').any(|part| part == "..");
+                if glob.is_empty() || glob.starts_with('/') || glob.contains('\\') || above {
+                    self.find(
+                        &format!("source[{index}].files[{at}]"),
+                        format!("found `{glob}`, expected a glob below inbox/DATE/"),
+                        "write it with forward slashes and from that folder, such as bank/*.csv",
+                    );
+                }
+            }
+            if let Some(account) = given.account.as_deref().filter(|account| !ids.contains(account)) {
+                let near = did_you_mean(account, ids.iter().copied());
+                self.find(
+                    &path("account"),
+                    format!("no account `{account}`{near}"),
+                    "name the id of an [[account]]",
+                );
+            }
+            if let Some(channel) = &given.channel {
+                self.label(&path("channel"), channel);
+            }
+            if let Some(label) = &given.encoding
+                && encoding_rs::Encoding::for_label(label.as_bytes()).is_none()
+            {
+                self.find(
+                    &path("encoding"),
+                    format!("`{label}` is no known encoding"),
+                    "write a label such as utf-8, gbk, gb18030 or utf-16le, or leave it out",
+                );
+            }
+            sources.push(Source {
+                name: given.name.clone(),
+                role: role(given.role),
+                format: given.format.clone(),
+                files: given.files.clone(),
+                required: given.required.unwrap_or(false),
+                account: given.account.clone(),
+                channel: given.channel.clone(),
+                encoding: given.encoding.clone(),
+                reversal_sign: match given.reversal_sign {
+                    None | Some(ReversalSignToml::Iso) => ReversalSign::Iso,
+                    Some(ReversalSignToml::Invert) => ReversalSign::Invert,
+                },
+            });
+        }
+        sources
+    }
+
+    fn legs(&mut self, book: &BookToml) -> Vec<Leg> {
+        if book.leg.len() > LEGS_MAX {
+            let message = format!(
+                "{} legs are given, at most {LEGS_MAX} can be kept",
+                book.leg.len()
+            );
+            self.find(
+                &format!("leg[{LEGS_MAX}]"),
+                message,
+                "put channels together in one leg",
+            );
+        }
+        let mut taken = BTreeSet::new();
+        let mut legs: Vec<Leg> = Vec::new();
+        for (index, given) in book.leg.iter().enumerate() {
+            let path = |key: &str| format!("leg[{index}].{key}");
+            self.id(&path("name"), &given.name, &mut taken);
+            if OWN_LEG_NAMES.contains(&given.name.as_str()) {
+                let message = format!(
+                    "`{}` is a name that the engine gives to its own breaks",
+                    given.name
+                );
+                self.find(&path("name"), message, "choose another name");
+            }
+            for (at, channel) in given.channels.iter().flatten().enumerate() {
+                self.label(&format!("leg[{index}].channels[{at}]"), channel);
+            }
+            if given.channels.as_ref().is_some_and(Vec::is_empty) {
+                self.find(
+                    &path("channels"),
+                    "the list is empty",
+                    "name channels, or leave it out for all",
+                );
+            }
+            if given
+                .passes
+                .as_ref()
+                .is_some_and(|passes| passes.as_slice() != [PassToml::Exact])
+            {
+                self.find(
+                    &path("passes"),
+                    "expected [\"exact\"], once",
+                    "the exact pass is always first",
+                );
+            }
+            let Some(kind) = self.leg_kind(index, given.left, given.right) else {
+                continue;
+            };
+            self.leg_has_sources(book, index, kind);
+            let leg = Leg {
+                name: given.name.clone(),
+                kind,
+                channels: given.channels.clone(),
+                passes: vec!["exact".to_owned()],
+            };
+            if let Some(other) = legs
+                .iter()
+                .find(|other| other.kind == kind && overlap(other, &leg))
+            {
+                let message = format!("compares the same roles and channels as leg `{}`", other.name);
+                self.find(
+                    &path("channels"),
+                    message,
+                    "a row meets its counterpart in one leg: keep them apart",
+                );
+            }
+            legs.push(leg);
+        }
+        legs
+    }
+
+    fn leg_kind(&mut self, index: usize, left: LegRoleToml, right: LegRoleToml) -> Option<LegKind> {
+        let left_path = format!("leg[{index}].left");
+        match (left, right) {
+            (LegRoleToml::Platform, LegRoleToml::Bank) => Some(LegKind::PlatformBank),
+            (LegRoleToml::Platform, LegRoleToml::Channel) => Some(LegKind::PlatformChannel),
+            (LegRoleToml::Channel, LegRoleToml::Bank) => {
+                self.find(
+                    &left_path,
+                    "a leg between channel and bank comes with the batch pass, which is not built yet",
+                    "let the channel's rows match at the bank by a platform-bank leg until then",
+                );
+                None
+            }
+            _ => {
+                self.find(
+                    &left_path,
+                    "a leg compares left = \"platform\" with right = \"bank\" or \"channel\"",
+                    "other pairs come with the batch pass, which is not built yet",
+                );
+                None
+            }
+        }
+    }
+
+    fn leg_has_sources(&mut self, book: &BookToml, index: usize, kind: LegKind) {
+        let right = match kind {
+            LegKind::PlatformBank => Role::Bank,
+            LegKind::PlatformChannel => Role::Channel,
+        };
+        for (key, wanted) in [("left", Role::Platform), ("right", right)] {
+            if !book.source.iter().any(|source| role(source.role) == wanted) {
+                self.find(
+                    &format!("leg[{index}].{key}"),
+                    format!(
+                        "no [[source]] has role = \"{}\", so nothing could ever match",
+                        wanted.name()
+                    ),
+                    "add the source, or take the leg out",
+                );
+            }
+        }
+    }
+
+    fn settle_when(&mut self, book: &BookToml) -> Vec<String> {
+        let names: Vec<&str> = book.leg.iter().map(|leg| leg.name.as_str()).collect();
+        for (index, wanted) in book.settle.when.iter().enumerate() {
+            if !names.contains(&wanted.as_str()) {
+                let near = did_you_mean(wanted, names.iter().copied());
+                self.find(
+                    &format!("settle.when[{index}]"),
+                    format!("no leg `{wanted}`{near}"),
+                    "name the legs that must have matched before a merchant is paid",
+                );
+            }
+        }
+        book.settle.when.clone()
+    }
+
+    /// R41: every channel's rows need a leg in `settle.when` that ends at the bank.
+    fn every_row_reaches_the_bank(&mut self, settings: &Settings) {
+        const HELP: &str =
+            "money is owed only when it reached a bank: put a platform-bank leg for it into settle.when";
+        let bank_legs: Vec<&Leg> = settings
+            .legs
+            .iter()
+            .filter(|leg| leg.kind == LegKind::PlatformBank && settings.settle_when.contains(&leg.name))
+            .collect();
+        if bank_legs.is_empty() {
+            self.find("settle.when", "no leg in it ends at the bank", HELP);
+            return;
+        }
+        let mut named: BTreeSet<&str> = settings.channels.keys().map(String::as_str).collect();
+        named.extend(
+            settings
+                .legs
+                .iter()
+                .flat_map(|leg| leg.channels.iter().flatten())
+                .map(String::as_str),
+        );
+        named.extend(
+            settings
+                .sources
+                .iter()
+                .filter_map(|source| source.channel.as_deref()),
+        );
+        for channel in named {
+            let covers = |leg: &&Leg| match &leg.channels {
+                None => true,
+                Some(channels) => channels.iter().any(|name| name == channel),
+            };
+            if !bank_legs.iter().any(covers) {
+                let message = format!("rows of channel `{channel}` are without a leg that ends at the bank");
+                self.find("settle.when", message, HELP);
+            }
+        }
+    }
+
+    fn fee_plans(&mut self, book: &BookToml) -> BTreeMap<String, FeePlan> {
+        let mut plans = BTreeMap::new();
+        for (name, given) in &book.fee_plan {
+            plans.insert(name.clone(), self.fee_plan(name, given));
+        }
+        plans
+    }
+
+    fn fee_plan(&mut self, name: &str, given: &FeePlanToml) -> FeePlan {
+        let path = format!("fee_plan.{name}");
+        self.well_formed(&path, name);
+        let rounding = given.rounding.unwrap_or(Rounding::HalfUp);
+        if matches!(given.per, Some(FeePerToml::Day)) && !given.rule.is_empty() {
+            self.find(
+                &format!("{path}.per"),
+                "a fee on the day's gross cannot depend on the channel or type of a row",
+                "use per = \"txn\", or take the rules out",
+            );
+        }
+        let mut rules = Vec::new();
+        for (index, rule) in given.rule.iter().enumerate() {
+            let path = format!("{path}.rule[{index}]");
+            if rule.channel.is_none() && rule.txn_type.is_none() {
+                self.find(
+                    &path,
+                    "has neither channel nor txn_type, so no later rule is ever used",
+                    "add a condition, or write it as the plan's own keys",
+                );
+            }
+            if let Some(channel) = &rule.channel {
+                self.label(&format!("{path}.channel"), channel);
+            }
+            let txn_type = self.fee_txn_type(&path, rule.txn_type.as_deref());
+            let keys = FeeKeys {
+                rate_ppm: rule.rate_ppm,
+                tiers: rule.tiers.as_deref(),
+                fixed: rule.fixed.as_ref(),
+                min: rule.min.as_ref(),
+                max: rule.max.as_ref(),
+                rounding: rule.rounding.unwrap_or(rounding),
+            };
+            rules.push(self.fee_rule(&path, &keys, rule.channel.clone(), txn_type));
+        }
+        let own = FeeKeys {
+            rate_ppm: given.rate_ppm,
+            tiers: given.tiers.as_deref(),
+            fixed: given.fixed.as_ref(),
+            min: given.min.as_ref(),
+            max: given.max.as_ref(),
+            rounding,
+        };
+        rules.push(self.fee_rule(&path, &own, None, TxnType::Payment));
+        FeePlan {
+            name: name.to_owned(),
+            per: match given.per {
+                None | Some(FeePerToml::Txn) => FeePer::Txn,
+                Some(FeePerToml::Day) => FeePer::Day,
+            },
+            on_refund: match given.on_refund {
+                None | Some(OnRefundToml::Keep) => OnRefund::Keep,
+                Some(OnRefundToml::Return) => OnRefund::Return,
+            },
+            rules,
+        }
+    }
+
+    fn fee_txn_type(&mut self, path: &str, text: Option<&str>) -> TxnType {
+        let Some(text) = text else {
+            return TxnType::Payment;
+        };
+        match TxnType::parse(text.as_bytes()).filter(|txn_type| txn_type.is_merchant()) {
+            Some(txn_type) => txn_type,
+            None => {
+                let near = did_you_mean(text, TXN_TYPES.into_iter());
+                self.find(
+                    &format!("{path}.txn_type"),
+                    format!("found `{text}`, expected a type that settles with a merchant{near}"),
+                    "use PAYMENT, REFUND, CHARGEBACK, CHARGEBACK_REVERSAL or ADJUSTMENT",
+                );
+                TxnType::Payment
+            }
+        }
+    }
+
+    fn fee_rule(
+        &mut self,
+        path: &str,
+        keys: &FeeKeys<'_>,
+        channel: Option<String>,
+        txn_type: TxnType,
+    ) -> FeeRule {
+        let min_minor = self.amount(&format!("{path}.min"), keys.min);
+        let max_minor = self.amount(&format!("{path}.max"), keys.max);
+        if let (Some(min), Some(max)) = (min_minor, max_minor)
+            && min > max
+        {
+            self.find(&format!("{path}.min"), "is above max", "lower min or raise max");
+        }
+        if keys.rate_ppm.is_none() && keys.tiers.is_none() && keys.fixed.is_none() && min_minor.is_none() {
+            self.find(
+                path,
+                "says no fee: none of rate_ppm, tiers, fixed and min is given",
+                "write rate_ppm = 0 if nothing is charged",
+            );
+        }
+        FeeRule {
+            channel,
+            txn_type,
+            tiers: self.tiers(path, keys),
+            min_minor: min_minor.unwrap_or(0),
+            max_minor,
+            rounding: keys.rounding,
+        }
+    }
+
+    fn tiers(&mut self, path: &str, keys: &FeeKeys<'_>) -> Vec<FeeTier> {
+        let Some(given) = keys.tiers else {
+            return vec![FeeTier {
+                up_to_minor: None,
+                rate_ppm: self.rate(&format!("{path}.rate_ppm"), keys.rate_ppm),
+                fixed_minor: self.amount(&format!("{path}.fixed"), keys.fixed).unwrap_or(0),
+            }];
+        };
+        let tiers_path = format!("{path}.tiers");
+        if keys.rate_ppm.is_some() || keys.fixed.is_some() {
+            self.find(
+                &tiers_path,
+                "stands beside rate_ppm or fixed",
+                "put them into the tiers",
+            );
+        }
+        let mut tiers: Vec<FeeTier> = Vec::new();
+        for (index, tier) in given.iter().enumerate() {
+            let path = format!("{tiers_path}[{index}]");
+            let up_to_minor = self.amount(&format!("{path}.up_to"), tier.up_to.as_ref());
+            let last = index + 1 == given.len();
+            match (up_to_minor, last) {
+                (None, false) => self.find(
+                    &path,
+                    "has no up_to, so no later tier is ever used",
+                    "only the last tier has none",
+                ),
+                (Some(_), true) => self.find(
+                    &path,
+                    "the last tier has an up_to, so amounts above it would have no rate",
+                    "add a last tier without up_to",
+                ),
+                _ => {}
+            }
+            let before = tiers.last().and_then(|tier| tier.up_to_minor);
+            if let (Some(before), Some(up_to)) = (before, up_to_minor)
+                && before >= up_to
+            {
+                self.find(
+                    &format!("{path}.up_to"),
+                    "is not above the tier before",
+                    "put the tiers in order",
+                );
+            }
+            if tier.rate_ppm.is_none() && tier.fixed.is_none() {
+                self.find(&path, "says no fee", "write rate_ppm = 0 if nothing is charged");
+            }
+            tiers.push(FeeTier {
+                up_to_minor,
+                rate_ppm: self.rate(&format!("{path}.rate_ppm"), tier.rate_ppm),
+                fixed_minor: self
+                    .amount(&format!("{path}.fixed"), tier.fixed.as_ref())
+                    .unwrap_or(0),
+            });
+        }
+        if tiers.is_empty() {
+            self.find(&tiers_path, "the list is empty", "add a tier, or use rate_ppm");
+        }
+        tiers
+    }
+
+    fn rate(&mut self, path: &str, rate_ppm: Option<u32>) -> u32 {
+        let rate_ppm = rate_ppm.unwrap_or(0);
+        if rate_ppm > PPM_MAX {
+            self.find(
+                path,
+                format!("found {rate_ppm}, expected at most {PPM_MAX} (100 %)"),
+                "rates are parts per million: 0.6 % is 6000",
+            );
+        }
+        rate_ppm
+    }
+
+    fn channels(
+        &mut self,
+        book: &BookToml,
+        plans: &BTreeMap<String, FeePlan>,
+    ) -> BTreeMap<String, ChannelTerms> {
+        let mut channels = BTreeMap::new();
+        for (name, given) in &book.channel {
+            self.label(&format!("channel.{name}"), name);
+            let path = format!("channel.{name}.fee_plan");
+            if let Some(plan) = &given.fee_plan {
+                match plans.get(plan) {
+                    None => {
+                        let near = did_you_mean(plan, plans.keys().map(String::as_str));
+                        self.find(
+                            &path,
+                            format!("no fee plan `{plan}`{near}"),
+                            "add [fee_plan.NAME]",
+                        );
+                    }
+                    Some(plan) if plan.per == FeePer::Day => self.find(
+                        &path,
+                        format!(
+                            "fee plan `{}` is per day, but a channel bills row by row",
+                            plan.name
+                        ),
+                        "name a plan with per = \"txn\"",
+                    ),
+                    Some(_) => {}
+                }
+            }
+            if let Some(participant) = &given.participant {
+                self.well_formed(&format!("channel.{name}.participant"), participant);
+            }
+            let terms = ChannelTerms {
+                fee_plan: given.fee_plan.clone(),
+                participant: given.participant.clone(),
+            };
+            channels.insert(name.clone(), terms);
+        }
+        channels
+    }
+
+    fn payout(&mut self, given: &PayoutToml, accounts: &[Account]) -> Option<PayoutSettings> {
+        let min_minor = self
+            .amount("payout.min_amount", given.min_amount.as_ref())
+            .unwrap_or(0);
+        let cycle = given.default_cycle.as_deref().unwrap_or("T+1");
+        let default_cycle = parse_cycle(cycle);
+        if default_cycle.is_none() {
+            let message = format!("found `{cycle}`, expected {CYCLE_FORMS}");
+            self.find("payout.default_cycle", message, "correct the cycle");
+        }
+        let mut paying = BTreeMap::new();
+        match &given.account {
+            PayoutAccountToml::One(id) => {
+                if let Some(account) = self.paying_account("payout.account", id, accounts) {
+                    paying.insert(account.currency, id.clone());
+                }
+            }
+            PayoutAccountToml::ByCurrency(ids) => {
+                if ids.is_empty() {
+                    self.find(
+                        "payout.account",
+                        "the table is empty",
+                        "name an account for each currency",
+                    );
+                }
+                for (code, id) in ids {
+                    let path = format!("payout.account.{code}");
+                    let currency = self.currency(&path, code);
+                    let account = self.paying_account(&path, id, accounts);
+                    let (Some(currency), Some(account)) = (currency, account) else {
+                        continue;
+                    };
+                    if account.currency != currency {
+                        let message = format!("account `{id}` is kept in {}", account.currency);
+                        self.find(&path, message, "name an account of that currency");
+                    }
+                    paying.insert(currency, id.clone());
+                }
+            }
+        }
+        Some(PayoutSettings {
+            min_minor,
+            default_cycle: default_cycle?,
+            accounts: paying,
+            format: match given.format {
+                Some(PayoutFormatToml::Pain001) => PayoutFormat::Pain001,
+                None | Some(PayoutFormatToml::Csv) => PayoutFormat::Csv,
+            },
+            max_per_file: given.max_per_file.unwrap_or(0) as usize,
+        })
+    }
+
+    fn paying_account<'b>(&mut self, path: &str, id: &str, accounts: &'b [Account]) -> Option<&'b Account> {
+        let Some(account) = accounts.iter().find(|account| account.id == id) else {
+            let near = did_you_mean(id, accounts.iter().map(|account| account.id.as_str()));
+            self.find(
+                path,
+                format!("no account `{id}`{near}"),
+                "name the id of an [[account]]",
+            );
+            return None;
+        };
+        if account.kind != AccountKind::Reserve {
+            self.find(
+                path,
+                format!(
+                    "account `{id}` is of kind {}, merchants are paid from a reserve account",
+                    account.kind.name()
+                ),
+                "name an account of kind = \"reserve\"",
+            );
+        }
+        Some(account)
+    }
+
+    fn netting(&mut self, given: Option<&NettingToml>) -> Netting {
+        let mode = match given.and_then(|netting| netting.mode) {
+            Some(NettingModeToml::Gross) => NettingMode::Gross,
+            Some(NettingModeToml::Bilateral) => NettingMode::Bilateral,
+            None | Some(NettingModeToml::Multilateral) => NettingMode::Multilateral,
+        };
+        let whole_day = vec!["24:00".to_owned()];
+        let texts = given
+            .and_then(|netting| netting.windows.as_ref())
+            .unwrap_or(&whole_day);
+        let mut windows: Vec<(u32, String)> = Vec::new();
+        for (index, text) in texts.iter().enumerate() {
+            let path = format!("netting.windows[{index}]");
+            match minutes(text) {
+                None | Some(0) => {
+                    let message = format!("found `{text}`, expected HH:MM from 00:01 to 24:00");
+                    self.find(&path, message, "write the local times at which windows end");
+                }
+                Some(at) if windows.last().is_some_and(|(before, _)| *before >= at) => {
+                    self.find(
+                        &path,
+                        format!("`{text}` is not after the window before"),
+                        "put them in order",
+                    );
+                }
+                Some(at) => windows.push((at, text.clone())),
+            }
+        }
+        if texts.last().is_none_or(|last| last != "24:00") {
+            self.find(
+                "netting.windows",
+                "the last window does not end at 24:00",
+                "add \"24:00\" at the end",
+            );
+        }
+        Netting { mode, windows }
+    }
+
+    fn reserve(&mut self, given: Option<&ReserveToml>) -> ReserveSettings {
+        let allowed = given.and_then(|reserve| reserve.own_money_allowed.as_ref());
+        let mut regimes: Vec<String> = Vec::new();
+        for (index, regime) in given
+            .and_then(|r| r.regimes.as_ref())
+            .into_iter()
+            .flatten()
+            .enumerate()
+        {
+            let name = match regime {
+                RegimeToml::Pboc => "pboc",
+                RegimeToml::Cass15 => "cass15",
+            };
+            if regimes.iter().any(|known| known == name) {
+                self.find(
+                    &format!("reserve.regimes[{index}]"),
+                    format!("`{name}` is given twice"),
+                    "keep one",
+                );
+            }
+            regimes.push(name.to_owned());
+        }
+        ReserveSettings {
+            basis: match given.and_then(|reserve| reserve.basis) {
+                None | Some(BasisToml::Received) => Basis::Received,
+                Some(BasisToml::Due) => Basis::Due,
+            },
+            own_money_allowed_minor: self.amount("reserve.own_money_allowed", allowed).unwrap_or(0),
+            regimes,
+        }
+    }
+
+    fn policy(&mut self, given: Option<&PolicyToml>) -> Policy {
+        let max_rejects = given.and_then(|policy| policy.max_rejects);
+        let rejects = match given.and_then(|policy| policy.rejects) {
+            Some(RejectsToml::Quarantine) => RejectPolicy::Quarantine { max_rejects },
+            None | Some(RejectsToml::Stop) => {
+                if max_rejects.is_some() {
+                    self.find(
+                        "policy.max_rejects",
+                        "has no effect, because rejects = \"stop\" refuses the day at the first",
+                        "write rejects = \"quarantine\", or take max_rejects out",
+                    );
+                }
+                RejectPolicy::Stop
+            }
+        };
+        let mut alerts = BTreeMap::new();
+        for (class, alert) in given.into_iter().flat_map(|policy| &policy.alert) {
+            alerts.insert(class.clone(), self.alert(class, alert));
+        }
+        Policy {
+            rejects,
+            duplicates: match given.and_then(|policy| policy.duplicates) {
+                None | Some(DuplicatesToml::Pair) => DuplicatePolicy::Pair,
+                Some(DuplicatesToml::Hold) => DuplicatePolicy::Hold,
+            },
+            on_shortfall: match given.and_then(|policy| policy.on_shortfall) {
+                None | Some(ShortfallToml::Withhold) => ShortfallPolicy::Withhold,
+                Some(ShortfallToml::Publish) => ShortfallPolicy::Publish,
+            },
+            max_age_days: given.and_then(|policy| policy.max_age_days).unwrap_or(3),
+            alerts,
+        }
+    }
+
+    fn alert(&mut self, class: &str, given: &AlertToml) -> Alert {
+        let path = format!("policy.alert.{class}");
+        if !ALERT_CLASSES.contains(&class) {
+            let near = did_you_mean(class, ALERT_CLASSES.into_iter());
+            let help = format!("known classes: {}", ALERT_CLASSES.join(", "));
+            self.find(&path, format!("no class of breaks has this name{near}"), help);
+        }
+        if given.count.is_none() && given.amount.is_none() {
+            self.find(&path, "sets no threshold", "give count, amount or both");
+        }
+        Alert {
+            count: given.count,
+            amount_minor: self.amount(&format!("{path}.amount"), given.amount.as_ref()),
+        }
+    }
+}
+
+/// The keys that a plan and its rules share.
+struct FeeKeys<'a> {
+    rate_ppm: Option<u32>,
+    tiers: Option<&'a [TierToml]>,
+    fixed: Option<&'a String>,
+    min: Option<&'a String>,
+    max: Option<&'a String>,
+    rounding: Rounding,
+}
+
+fn role(role: RoleToml) -> Role {
+    match role {
+        RoleToml::Platform => Role::Platform,
+        RoleToml::Channel => Role::Channel,
+        RoleToml::Bank => Role::Bank,
+        RoleToml::Balances => Role::Balances,
+    }
+}
+
+/// True when two legs of one kind share a channel.
+fn overlap(a: &Leg, b: &Leg) -> bool {
+    match (&a.channels, &b.channels) {
+        (Some(a), Some(b)) => a.iter().any(|channel| b.contains(channel)),
+        _ => true,
+    }
+}
+
+/// `HH:MM` from 00:00 to 24:00 as minutes after midnight.
+fn minutes(text: &str) -> Option<u32> {
+    let bytes = text.as_bytes();
+    if bytes.len() != 5 || bytes[2] != b':' {
+        return None;
+    }
+    let two = |at: usize| -> Option<u32> {
+        let (high, low) = (bytes[at], bytes[at + 1]);
+        (high.is_ascii_digit() && low.is_ascii_digit())
+            .then(|| u32::from(high - b'0') * 10 + u32::from(low - b'0'))
+    };
+    let (hour, minute) = (two(0)?, two(3)?);
+    let at = hour * 60 + minute;
+    (minute < 60 && at <= 24 * 60).then_some(at)
+}
+
+/// ISO 9362: four letters or digits, two letters, two letters or digits, and three more or none.
+fn is_bic(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    (bytes.len() == 8 || bytes.len() == 11)
+        && bytes.iter().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit())
+        && bytes[4..6].iter().all(u8::is_ascii_uppercase)
+}
+
+fn is_cnaps(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|c| c.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests;
