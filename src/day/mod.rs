@@ -7,3 +7,5 @@ pub mod forward;
 pub mod pool;
 pub mod publish;
 pub mod identify;
+pub mod breaks;
+pub mod agree;

@@ -1,0 +1,349 @@
+//! Drives the matching stage over all legs: identity, the exact pass, reversals, and which rows are complete.
+
+use rayon::prelude::*;
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use crate::book::settings::{LegKind, Settings};
+use crate::day::breaks::{OpenBreakRows, RowName, WALLET_LEG};
+use crate::day::identify::{Fetch, Identified, identify, row_name};
+use crate::day::pool::{Origin, Pool};
+use crate::day::state::Unsettled;
+use crate::entries::block::{EntryBlock, RowRef};
+use crate::findings::Stop;
+use crate::matching::class::{Class, OtherSide};
+use crate::matching::exact::{Context, Slice, match_partition, partition_bits};
+use crate::matching::group::{Matches, Rules};
+use crate::terms::date::Date;
+use crate::terms::kinds::TxnType;
+
+/// What matching made of one leg.
+#[derive(Debug, Default)]
+pub struct LegResult {
+    /// Pairs that agree, in partition order.
+    pub pairs: Vec<(RowRef, RowRef)>,
+    /// Platform rows that are not SUCCESS and found no money.
+    pub left_no_money: Vec<RowRef>,
+    /// Channel rows that are not SUCCESS and found no platform row.
+    pub right_no_money: Vec<RowRef>,
+    /// Bank entries that close each other (R14): the original, the reversal.
+    pub reversals: Vec<(RowRef, RowRef)>,
+}
+
+/// Whether the channel's fee on a row of the other side is the contracted one: leg, block, position.
+pub type FeeAgrees<'a> = &'a (dyn Fn(&EntryBlock, usize) -> bool + Sync);
+
+/// The matching stage's result over all legs.
+#[derive(Debug)]
+pub struct Agreed {
+    /// Ids of the platform side.
+    pub left: Identified,
+    /// Ids of the other side, by leg.
+    pub right: Vec<Identified>,
+    /// By leg.
+    pub legs: Vec<LegResult>,
+    /// Breaks of all legs, conflicts included.
+    pub open: Vec<OpenBreakRows>,
+}
+
+/// Matches all legs of a pool.
+///
+/// # Errors
+/// What fetching full rows reports.
+pub fn match_legs(
+    pool: &Pool,
+    settings: &Settings,
+    business_date: Date,
+    bank_leg: usize,
+    fee_agrees: FeeAgrees<'_>,
+    fetch: Fetch<'_>,
+) -> Result<Agreed, Stop> {
+    let left = identify(pool, &pool.left[bank_leg], fetch)?;
+    let mut agreed = Agreed {
+        left,
+        right: Vec::new(),
+        legs: Vec::new(),
+        open: Vec::new(),
+    };
+    for (leg, named) in settings.legs.iter().enumerate() {
+        let right = identify(pool, &pool.right[leg], fetch)?;
+        let rules = Rules {
+            business_date,
+            duplicates: settings.policy.duplicates,
+        };
+        let mut run = LegRun::new(
+            pool,
+            leg,
+            rules,
+            &agreed.left.excluded,
+            &right.excluded,
+            fee_agrees,
+        );
+        let mut parts = run.all();
+        let reversals = if named.kind == LegKind::PlatformBank {
+            run.reverse(&mut parts)
+        } else {
+            Vec::new()
+        };
+        let other = match named.kind {
+            LegKind::PlatformBank => OtherSide::Bank,
+            LegKind::PlatformChannel => OtherSide::Channel,
+        };
+        let mut result = LegResult {
+            reversals,
+            ..LegResult::default()
+        };
+        result
+            .pairs
+            .reserve_exact(parts.iter().map(|part| part.pairs.len()).sum());
+        for part in parts {
+            result.pairs.extend_from_slice(&part.pairs);
+            result.left_no_money.extend(part.left_no_money);
+            result.right_no_money.extend(part.right_no_money);
+            agreed.open.extend(part.breaks.iter().map(|b| OpenBreakRows {
+                leg: named.name.clone(),
+                class: b.class.name(other),
+                left: name_of(&pool.left[leg], b.left),
+                right: name_of(&pool.right[leg], b.right),
+                was_duplicate: (b.left_was_duplicate, b.right_was_duplicate),
+            }));
+        }
+        for row in &right.conflicts {
+            agreed
+                .open
+                .push(conflict(&named.name, None, name_of(&pool.right[leg], *row)));
+        }
+        agreed.right.push(right);
+        agreed.legs.push(result);
+    }
+    for row in &agreed.left.conflicts {
+        let meta = pool.left[bank_leg][row.block()].meta(row.position());
+        let legless = meta.is_wallet_funded() || meta.txn_type() == Some(TxnType::Transfer);
+        let leg = if legless {
+            WALLET_LEG
+        } else {
+            &settings.legs[bank_leg].name
+        };
+        agreed
+            .open
+            .push(conflict(leg, name_of(&pool.left[bank_leg], *row), None));
+    }
+    Ok(agreed)
+}
+
+fn conflict(leg: &str, left: Option<RowName>, right: Option<RowName>) -> OpenBreakRows {
+    OpenBreakRows {
+        leg: leg.to_owned(),
+        class: Class::IdConflict.name(OtherSide::Bank),
+        left,
+        right,
+        was_duplicate: (false, false),
+    }
+}
+
+/// Block and ordinal of a row, or `None` for no row.
+pub fn name_of(side: &[EntryBlock], row: RowRef) -> Option<RowName> {
+    (row != RowRef::NONE).then(|| (row.block(), side[row.block()].ordinal(row.position())))
+}
+
+/// One leg under way.
+struct LegRun<'a> {
+    pool: &'a Pool,
+    leg: usize,
+    rules: Rules,
+    bits: u32,
+    left_excluded: &'a FxHashSet<u64>,
+    right_excluded: &'a FxHashSet<u64>,
+    reversed: FxHashSet<u64>,
+    fee_agrees: FeeAgrees<'a>,
+}
+
+impl<'a> LegRun<'a> {
+    fn new(
+        pool: &'a Pool,
+        leg: usize,
+        rules: Rules,
+        left_excluded: &'a FxHashSet<u64>,
+        right_excluded: &'a FxHashSet<u64>,
+        fee_agrees: FeeAgrees<'a>,
+    ) -> LegRun<'a> {
+        let rows = |side: &[EntryBlock]| side.iter().map(EntryBlock::len).sum::<usize>();
+        let bits = partition_bits(rows(&pool.left[leg]).max(rows(&pool.right[leg])));
+        LegRun {
+            pool,
+            leg,
+            rules,
+            bits,
+            left_excluded,
+            right_excluded,
+            reversed: FxHashSet::default(),
+            fee_agrees,
+        }
+    }
+
+    fn all(&self) -> Vec<Matches> {
+        (0..1usize << self.bits)
+            .into_par_iter()
+            .map(|partition| self.one(partition))
+            .collect()
+    }
+
+    fn one(&self, partition: usize) -> Matches {
+        let (left, right) = (&self.pool.left[self.leg], &self.pool.right[self.leg]);
+        let in_set = |set: &FxHashSet<u64>, side: &[EntryBlock], row: RowRef| {
+            !set.is_empty() && set.contains(&row_name(row.block(), side[row.block()].ordinal(row.position())))
+        };
+        let context = Context {
+            rules: self.rules,
+            left_excluded: &|row| in_set(self.left_excluded, left, row),
+            right_excluded: &|row| {
+                in_set(self.right_excluded, right, row) || in_set(&self.reversed, right, row)
+            },
+            fee_agrees: self.fee_agrees,
+        };
+        match_partition(
+            &Slice::partition(left, partition, self.bits),
+            &Slice::partition(right, partition, self.bits),
+            &context,
+        )
+    }
+
+    /// Closes bank entries that reverse an open one (R14), and matches their partitions again without them.
+    fn reverse(&mut self, parts: &mut [Matches]) -> Vec<(RowRef, RowRef)> {
+        let right = &self.pool.right[self.leg];
+        let mut open: Vec<RowRef> = parts
+            .iter()
+            .flat_map(|part| part.breaks.iter().map(|b| b.right))
+            .filter(|r| *r != RowRef::NONE)
+            .collect();
+        open.sort_unstable();
+        open.dedup();
+        let identity = |row: RowRef| {
+            (
+                right[row.block()].owner(row.position()),
+                right[row.block()].id(row.position()),
+            )
+        };
+        let mut candidates: Vec<RowRef> = open
+            .iter()
+            .copied()
+            .filter(|row| right[row.block()].meta(row.position()).has_extras())
+            .collect();
+        if candidates.is_empty() {
+            return Vec::new();
+        }
+        candidates.sort_by(|a, b| identity(*a).cmp(&identity(*b)).then_with(|| a.cmp(b)));
+        let by_identity: FxHashMap<(u32, &[u8]), RowRef> =
+            open.iter().map(|row| (identity(*row), *row)).collect();
+        let mut closed = Vec::new();
+        for reversal in candidates {
+            let block = &right[reversal.block()];
+            let extras = &self.pool.extras[reversal.block()];
+            let Some(at) = extras.find(block.ordinal(reversal.position())) else {
+                continue;
+            };
+            let Some(original) = by_identity.get(&(block.owner(reversal.position()), extras.party.get(at)))
+            else {
+                continue;
+            };
+            let other = &right[original.block()];
+            let (meta, original_meta) = (block.meta(reversal.position()), other.meta(original.position()));
+            let agrees = meta.currency() == original_meta.currency()
+                && block.amount_minor(reversal.position()) == other.amount_minor(original.position())
+                && meta.direction() != original_meta.direction();
+            let names = [reversal, *original]
+                .map(|row| row_name(row.block(), right[row.block()].ordinal(row.position())));
+            if agrees && names.iter().all(|name| !self.reversed.contains(name)) {
+                self.reversed.extend(names);
+                closed.push((*original, reversal));
+            }
+        }
+        let touched: FxHashSet<RowRef> = closed.iter().flat_map(|(a, b)| [*a, *b]).collect();
+        if !touched.is_empty() {
+            for (partition, part) in parts.iter_mut().enumerate() {
+                if part.breaks.iter().any(|b| touched.contains(&b.right)) {
+                    *part = self.one(partition);
+                }
+            }
+        }
+        closed
+    }
+}
+
+/// Which legs each platform row has matched, and which rows that completes (R26, R41).
+#[derive(Debug)]
+pub struct Completion {
+    /// By block and ordinal: legs matched in earlier closes, and today. Empty when one leg settles everything.
+    earlier: Vec<Vec<u8>>,
+    today: Vec<Vec<u8>>,
+}
+
+impl Completion {
+    /// Notes the matched legs of all rows.
+    pub fn new(pool: &Pool, settings: &Settings, agreed: &Agreed, unsettled: &[Unsettled]) -> Completion {
+        if settings.settle_when.len() < 2 && unsettled.is_empty() {
+            return Completion {
+                earlier: Vec::new(),
+                today: Vec::new(),
+            };
+        }
+        let rows_of = |block: usize| {
+            let most = pool
+                .left
+                .iter()
+                .flat_map(|leg| leg[block].ordinals().iter().copied())
+                .max();
+            most.map_or(0, |ordinal| ordinal as usize + 1)
+        };
+        let mut earlier: Vec<Vec<u8>> = (0..pool.file.len())
+            .map(|block| vec![0; rows_of(block)])
+            .collect();
+        let mut today = earlier.clone();
+        let mut matched: FxHashMap<&str, u8> = FxHashMap::default();
+        for item in unsettled {
+            if let Some(leg) = settings.legs.iter().position(|leg| leg.name == item.leg) {
+                *matched.entry(item.txn_id.as_str()).or_insert(0) |= 1 << leg;
+            }
+        }
+        for (block, marks) in earlier.iter_mut().enumerate() {
+            for (ordinal, mark) in (0u32..).zip(marks.iter_mut()) {
+                if let Origin::Forward(index) = pool.origin(block, ordinal) {
+                    *mark = matched
+                        .get(pool.forward[index].item.row.id.as_str())
+                        .copied()
+                        .unwrap_or(0);
+                }
+            }
+        }
+        for (leg, result) in agreed.legs.iter().enumerate() {
+            for (row, _) in &result.pairs {
+                let ordinal = pool.left[leg][row.block()].ordinal(row.position());
+                today[row.block()][ordinal as usize] |= 1 << leg;
+            }
+        }
+        Completion { earlier, today }
+    }
+
+    /// True when one leg settles everything and nothing waits.
+    pub fn is_single_leg(&self) -> bool {
+        self.today.is_empty()
+    }
+
+    /// Legs matched in earlier closes, and today.
+    pub fn matched(&self, row: RowName) -> (u8, u8) {
+        (
+            self.earlier[row.0][row.1 as usize],
+            self.today[row.0][row.1 as usize],
+        )
+    }
+
+    /// True when the match of `leg` completes the row: all required legs have matched, and this is the last of
+    /// those that matched today.
+    pub fn completes(&self, row: RowName, leg: usize, required: u8) -> bool {
+        if self.is_single_leg() {
+            return required == 1 << leg;
+        }
+        let (earlier, today) = self.matched(row);
+        let last_today = (today & required).checked_ilog2();
+        (earlier | today) & required == required && last_today == Some(leg as u32)
+    }
+}
