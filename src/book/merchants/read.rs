@@ -191,23 +191,28 @@ impl Reader<'_> {
                         *value = column.and_then(|at| record.get(at)).unwrap_or("");
                     }
                     let (line, start) = place_of(bytes, record.position());
-                    // A stray quote swallows lines: a line break within a value shows it.
-                    let swallowed = record
+                    // Control characters are looked for first: a stray quote swallows line ends.
+                    let broken = record
                         .iter()
                         .position(|value| value.bytes().any(|c| c.is_ascii_control()));
-                    if let Some(at) = swallowed {
-                        let name = &names[at];
-                        self.find(
-                            line,
-                            column_of(bytes, start, at),
-                            format!("{name}: found a line break or control character in the value"),
-                            "look for a quote that is opened and not closed, and correct the row",
-                        );
-                        continue;
-                    }
-                    self.row(&row, line, |field| {
-                        columns[field as usize].map_or(0, |at| column_of(bytes, start, at))
-                    });
+                    let end = csv.position().byte() as usize;
+                    let raw = bytes.get(start..end).unwrap_or_default();
+                    let (at, message) = match (broken, stray_quote(raw)) {
+                        (Some(at), _) => (at, "found a line break or control character in the value"),
+                        (None, Some(at)) => (at, "found a quote that neither opens nor closes the value"),
+                        (None, None) => {
+                            self.row(&row, line, |field| {
+                                columns[field as usize].map_or(0, |at| column_of(bytes, start, at))
+                            });
+                            continue;
+                        }
+                    };
+                    self.find(
+                        line,
+                        column_of(bytes, start, at),
+                        format!("{}: {message}", names[at.min(names.len() - 1)]),
+                        "quote a value whole, and double the quotes within it",
+                    );
                 }
             }
         }
@@ -631,6 +636,37 @@ fn column_of(bytes: &[u8], start: usize, index: usize) -> u32 {
         column += u32::from(byte & 0xC0 != 0x80);
     }
     column
+}
+
+/// The value of a raw record in which a quote stands where RFC 4180 allows none: within a bare value, after a
+/// closing quote, or open at the end.
+fn stray_quote(raw: &[u8]) -> Option<usize> {
+    memchr::memchr(b'"', raw)?;
+    let mut value = 0;
+    let mut at = 0;
+    while at < raw.len() {
+        if raw[at] == b'"' {
+            at += 1;
+            loop {
+                at += memchr::memchr(b'"', raw.get(at..)?).map_or(raw.len(), |quote| quote + 1);
+                match raw.get(at) {
+                    Some(b'"') => at += 1,
+                    _ if at > raw.len() => return Some(value),
+                    None | Some(b',' | b'\r' | b'\n') => break,
+                    Some(_) => return Some(value),
+                }
+            }
+        }
+        while at < raw.len() && raw[at] != b',' {
+            if raw[at] == b'"' {
+                return Some(value);
+            }
+            at += 1;
+        }
+        at += 1;
+        value += 1;
+    }
+    None
 }
 
 /// Types whose values become text without a loss.

@@ -172,6 +172,16 @@ fn values_are_read_exactly_or_refused() {
             "12: pool: no account has the pool `defualt`, did you mean `default`?",
         ),
         ("", "M,1,0,,0", "found 5 values, expected 6"),
+        (
+            ",name",
+            "M,1,0,,0,1,the \"shop\"",
+            "12: name: found a quote that neither",
+        ),
+        (
+            ",name",
+            "M,1,0,,0,1,\"the\" shop",
+            "12: name: found a quote that neither",
+        ),
         ("", "M,1,0,,0,\"1", "control character"),
     ] {
         let told = if row.ends_with("\"1") {
@@ -181,6 +191,23 @@ fn values_are_read_exactly_or_refused() {
         };
         assert!(told.contains(expected), "{row}: {told}");
         assert_eq!(told.matches("help: ").count(), 1, "{told}");
+    }
+}
+
+#[test]
+fn quotes_stand_where_they_may() {
+    for (raw, expected) in [
+        ("a,b\n", None),
+        ("\"a\",\"b\"\r\n", None),
+        ("\"a \"\"x\"\"\",\"\"\n", None),
+        ("\"a,b\",\"c\nd\"", None),
+        ("a,\"b", Some(1)),
+        ("a,\"b\"\"", Some(1)),
+        ("a,\"", Some(1)),
+        ("\"a\"b,c", Some(0)),
+        ("a,b\"c\"", Some(1)),
+    ] {
+        assert_eq!(stray_quote(raw.as_bytes()), expected, "{raw}");
     }
 }
 
