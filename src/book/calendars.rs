@@ -422,6 +422,29 @@ mod tests {
         );
     }
 
+    /// The slow way: walk the days and count.
+    #[test]
+    fn business_days_agree_with_a_plain_walk() {
+        let cn = cn();
+        let year = |day: Date| &cn.years[&day.ymd().0];
+        let open = |day: Date| {
+            year(day).workdays.contains(&day)
+                || ((day.weekday() as u8) < 5 && !year(day).holidays.contains(&day))
+        };
+        let (first, last) = (date("2004-01-01"), date("2026-12-01"));
+        for start in (first.0..last.0).step_by(3).map(Date) {
+            let mut day = start;
+            for n in 1..=4 {
+                day = day.plus_days(1);
+                while !open(day) {
+                    day = day.plus_days(1);
+                }
+                assert_eq!(cn.nth_business_day_after(start, n), Ok(day));
+                assert_eq!(cn.business_days_between(start, day), Ok(n));
+            }
+        }
+    }
+
     #[test]
     fn sealed_calendars_read_back_as_they_were() {
         let json = to_json(&cn());

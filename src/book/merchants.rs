@@ -7,6 +7,10 @@ use rustc_hash::FxHashMap;
 use crate::book::settings::Cycle;
 use crate::terms::currency::Currency;
 
+mod read;
+
+pub use read::{MasterKind, read_merchants};
+
 /// A merchant's place in [`Merchants`], valid within one close.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct MerchantCode(pub u32);

@@ -1126,3 +1126,5 @@ fn is_cnaps(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(crate) use tests::EXAMPLE;

@@ -63,7 +63,7 @@ impl Shape {
             let what = if path.is_empty() {
                 format!("the file has no `{name}`")
             } else {
-                format!("[{path}] has no `{name}`")
+                format!("{} has no `{name}`", section(path))
             };
             let help = properties
                 .and_then(|known| known.get(name)?.get("description")?.as_str())
@@ -85,7 +85,7 @@ impl Shape {
         let place = if path.is_empty() {
             String::new()
         } else {
-            format!(" in [{path}]")
+            format!(" in {}", section(path))
         };
         let near = nearest(name, known.iter().copied())
             .map(|near| format!(", did you mean `{near}`?"))
@@ -230,6 +230,19 @@ fn type_help(found: &DeValue<'_>, schema: &Value, expected: &str) -> &'static st
 pub(crate) fn last_name(path: &str) -> &str {
     let tail = path.rsplit('.').next().unwrap_or(path);
     tail.split('[').next().unwrap_or(tail)
+}
+
+/// A path as the heading of its section: `[[account]]` for `account[0]`, `[payout]` for `payout`.
+fn section(path: &str) -> String {
+    let mut name = String::new();
+    for part in path.split('[') {
+        name.push_str(part.split_once(']').map_or(part, |(_, rest)| rest));
+    }
+    if path.ends_with(']') {
+        format!("[[{name}]]")
+    } else {
+        format!("[{name}]")
+    }
 }
 
 fn one_line(text: &str) -> String {

@@ -123,6 +123,19 @@ fn the_example_reads() {
 }
 
 #[test]
+fn line_ends_and_a_byte_order_mark_change_nothing() {
+    let settings =
+        parse_settings(&format!("\u{feff}{}", EXAMPLE.replace('\n', "\r\n")), "book.toml").unwrap();
+    assert_eq!(settings.institution.id, "EXPAY");
+    let stop = parse_settings(
+        &EXAMPLE.replace('\n', "\r\n").replace("pool =", "pol ="),
+        "book.toml",
+    )
+    .unwrap_err();
+    assert_eq!((stop.findings[0].line, stop.findings[0].column), (16, 1));
+}
+
+#[test]
 fn a_short_book_has_defaults() {
     let cut = EXAMPLE.find("[netting]").unwrap();
     let text = EXAMPLE[..cut]
@@ -158,10 +171,10 @@ fn unknown_keys_are_named_with_their_place() {
     assert!(told("count = 50", "cuont = 50").contains("`cuont` in [policy.alert.MISSING_AT_BANK]"));
     let stop = told("bank = \"BANK1\"", "bnak = \"BANK1\"");
     assert!(
-        stop.contains("book.toml:12:1: unknown key `bnak` in [account[0]], did you mean `bank`?"),
+        stop.contains("book.toml:12:1: unknown key `bnak` in [[account]], did you mean `bank`?"),
         "{stop}"
     );
-    assert!(stop.contains("[account[0]] has no `bank`"), "{stop}");
+    assert!(stop.contains("[[account]] has no `bank`"), "{stop}");
 }
 
 #[test]
