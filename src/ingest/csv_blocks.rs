@@ -298,7 +298,10 @@ fn count_avx2(bytes: &[u8]) -> Counted {
 /// Written so that the compiler makes it a vector loop: bytes are counted in bytes, 192 rounds at a time.
 #[inline(always)]
 fn count_plain(bytes: &[u8]) -> Counted {
-    let mut counted = Counted { quotes: 0, line_feeds: 0 };
+    let mut counted = Counted {
+        quotes: 0,
+        line_feeds: 0,
+    };
     for part in bytes.chunks(192 * 32) {
         let (rounds, rest) = part.as_chunks::<32>();
         let (mut quotes, mut line_feeds) = ([0u8; 32], [0u8; 32]);
@@ -368,11 +371,16 @@ impl TextSource {
                     line: 0,
                     column: 0,
                     message: format!("encoding `{label}` is not known"),
-                    help: "say `utf-8`, `gbk`, `gb18030`, `utf-16le` or `utf-16be` in the [[source]]".to_owned(),
+                    help: "say `utf-8`, `gbk`, `gb18030`, `utf-16le` or `utf-16be` in the [[source]]"
+                        .to_owned(),
                 })
             })?),
         };
-        let mut raw = Hashed { reader, hasher: Sha256::new(), bytes: 0 };
+        let mut raw = Hashed {
+            reader,
+            hasher: Sha256::new(),
+            bytes: 0,
+        };
         let mut pending = Vec::new();
         raw.step(&mut pending)?;
         let marked = Encoding::for_bom(&pending);
@@ -387,8 +395,8 @@ impl TextSource {
             }
             None => declared.unwrap_or(encoding_rs::UTF_8),
         };
-        let decoder = (encoding != encoding_rs::UTF_8)
-            .then(|| (encoding.new_decoder_without_bom_handling(), encoding));
+        let decoder =
+            (encoding != encoding_rs::UTF_8).then(|| (encoding.new_decoder_without_bom_handling(), encoding));
         Ok(TextSource {
             raw,
             pending,
@@ -450,7 +458,11 @@ pub fn text_stream(
 ) -> Result<Box<dyn Read + Send>, BlockError> {
     let source = TextSource::new(reader, encoding)?;
     // Offsets count a UTF-8 mark, so it is put back in front.
-    let mark = if source.mark_bytes > 0 { "\u{feff}".as_bytes() } else { b"" };
+    let mark = if source.mark_bytes > 0 {
+        "\u{feff}".as_bytes()
+    } else {
+        b""
+    };
     Ok(Box::new(TextStream {
         source,
         buffer: mark.to_vec(),

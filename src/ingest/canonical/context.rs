@@ -26,7 +26,10 @@ pub struct ReadContext {
 impl ReadContext {
     /// The context of a source's files.
     pub fn new(settings: &Settings, source: &Source, day: Option<Range<Instant>>) -> ReadContext {
-        assert!(settings.accounts.len() < usize::from(u16::MAX), "the settings hold fewer accounts");
+        assert!(
+            settings.accounts.len() < usize::from(u16::MAX),
+            "the settings hold fewer accounts"
+        );
         let mut accounts = FxHashMap::default();
         // A number goes before an id, and the first account before later ones (R27): inserted last, it stays.
         for (index, account) in settings.accounts.iter().enumerate().rev() {

@@ -147,8 +147,14 @@ impl Index {
     /// The position of the first byte that breaks the rules of quoting: a quote inside an unquoted field, or
     /// anything but a separator after a closing quote.
     pub fn scan(&mut self, bytes: &[u8], from: usize, to: usize) -> Result<(), usize> {
-        assert!(to <= bytes.len() && bytes.len() < POSITION as usize, "a block fits its positions");
-        assert!((to - from).is_multiple_of(64) || bytes[to - 1] == b'\n', "a text ends with a line feed");
+        assert!(
+            to <= bytes.len() && bytes.len() < POSITION as usize,
+            "a block fits its positions"
+        );
+        assert!(
+            (to - from).is_multiple_of(64) || bytes[to - 1] == b'\n',
+            "a text ends with a line feed"
+        );
         let wanted = self.count + (to - from) + 64;
         if self.starts.len() < wanted {
             self.starts.resize(wanted, 0);
@@ -299,7 +305,10 @@ fn scan_avx2(index: &mut Index, bytes: &[u8], from: usize, to: usize) -> Result<
             };
             let equal = |byte: u8| {
                 let wanted = _mm256_set1_epi8(byte as i8);
-                join(_mm256_cmpeq_epi8(first, wanted), _mm256_cmpeq_epi8(second, wanted))
+                join(
+                    _mm256_cmpeq_epi8(first, wanted),
+                    _mm256_cmpeq_epi8(second, wanted),
+                )
             };
             let top = _mm256_set1_epi8(0x1f);
             // Unsigned `byte <= 0x1f` is `min(byte, 0x1f) == byte`.

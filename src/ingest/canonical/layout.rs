@@ -21,19 +21,35 @@ pub struct Field {
 }
 
 const fn required(name: &'static str) -> Field {
-    Field { name, required: true, id: false }
+    Field {
+        name,
+        required: true,
+        id: false,
+    }
 }
 
 const fn required_id(name: &'static str) -> Field {
-    Field { name, required: true, id: true }
+    Field {
+        name,
+        required: true,
+        id: true,
+    }
 }
 
 const fn optional(name: &'static str) -> Field {
-    Field { name, required: false, id: false }
+    Field {
+        name,
+        required: false,
+        id: false,
+    }
 }
 
 const fn optional_id(name: &'static str) -> Field {
-    Field { name, required: false, id: true }
+    Field {
+        name,
+        required: false,
+        id: true,
+    }
 }
 
 /// Fields of `platform`.
@@ -161,7 +177,12 @@ impl HeaderBinding {
             wrong.push(format!("{} columns", names.len()));
         }
         if wrong.is_empty() {
-            return Ok(HeaderBinding { role, names, columns, unknown });
+            return Ok(HeaderBinding {
+                role,
+                names,
+                columns,
+                unknown,
+            });
         }
         let known: Vec<&str> = fields.iter().map(|field| field.name).collect();
         Err(FileRefused {

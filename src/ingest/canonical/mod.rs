@@ -72,7 +72,9 @@ pub fn bind_header(role: Role, header: &[u8], context: &ReadContext) -> Result<H
         help: "ask for the file again, with a header line; nothing of it was taken".to_owned(),
     };
     if header.is_empty() {
-        return Err(refused("the file is empty: found no header line (an empty day has a header and no rows)"));
+        return Err(refused(
+            "the file is empty: found no header line (an empty day has a header and no rows)",
+        ));
     }
     let mut work = Work::default();
     if let Err(stray) = work.index.scan(header, 0, header.len()) {
@@ -122,7 +124,10 @@ fn parse<T: Table, S: RowSink>(
     work: &mut Work,
     sink: &mut S,
 ) -> Result<u64, FileRefused> {
-    assert!(bytes.is_empty() || bytes.ends_with(b"\n"), "a block ends with a line feed");
+    assert!(
+        bytes.is_empty() || bytes.ends_with(b"\n"),
+        "a block ends with a line feed"
+    );
     work.index.restart();
     let columns = binding.names.len();
     let mut line = head.first_line;
@@ -134,10 +139,19 @@ fn parse<T: Table, S: RowSink>(
             return Err(stray_quote(bytes, head, stray));
         }
         scanned = to;
-        let Work { index, memory, plain, plain_starts } = work;
+        let Work {
+            index,
+            memory,
+            plain,
+            plain_starts,
+        } = work;
         let starts = index.starts();
         // Starts of complete records: all up to the last one that follows a line end.
-        let Some(complete) = starts.iter().rposition(|start| start & RECORD != 0).filter(|last| *last > 0) else {
+        let Some(complete) = starts
+            .iter()
+            .rposition(|start| start & RECORD != 0)
+            .filter(|last| *last > 0)
+        else {
             continue;
         };
         let window = position(starts[0])..position(starts[complete]);
@@ -146,7 +160,12 @@ fn parse<T: Table, S: RowSink>(
         while first < complete {
             let width = match starts.get(first..=first + columns) {
                 Some(record) if is_record(record) => columns,
-                _ => 1 + starts[first + 1..].iter().take_while(|start| **start & RECORD == 0).count(),
+                _ => {
+                    1 + starts[first + 1..]
+                        .iter()
+                        .take_while(|start| **start & RECORD == 0)
+                        .count()
+                }
             };
             let record = Record::new(bytes, &starts[first..=first + width]);
             let place = Place {
@@ -171,12 +190,20 @@ fn parse<T: Table, S: RowSink>(
             }
             rows += 1;
             let read = if quoted {
-                record.unquote(plain, plain_starts);
+                if let Err(stray) = record.unquote(plain, plain_starts) {
+                    return Err(stray_quote(bytes, head, stray));
+                }
                 let unquoted = Record::new(plain, plain_starts);
-                let fields = CsvFields { record: unquoted, columns: &binding.columns };
+                let fields = CsvFields {
+                    record: unquoted,
+                    columns: &binding.columns,
+                };
                 T::row(&fields, place, index.irregular, context, memory, sink)
             } else {
-                let fields = CsvFields { record, columns: &binding.columns };
+                let fields = CsvFields {
+                    record,
+                    columns: &binding.columns,
+                };
                 T::row(&fields, place, index.irregular, context, memory, sink)
             };
             if let Err(wrong) = read {
@@ -192,7 +219,8 @@ fn parse<T: Table, S: RowSink>(
             line,
             column,
             message: "a quote is opened here and never closed".to_owned(),
-            help: "the file is cut short or wrongly quoted: ask for it again; nothing of it was taken".to_owned(),
+            help: "the file is cut short or wrongly quoted: ask for it again; nothing of it was taken"
+                .to_owned(),
         });
     }
     Ok(rows)
@@ -206,7 +234,9 @@ fn position(start: u32) -> usize {
 /// True when only the last of these starts follows a line end (the first is the record's own).
 #[inline]
 fn is_record(starts: &[u32]) -> bool {
-    let [_, inner @ .., last] = starts else { return false };
+    let [_, inner @ .., last] = starts else {
+        return false;
+    };
     inner.iter().fold(0, |all, start| all | start) & RECORD == 0 && last & RECORD != 0
 }
 
@@ -262,7 +292,9 @@ impl<'a> Record<'a> {
     fn has_quotes(&self) -> bool {
         // A quote stands at the start of a field or nowhere: the scan has refused all others.
         let (_, starts) = self.starts.split_last().unwrap_or((&0, &[]));
-        starts.iter().fold(false, |any, start| any | (self.bytes[position(*start)] == b'"'))
+        starts
+            .iter()
+            .fold(false, |any, start| any | (self.bytes[position(*start)] == b'"'))
     }
 
     fn is_blank(&self) -> bool {
@@ -273,16 +305,23 @@ impl<'a> Record<'a> {
         memchr::memchr_iter(b'\n', &self.bytes[self.start()..self.end]).count() as u64
     }
 
-    /// Writes the record without quotes into `plain`.
-    fn unquote(&self, plain: &mut Vec<u8>, starts: &mut Vec<u32>) {
+    /// Writes the record without quotes into `plain`. The error is the position of a carriage return that stands
+    /// after a closing quote and ends no line, which the scan does not tell from one that does.
+    fn unquote(&self, plain: &mut Vec<u8>, starts: &mut Vec<u32>) -> Result<(), usize> {
         plain.clear();
         starts.clear();
         for column in 0..self.columns() {
             starts.push(plain.len() as u32);
-            push_unquoted(self.field(column), plain);
+            let field = self.field(column);
+            if field.starts_with(b"\"") && !field.ends_with(b"\"") {
+                let closing = memchr::memrchr(b'"', field).unwrap_or(0);
+                return Err(self.span(column).0 + closing + 1);
+            }
+            push_unquoted(field, plain);
             plain.push(b'\n');
         }
         starts.push(plain.len() as u32);
+        Ok(())
     }
 }
 
@@ -437,8 +476,9 @@ fn stray_quote(bytes: &[u8], head: &BlockHead, at: usize) -> FileRefused {
         line,
         column,
         message,
-        help: "rows after it cannot be trusted: ask for a file quoted as RFC 4180 says; nothing of it was taken"
-            .to_owned(),
+        help:
+            "rows after it cannot be trusted: ask for a file quoted as RFC 4180 says; nothing of it was taken"
+                .to_owned(),
     }
 }
 
@@ -463,7 +503,10 @@ pub fn fetch_rows<S: RowSink>(
     work: &mut Work,
     sink: &mut S,
 ) -> io::Result<()> {
-    assert!(places.is_sorted_by_key(|place| place.offset), "places come in the order of the file");
+    assert!(
+        places.is_sorted_by_key(|place| place.offset),
+        "places come in the order of the file"
+    );
     let mut text = match source {
         RowSource::Positions(file) => Text::Positions(file),
         RowSource::Stream(stream) => Text::Stream(io::BufReader::with_capacity(256 << 10, stream)),
@@ -498,7 +541,8 @@ pub fn fetch_rows<S: RowSink>(
             byte_offset: place.offset,
             last: false,
         };
-        let rows = parse_block(binding, &head, &buffer[..length], context, work, sink).map_err(|_| changed())?;
+        let rows =
+            parse_block(binding, &head, &buffer[..length], context, work, sink).map_err(|_| changed())?;
         if rows != 1 {
             return Err(changed());
         }
@@ -534,7 +578,11 @@ impl Text {
             Text::Positions(file) => file.seek(SeekFrom::Start(to)).map(|_| ()),
             Text::Stream(stream) => {
                 let skipped = io::copy(&mut stream.take(to - from), &mut io::sink())?;
-                if skipped == to - from { Ok(()) } else { Err(changed()) }
+                if skipped == to - from {
+                    Ok(())
+                } else {
+                    Err(changed())
+                }
             }
         }
     }

@@ -74,10 +74,12 @@ fn positive<F: Fields>(fields: &F, field: usize, currency: Currency) -> Result<i
 
 #[inline]
 fn any_amount<F: Fields>(fields: &F, field: usize, currency: Currency, signed: bool) -> Result<i64, Wrong> {
-    fields.amount_minor(field, currency, signed).map_err(|error| Wrong {
-        field,
-        expected: Expected::Amount(error, currency),
-    })
+    fields
+        .amount_minor(field, currency, signed)
+        .map_err(|error| Wrong {
+            field,
+            expected: Expected::Amount(error, currency),
+        })
 }
 
 #[inline]
@@ -90,7 +92,9 @@ fn instant<F: Fields>(fields: &F, field: usize, memory: &mut Memory) -> Result<I
 
 #[inline]
 fn date<F: Fields>(fields: &F, field: usize) -> Result<Date, Wrong> {
-    fields.date(field).ok_or_else(words(field, "a day, such as 2026-03-02"))
+    fields
+        .date(field)
+        .ok_or_else(words(field, "a day, such as 2026-03-02"))
 }
 
 #[inline]
@@ -176,9 +180,10 @@ impl Table for Platform {
         let txn_id = not_empty(fields, TXN_ID)?;
         let txn_time = instant(fields, TXN_TIME, memory)?;
         let txn_type = match TxnType::parse(fields.text(TXN_TYPE)) {
-            Some(TxnType::Confirm | TxnType::Dispute | TxnType::Release) => {
-                wrong(TXN_TYPE, "a type other than CONFIRM, DISPUTE and RELEASE: escrow is not built yet")
-            }
+            Some(TxnType::Confirm | TxnType::Dispute | TxnType::Release) => wrong(
+                TXN_TYPE,
+                "a type other than CONFIRM, DISPUTE and RELEASE: escrow is not built yet",
+            ),
             Some(txn_type) => Ok(txn_type),
             None => wrong(
                 TXN_TYPE,
@@ -201,7 +206,10 @@ impl Table for Platform {
             if funding == Funding::Balance
                 && !matches!(txn_type, TxnType::Payment | TxnType::Refund | TxnType::Transfer)
             {
-                return wrong(FUNDING, "BANK or empty: only PAYMENT, REFUND and TRANSFER are funded by a balance");
+                return wrong(
+                    FUNDING,
+                    "BANK or empty: only PAYMENT, REFUND and TRANSFER are funded by a balance",
+                );
             }
             if customer_id.is_empty() {
                 return wrong(CUSTOMER_ID, "the customer whose wallet the row moves");
@@ -212,7 +220,10 @@ impl Table for Platform {
             // No match protects a row without a leg from being posted twice by a re-exported file (R29).
             let no_leg = txn_type == TxnType::Transfer || funding == Funding::Balance;
             if no_leg && context.day.as_ref().is_some_and(|day| !day.contains(&txn_time)) {
-                return wrong(TXN_TIME, "a time within the business day, because the row has no bank leg");
+                return wrong(
+                    TXN_TIME,
+                    "a time within the business day, because the row has no bank leg",
+                );
             }
         }
         sink.platform(&PlatformRow {
@@ -298,7 +309,10 @@ impl Table for Bank {
         let amount_minor = positive(fields, AMOUNT, currency)?;
         let batch_ref = fields.text(BATCH_REF);
         if !batch_ref.is_empty() {
-            return wrong(BATCH_REF, "an empty field: entries of a batch are not matched yet (R41)");
+            return wrong(
+                BATCH_REF,
+                "an empty field: entries of a batch are not matched yet (R41)",
+            );
         }
         let purpose_text = fields.text(PURPOSE);
         let purpose = Purpose::parse(purpose_text);
@@ -307,7 +321,10 @@ impl Table for Bank {
                 return wrong(PURPOSE, "another purpose: OWN_IN and INTEREST are credits (C)");
             }
             Some(Direction::Debit) if direction == Direction::Credit => {
-                return wrong(PURPOSE, "another purpose: OWN_OUT, FEE_SWEEP and BANK_FEE are debits (D)");
+                return wrong(
+                    PURPOSE,
+                    "another purpose: OWN_OUT, FEE_SWEEP and BANK_FEE are debits (D)",
+                );
             }
             _ => {}
         }

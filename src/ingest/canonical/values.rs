@@ -75,12 +75,13 @@ pub fn instant(text: &[u8], memory: &mut TimeMemory) -> Option<Instant> {
                 Some(0)
             } else {
                 let (a, b, c) = (text[20] ^ b'0', text[21] ^ b'0', text[22] ^ b'0');
-                (a < 10 && b < 10 && c < 10)
-                    .then(|| i64::from(a) * 100 + i64::from(b) * 10 + i64::from(c))
+                (a < 10 && b < 10 && c < 10).then(|| i64::from(a) * 100 + i64::from(b) * 10 + i64::from(c))
             };
             if let (true, Some(millis)) = (hour < 24 && minute < 60 && second < 60, millis) {
                 let seconds = (hour * 3600 + minute * 60 + second) as i64;
-                return Some(Instant(memory.day_ms + seconds * 1000 + millis - memory.offset_ms));
+                return Some(Instant(
+                    memory.day_ms + seconds * 1000 + millis - memory.offset_ms,
+                ));
             }
         }
         return Instant::parse_rfc3339(text);
@@ -93,7 +94,9 @@ pub fn instant(text: &[u8], memory: &mut TimeMemory) -> Option<Instant> {
 #[cold]
 fn remember(text: &[u8], rest: usize, memory: &mut TimeMemory) {
     memory.known = false;
-    let Some(date) = Date::parse(&text[..10]) else { return };
+    let Some(date) = Date::parse(&text[..10]) else {
+        return;
+    };
     if !matches!(text[rest], b'+' | b'-') {
         return;
     }
@@ -181,7 +184,9 @@ impl Expected {
             Expected::Amount(AmountError::Form, _) => match found {
                 [] => "an amount, not an empty field".to_owned(),
                 [b'-' | b'+', ..] => "an amount without a sign".to_owned(),
-                _ if found.contains(&b',') => "an amount without thousands separators, such as 1234.50".to_owned(),
+                _ if found.contains(&b',') => {
+                    "an amount without thousands separators, such as 1234.50".to_owned()
+                }
                 _ if found.contains(&b'e') || found.contains(&b'E') => {
                     "an amount in plain decimals, without an exponent".to_owned()
                 }
@@ -230,7 +235,22 @@ mod tests {
 
     #[test]
     fn fast_amounts_are_the_slow_amounts() {
-        for text in ["0.01", "0.00", "12.34", "99999999.99", "123456789.01", "01.00", "1,2.00", ".50", "-1.00", "1.2.00", "a.00", "1.0a", "", "5"] {
+        for text in [
+            "0.01",
+            "0.00",
+            "12.34",
+            "99999999.99",
+            "123456789.01",
+            "01.00",
+            "1,2.00",
+            ".50",
+            "-1.00",
+            "1.2.00",
+            "a.00",
+            "1.0a",
+            "",
+            "5",
+        ] {
             for lead in [0, 3, 20] {
                 for digits in [0, 2, 3] {
                     assert_eq!(
