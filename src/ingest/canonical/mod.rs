@@ -190,7 +190,9 @@ fn parse<T: Table, S: RowSink>(
             }
             rows += 1;
             let read = if quoted {
-                record.unquote(plain, plain_starts);
+                if let Err(stray) = record.unquote(plain, plain_starts) {
+                    return Err(stray_quote(bytes, head, stray));
+                }
                 let unquoted = Record::new(plain, plain_starts);
                 let fields = CsvFields {
                     record: unquoted,
@@ -303,16 +305,23 @@ impl<'a> Record<'a> {
         memchr::memchr_iter(b'\n', &self.bytes[self.start()..self.end]).count() as u64
     }
 
-    /// Writes the record without quotes into `plain`.
-    fn unquote(&self, plain: &mut Vec<u8>, starts: &mut Vec<u32>) {
+    /// Writes the record without quotes into `plain`. The error is the position of a carriage return that stands
+    /// after a closing quote and ends no line, which the scan does not tell from one that does.
+    fn unquote(&self, plain: &mut Vec<u8>, starts: &mut Vec<u32>) -> Result<(), usize> {
         plain.clear();
         starts.clear();
         for column in 0..self.columns() {
             starts.push(plain.len() as u32);
-            push_unquoted(self.field(column), plain);
+            let field = self.field(column);
+            if field.starts_with(b"\"") && !field.ends_with(b"\"") {
+                let closing = memchr::memrchr(b'"', field).unwrap_or(0);
+                return Err(self.span(column).0 + closing + 1);
+            }
+            push_unquoted(field, plain);
             plain.push(b'\n');
         }
         starts.push(plain.len() as u32);
+        Ok(())
     }
 }
 
