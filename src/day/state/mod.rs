@@ -1,7 +1,14 @@
 //! What one close brings forward to the next (R35): `state/` of a close, or `opening/` of a book.
 //!
 //! Every table is a CSV with a header, sorted by its key, amounts in minor units. [`State`] is all of them in
-//! memory; reading and writing them is in this module and nowhere else.
+//! memory; reading and writing them is in this module and nowhere else: [`files`] has all tables together,
+//! [`tables`] says what each column is, [`cells`] reads and writes one table. Bytes in, bytes out: no file is opened.
+
+pub mod files;
+pub mod tables;
+pub mod cells;
+#[cfg(test)]
+mod state_tests;
 
 use crate::terms::currency::Currency;
 use crate::terms::date::Date;
