@@ -18,5 +18,6 @@ pub mod reserve;
 pub mod clearing;
 pub mod report;
 pub mod day;
+pub mod checks;
 pub mod host;
 pub mod cli;
