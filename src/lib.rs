@@ -19,5 +19,6 @@ pub mod reserve;
 pub mod clearing;
 pub mod report;
 pub mod day;
+pub mod checks;
 pub mod host;
 pub mod cli;

@@ -67,6 +67,19 @@ pub fn break_id(leg: &str, reference: &[u8], txn_id: &[u8], account: &[u8], entr
     )
 }
 
+/// The id of a journal entry (R43): the same day, obligee, currency and kind always give the same id.
+pub fn entry_id(business_date: Date, obligee_id: &str, currency: &str, kind: &str) -> String {
+    tagged_id(
+        "tieout/entry/v1",
+        &[
+            business_date.to_string().as_bytes(),
+            obligee_id.as_bytes(),
+            currency.as_bytes(),
+            kind.as_bytes(),
+        ],
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

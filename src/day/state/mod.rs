@@ -223,6 +223,18 @@ pub struct OwnMoney {
     pub amount_minor: i64,
 }
 
+/// `inter_pool.csv`: what a pool's obligees are owed and other pools hold (R28), less what it holds for theirs.
+/// Per currency the pools sum to zero.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct InterPool {
+    /// Pool.
+    pub pool: String,
+    /// Currency.
+    pub currency: Currency,
+    /// Minor units, any sign, not 0.
+    pub amount_minor: i64,
+}
+
 /// `files.csv`: a file taken in the last 400 days (R20).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct KnownFile {
@@ -296,6 +308,8 @@ pub struct State {
     pub accounts: Vec<AccountBalance>,
     /// Sorted by (pool, currency).
     pub own: Vec<OwnMoney>,
+    /// Sorted by (pool, currency).
+    pub inter_pool: Vec<InterPool>,
     /// Sorted by (sha256).
     pub files: Vec<KnownFile>,
     /// Sorted by original_txn_id.

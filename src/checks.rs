@@ -1,0 +1,592 @@
+//! Conservation and the other identities of a close, checked before anything is published (SPEC §10.1).
+//!
+//! In: the figures of the day, the reserve, the journal, the positions, the fates of the rows. Out: one
+//! [`Invariant`] per identity, in the order they run; the manifest lists them all, and [`all_hold`] names every one
+//! that fails. Nothing is repaired here. A failure is our own fault, never the input's (exit 70).
+
+use std::collections::BTreeMap;
+
+use crate::book::settings::{AccountKind, Basis};
+use crate::day::figures::{PayoutStatus, Position};
+use crate::day::state::PayoutProgress;
+use crate::findings::Stop;
+use crate::ledger::{DayFigures, Journal};
+use crate::reserve::{BalanceRow, PoolFigures, ReserveReport};
+use crate::terms::currency::Currency;
+
+/// One identity: both sides as text, as they stand in the manifest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invariant {
+    /// Name, and what it was checked for: `reserve.unexplained default CNY`.
+    pub id: String,
+    /// Left side.
+    pub lhs: String,
+    /// Right side.
+    pub rhs: String,
+    /// True when it holds.
+    pub ok: bool,
+}
+
+/// A count of rows and the sum of their amounts in minor units.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Rows.
+    pub rows: u64,
+    /// Sum, minor units.
+    pub sum_minor: i128,
+}
+
+/// What entered, and where it went: input rows of one role and currency with their fates (R39).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conservation {
+    /// Role and currency: `bank CNY`.
+    pub subject: String,
+    /// Rows as delivered and brought forward.
+    pub entered: Totals,
+    /// Each fate with its rows.
+    pub fates: Vec<(&'static str, Totals)>,
+}
+
+/// Everything the checks look at.
+#[derive(Clone, Copy)]
+pub struct Checked<'a> {
+    /// Figures of the day.
+    pub day: &'a DayFigures<'a>,
+    /// Fates of the input rows.
+    pub conservation: &'a [Conservation],
+    /// Lines of positions.csv.
+    pub positions: &'a [Position],
+    /// The ledger.
+    pub journal: &'a Journal,
+    /// The reserve as it will be published.
+    pub reserve: &'a ReserveReport,
+}
+
+/// Runs every check. The list is the same length whether they hold or not.
+pub fn run_all(checked: &Checked<'_>) -> Vec<Invariant> {
+    let mut found = Vec::new();
+    each_row_has_one_fate(checked, &mut found);
+    positions_sum_to_zero(checked, &mut found);
+    payout_lines_add_up(checked, &mut found);
+    merchant_state_ties(checked, &mut found);
+    issued_payouts_tie(checked, &mut found);
+    statements_add_up(checked, &mut found);
+    customers_add_up(checked, &mut found);
+    journal_balances(checked, &mut found);
+    trial_balance_rolls(checked, &mut found);
+    ledger_ties(checked, &mut found);
+    reserve_holds(checked, &mut found);
+    reserve_rolls(checked, &mut found);
+    found
+}
+
+/// Stops the day when any invariant fails, naming all that do.
+///
+/// # Errors
+/// Exit 70 with one finding per broken invariant.
+pub fn all_hold(invariants: &[Invariant]) -> Result<(), Stop> {
+    let broken = invariants
+        .iter()
+        .filter(|invariant| !invariant.ok)
+        .map(|invariant| {
+            Stop::invariant(format!(
+                "{}: {} must equal {}",
+                invariant.id, invariant.lhs, invariant.rhs
+            ))
+        })
+        .collect();
+    Stop::join(broken).map_or(Ok(()), Err)
+}
+
+fn equal(found: &mut Vec<Invariant>, id: impl Into<String>, lhs: i128, rhs: i128) {
+    found.push(Invariant {
+        id: id.into(),
+        lhs: lhs.to_string(),
+        rhs: rhs.to_string(),
+        ok: lhs == rhs,
+    });
+}
+
+/// An identity that holds line by line. The sums are shown; where lines fail, the first of them and their number.
+fn equal_by_line<K: std::fmt::Display>(
+    found: &mut Vec<Invariant>,
+    id: &str,
+    lines: impl Iterator<Item = (K, i128, i128)>,
+) {
+    let (mut lhs_sum, mut rhs_sum, mut broken) = (0, 0, 0u64);
+    let mut first = None;
+    for (key, lhs, rhs) in lines {
+        lhs_sum += lhs;
+        rhs_sum += rhs;
+        if lhs != rhs {
+            broken += 1;
+            first.get_or_insert_with(|| (format!("{lhs} for {key}"), format!("{rhs} for {key}")));
+        }
+    }
+    let (mut lhs, mut rhs) = (lhs_sum.to_string(), rhs_sum.to_string());
+    if let Some((first_lhs, first_rhs)) = first {
+        lhs = format!("{first_lhs} (first of {broken} lines that differ; sum {lhs})");
+        rhs = format!("{first_rhs} (sum {rhs})");
+    }
+    found.push(Invariant {
+        id: id.to_owned(),
+        lhs,
+        rhs,
+        ok: broken == 0,
+    });
+}
+
+/// Each input row has exactly one fate: rows and sums of the fates are those that entered (SPEC §4.1).
+fn each_row_has_one_fate(checked: &Checked<'_>, found: &mut Vec<Invariant>) {
+    for table in checked.conservation {
+        let rows = table.fates.iter().map(|(_, part)| i128::from(part.rows)).sum();
+        let sum = table.fates.iter().map(|(_, part)| part.sum_minor).sum();
+        equal(
+            found,
+            format!("fates.rows {}", table.subject),
+            rows,
+            i128::from(table.entered.rows),
+        );
+        equal(
+            found,
+            format!("fates.sum {}", table.subject),
+            sum,
+            table.entered.sum_minor,
+        );
+    }
+}
+
+/// Net positions of a window and currency, the house's included, sum to zero (R39).
+fn positions_sum_to_zero(checked: &Checked<'_>, found: &mut Vec<Invariant>) {
+    let mut sums: BTreeMap<(&str, Currency), i128> = BTreeMap::new();
+    for position in checked.positions {
+        *sums.entry((&position.window, position.currency)).or_insert(0) += position.net_minor;
+    }
+    for ((window, currency), sum) in sums {
+        equal(found, format!("positions.zero {window} {currency}"), sum, 0);
+    }
+    equal_by_line(
+        found,
+        "positions.net",
+        checked
+            .positions
+            .iter()
+            .map(|p| (&p.participant_id, p.receive_minor - p.pay_minor, p.net_minor)),
+    );
+}
+
+/// R10 and SPEC §6.2, line by line; a payout is positive and has an id, or there is none.
+fn payout_lines_add_up(checked: &Checked<'_>, found: &mut Vec<Invariant>) {
+    let day = checked.day;
+    let key = |line: &crate::day::figures::PayoutLine| {
+        format!(
+            "{} {}",
+            day.merchants.get(line.sums.merchant).id,
+            line.sums.currency
+        )
+    };
+    equal_by_line(
+        found,
+        "payouts.net",
+        day.payouts.iter().map(|line| {
+            let s = &line.sums;
+            let net =
+                s.gross_minor - s.refund_minor - s.chargeback_minor + s.reversal_minor + s.adjustment_minor
+                    - line.fee_minor
+                    + s.fee_returned_minor
+                    - line.hold_minor
+                    + line.release_minor;
+            (key(line), net, line.net_minor)
+        }),
+    );
+    equal_by_line(
+        found,
+        "payouts.carried",
+        day.payouts.iter().map(|line| {
+            let carried = line.opening_minor + line.due_minor - line.payout_minor + line.returned_minor;
+            (key(line), carried, line.carried_minor)
+        }),
+    );
+    equal_by_line(
+        found,
+        "payouts.no_more_than_payable",
+        day.payouts.iter().map(|line| {
+            let payable = (line.opening_minor + line.due_minor).max(0);
+            let paid = if line.payout_minor == 0 { 0 } else { payable };
+            (key(line), line.payout_minor, paid)
+        }),
+    );
+    equal_by_line(
+        found,
+        "payouts.issued_has_id",
+        day.payouts.iter().map(|line| {
+            let issued = line.payout_minor > 0 && line.status == PayoutStatus::Issued;
+            let expected = line.payout_id.is_some() || line.payout_minor != 0;
+            (key(line), i128::from(issued), i128::from(expected))
+        }),
+    );
+}
+
+/// Carried, undue and held amounts roll from the previous state through the lines to the next state (R10, R11).
+fn merchant_state_ties(checked: &Checked<'_>, found: &mut Vec<Invariant>) {
+    let day = checked.day;
+    // By merchant and currency: what the previous state and the lines make, what the next state says.
+    let mut carried: BTreeMap<(&str, Currency), [i128; 2]> = BTreeMap::new();
+    let mut undue = carried.clone();
+    let mut held = carried.clone();
+    for line in &day.previous.carried {
+        carried.entry((&line.merchant_id, line.currency)).or_default()[0] += i128::from(line.amount_minor);
+    }
+    for line in day.carried {
+        carried.entry((&line.merchant_id, line.currency)).or_default()[1] += i128::from(line.amount_minor);
+    }
+    for (side, dues) in [&day.previous.dues[..], day.dues].into_iter().enumerate() {
+        for due in dues {
+            undue.entry((&due.merchant_id, due.currency)).or_default()[side] += i128::from(due.amount_minor);
+        }
+    }
+    for (side, holds) in [&day.previous.holds[..], day.holds].into_iter().enumerate() {
+        for hold in holds {
+            held.entry((&hold.merchant_id, hold.currency)).or_default()[side] +=
+                i128::from(hold.amount_minor);
+        }
+    }
+    for line in day.payouts {
+        let key = (
+            day.merchants.get(line.sums.merchant).id.as_str(),
+            line.sums.currency,
+        );
+        let change = line.due_minor - line.payout_minor + line.returned_minor;
+        carried.entry(key).or_default()[0] += change;
+        undue.entry(key).or_default()[0] += line.net_minor - line.due_minor;
+        held.entry(key).or_default()[0] += line.hold_minor - line.release_minor;
+    }
+    for (id, table) in [
+        ("state.carried", carried),
+        ("state.dues", undue),
+        ("state.holds", held),
+    ] {
+        let lines = table
+            .into_iter()
+            .map(|((merchant, currency), [made, said])| (format!("{merchant} {currency}"), made, said));
+        equal_by_line(found, id, lines);
+    }
+}
+
+/// Payouts issued today are those of payouts.csv, and P rolls: opening + issued − debited = still undebited (R13).
+fn issued_payouts_tie(checked: &Checked<'_>, found: &mut Vec<Invariant>) {
+    let day = checked.day;
+    let mut paid: BTreeMap<Currency, [i128; 2]> = BTreeMap::new();
+    let mut in_flight: BTreeMap<Currency, [i128; 2]> = BTreeMap::new();
+    for line in day.payouts {
+        paid.entry(line.sums.currency).or_default()[0] += line.payout_minor;
+    }
+    for payout in day.newly_issued() {
+        let amount = i128::from(payout.amount_minor);
+        paid.entry(payout.currency).or_default()[1] += amount;
+        in_flight.entry(payout.currency).or_default()[0] += amount;
+    }
+    for (side, payouts) in [&day.previous.payouts[..], day.issued].into_iter().enumerate() {
+        for payout in payouts
+            .iter()
+            .filter(|payout| payout.progress == PayoutProgress::Issued)
+        {
+            in_flight.entry(payout.currency).or_default()[side] += i128::from(payout.amount_minor);
+        }
+    }
+    for event in day.events {
+        if let crate::day::figures::AccountEventKind::PayoutDebited { .. } = event.kind {
+            let currency = day.settings.accounts[event.account].currency;
+            in_flight.entry(currency).or_default()[0] -= i128::from(event.amount_minor);
+        }
+    }
+    for (currency, [lines, issued]) in paid {
+        equal(found, format!("payouts.issued {currency}"), lines, issued);
+    }
+    for (currency, [rolled, undebited]) in in_flight {
+        equal(found, format!("payouts.in_flight {currency}"), rolled, undebited);
+    }
+}
+
+/// opening + credits − debits = closing per account (R27).
+fn statements_add_up(checked: &Checked<'_>, found: &mut Vec<Invariant>) {
+    let day = checked.day;
+    equal_by_line(
+        found,
+        "accounts.closing",
+        day.accounts.iter().map(|line| {
+            let closing = line.opening_minor + line.credit_minor - line.debit_minor;
+            (
+                &day.settings.accounts[line.account].id,
+                closing,
+                line.closing_minor,
+            )
+        }),
+    );
+}
+
+/// opening + credits − debits = closing per customer, and the parts are the whole (R21).
+fn customers_add_up(checked: &Checked<'_>, found: &mut Vec<Invariant>) {
+    let lines = checked.day.customers;
+    equal_by_line(
+        found,
+        "customers.closing",
+        lines.iter().map(|l| {
+            (
+                &l.customer_id,
+                l.opening_minor + l.credit_minor - l.debit_minor,
+                l.closing_minor,
+            )
+        }),
+    );
+    equal_by_line(
+        found,
+        "customers.credits",
+        lines.iter().map(|l| {
+            (
+                &l.customer_id,
+                l.topup_minor + l.refund_minor + l.transfer_in_minor,
+                l.credit_minor,
+            )
+        }),
+    );
+    equal_by_line(
+        found,
+        "customers.debits",
+        lines.iter().map(|l| {
+            (
+                &l.customer_id,
+                l.withdrawal_minor + l.payment_minor + l.transfer_out_minor,
+                l.debit_minor,
+            )
+        }),
+    );
+}
+
+/// Debits are credits: per entry and per currency (SPEC §6.10).
+fn journal_balances(checked: &Checked<'_>, found: &mut Vec<Invariant>) {
+    let mut entries: BTreeMap<&str, [i128; 2]> = BTreeMap::new();
+    let mut totals: BTreeMap<Currency, [i128; 2]> = BTreeMap::new();
+    for line in &checked.journal.lines {
+        for sums in [
+            entries.entry(&line.entry_id).or_default(),
+            totals.entry(line.currency).or_default(),
+        ] {
+            sums[0] += line.debit_minor;
+            sums[1] += line.credit_minor;
+        }
+    }
+    equal_by_line(
+        found,
+        "journal.entries",
+        entries.into_iter().map(|(id, [d, c])| (id, d, c)),
+    );
+    for (currency, [debit, credit]) in totals {
+        equal(found, format!("journal.balances {currency}"), debit, credit);
+    }
+}
+
+/// The trial balance opens as the previous one closed, sums to zero, and closes as the next state says (R43).
+fn trial_balance_rolls(checked: &Checked<'_>, found: &mut Vec<Invariant>) {
+    let mut opening: BTreeMap<Currency, i128> = BTreeMap::new();
+    let mut closing: BTreeMap<Currency, i128> = BTreeMap::new();
+    for line in &checked.journal.trial_balance {
+        *opening.entry(line.currency).or_insert(0) += line.opening_minor;
+        *closing.entry(line.currency).or_insert(0) += line.closing_minor;
+    }
+    for (currency, sum) in opening {
+        equal(found, format!("trial_balance.opening {currency}"), sum, 0);
+    }
+    for (currency, sum) in closing {
+        equal(found, format!("trial_balance.closing {currency}"), sum, 0);
+    }
+    let mut brought: BTreeMap<(&str, Currency), [i128; 2]> = BTreeMap::new();
+    for line in &checked.journal.trial_balance {
+        brought.entry((&line.ledger_account, line.currency)).or_default()[0] += line.opening_minor;
+    }
+    for line in &checked.journal.opening {
+        brought.entry((&line.ledger_account, line.currency)).or_default()[1] +=
+            i128::from(line.balance_minor);
+    }
+    equal_by_line(
+        found,
+        "trial_balance.brought_forward",
+        brought
+            .into_iter()
+            .map(|((account, currency), [l, r])| (format!("{account} {currency}"), l, r)),
+    );
+}
+
+/// Ledger accounts are the figures that other stages computed on their own way.
+fn ledger_ties(checked: &Checked<'_>, found: &mut Vec<Invariant>) {
+    use crate::ledger::accounts::{
+        CUSTOMERS, FEES, HELD, IN_TRANSIT, MERCHANTS, OWN_MONEY, PAYOUTS, REFUNDS, UNIDENTIFIED,
+        UNIDENTIFIED_DEBITS, UNRECEIVED, UNSETTLED, WALLET_CLEARING,
+    };
+    let (day, journal, reserve) = (checked.day, checked.journal, checked.reserve);
+    for line in day.accounts {
+        let account = &day.settings.accounts[line.account];
+        if account.kind == AccountKind::Reserve {
+            let name = format!("assets:bank:{}", account.id);
+            let balance = journal.closing_minor(&name, account.currency);
+            equal(found, format!("ledger.{name}"), balance, line.closing_minor);
+        }
+    }
+    let mut currencies: Vec<Currency> = reserve.pools.iter().map(|figures| figures.currency).collect();
+    currencies.sort_unstable();
+    currencies.dedup();
+    let basis = day.settings.reserve.basis;
+    for currency in currencies {
+        let sum = |of: fn(&PoolFigures) -> i128| -> i128 {
+            reserve
+                .pools
+                .iter()
+                .filter(|p| p.currency == currency)
+                .map(of)
+                .sum()
+        };
+        let parts = |kind: &str, of: &dyn Fn(&BalanceRow) -> i128| -> i128 {
+            let rows = reserve.balances.iter();
+            rows.filter(|row| row.currency == currency && row.kind == kind)
+                .map(of)
+                .sum()
+        };
+        let settled =
+            |row: &BalanceRow| row.balance_minor - row.claim.unsettled_in_minor - row.claim.held_minor;
+        let unsettled = |row: &BalanceRow| row.claim.unsettled_in_minor;
+        let unreceived = match basis {
+            Basis::Received => sum(|p| p.a1_minor),
+            Basis::Due => 0,
+        };
+        let mut tie = |account: &str, expected: i128| {
+            let balance = journal.closing_minor(account, currency);
+            equal(found, format!("ledger.{account} {currency}"), balance, expected);
+        };
+        tie(IN_TRANSIT, sum(|p| p.a1_minor));
+        tie(UNIDENTIFIED_DEBITS, sum(|p| p.b2_minor));
+        tie(MERCHANTS, -parts("merchant", &settled));
+        tie(HELD, -parts("merchant", &|row| row.claim.held_minor));
+        tie(CUSTOMERS, -parts("customer", &settled));
+        tie(
+            UNSETTLED,
+            -(parts("merchant", &unsettled) + parts("customer", &unsettled)),
+        );
+        tie(UNRECEIVED, -unreceived);
+        tie(PAYOUTS, -sum(|p| p.payouts_minor));
+        tie(REFUNDS, -sum(|p| p.in_flight_minor));
+        tie(UNIDENTIFIED, -sum(|p| p.unidentified_minor));
+        tie(WALLET_CLEARING, 0);
+        let own = journal.closing_minor(FEES, currency) + journal.closing_minor(OWN_MONEY, currency);
+        equal(
+            found,
+            format!("ledger.own_money {currency}"),
+            own,
+            -sum(|p| p.own_money_minor),
+        );
+    }
+}
+
+/// R1's identities: nothing unexplained, every account line whole, the lists add up to the figures.
+fn reserve_holds(checked: &Checked<'_>, found: &mut Vec<Invariant>) {
+    let reserve = checked.reserve;
+    let mut inter_pool: BTreeMap<Currency, i128> = BTreeMap::new();
+    for figures in &reserve.pools {
+        let of = format!("{} {}", figures.pool, figures.currency);
+        let here = |pool: &str, currency| pool == figures.pool && currency == figures.currency;
+        *inter_pool.entry(figures.currency).or_insert(0) += figures.inter_pool_minor;
+        equal(
+            found,
+            format!("reserve.unexplained {of}"),
+            figures.unexplained_minor,
+            0,
+        );
+        let rows = || {
+            reserve
+                .balances
+                .iter()
+                .filter(|row| here(&row.pool, row.currency))
+        };
+        let positive = rows().map(|row| row.balance_minor.max(0)).sum();
+        let negative = rows().map(|row| (-row.balance_minor).max(0)).sum();
+        equal(
+            found,
+            format!("reserve.balances {of}"),
+            positive,
+            figures.balances_minor,
+        );
+        equal(
+            found,
+            format!("reserve.negative {of}"),
+            negative,
+            figures.negative_minor,
+        );
+        let books = reserve
+            .lines
+            .iter()
+            .filter(|line| here(&line.pool, line.currency));
+        equal(
+            found,
+            format!("reserve.book {of}"),
+            books.map(|line| line.book_minor).sum(),
+            figures.book_minor,
+        );
+        let mut sums = [0; 4];
+        for item in reserve
+            .items
+            .iter()
+            .filter(|item| here(&item.pool, item.currency))
+        {
+            sums[item.class as usize] += i128::from(item.amount_minor);
+        }
+        let expected = [
+            figures.a1_minor,
+            figures.a2_minor,
+            figures.b1_minor,
+            figures.b2_minor,
+        ];
+        for (name, (sum, figure)) in ["A1", "A2", "B1", "B2"]
+            .into_iter()
+            .zip(sums.into_iter().zip(expected))
+        {
+            equal(found, format!("reserve.items {name} {of}"), sum, figure);
+        }
+        let external = -figures.a1_minor + figures.a2_minor + figures.b1_minor - figures.b2_minor;
+        equal(
+            found,
+            format!("reserve.external {of}"),
+            figures.bank_minor - figures.book_minor,
+            external,
+        );
+    }
+    for (currency, sum) in inter_pool {
+        equal(found, format!("reserve.inter_pool {currency}"), sum, 0);
+    }
+    equal_by_line(
+        found,
+        "reserve.lines",
+        reserve.lines.iter().map(|line| {
+            (
+                format!("{} {}", line.account, line.currency),
+                line.difference_minor(),
+                0,
+            )
+        }),
+    );
+}
+
+/// Opening plus every listed movement is closing, for each figure that is rolled forward.
+fn reserve_rolls(checked: &Checked<'_>, found: &mut Vec<Invariant>) {
+    let mut sums: BTreeMap<(&str, &str, Currency), [i128; 2]> = BTreeMap::new();
+    for term in &checked.reserve.roll_forward {
+        let side = usize::from(term.term == "closing");
+        sums.entry((term.figure, &term.pool, term.currency)).or_default()[side] += term.amount_minor;
+    }
+    for ((figure, pool, currency), [rolled, closing]) in sums {
+        equal(
+            found,
+            format!("roll_forward.{figure} {pool} {currency}"),
+            rolled,
+            closing,
+        );
+    }
+}

@@ -1,0 +1,260 @@
+//! The journal for other people's tools: hledger, Beancount, CSV (SPEC §9 `export`).
+//!
+//! In: the ledger balances before the first day, and journals of days in order. Out: text. Amounts are decimals with
+//! all digits of the currency. Account depth is that of `ledger_account`, so `hledger bal` shows the trial balance;
+//! the obligee is a tag. Characters that a tool reads as its own syntax are written as `%` (Beancount accounts: `-`)
+//! and their hexadecimal bytes.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use crate::day::state::LedgerBalance;
+use crate::ledger::journal::JournalLine;
+use crate::terms::currency::Currency;
+use crate::terms::date::Date;
+use crate::terms::money::format_minor;
+
+/// A journal that `hledger check --strict` accepts. `opening` is dated the day before the first journal.
+pub fn export_hledger(opening: &[LedgerBalance], days: &[(Date, Vec<JournalLine>)]) -> String {
+    let mut text = String::from("decimal-mark .\n\n");
+    for currency in currencies(opening, days) {
+        // hledger asks for a decimal mark in this directive, also where a currency has no decimals.
+        let sample = format_minor(1000 * 10i128.pow(currency.digits()), currency.digits());
+        let dot = if currency.digits() == 0 { "." } else { "" };
+        line(&mut text, format_args!("commodity {sample}{dot} {currency}"));
+    }
+    for account in accounts(opening, days) {
+        line(
+            &mut text,
+            format_args!("account {}", escape(account, '%', is_plain_in_hledger)),
+        );
+    }
+    for transaction in transactions(opening, days) {
+        let code = if transaction.entry_id.is_empty() {
+            String::new()
+        } else {
+            format!("({}) ", transaction.entry_id)
+        };
+        line(
+            &mut text,
+            format_args!("\n{} {code}{}", transaction.date, transaction.kind),
+        );
+        if !transaction.obligee_id.is_empty() {
+            let obligee = escape(transaction.obligee_id, '%', is_plain_in_hledger);
+            line(&mut text, format_args!("    ; obligee:{obligee}"));
+        }
+        for (account, currency, amount) in &transaction.sides {
+            let account = escape(account, '%', is_plain_in_hledger);
+            line(
+                &mut text,
+                format_args!(
+                    "    {account}  {} {currency}",
+                    format_minor(*amount, currency.digits())
+                ),
+            );
+        }
+    }
+    text
+}
+
+/// The same for Beancount.
+pub fn export_beancount(opening: &[LedgerBalance], days: &[(Date, Vec<JournalLine>)]) -> String {
+    let transactions = transactions(opening, days);
+    let first = transactions
+        .first()
+        .map_or(Date(0), |transaction| transaction.date);
+    let mut text = String::new();
+    for currency in currencies(opening, days) {
+        line(
+            &mut text,
+            format_args!("option \"operating_currency\" \"{currency}\""),
+        );
+    }
+    for account in accounts(opening, days) {
+        line(
+            &mut text,
+            format_args!("{first} open {}", beancount_account(account)),
+        );
+    }
+    for transaction in transactions {
+        line(
+            &mut text,
+            format_args!("\n{} * \"{}\"", transaction.date, transaction.kind),
+        );
+        for (key, value) in [
+            ("entry_id", transaction.entry_id),
+            ("obligee", transaction.obligee_id),
+        ] {
+            if !value.is_empty() {
+                let value = escape(value, '%', |c| !c.is_control() && !matches!(c, '"' | '\\' | '%'));
+                line(&mut text, format_args!("  {key}: \"{value}\""));
+            }
+        }
+        for (account, currency, amount) in &transaction.sides {
+            let account = beancount_account(account);
+            line(
+                &mut text,
+                format_args!(
+                    "  {account}  {} {currency}",
+                    format_minor(*amount, currency.digits())
+                ),
+            );
+        }
+    }
+    text
+}
+
+/// One row per journal line: the columns of R43 after the date, amounts as decimals. Opening balances are rows of
+/// kind `opening`, dated the day before the first journal.
+pub fn export_csv(opening: &[LedgerBalance], days: &[(Date, Vec<JournalLine>)]) -> String {
+    let mut text = String::from("date,entry_id,ledger_account,obligee_id,currency,kind,debit,credit\n");
+    for transaction in transactions(opening, days) {
+        for (account, currency, amount) in &transaction.sides {
+            line(
+                &mut text,
+                format_args!(
+                    "{},{},{},{},{currency},{},{},{}",
+                    transaction.date,
+                    transaction.entry_id,
+                    quoted(account),
+                    quoted(transaction.obligee_id),
+                    transaction.kind,
+                    format_minor((*amount).max(0), currency.digits()),
+                    format_minor((-amount).max(0), currency.digits()),
+                ),
+            );
+        }
+    }
+    text
+}
+
+struct Transaction<'a> {
+    date: Date,
+    entry_id: &'a str,
+    kind: &'a str,
+    obligee_id: &'a str,
+    sides: Vec<(&'a str, Currency, i128)>,
+}
+
+fn transactions<'a>(
+    opening: &'a [LedgerBalance],
+    days: &'a [(Date, Vec<JournalLine>)],
+) -> Vec<Transaction<'a>> {
+    let mut all = Vec::new();
+    if let (Some((first, _)), false) = (days.first(), opening.is_empty()) {
+        all.push(Transaction {
+            date: first.plus_days(-1),
+            entry_id: "",
+            kind: "opening",
+            obligee_id: "",
+            sides: opening
+                .iter()
+                .map(|b| (b.ledger_account.as_str(), b.currency, i128::from(b.balance_minor)))
+                .collect(),
+        });
+    }
+    for (date, lines) in days {
+        let mut lines: Vec<&JournalLine> = lines.iter().collect();
+        lines.sort_by(|a, b| {
+            (a.currency, &a.obligee_id, a.kind, &a.entry_id, &a.ledger_account).cmp(&(
+                b.currency,
+                &b.obligee_id,
+                b.kind,
+                &b.entry_id,
+                &b.ledger_account,
+            ))
+        });
+        for entry in lines.chunk_by(|a, b| a.entry_id == b.entry_id) {
+            all.push(Transaction {
+                date: *date,
+                entry_id: &entry[0].entry_id,
+                kind: entry[0].kind,
+                obligee_id: &entry[0].obligee_id,
+                sides: entry
+                    .iter()
+                    .map(|l| {
+                        (
+                            l.ledger_account.as_str(),
+                            l.currency,
+                            l.debit_minor - l.credit_minor,
+                        )
+                    })
+                    .collect(),
+            });
+        }
+    }
+    all
+}
+
+fn currencies(opening: &[LedgerBalance], days: &[(Date, Vec<JournalLine>)]) -> BTreeSet<Currency> {
+    let journal = days.iter().flat_map(|(_, lines)| lines).map(|line| line.currency);
+    opening
+        .iter()
+        .map(|balance| balance.currency)
+        .chain(journal)
+        .collect()
+}
+
+fn accounts<'a>(opening: &'a [LedgerBalance], days: &'a [(Date, Vec<JournalLine>)]) -> BTreeSet<&'a str> {
+    let journal = days
+        .iter()
+        .flat_map(|(_, lines)| lines)
+        .map(|line| line.ledger_account.as_str());
+    opening
+        .iter()
+        .map(|balance| balance.ledger_account.as_str())
+        .chain(journal)
+        .collect()
+}
+
+fn is_plain_in_hledger(c: char) -> bool {
+    c.is_alphanumeric() || matches!(c, ':' | '.' | '-' | '_' | '/' | '@')
+}
+
+/// `assets:bank:RA1` is `Assets:Bank:RA1` in Beancount: each part begins with a capital or a digit, and holds
+/// ASCII letters, digits and dashes.
+fn beancount_account(account: &str) -> String {
+    let part = |part: &str| {
+        let mut escaped = escape(part, '-', |c| c.is_ascii_alphanumeric() || c == '-');
+        match escaped.get_mut(..1) {
+            Some(first) if first != "-" => first.make_ascii_uppercase(),
+            _ => escaped.insert(0, 'X'),
+        }
+        escaped
+    };
+    account.split(':').map(part).collect::<Vec<_>>().join(":")
+}
+
+fn escape(text: &str, mark: char, plain: impl Fn(char) -> bool) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        if plain(c) {
+            escaped.push(c);
+            continue;
+        }
+        let mut bytes = [0; 4];
+        for byte in c.encode_utf8(&mut bytes).bytes() {
+            piece(&mut escaped, format_args!("{mark}{byte:02X}"));
+        }
+    }
+    escaped
+}
+
+fn quoted(text: &str) -> String {
+    if text.contains([',', '"', '\n', '\r']) {
+        format!("\"{}\"", text.replace('"', "\"\""))
+    } else {
+        text.to_owned()
+    }
+}
+
+fn line(text: &mut String, content: std::fmt::Arguments<'_>) {
+    piece(text, content);
+    text.push('\n');
+}
+
+fn piece(text: &mut String, content: std::fmt::Arguments<'_>) {
+    // Writing to a String cannot fail.
+    let written = text.write_fmt(content);
+    assert!(written.is_ok(), "text is written to memory");
+}

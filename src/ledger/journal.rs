@@ -1,0 +1,587 @@
+//! The journal, the trial balance, and what the ledger brings forward (SPEC §6.10, R43, R46).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::book::settings::{AccountKind, Basis, Settings};
+use crate::day::figures::AccountEventKind;
+use crate::day::state::LedgerBalance;
+use crate::findings::Stop;
+use crate::ledger::accounts::{
+    CUSTOMERS, FEES, HELD, IN_TRANSIT, MERCHANTS, OWN_MONEY, PAYOUTS, REFUNDS, UNIDENTIFIED,
+    UNIDENTIFIED_DEBITS, UNRECEIVED, UNSETTLED, WALLET_CLEARING,
+};
+use crate::ledger::day_figures::DayFigures;
+use crate::ledger::standing::{Claim, ItemClass, Obligee, Standing};
+use crate::terms::currency::Currency;
+use crate::terms::digest;
+use crate::terms::kinds::Purpose;
+use crate::terms::money;
+
+/// A line of journal.csv (R43). The lines of one `entry_id` balance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JournalLine {
+    /// Entry the line belongs to.
+    pub entry_id: String,
+    /// Ledger account.
+    pub ledger_account: String,
+    /// Merchant or customer; for entries of a bank account the account's id.
+    pub obligee_id: String,
+    /// Currency.
+    pub currency: Currency,
+    /// Kind of movement.
+    pub kind: &'static str,
+    /// Minor units, ≥ 0; one of the two is 0.
+    pub debit_minor: i128,
+    /// Minor units, ≥ 0.
+    pub credit_minor: i128,
+}
+
+/// A line of trial_balance.csv (R43). Balances are debits less credits, minor units.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrialLine {
+    /// Ledger account.
+    pub ledger_account: String,
+    /// Currency.
+    pub currency: Currency,
+    /// Closing balance of the previous close.
+    pub opening_minor: i128,
+    /// Debits of the day.
+    pub debit_minor: i128,
+    /// Credits of the day.
+    pub credit_minor: i128,
+    /// `opening + debit − credit`.
+    pub closing_minor: i128,
+}
+
+/// What the stage yields.
+#[derive(Clone, Debug)]
+pub struct Journal {
+    /// Sorted by (currency, ledger_account, obligee_id, kind, entry_id); currencies by code.
+    pub lines: Vec<JournalLine>,
+    /// Sorted by (ledger_account, currency); a line when any figure is not 0.
+    pub trial_balance: Vec<TrialLine>,
+    /// Opening balances of the day: the state's, or derived from its tables at a first close (R46).
+    pub opening: Vec<LedgerBalance>,
+    /// For the next state.
+    pub closing: Vec<LedgerBalance>,
+}
+
+impl Journal {
+    /// Closing balance of a ledger account, debits less credits.
+    pub fn closing_minor(&self, ledger_account: &str, currency: Currency) -> i128 {
+        self.trial_balance
+            .iter()
+            .find(|line| line.ledger_account == ledger_account && line.currency == currency)
+            .map_or(0, |line| line.closing_minor)
+    }
+}
+
+/// Books the day.
+///
+/// # Errors
+/// An account of the state that the settings do not know (78); a sum beyond 64 bits or an entry that does not
+/// balance (70).
+pub fn journal(day: &DayFigures<'_>) -> Result<Journal, Stop> {
+    let before = Standing::brought_forward(day)?;
+    let after = Standing::after(day)?;
+    let opening = if day.previous.ledger.is_empty() {
+        opening_from(day)?
+    } else {
+        day.previous.ledger.clone()
+    };
+    let bank_names: Vec<String> = day
+        .settings
+        .accounts
+        .iter()
+        .map(|account| format!("assets:bank:{}", account.id))
+        .collect();
+    let mut book = Book {
+        settings: day.settings,
+        bank_names: &bank_names,
+        postings: Vec::new(),
+    };
+    book.merchant_lines(day);
+    book.claims(day, &before, &after, previous_basis(day, &before));
+    book.payouts(day);
+    book.customers(day);
+    book.accounts(day, &before, &after);
+    let lines = book.lines(day)?;
+    let trial_balance = trial_balance(&opening, &lines);
+    let closing = trial_balance
+        .iter()
+        .filter(|line| line.closing_minor != 0)
+        .map(|line| balance_of(&line.ledger_account, line.currency, line.closing_minor))
+        .collect::<Result<_, _>>()?;
+    Ok(Journal {
+        lines,
+        trial_balance,
+        opening,
+        closing,
+    })
+}
+
+/// The basis under which the previous close booked its inflows in transit. `[reserve].basis` may change from one
+/// day to the next; what was booked under the old one is then taken back as it was booked.
+pub fn previous_basis(day: &DayFigures<'_>, before: &Standing<'_>) -> Basis {
+    if day.previous.ledger.is_empty() || before.item_sums(ItemClass::A1, |_| Some(())).is_empty() {
+        return day.settings.reserve.basis;
+    }
+    let memo = day
+        .previous
+        .ledger
+        .iter()
+        .any(|line| line.ledger_account == UNRECEIVED);
+    if memo { Basis::Received } else { Basis::Due }
+}
+
+/// Ledger balances that follow from the other tables of the state: the opening balances of a first close (R46).
+///
+/// # Errors
+/// An account of the state that the settings do not know (78), or a sum beyond 64 bits (70).
+pub fn opening_from(day: &DayFigures<'_>) -> Result<Vec<LedgerBalance>, Stop> {
+    let standing = Standing::brought_forward(day)?;
+    let basis = day.settings.reserve.basis;
+    let mut sums: BTreeMap<(String, Currency), i128> = BTreeMap::new();
+    let mut add = |account: &str, currency, debit: i128| {
+        *sums.entry((account.to_owned(), currency)).or_insert(0) += debit;
+    };
+    for ((_, currency, obligee), claim) in &standing.claims {
+        add(HELD, *currency, -claim.held_minor);
+        add(UNSETTLED, *currency, -claim.unsettled_in_minor);
+        let rest =
+            claim.balance_minor(*obligee, Basis::Received) - claim.held_minor - claim.unsettled_in_minor;
+        add(payee_account(*obligee), *currency, -rest);
+        add(
+            inflow_account(*obligee, basis),
+            *currency,
+            -claim.unreceived_minor,
+        );
+    }
+    for item in &standing.items {
+        let amount = i128::from(item.amount_minor);
+        match item.class {
+            ItemClass::A1 => add(IN_TRANSIT, item.currency, amount),
+            ItemClass::A2 if item.is_payout => add(PAYOUTS, item.currency, -amount),
+            ItemClass::A2 => add(REFUNDS, item.currency, -amount),
+            ItemClass::B1 => add(UNIDENTIFIED, item.currency, -amount),
+            ItemClass::B2 => add(UNIDENTIFIED_DEBITS, item.currency, amount),
+        }
+    }
+    for (index, closing) in &standing.bank {
+        let account = &day.settings.accounts[*index];
+        add(&format!("assets:bank:{}", account.id), account.currency, *closing);
+    }
+    for own in &day.previous.own {
+        add(OWN_MONEY, own.currency, -i128::from(own.amount_minor));
+    }
+    sums.into_iter()
+        .filter(|(_, sum)| *sum != 0)
+        .map(|((account, currency), sum)| balance_of(&account, currency, sum))
+        .collect()
+}
+
+fn balance_of(ledger_account: &str, currency: Currency, balance: i128) -> Result<LedgerBalance, Stop> {
+    let balance_minor = money::narrow(balance).map_err(|_| {
+        Stop::invariant(format!(
+            "{ledger_account} {currency}: balance {balance} does not fit a published 64-bit figure"
+        ))
+    })?;
+    Ok(LedgerBalance {
+        ledger_account: ledger_account.to_owned(),
+        currency,
+        balance_minor,
+    })
+}
+
+fn payee_account(obligee: Obligee<'_>) -> &'static str {
+    match obligee {
+        Obligee::Merchant(_) => MERCHANTS,
+        Obligee::Customer(_) => CUSTOMERS,
+    }
+}
+
+fn inflow_account(obligee: Obligee<'_>, basis: Basis) -> &'static str {
+    match basis {
+        Basis::Received => UNRECEIVED,
+        Basis::Due => payee_account(obligee),
+    }
+}
+
+/// One side of an entry before lines are added up; positive is a debit.
+struct Posting<'a> {
+    currency: Currency,
+    obligee_id: &'a str,
+    kind: &'static str,
+    account: &'a str,
+    amount_minor: i128,
+}
+
+struct Book<'a> {
+    settings: &'a Settings,
+    bank_names: &'a [String],
+    postings: Vec<Posting<'a>>,
+}
+
+impl<'a> Book<'a> {
+    fn post(
+        &mut self,
+        currency: Currency,
+        obligee_id: &'a str,
+        kind: &'static str,
+        [debit, credit]: [&'a str; 2],
+        amount_minor: i128,
+    ) {
+        if amount_minor == 0 {
+            return;
+        }
+        for (account, amount_minor) in [(debit, amount_minor), (credit, -amount_minor)] {
+            self.postings.push(Posting {
+                currency,
+                obligee_id,
+                kind,
+                account,
+                amount_minor,
+            });
+        }
+    }
+
+    /// Ledger account of a bank account: own and receivable accounts stand for own money.
+    fn bank(&self, index: usize) -> &'a str {
+        match self.settings.accounts[index].kind {
+            AccountKind::Reserve => &self.bank_names[index],
+            AccountKind::Own | AccountKind::Receivable => OWN_MONEY,
+        }
+    }
+
+    fn merchant_lines(&mut self, day: &DayFigures<'a>) {
+        let merchants = day.merchants;
+        for line in day.payouts {
+            let (sums, currency) = (&line.sums, line.sums.currency);
+            let id = merchants.get(sums.merchant).id.as_str();
+            let inflows =
+                sums.gross_minor - sums.balance_gross_minor + sums.reversal_minor + sums.adjustment_minor;
+            self.post(currency, id, "settled", [IN_TRANSIT, MERCHANTS], inflows);
+            self.post(
+                currency,
+                id,
+                "wallet-payment",
+                [WALLET_CLEARING, MERCHANTS],
+                sums.balance_gross_minor,
+            );
+            self.post(
+                currency,
+                id,
+                "wallet-refund",
+                [MERCHANTS, WALLET_CLEARING],
+                sums.balance_refund_minor,
+            );
+            self.post(currency, id, "fee", [MERCHANTS, FEES], line.fee_minor);
+            self.post(
+                currency,
+                id,
+                "fee-returned",
+                [FEES, MERCHANTS],
+                sums.fee_returned_minor,
+            );
+            self.post(currency, id, "hold", [MERCHANTS, HELD], line.hold_minor);
+            self.post(currency, id, "release", [HELD, MERCHANTS], line.release_minor);
+            // Outflows that settled were agreed today or earlier; what was booked and what was agreed follows
+            // in `claims` from the change of the items.
+            let outflows = sums.refund_minor - sums.balance_refund_minor + sums.chargeback_minor;
+            self.post(currency, id, "outflow-booked", [MERCHANTS, REFUNDS], outflows);
+            self.post(currency, id, "outflow-agreed", [REFUNDS, IN_TRANSIT], outflows);
+        }
+    }
+
+    /// What follows from the change of each obligee's rows under way. Booked = settled + Δ unsettled + Δ in
+    /// flight; agreed at the bank = settled + Δ unsettled.
+    fn claims(
+        &mut self,
+        day: &DayFigures<'a>,
+        before: &Standing<'a>,
+        after: &Standing<'a>,
+        previous_basis: Basis,
+    ) {
+        let basis = day.settings.reserve.basis;
+        let keys: BTreeSet<_> = before.claims.keys().chain(after.claims.keys()).collect();
+        for key in keys {
+            let was = before.claims.get(key).copied().unwrap_or_default();
+            let is = after.claims.get(key).copied().unwrap_or_default();
+            let (_, currency, obligee) = *key;
+            let id = obligee.id();
+            let booked_kind = match obligee {
+                Obligee::Merchant(_) => "inflow-booked",
+                Obligee::Customer(_) => "topup-booked",
+            };
+            let (old, new) = (
+                inflow_account(obligee, previous_basis),
+                inflow_account(obligee, basis),
+            );
+            self.post(currency, id, booked_kind, [old, IN_TRANSIT], was.unreceived_minor);
+            self.post(currency, id, booked_kind, [IN_TRANSIT, new], is.unreceived_minor);
+            let unsettled_kind = match obligee {
+                Obligee::Merchant(_) => "unsettled",
+                Obligee::Customer(_) => "topup-unsettled",
+            };
+            let waiting = is.unsettled_in_minor - was.unsettled_in_minor;
+            self.post(currency, id, unsettled_kind, [IN_TRANSIT, UNSETTLED], waiting);
+            self.outflows(currency, obligee, &was, &is);
+        }
+    }
+
+    fn outflows(&mut self, currency: Currency, obligee: Obligee<'a>, was: &Claim, is: &Claim) {
+        let in_flight = is.in_flight_minor - was.in_flight_minor;
+        let waiting = is.unsettled_out_minor - was.unsettled_out_minor;
+        match obligee {
+            Obligee::Merchant(id) => {
+                self.post(
+                    currency,
+                    id,
+                    "outflow-booked",
+                    [MERCHANTS, REFUNDS],
+                    waiting + in_flight,
+                );
+                self.post(currency, id, "outflow-agreed", [REFUNDS, IN_TRANSIT], waiting);
+            }
+            // The withdrawal itself is booked with the wallet; what of it is no longer in flight was agreed.
+            Obligee::Customer(id) => {
+                self.post(
+                    currency,
+                    id,
+                    "withdrawal-agreed",
+                    [REFUNDS, IN_TRANSIT],
+                    -in_flight,
+                );
+            }
+        }
+    }
+
+    fn payouts(&mut self, day: &DayFigures<'a>) {
+        for payout in day.newly_issued() {
+            let amount = i128::from(payout.amount_minor);
+            self.post(
+                payout.currency,
+                &payout.merchant_id,
+                "payout",
+                [MERCHANTS, PAYOUTS],
+                amount,
+            );
+        }
+        for event in day.events {
+            let currency = day.settings.accounts[event.account].currency;
+            let bank = self.bank(event.account);
+            let amount = i128::from(event.amount_minor);
+            match &event.kind {
+                AccountEventKind::PayoutDebited { merchant_id, .. } => {
+                    self.post(currency, merchant_id, "payout-debited", [PAYOUTS, bank], amount);
+                }
+                AccountEventKind::PayoutReturned { merchant_id, .. } => {
+                    self.post(
+                        currency,
+                        merchant_id,
+                        "payout-returned",
+                        [bank, MERCHANTS],
+                        amount,
+                    );
+                }
+                AccountEventKind::Purpose(_) => {}
+            }
+        }
+    }
+
+    fn customers(&mut self, day: &DayFigures<'a>) {
+        for line in day.customers {
+            let (currency, id) = (line.currency, line.customer_id.as_str());
+            self.post(currency, id, "topup", [IN_TRANSIT, CUSTOMERS], line.topup_minor);
+            self.post(
+                currency,
+                id,
+                "withdrawal",
+                [CUSTOMERS, REFUNDS],
+                line.withdrawal_minor,
+            );
+            // Every withdrawal of the day goes through in-flight; `outflows` took the change of it back out.
+            self.post(
+                currency,
+                id,
+                "withdrawal-agreed",
+                [REFUNDS, IN_TRANSIT],
+                line.withdrawal_minor,
+            );
+            self.post(
+                currency,
+                id,
+                "wallet-paid",
+                [CUSTOMERS, WALLET_CLEARING],
+                line.payment_minor,
+            );
+            self.post(
+                currency,
+                id,
+                "wallet-refunded",
+                [WALLET_CLEARING, CUSTOMERS],
+                line.refund_minor,
+            );
+            self.post(
+                currency,
+                id,
+                "transfer-in",
+                [WALLET_CLEARING, CUSTOMERS],
+                line.transfer_in_minor,
+            );
+            self.post(
+                currency,
+                id,
+                "transfer-out",
+                [CUSTOMERS, WALLET_CLEARING],
+                line.transfer_out_minor,
+            );
+        }
+    }
+
+    fn accounts(&mut self, day: &DayFigures<'a>, before: &Standing<'a>, after: &Standing<'a>) {
+        let settings: &'a Settings = day.settings;
+        for sums in day.agreed {
+            let account = &settings.accounts[sums.account];
+            let bank = self.bank(sums.account);
+            self.post(
+                account.currency,
+                &account.id,
+                "receipts",
+                [bank, IN_TRANSIT],
+                sums.credit_minor,
+            );
+            self.post(
+                account.currency,
+                &account.id,
+                "payments",
+                [IN_TRANSIT, bank],
+                sums.debit_minor,
+            );
+        }
+        for event in day.events {
+            let AccountEventKind::Purpose(purpose) = &event.kind else {
+                continue;
+            };
+            let account = &settings.accounts[event.account];
+            if account.kind != AccountKind::Reserve {
+                continue;
+            }
+            let bank = self.bank(event.account);
+            let (kind, sides) = match purpose {
+                Purpose::OwnIn => ("own-in", [bank, OWN_MONEY]),
+                Purpose::Interest => ("interest", [bank, OWN_MONEY]),
+                Purpose::OwnOut => ("own-out", [OWN_MONEY, bank]),
+                Purpose::FeeSweep => ("fee-sweep", [OWN_MONEY, bank]),
+                Purpose::BankFee => ("bank-fee", [OWN_MONEY, bank]),
+                Purpose::None => continue,
+            };
+            self.post(
+                account.currency,
+                &account.id,
+                kind,
+                sides,
+                i128::from(event.amount_minor),
+            );
+        }
+        for (class, kind, other, sign) in [
+            (ItemClass::B1, "unidentified", UNIDENTIFIED, 1),
+            (ItemClass::B2, "unidentified-debits", UNIDENTIFIED_DEBITS, -1),
+        ] {
+            let was = before.item_sums(class, |item| item.account);
+            let is = after.item_sums(class, |item| item.account);
+            for index in was.keys().chain(is.keys()).copied().collect::<BTreeSet<_>>() {
+                let account = &settings.accounts[index];
+                let sum = |sums: &BTreeMap<usize, i128>| sums.get(&index).copied().unwrap_or(0);
+                let change = sign * (sum(&is) - sum(&was));
+                self.post(
+                    account.currency,
+                    &account.id,
+                    kind,
+                    [self.bank(index), other],
+                    change,
+                );
+            }
+        }
+    }
+
+    /// Adds the postings up to journal lines, and proves that every entry balances.
+    fn lines(mut self, day: &DayFigures<'_>) -> Result<Vec<JournalLine>, Stop> {
+        self.postings.sort_unstable_by(|a, b| {
+            entry_key(a)
+                .cmp(&entry_key(b))
+                .then_with(|| a.account.cmp(b.account))
+        });
+        let mut lines = Vec::with_capacity(self.postings.len());
+        for entry in self.postings.chunk_by(|a, b| entry_key(a) == entry_key(b)) {
+            let first = &entry[0];
+            let entry_id = digest::entry_id(day.date, first.obligee_id, first.currency.code(), first.kind);
+            let mut total = 0;
+            for side in entry.chunk_by(|a, b| a.account == b.account) {
+                let amount: i128 = side.iter().map(|posting| posting.amount_minor).sum();
+                total += amount;
+                if amount != 0 {
+                    lines.push(JournalLine {
+                        entry_id: entry_id.clone(),
+                        ledger_account: side[0].account.to_owned(),
+                        obligee_id: first.obligee_id.to_owned(),
+                        currency: first.currency,
+                        kind: first.kind,
+                        debit_minor: amount.max(0),
+                        credit_minor: (-amount).max(0),
+                    });
+                }
+            }
+            if total != 0 {
+                return Err(Stop::invariant(format!(
+                    "journal entry {entry_id} ({}, {}, {}): debits less credits are {total}, must be 0",
+                    first.kind, first.obligee_id, first.currency
+                )));
+            }
+        }
+        lines.sort_by(|a, b| line_key(a).cmp(&line_key(b)));
+        Ok(lines)
+    }
+}
+
+fn entry_key<'p>(posting: &Posting<'p>) -> (Currency, &'p str, &'static str) {
+    (posting.currency, posting.obligee_id, posting.kind)
+}
+
+fn line_key(line: &JournalLine) -> (Currency, &str, &str, &str, &str) {
+    (
+        line.currency,
+        &line.ledger_account,
+        &line.obligee_id,
+        line.kind,
+        &line.entry_id,
+    )
+}
+
+fn trial_balance(opening: &[LedgerBalance], lines: &[JournalLine]) -> Vec<TrialLine> {
+    let mut sums: BTreeMap<(&str, Currency), [i128; 3]> = BTreeMap::new();
+    for balance in opening {
+        let key = (balance.ledger_account.as_str(), balance.currency);
+        sums.entry(key).or_default()[0] += i128::from(balance.balance_minor);
+    }
+    for line in lines {
+        let sum = sums
+            .entry((line.ledger_account.as_str(), line.currency))
+            .or_default();
+        sum[1] += line.debit_minor;
+        sum[2] += line.credit_minor;
+    }
+    sums.into_iter()
+        .filter(|(_, sum)| *sum != [0; 3])
+        .map(
+            |((ledger_account, currency), [opening_minor, debit_minor, credit_minor])| TrialLine {
+                ledger_account: ledger_account.to_owned(),
+                currency,
+                opening_minor,
+                debit_minor,
+                credit_minor,
+                closing_minor: opening_minor + debit_minor - credit_minor,
+            },
+        )
+        .collect()
+}

@@ -1,0 +1,512 @@
+//! Who is owed what, and which items are under way, at one moment: after the previous close, or after this one.
+//!
+//! In: the tables of the state, or the figures of the day. Out: one claim per (pool, currency, obligee), the items
+//! of A1, A2, B1 and B2 (R1), balances of reserve accounts. The rule: R2 (inflows count when matched, outflows
+//! when booked), R41 (unsettled rows are owed gross).
+
+use std::collections::BTreeMap;
+
+use rustc_hash::FxHashSet;
+
+use crate::book::settings::{AccountKind, Basis, LegKind, Settings};
+use crate::day::state::{Carried, Due, Hold, IssuedPayout, OpenItem, OpenSide, PayoutProgress};
+use crate::findings::{Finding, Stop, StopCode};
+use crate::ledger::day_figures::{DEFAULT_POOL, DayFigures};
+use crate::terms::currency::Currency;
+use crate::terms::date::Date;
+use crate::terms::digest;
+use crate::terms::kinds::{Direction, Status};
+
+/// Anyone owed.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Obligee<'a> {
+    /// A merchant, by id.
+    Merchant(&'a str),
+    /// A customer, by id.
+    Customer(&'a str),
+}
+
+impl<'a> Obligee<'a> {
+    /// The id.
+    pub fn id(self) -> &'a str {
+        match self {
+            Obligee::Merchant(id) | Obligee::Customer(id) => id,
+        }
+    }
+
+    /// The word of the tables.
+    pub fn kind(self) -> &'static str {
+        match self {
+            Obligee::Merchant(_) => "merchant",
+            Obligee::Customer(_) => "customer",
+        }
+    }
+
+    fn new(id: &'a str, is_customer: bool) -> Obligee<'a> {
+        if is_customer {
+            Obligee::Customer(id)
+        } else {
+            Obligee::Merchant(id)
+        }
+    }
+}
+
+/// What makes up one obligee's balance in one pool and currency. Minor units.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Claim {
+    /// Payable and not paid (R10), any sign.
+    pub carried_minor: i128,
+    /// Nets not yet due, any sign.
+    pub undue_minor: i128,
+    /// Held back.
+    pub held_minor: i128,
+    /// Wallet balance (R21); booked withdrawals are already taken off.
+    pub wallet_minor: i128,
+    /// Own booked outflows without an agreed bank entry: the obligee's part of F.
+    pub in_flight_minor: i128,
+    /// Inflows at the bank that wait for another leg (R41).
+    pub unsettled_in_minor: i128,
+    /// Outflows gone from the bank that wait for another leg.
+    pub unsettled_out_minor: i128,
+    /// Booked inflows without an agreed bank entry: the obligee's part of A1.
+    pub unreceived_minor: i128,
+}
+
+impl Claim {
+    /// `balance_i` of R2. A customer's outflows left the wallet when they were booked (R21), so they are
+    /// not taken off twice.
+    pub fn balance_minor(&self, obligee: Obligee<'_>, basis: Basis) -> i128 {
+        let outflows = match obligee {
+            Obligee::Merchant(_) => self.in_flight_minor + self.unsettled_out_minor,
+            Obligee::Customer(_) => 0,
+        };
+        let unreceived = match basis {
+            Basis::Received => 0,
+            Basis::Due => self.unreceived_minor,
+        };
+        self.carried_minor + self.undue_minor + self.held_minor + self.wallet_minor + self.unsettled_in_minor
+            - outflows
+            + unreceived
+    }
+}
+
+/// The four kinds of difference between bank and book (R1).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum ItemClass {
+    /// Booked in, not at the bank.
+    A1,
+    /// Booked out, not at the bank.
+    A2,
+    /// At the bank in, not booked.
+    B1,
+    /// At the bank out, not booked.
+    B2,
+}
+
+impl ItemClass {
+    /// The word of items.csv.
+    pub fn name(self) -> &'static str {
+        match self {
+            ItemClass::A1 => "A1",
+            ItemClass::A2 => "A2",
+            ItemClass::B1 => "B1",
+            ItemClass::B2 => "B2",
+        }
+    }
+}
+
+/// One item of A1, A2, B1 or B2.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Item<'a> {
+    /// Class.
+    pub class: ItemClass,
+    /// Pool it counts in: of the obligee (platform row), of the account (bank entry), see [`home_pool`] (payout).
+    pub pool: &'a str,
+    /// Currency.
+    pub currency: Currency,
+    /// Account line it stands in; `None` is the line `(in transit)`.
+    pub account: Option<usize>,
+    /// txn_id, entry_id or payout id.
+    pub id: &'a str,
+    /// bank_ref.
+    pub reference: &'a str,
+    /// Whose row it is, if known.
+    pub obligee: Option<Obligee<'a>>,
+    /// Minor units, > 0.
+    pub amount_minor: i64,
+    /// Since when it is open.
+    pub first_seen: Date,
+    /// Break it stands in (R30); empty for a payout before its execution date, which is no break yet.
+    pub break_id: String,
+    /// True for an undebited payout: it is part of P, every other A2 item of F.
+    pub is_payout: bool,
+}
+
+/// Everything owed and under way at one moment.
+#[derive(Clone, Debug, Default)]
+pub struct Standing<'a> {
+    /// Claims by (pool, currency, obligee).
+    pub claims: BTreeMap<(&'a str, Currency, Obligee<'a>), Claim>,
+    /// Items, in no stated order.
+    pub items: Vec<Item<'a>>,
+    /// Statement closing balance of each reserve account, by index into `Settings::accounts`.
+    pub bank: BTreeMap<usize, i128>,
+}
+
+/// The pool in which an undebited payout counts: that of its paying account when it is a reserve account (that
+/// account's cash will go), else that of the merchant.
+///
+/// # Errors
+/// The paying account is no longer in the settings.
+pub fn home_pool<'a>(day: &DayFigures<'a>, payout: &IssuedPayout) -> Result<(&'a str, Option<usize>), Stop> {
+    let index = account_index(day.settings, &payout.account, "state/payouts.csv")?;
+    let account = &day.settings.accounts[index];
+    Ok(match account.kind {
+        AccountKind::Reserve => (account.pool.as_str(), Some(index)),
+        AccountKind::Own | AccountKind::Receivable => (day.merchant_pool(&payout.merchant_id), None),
+    })
+}
+
+impl<'a> Standing<'a> {
+    /// How it stood after the previous close, with today's pools of merchants and accounts.
+    ///
+    /// # Errors
+    /// An account of the state that the settings do not know (78).
+    pub fn brought_forward(day: &DayFigures<'a>) -> Result<Standing<'a>, Stop> {
+        let state = day.previous;
+        let mut standing = Standing::default();
+        standing.add_merchant_balances(day, &state.carried, &state.dues, &state.holds);
+        for balance in &state.customers {
+            let key = (
+                DEFAULT_POOL,
+                balance.currency,
+                Obligee::Customer(&balance.customer_id),
+            );
+            standing.claim(key).wallet_minor += i128::from(balance.closing_minor);
+        }
+        standing.add_payouts(day, &state.payouts, day.date.plus_days(-1))?;
+        for balance in &state.accounts {
+            let index = account_index(day.settings, &balance.account, "state/accounts.csv")?;
+            if day.settings.accounts[index].kind == AccountKind::Reserve {
+                standing.bank.insert(index, i128::from(balance.closing_minor));
+            }
+        }
+        let at_bank = matched_at_bank(day);
+        let mut seen = FxHashSet::default();
+        for item in &state.open_items {
+            // A row stands once on each leg it waits for; it is one row all the same.
+            if seen.insert((
+                item.side as u8,
+                &item.row.id,
+                &item.row.account,
+                &item.file,
+                item.line,
+                item.first_seen,
+            )) {
+                standing.add_open_item(day, item, &at_bank)?;
+            }
+        }
+        Ok(standing)
+    }
+
+    /// How it stands after this close.
+    ///
+    /// # Errors
+    /// An account of a payout that the settings do not know (78).
+    pub fn after(day: &DayFigures<'a>) -> Result<Standing<'a>, Stop> {
+        let mut standing = Standing::default();
+        standing.add_merchant_balances(day, day.carried, day.dues, day.holds);
+        for line in day.customers {
+            let key = (DEFAULT_POOL, line.currency, Obligee::Customer(&line.customer_id));
+            standing.claim(key).wallet_minor += line.closing_minor;
+        }
+        standing.add_payouts(day, day.issued, day.date)?;
+        for line in day.accounts {
+            if day.settings.accounts[line.account].kind == AccountKind::Reserve {
+                standing.bank.insert(line.account, line.closing_minor);
+            }
+        }
+        let mut at_bank = FxHashSet::default();
+        for row in day.unsettled {
+            at_bank.insert(row.txn_id.as_str());
+            let key = (
+                row.pool.as_str(),
+                row.currency,
+                Obligee::new(&row.obligee_id, row.obligee_is_customer),
+            );
+            standing.add_unsettled(key, row.direction, row.amount_minor);
+        }
+        for open in day.open {
+            if open.at_bank {
+                if let Some(account) = open.account {
+                    standing.add_bank_item(
+                        day.settings,
+                        account,
+                        BankItem {
+                            id: &open.id,
+                            reference: &open.reference,
+                            currency: open.currency,
+                            direction: open.direction,
+                            amount_minor: open.amount_minor,
+                            first_seen: open.first_seen,
+                            break_id: open.break_id.clone(),
+                        },
+                    );
+                }
+                continue;
+            }
+            let waits_elsewhere = !is_bank_leg(day.settings, &open.leg) && at_bank.contains(open.id.as_str());
+            if open.counts && has_bank_leg(&open.leg) && !waits_elsewhere {
+                standing.add_platform_item(Item {
+                    class: class_of(open.direction, ItemClass::A1, ItemClass::A2),
+                    pool: &open.pool,
+                    currency: open.currency,
+                    account: None,
+                    id: &open.id,
+                    reference: &open.reference,
+                    obligee: Some(Obligee::new(&open.obligee_id, open.obligee_is_customer)),
+                    amount_minor: open.amount_minor,
+                    first_seen: open.first_seen,
+                    break_id: open.break_id.clone(),
+                    is_payout: false,
+                });
+            }
+        }
+        Ok(standing)
+    }
+
+    /// Sum of the items of a class, by the key that `by` gives.
+    pub fn item_sums<K: Ord>(
+        &self,
+        class: ItemClass,
+        by: impl Fn(&Item<'a>) -> Option<K>,
+    ) -> BTreeMap<K, i128> {
+        let mut sums = BTreeMap::new();
+        for item in self.items.iter().filter(|item| item.class == class) {
+            if let Some(key) = by(item) {
+                *sums.entry(key).or_insert(0) += i128::from(item.amount_minor);
+            }
+        }
+        sums
+    }
+
+    fn claim(&mut self, key: (&'a str, Currency, Obligee<'a>)) -> &mut Claim {
+        self.claims.entry(key).or_default()
+    }
+
+    fn add_merchant_balances(
+        &mut self,
+        day: &DayFigures<'a>,
+        carried: &'a [Carried],
+        dues: &'a [Due],
+        holds: &'a [Hold],
+    ) {
+        let key = |id: &'a str, currency| (day.merchant_pool(id), currency, Obligee::Merchant(id));
+        for line in carried {
+            self.claim(key(&line.merchant_id, line.currency)).carried_minor += i128::from(line.amount_minor);
+        }
+        for line in dues {
+            self.claim(key(&line.merchant_id, line.currency)).undue_minor += i128::from(line.amount_minor);
+        }
+        for line in holds {
+            self.claim(key(&line.merchant_id, line.currency)).held_minor += i128::from(line.amount_minor);
+        }
+    }
+
+    fn add_payouts(
+        &mut self,
+        day: &DayFigures<'a>,
+        payouts: &'a [IssuedPayout],
+        on: Date,
+    ) -> Result<(), Stop> {
+        for payout in payouts.iter().filter(|p| p.progress == PayoutProgress::Issued) {
+            let (pool, account) = home_pool(day, payout)?;
+            // R13: an undebited payout is a break from the close of its execution date.
+            let break_id = if payout.execution_date <= on {
+                digest::break_id("payout-bank", payout.payout_id.as_bytes(), b"", b"", b"")
+            } else {
+                String::new()
+            };
+            self.items.push(Item {
+                class: ItemClass::A2,
+                pool,
+                currency: payout.currency,
+                account,
+                id: &payout.payout_id,
+                reference: &payout.payout_id,
+                obligee: Some(Obligee::Merchant(&payout.merchant_id)),
+                amount_minor: payout.amount_minor,
+                first_seen: payout.issued_on,
+                break_id,
+                is_payout: true,
+            });
+        }
+        Ok(())
+    }
+
+    fn add_open_item(
+        &mut self,
+        day: &DayFigures<'a>,
+        item: &'a OpenItem,
+        at_bank: &FxHashSet<&'a str>,
+    ) -> Result<(), Stop> {
+        let row = &item.row;
+        let Some(direction) = row.direction else {
+            return Ok(());
+        };
+        match item.side {
+            OpenSide::Channel => {}
+            OpenSide::Bank => {
+                let account = account_index(day.settings, &row.account, "state/open_items.csv")?;
+                self.add_bank_item(
+                    day.settings,
+                    account,
+                    BankItem {
+                        id: &row.id,
+                        reference: &row.bank_ref,
+                        currency: row.currency,
+                        direction,
+                        amount_minor: row.amount_minor,
+                        first_seen: item.first_seen,
+                        break_id: String::new(),
+                    },
+                );
+            }
+            OpenSide::Platform => {
+                if row.status != Status::Success || !has_bank_leg(&item.leg) {
+                    return Ok(());
+                }
+                let is_customer = row.txn_type.is_some_and(|kind| kind.is_wallet());
+                let (pool, obligee) = if is_customer {
+                    (DEFAULT_POOL, Obligee::Customer(&row.customer_id))
+                } else {
+                    (
+                        day.merchant_pool(&row.merchant_id),
+                        Obligee::Merchant(&row.merchant_id),
+                    )
+                };
+                if !is_bank_leg(day.settings, &item.leg) && at_bank.contains(row.id.as_str()) {
+                    self.add_unsettled((pool, row.currency, obligee), direction, row.amount_minor);
+                    return Ok(());
+                }
+                self.add_platform_item(Item {
+                    class: class_of(direction, ItemClass::A1, ItemClass::A2),
+                    pool,
+                    currency: row.currency,
+                    account: None,
+                    id: &row.id,
+                    reference: &row.bank_ref,
+                    obligee: Some(obligee),
+                    amount_minor: row.amount_minor,
+                    first_seen: item.first_seen,
+                    break_id: String::new(),
+                    is_payout: false,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn add_unsettled(
+        &mut self,
+        key: (&'a str, Currency, Obligee<'a>),
+        direction: Direction,
+        amount_minor: i64,
+    ) {
+        let claim = self.claim(key);
+        match direction {
+            Direction::Credit => claim.unsettled_in_minor += i128::from(amount_minor),
+            Direction::Debit => claim.unsettled_out_minor += i128::from(amount_minor),
+        }
+    }
+
+    fn add_platform_item(&mut self, item: Item<'a>) {
+        if let Some(obligee) = item.obligee {
+            let amount = i128::from(item.amount_minor);
+            let claim = self.claim((item.pool, item.currency, obligee));
+            match item.class {
+                ItemClass::A1 => claim.unreceived_minor += amount,
+                _ => claim.in_flight_minor += amount,
+            }
+        }
+        self.items.push(item);
+    }
+
+    fn add_bank_item(&mut self, settings: &'a Settings, account: usize, entry: BankItem<'a>) {
+        // Own and receivable accounts join the payout leg only and are not in S_bank (R28).
+        if settings.accounts[account].kind != AccountKind::Reserve {
+            return;
+        }
+        self.items.push(Item {
+            class: class_of(entry.direction, ItemClass::B1, ItemClass::B2),
+            pool: &settings.accounts[account].pool,
+            currency: entry.currency,
+            account: Some(account),
+            id: entry.id,
+            reference: entry.reference,
+            obligee: None,
+            amount_minor: entry.amount_minor,
+            first_seen: entry.first_seen,
+            break_id: entry.break_id,
+            is_payout: false,
+        });
+    }
+}
+
+struct BankItem<'a> {
+    id: &'a str,
+    reference: &'a str,
+    currency: Currency,
+    direction: Direction,
+    amount_minor: i64,
+    first_seen: Date,
+    break_id: String,
+}
+
+fn class_of(direction: Direction, credit: ItemClass, debit: ItemClass) -> ItemClass {
+    match direction {
+        Direction::Credit => credit,
+        Direction::Debit => debit,
+    }
+}
+
+/// False for the legs of rows that expect no bank entry, and for payouts, which have a table of their own.
+fn has_bank_leg(leg: &str) -> bool {
+    !matches!(leg, "wallet" | "escrow" | "payout-bank")
+}
+
+fn is_bank_leg(settings: &Settings, name: &str) -> bool {
+    settings
+        .legs
+        .iter()
+        .any(|leg| leg.name == name && leg.kind == LegKind::PlatformBank)
+}
+
+/// txn_ids of the state that have matched at the bank and wait for another leg.
+fn matched_at_bank<'a>(day: &DayFigures<'a>) -> FxHashSet<&'a str> {
+    day.previous
+        .unsettled
+        .iter()
+        .filter(|row| is_bank_leg(day.settings, &row.leg))
+        .map(|row| row.txn_id.as_str())
+        .collect()
+}
+
+fn account_index(settings: &Settings, id: &str, table: &str) -> Result<usize, Stop> {
+    settings
+        .accounts
+        .iter()
+        .position(|account| account.id == id)
+        .ok_or_else(|| {
+            Stop::new(
+                StopCode::Settings,
+                Finding::about(
+                    table,
+                    format!(
+                        "account `{id}` still has a balance or open items, and book.toml does not name it"
+                    ),
+                    "keep the [[account]] in book.toml until nothing of it is open",
+                ),
+            )
+        })
+}
