@@ -99,10 +99,18 @@ fn number(value: u64) -> Markup {
 
 fn headlines(day: &Day<'_>, summary: &Summary) -> Markup {
     let mut issued: BTreeMap<Currency, i128> = BTreeMap::new();
-    for line in day.payouts.iter().filter(|line| line.status == PayoutStatus::Issued) {
+    for line in day
+        .payouts
+        .iter()
+        .filter(|line| line.status == PayoutStatus::Issued)
+    {
         *issued.entry(line.sums.currency).or_default() += line.payout_minor;
     }
-    let issued_count = day.payouts.iter().filter(|line| line.status == PayoutStatus::Issued).count();
+    let issued_count = day
+        .payouts
+        .iter()
+        .filter(|line| line.status == PayoutStatus::Issued)
+        .count();
     html! {
         section.cards {
             div.card {
@@ -304,7 +312,11 @@ fn optional_money(minor: Option<i64>, currency: Currency) -> Markup {
 }
 
 fn place(file: &str, line: u64) -> String {
-    if line == 0 { String::new() } else { format!("{}:{line}", visible(file)) }
+    if line == 0 {
+        String::new()
+    } else {
+        format!("{}:{line}", visible(file))
+    }
 }
 
 fn more(rows: usize, shown: usize, table: &str) -> Markup {
@@ -353,7 +365,10 @@ fn accounts(day: &Day<'_>) -> Markup {
 /// The largest payouts first; lines without one follow by what they carry. Ties keep the published order.
 fn payouts(day: &Day<'_>) -> Markup {
     let rank = |line: &PayoutLine| {
-        (-line.payout_minor, std::cmp::Reverse(line.carried_minor.unsigned_abs()))
+        (
+            -line.payout_minor,
+            std::cmp::Reverse(line.carried_minor.unsigned_abs()),
+        )
     };
     let mut lines: Vec<&PayoutLine> = day.payouts.iter().collect();
     lines.sort_by_key(|line| rank(line));
@@ -519,7 +534,15 @@ mod tests {
         ] {
             assert!(text.contains(words), "{words}");
         }
-        for words in ["<script", "http://", "https://", "6222000000000001", "6222000000001111", "\u{202e}", "url("] {
+        for words in [
+            "<script",
+            "http://",
+            "https://",
+            "6222000000000001",
+            "6222000000001111",
+            "\u{202e}",
+            "url(",
+        ] {
             assert!(!text.contains(words), "{words}");
         }
         assert_eq!(bytes, page(&day, &summarise(&day)));

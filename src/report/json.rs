@@ -43,7 +43,12 @@ impl Json {
 
     /// An object of its members.
     pub fn map<const N: usize>(members: [(&str, Json); N]) -> Json {
-        Json::Map(members.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
+        Json::Map(
+            members
+                .into_iter()
+                .map(|(key, value)| (key.to_owned(), value))
+                .collect(),
+        )
     }
 
     /// The canonical bytes.
@@ -122,9 +127,11 @@ pub fn parse(bytes: &[u8]) -> Result<Json, String> {
         serde_json::from_slice(bytes).map_err(|error| format!("this is not JSON: {error}"))?;
     let json = from_value(&value)?;
     if json.write() != bytes {
-        return Err("the JSON is not in its canonical form: it was edited or formatted after it was written \
+        return Err(
+            "the JSON is not in its canonical form: it was edited or formatted after it was written \
                     (white space, order of keys, a repeated key, or other escapes)"
-            .to_owned());
+                .to_owned(),
+        );
     }
     Ok(json)
 }
@@ -140,7 +147,11 @@ pub fn from_value(value: &serde_json::Value) -> Result<Json, String> {
         Value::Bool(value) => Json::Bool(*value),
         Value::Number(number) => match number.as_i64() {
             Some(value) if value.unsigned_abs() < INTEGER_BOUND => Json::Int(value),
-            _ => return Err(format!("found the number {number}, expected an integer below 2^53 or a text")),
+            _ => {
+                return Err(format!(
+                    "found the number {number}, expected an integer below 2^53 or a text"
+                ));
+            }
         },
         Value::String(text) => Json::Text(text.clone()),
         Value::Array(values) => Json::List(values.iter().map(from_value).collect::<Result<_, _>>()?),
@@ -202,6 +213,9 @@ mod tests {
         check("{\"a\":1}\n", "canonical");
         check("{\"\u{e9}\":1}", "ASCII");
         check("{\"a\":1", "not JSON");
-        assert_eq!(parse(b"{\"a\":[1,\"x\\n\\u0001\",true]}").unwrap().write(), b"{\"a\":[1,\"x\\n\\u0001\",true]}");
+        assert_eq!(
+            parse(b"{\"a\":[1,\"x\\n\\u0001\",true]}").unwrap().write(),
+            b"{\"a\":[1,\"x\\n\\u0001\",true]}"
+        );
     }
 }

@@ -173,7 +173,10 @@ impl Manifest {
             ("schema".to_owned(), Json::text(SCHEMA_NAME)),
             ("schema_version".to_owned(), Json::count(SCHEMA_VERSION)),
             ("institution".to_owned(), Json::text(&self.institution)),
-            ("business_date".to_owned(), Json::text(self.business_date.to_string())),
+            (
+                "business_date".to_owned(),
+                Json::text(self.business_date.to_string()),
+            ),
             ("sequence".to_owned(), Json::count(self.sequence)),
             ("engine".to_owned(), Json::text(&self.engine)),
             ("engine_version".to_owned(), Json::text(&self.engine_version)),
@@ -269,7 +272,11 @@ fn list<T: Ord + Clone>(values: &[T], write: fn(&T) -> Json) -> Json {
 }
 
 fn amounts(sums: &BTreeMap<String, i128>) -> Json {
-    Json::Map(sums.iter().map(|(key, sum)| (key.clone(), Json::amount(*sum))).collect())
+    Json::Map(
+        sums.iter()
+            .map(|(key, sum)| (key.clone(), Json::amount(*sum)))
+            .collect(),
+    )
 }
 
 fn copy_json(file: &SealedFile) -> Json {
@@ -318,7 +325,10 @@ fn output_json(output: &Output) -> Json {
         map.insert("rows".to_owned(), Json::count(rows));
     }
     if !output.sums.is_empty() {
-        let sums = output.sums.iter().map(|(column, sums)| (column.clone(), amounts(sums)));
+        let sums = output
+            .sums
+            .iter()
+            .map(|(column, sums)| (column.clone(), amounts(sums)));
         map.insert("sums".to_owned(), Json::Map(sums.collect()));
     }
     Json::Map(map)
@@ -429,12 +439,17 @@ impl Members {
     fn finish(self) -> Result<(), String> {
         match self.members.keys().next() {
             None => Ok(()),
-            Some(key) => Err(format!("{}: unknown key `{key}`: it was written by another version", self.at)),
+            Some(key) => Err(format!(
+                "{}: unknown key `{key}`: it was written by another version",
+                self.at
+            )),
         }
     }
 
     fn take(&mut self, key: &str) -> Result<Json, String> {
-        self.members.remove(key).ok_or_else(|| format!("{}: `{key}` is missing", self.at))
+        self.members
+            .remove(key)
+            .ok_or_else(|| format!("{}: `{key}` is missing", self.at))
     }
 
     fn text(&mut self, key: &str) -> Result<String, String> {
@@ -445,7 +460,11 @@ impl Members {
     }
 
     fn optional_text(&mut self, key: &str) -> Result<Option<String>, String> {
-        if self.members.contains_key(key) { self.text(key).map(Some) } else { Ok(None) }
+        if self.members.contains_key(key) {
+            self.text(key).map(Some)
+        } else {
+            Ok(None)
+        }
     }
 
     fn optional_texts(&mut self, key: &str) -> Result<BTreeMap<String, String>, String> {
@@ -454,18 +473,28 @@ impl Members {
         };
         let mut inner = Members::of(&format!("{}: {key}", self.at), value)?;
         let names: Vec<String> = inner.members.keys().cloned().collect();
-        names.into_iter().map(|name| Ok((name.clone(), inner.text(&name)?))).collect()
+        names
+            .into_iter()
+            .map(|name| Ok((name.clone(), inner.text(&name)?)))
+            .collect()
     }
 
     fn count(&mut self, key: &str) -> Result<u64, String> {
         match self.take(key)? {
             Json::Int(value) if value >= 0 => Ok(value.unsigned_abs()),
-            _ => Err(format!("{}: `{key}`: expected a whole number, 0 or more", self.at)),
+            _ => Err(format!(
+                "{}: `{key}`: expected a whole number, 0 or more",
+                self.at
+            )),
         }
     }
 
     fn optional_count(&mut self, key: &str) -> Result<Option<u64>, String> {
-        if self.members.contains_key(key) { self.count(key).map(Some) } else { Ok(None) }
+        if self.members.contains_key(key) {
+            self.count(key).map(Some)
+        } else {
+            Ok(None)
+        }
     }
 
     fn flag(&mut self, key: &str) -> Result<bool, String> {
@@ -480,18 +509,28 @@ impl Members {
         let minor = text.parse::<i128>().ok();
         // `+1`, `-0` and `01` parse as well and are no form that this engine writes.
         minor.filter(|minor| minor.to_string() == text).ok_or_else(|| {
-            format!("{}: `{key}`: found `{text}`, expected minor units as a text", self.at)
+            format!(
+                "{}: `{key}`: found `{text}`, expected minor units as a text",
+                self.at
+            )
         })
     }
 
     fn optional_amount(&mut self, key: &str) -> Result<Option<i128>, String> {
-        if self.members.contains_key(key) { self.amount(key).map(Some) } else { Ok(None) }
+        if self.members.contains_key(key) {
+            self.amount(key).map(Some)
+        } else {
+            Ok(None)
+        }
     }
 
     fn amounts(&mut self, key: &str) -> Result<BTreeMap<String, i128>, String> {
         let mut inner = Members::of(&format!("{}: {key}", self.at), self.take(key)?)?;
         let names: Vec<String> = inner.members.keys().cloned().collect();
-        names.into_iter().map(|name| Ok((name.clone(), inner.amount(&name)?))).collect()
+        names
+            .into_iter()
+            .map(|name| Ok((name.clone(), inner.amount(&name)?)))
+            .collect()
     }
 
     fn date(&mut self, key: &str) -> Result<Date, String> {
@@ -528,7 +567,10 @@ mod tests {
     #[test]
     fn the_form_is_fixed() {
         let text = String::from_utf8(sample().write()).unwrap();
-        assert!(text.starts_with("{\"business_date\":\"2026-11-20\",\"calendar\":{\"id\":\"CN\""), "{text}");
+        assert!(
+            text.starts_with("{\"business_date\":\"2026-11-20\",\"calendar\":{\"id\":\"CN\""),
+            "{text}"
+        );
         assert_eq!(Manifest::parse(text.as_bytes()), Ok(sample()));
         let mut shuffled = sample();
         shuffled.outputs.reverse();
@@ -547,15 +589,31 @@ mod tests {
             let error = Manifest::parse(altered.as_bytes()).expect_err(to);
             assert!(error.contains(words), "{from} -> {to}: {error}");
         };
-        check("\"schema_version\":1", "\"schema_version\":2", "use the engine that wrote it");
-        check("\"rejects\":2", "\"rejects\":\"2\"", "`rejects`: expected a whole number");
+        check(
+            "\"schema_version\":1",
+            "\"schema_version\":2",
+            "use the engine that wrote it",
+        );
+        check(
+            "\"rejects\":2",
+            "\"rejects\":\"2\"",
+            "`rejects`: expected a whole number",
+        );
         check("\"rejects\":2", "\"rejects\":2.0", "number 2.0");
         check("\"rejects\":2,", "", "`rejects` is missing");
         check("\"sum_minor\":\"", "\"sum_minor\":\"0", "minor units");
-        check("\"fate\":\"matched\"", "\"fate\":\"matched\",\"fateful\":true", "unknown key `fateful`");
+        check(
+            "\"fate\":\"matched\"",
+            "\"fate\":\"matched\",\"fateful\":true",
+            "unknown key `fateful`",
+        );
         check("\"ok\":true", "\"ok\":1", "true or false");
         check("2026-11-20", "2026-11-31", "YYYY-MM-DD");
-        check("\"role\":\"bank\",\"rows\":3,\"sha256\"", "\"role\":\"zank\",\"rows\":3,\"sha256\"", "not sorted");
+        check(
+            "\"role\":\"bank\",\"rows\":3,\"sha256\"",
+            "\"role\":\"zank\",\"rows\":3,\"sha256\"",
+            "not sorted",
+        );
         check("{", "{ ", "canonical");
     }
 

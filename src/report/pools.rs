@@ -17,8 +17,27 @@ pub struct PoolFigures {
 
 /// Names of the figures as published (R39).
 pub const FIGURES: [&str; 21] = [
-    "R", "balances", "U", "P", "F", "R_neg", "S_bank", "S_book", "S_other", "A1", "A2", "B1", "B2", "own_money",
-    "C_int", "C", "C_strict", "shortfall", "shortfall_if_paid", "excess", "unexplained",
+    "R",
+    "balances",
+    "U",
+    "P",
+    "F",
+    "R_neg",
+    "S_bank",
+    "S_book",
+    "S_other",
+    "A1",
+    "A2",
+    "B1",
+    "B2",
+    "own_money",
+    "C_int",
+    "C",
+    "C_strict",
+    "shortfall",
+    "shortfall_if_paid",
+    "excess",
+    "unexplained",
 ];
 
 /// The three lines (R1), by the name of their figure.
@@ -76,7 +95,11 @@ pub fn read(reserve: &Json) -> Result<Vec<PoolFigures>, Stop> {
         let mut values = Vec::with_capacity(FIGURES.len());
         for figure in FIGURES {
             let value = text(figure)?;
-            values.push(value.parse().map_err(|_| wrong(&format!("{figure} is `{value}`, no amount")))?);
+            values.push(
+                value
+                    .parse()
+                    .map_err(|_| wrong(&format!("{figure} is `{value}`, no amount")))?,
+            );
         }
         read.push(PoolFigures {
             pool: text("pool")?.to_owned(),

@@ -124,7 +124,12 @@ pub fn merchants() -> Merchants {
         vec![
             terms("M1", "北京张三商贸 & Co <1>", "6222000000001111", "102100000021"),
             terms("M2", "Bäckerei Müller", "DE89370400440532013000", "COBADEFFXXX"),
-            terms("M3", "Three\u{202e}eerhT <script>", "6222000000003333", "BKCHCNBJ"),
+            terms(
+                "M3",
+                "Three\u{202e}eerhT <script>",
+                "6222000000003333",
+                "BKCHCNBJ",
+            ),
             terms("M4", "Nowhere", "", ""),
         ],
         "1".repeat(64),
@@ -135,7 +140,11 @@ fn payout(code: u32, net_minor: i128, status: PayoutStatus, reason: Option<Carry
     let mut sums = MerchantSums::zero(MerchantCode(code), currency("CNY"));
     sums.payment_count = 3;
     sums.gross_minor = net_minor + 600;
-    let paid = if status == PayoutStatus::Issued { net_minor } else { 0 };
+    let paid = if status == PayoutStatus::Issued {
+        net_minor
+    } else {
+        0
+    };
     PayoutLine {
         sums,
         fee_minor: 600,
@@ -160,7 +169,12 @@ fn payout(code: u32, net_minor: i128, status: PayoutStatus, reason: Option<Carry
 pub fn payouts() -> Vec<PayoutLine> {
     vec![
         payout(0, 97_010, PayoutStatus::Issued, None),
-        payout(2, -1_234_567_89, PayoutStatus::Carried, Some(CarryReason::Negative)),
+        payout(
+            2,
+            -1_234_567_89,
+            PayoutStatus::Carried,
+            Some(CarryReason::Negative),
+        ),
         payout(3, 5_000, PayoutStatus::Carried, Some(CarryReason::NoDestination)),
     ]
 }
@@ -170,8 +184,16 @@ fn break_line(class: &'static str, reference: &str, code: &str, platform: i64, b
         leg: "platform-bank".to_owned(),
         class,
         bank_ref: reference.to_owned(),
-        txn_id: if platform > 0 { format!("T-{reference}") } else { String::new() },
-        entry_id: if bank > 0 { format!("E-{reference}") } else { String::new() },
+        txn_id: if platform > 0 {
+            format!("T-{reference}")
+        } else {
+            String::new()
+        },
+        entry_id: if bank > 0 {
+            format!("E-{reference}")
+        } else {
+            String::new()
+        },
         merchant_id: "M1".to_owned(),
         platform_minor: (platform > 0).then_some(platform),
         bank_minor: (bank > 0).then_some(bank),
@@ -206,8 +228,10 @@ pub fn breaks() -> Vec<BreakLine> {
 }
 
 fn pool(code: &str, figures: &[(&str, i128)]) -> Json {
-    let mut map: BTreeMap<String, Json> =
-        FIGURES.iter().map(|name| ((*name).to_owned(), Json::amount(0))).collect();
+    let mut map: BTreeMap<String, Json> = FIGURES
+        .iter()
+        .map(|name| ((*name).to_owned(), Json::amount(0)))
+        .collect();
     for (name, value) in figures {
         map.insert((*name).to_owned(), Json::amount(*value));
     }
@@ -220,9 +244,25 @@ fn pool(code: &str, figures: &[(&str, i128)]) -> Json {
 pub fn reserve() -> Json {
     let whole = pool(
         "CNY",
-        &[("R", 100_000_00), ("balances", 90_000_00), ("P", 970_10), ("S_bank", 99_995_00), ("C", 1_000), ("C_strict", -500)],
+        &[
+            ("R", 100_000_00),
+            ("balances", 90_000_00),
+            ("P", 970_10),
+            ("S_bank", 99_995_00),
+            ("C", 1_000),
+            ("C_strict", -500),
+        ],
     );
-    let short = pool("EUR", &[("R", 10_00), ("C", -10_00), ("C_int", -10_00), ("C_strict", -10_00), ("shortfall", 10_00)]);
+    let short = pool(
+        "EUR",
+        &[
+            ("R", 10_00),
+            ("C", -10_00),
+            ("C_int", -10_00),
+            ("C_strict", -10_00),
+            ("shortfall", 10_00),
+        ],
+    );
     Json::map([("pools", Json::List(vec![whole, short]))])
 }
 

@@ -212,7 +212,11 @@ pub fn outcome(alerts: &[AlertLine], pools: &[PoolFigures]) -> (u8, &'static str
 
 /// Sums the day up.
 pub fn summarise(day: &Day<'_>) -> Summary {
-    let alerts = alerts(day.breaks, &day.settings.policy, day.settings.institution.base_currency);
+    let alerts = alerts(
+        day.breaks,
+        &day.settings.policy,
+        day.settings.institution.base_currency,
+    );
     let (exit_code, status) = outcome(&alerts, day.pools);
     Summary {
         schema: "tieout/summary/1",
@@ -327,7 +331,11 @@ fn top_findings(lines: &[BreakLine]) -> Vec<String> {
             format!(
                 "{} {} on {}: {} {}, {} days{}",
                 line.class,
-                show::visible(if line.bank_ref.is_empty() { "(no reference)" } else { &line.bank_ref }),
+                show::visible(if line.bank_ref.is_empty() {
+                    "(no reference)"
+                } else {
+                    &line.bank_ref
+                }),
                 line.leg,
                 line.currency,
                 show::amount(i128::from(at_stake_minor(line)), line.currency),
@@ -356,7 +364,11 @@ fn next_steps(day: &Day<'_>, alerts: &[AlertLine]) -> Vec<String> {
         if let Some(allowed) = alert.count_allowed {
             let _ = write!(text, ", {allowed} allowed");
         }
-        if let Some(allowed) = alert.amount_allowed_minor.as_deref().and_then(|minor| minor.parse().ok()) {
+        if let Some(allowed) = alert
+            .amount_allowed_minor
+            .as_deref()
+            .and_then(|minor| minor.parse().ok())
+        {
             let amount = alert.amount_minor.parse().unwrap_or(0);
             let _ = write!(
                 text,
@@ -387,7 +399,12 @@ fn next_steps(day: &Day<'_>, alerts: &[AlertLine]) -> Vec<String> {
             day.rejects.len()
         ));
     }
-    let carried = |reason| day.payouts.iter().filter(|line| line.reason == Some(reason)).count();
+    let carried = |reason| {
+        day.payouts
+            .iter()
+            .filter(|line| line.reason == Some(reason))
+            .count()
+    };
     let no_destination = carried(CarryReason::NoDestination);
     if no_destination > 0 {
         steps.push(format!(
@@ -423,13 +440,16 @@ impl Summary {
     /// The summary for a terminal or a log, with ANSI colours only when told.
     pub fn to_text(&self, colour: bool) -> String {
         let paint = |code: &str, text: &str| {
-            if colour { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
-        };
-        let shown = |minor: &str, currency: &str| {
-            match (minor.parse(), Currency::parse(currency.as_bytes())) {
-                (Ok(minor), Some(currency)) => show::amount(minor, currency),
-                _ => minor.to_owned(),
+            if colour {
+                format!("\u{1b}[{code}m{text}\u{1b}[0m")
+            } else {
+                text.to_owned()
             }
+        };
+        let shown = |minor: &str, currency: &str| match (minor.parse(), Currency::parse(currency.as_bytes()))
+        {
+            (Ok(minor), Some(currency)) => show::amount(minor, currency),
+            _ => minor.to_owned(),
         };
         let (mark, code) = match self.exit_code {
             0 => ("ok", "32"),
@@ -464,7 +484,11 @@ impl Summary {
             let _ = writeln!(out, "Payouts  none");
         }
         for line in &self.reserve {
-            let word = if line.ok { paint("32", "ok") } else { paint("31", "SHORT") };
+            let word = if line.ok {
+                paint("32", "ok")
+            } else {
+                paint("31", "SHORT")
+            };
             let _ = writeln!(
                 out,
                 "Reserve  {} {} {word}: worst line {} {}, coverage {}, shortfall {}",
@@ -502,7 +526,11 @@ impl Summary {
             let _ = writeln!(out, "Rejects  {}", paint("33", &show::count(self.rejects)));
         }
         for (index, step) in self.next_steps.iter().enumerate() {
-            let _ = writeln!(out, "{} {step}", if index == 0 { "Next    -" } else { "        -" });
+            let _ = writeln!(
+                out,
+                "{} {step}",
+                if index == 0 { "Next    -" } else { "        -" }
+            );
         }
         out
     }
@@ -524,17 +552,41 @@ mod tests {
             policy.alerts = thresholds
                 .iter()
                 .map(|(class, count, amount_minor)| {
-                    ((*class).to_owned(), Alert { count: *count, amount_minor: *amount_minor })
+                    (
+                        (*class).to_owned(),
+                        Alert {
+                            count: *count,
+                            amount_minor: *amount_minor,
+                        },
+                    )
                 })
                 .collect();
-            let found: Vec<String> = alerts(&breaks, &policy, cny).into_iter().map(|a| a.class).collect();
+            let found: Vec<String> = alerts(&breaks, &policy, cny)
+                .into_iter()
+                .map(|a| a.class)
+                .collect();
             assert_eq!(found, expected, "{thresholds:?}");
         };
         check(&[], &["AMOUNT_MISMATCH", "MISSING_AT_BANK"]);
         check(&[("MISSING_AT_BANK", Some(3), None)], &["AMOUNT_MISMATCH"]);
-        check(&[("MISSING_AT_BANK", Some(2), None)], &["AMOUNT_MISMATCH", "MISSING_AT_BANK"]);
-        check(&[("MISSING_AT_BANK", None, Some(300_00)), ("AMOUNT_MISMATCH", Some(1), Some(20_00))], &[]);
-        check(&[("MISSING_AT_BANK", None, Some(299_99)), ("AMOUNT_MISMATCH", Some(1), None)], &["MISSING_AT_BANK"]);
+        check(
+            &[("MISSING_AT_BANK", Some(2), None)],
+            &["AMOUNT_MISMATCH", "MISSING_AT_BANK"],
+        );
+        check(
+            &[
+                ("MISSING_AT_BANK", None, Some(300_00)),
+                ("AMOUNT_MISMATCH", Some(1), Some(20_00)),
+            ],
+            &[],
+        );
+        check(
+            &[
+                ("MISSING_AT_BANK", None, Some(299_99)),
+                ("AMOUNT_MISMATCH", Some(1), None),
+            ],
+            &["MISSING_AT_BANK"],
+        );
         assert!(alerts(&[], &samples::settings().policy, cny).is_empty());
         let alerts = alerts(&breaks, &samples::settings().policy, cny);
         assert_eq!(alerts[1].other_currencies_count, 1);
@@ -551,13 +603,31 @@ mod tests {
         assert_eq!(summary.exit_code, 20);
         assert_eq!(summary.payouts[0].issued_count, 1);
         assert_eq!(summary.payouts[0].issued_minor, "97010");
-        assert_eq!((summary.breaks_open, summary.breaks_overdue, summary.breaks_resolved), (4, 1, 1));
-        assert!(summary.top_findings[0].starts_with("MISSING_AT_BANK REF1 on platform-bank: CNY 200.00, 12 days"));
+        assert_eq!(
+            (
+                summary.breaks_open,
+                summary.breaks_overdue,
+                summary.breaks_resolved
+            ),
+            (4, 1, 1)
+        );
+        assert!(
+            summary.top_findings[0].starts_with("MISSING_AT_BANK REF1 on platform-bank: CNY 200.00, 12 days")
+        );
         let read: serde_json::Value = serde_json::from_slice(&summary.to_json()).unwrap();
-        assert!(crate::report::json::from_value(&read["breaks"]).is_ok(), "amounts are texts");
+        assert!(
+            crate::report::json::from_value(&read["breaks"]).is_ok(),
+            "amounts are texts"
+        );
         let text = summary.to_text(false);
         assert!(!text.contains('\u{1b}'));
-        for words in ["exit code 20", "CNY 970.10: 1 issued", "SHORT", "Next    -", "NO_DESTINATION"] {
+        for words in [
+            "exit code 20",
+            "CNY 970.10: 1 issued",
+            "SHORT",
+            "Next    -",
+            "NO_DESTINATION",
+        ] {
             assert!(text.contains(words), "{words}: {text}");
         }
         assert!(summary.to_text(true).contains("\u{1b}[31m"));

@@ -188,7 +188,9 @@ impl<'a> Table<'a> {
         };
         Ok(match &column.values {
             Values::Text(values) => Arc::new(StringArray::from_iter(
-                values.iter().map(|text| (!text.is_empty()).then_some(text.as_ref())),
+                values
+                    .iter()
+                    .map(|text| (!text.is_empty()).then_some(text.as_ref())),
             )),
             Values::Minor(values) => Arc::new(Int64Array::from_iter(values.iter().copied())),
             Values::Count(values) => Arc::new(Int64Array::from(
@@ -286,14 +288,38 @@ mod tests {
         Table::new(
             "sample",
             vec![
-                Column { name: "id", values: texts(&["a", "", "c,\"d\"\n"]) },
-                Column { name: "currency", values: texts(&["CNY", "CNY", "JPY"]) },
-                Column { name: "amount_minor", values: Values::Minor(vec![Some(-5), None, Some(7)]) },
-                Column { name: "rows", values: Values::Count(vec![1, 2, 3]) },
-                Column { name: "line", values: Values::Place(vec![0, 9, 10]) },
-                Column { name: "age_days", values: Values::Days(vec![0, 1, 2]) },
-                Column { name: "day", values: Values::Date(vec![Some(Date(0)), None, Some(Date(1))]) },
-                Column { name: "overdue", values: Values::Flag(vec![true, false, false]) },
+                Column {
+                    name: "id",
+                    values: texts(&["a", "", "c,\"d\"\n"]),
+                },
+                Column {
+                    name: "currency",
+                    values: texts(&["CNY", "CNY", "JPY"]),
+                },
+                Column {
+                    name: "amount_minor",
+                    values: Values::Minor(vec![Some(-5), None, Some(7)]),
+                },
+                Column {
+                    name: "rows",
+                    values: Values::Count(vec![1, 2, 3]),
+                },
+                Column {
+                    name: "line",
+                    values: Values::Place(vec![0, 9, 10]),
+                },
+                Column {
+                    name: "age_days",
+                    values: Values::Days(vec![0, 1, 2]),
+                },
+                Column {
+                    name: "day",
+                    values: Values::Date(vec![Some(Date(0)), None, Some(Date(1))]),
+                },
+                Column {
+                    name: "overdue",
+                    values: Values::Flag(vec![true, false, false]),
+                },
             ],
         )
     }
@@ -337,15 +363,30 @@ mod tests {
         let reader = ParquetRecordBatchReaderBuilder::try_new(bytes::Bytes::from(bytes)).unwrap();
         assert_eq!(reader.metadata().file_metadata().created_by(), Some("tieout"));
         assert!(reader.metadata().file_metadata().key_value_metadata().is_none());
-        let read: Vec<_> = reader.schema().fields().iter().map(|f| f.data_type().clone()).collect();
-        let told: Vec<_> = sample().schema().into_iter().map(|(_, data_type)| data_type).collect();
+        let read: Vec<_> = reader
+            .schema()
+            .fields()
+            .iter()
+            .map(|f| f.data_type().clone())
+            .collect();
+        let told: Vec<_> = sample()
+            .schema()
+            .into_iter()
+            .map(|(_, data_type)| data_type)
+            .collect();
         assert_eq!(read, told);
         let batch = reader.build().unwrap().next().unwrap().unwrap();
         assert_eq!(batch.num_rows(), 3);
         assert!(batch.column(0).is_null(1), "an empty text is null");
         let amounts = batch.column(2).as_any().downcast_ref::<Int64Array>().unwrap();
         assert_eq!(amounts.iter().collect::<Vec<_>>(), [Some(-5), None, Some(7)]);
-        let empty = Table::new("empty", vec![Column { name: "id", values: texts(&[]) }]);
+        let empty = Table::new(
+            "empty",
+            vec![Column {
+                name: "id",
+                values: texts(&[]),
+            }],
+        );
         assert!(empty.to_parquet().is_ok());
         assert_eq!(empty.to_csv(), b"id\n");
     }

@@ -8,9 +8,7 @@ use std::borrow::Cow;
 
 use crate::book::merchants::Merchants;
 use crate::book::settings::Settings;
-use crate::day::figures::{
-    AccountLine, BreakLine, CustomerLine, PayoutLine, PayoutStatus, Position,
-};
+use crate::day::figures::{AccountLine, BreakLine, CustomerLine, PayoutLine, PayoutStatus, Position};
 use crate::findings::{Finding, Stop, StopCode};
 use crate::report::table::{Column, Table, Values};
 use crate::terms::currency::Currency;
@@ -107,7 +105,10 @@ pub fn payouts<'a>(
     Ok(Table::new(
         "payouts",
         vec![
-            text("merchant_id", lines.iter().map(|l| merchants.get(l.sums.merchant).id.as_str())),
+            text(
+                "merchant_id",
+                lines.iter().map(|l| merchants.get(l.sums.merchant).id.as_str()),
+            ),
             count("payment_count", lines.iter().map(|l| l.sums.payment_count)),
             count("refund_count", lines.iter().map(|l| l.sums.refund_count)),
             count("chargeback_count", lines.iter().map(|l| l.sums.chargeback_count)),
@@ -125,7 +126,10 @@ pub fn payouts<'a>(
             minor("due_minor", |l| l.due_minor)?,
             minor("payout_minor", |l| l.payout_minor)?,
             minor("carried_minor", |l| l.carried_minor)?,
-            text("payout_id", lines.iter().map(|l| l.payout_id.as_deref().unwrap_or(""))),
+            text(
+                "payout_id",
+                lines.iter().map(|l| l.payout_id.as_deref().unwrap_or("")),
+            ),
             text("status", lines.iter().map(|l| l.status.name())),
             text("reason", lines.iter().map(|l| l.reason.map_or("", |r| r.name()))),
             count("reversal_count", lines.iter().map(|l| l.sums.reversal_count)),
@@ -139,8 +143,14 @@ pub fn payouts<'a>(
             minor("manual_minor", |_| 0)?,
             minor("undue_minor", |l| l.undue_minor)?,
             minor("held_minor_total", |l| l.held_minor_total)?,
-            date("due_date", lines.iter().map(|l| (l.net_minor != 0).then_some(l.due_date))),
-            date("execution_date", lines.iter().map(|l| issued(l).then_some(execution_date))),
+            date(
+                "due_date",
+                lines.iter().map(|l| (l.net_minor != 0).then_some(l.due_date)),
+            ),
+            date(
+                "execution_date",
+                lines.iter().map(|l| issued(l).then_some(execution_date)),
+            ),
         ],
     ))
 }
@@ -150,7 +160,10 @@ pub fn breaks(lines: &[BreakLine]) -> Table<'_> {
     fn sort(l: &BreakLine) -> (&str, &str, &str, &str, &str) {
         (&l.leg, l.class, &l.bank_ref, &l.txn_id, &l.entry_id)
     }
-    assert!(lines.is_sorted_by(|a, b| sort(a) <= sort(b)), "breaks are sorted by leg, class and reference");
+    assert!(
+        lines.is_sorted_by(|a, b| sort(a) <= sort(b)),
+        "breaks are sorted by leg, class and reference"
+    );
     Table::new(
         "breaks",
         vec![
@@ -203,7 +216,10 @@ pub fn accounts<'a>(lines: &'a [AccountLine], settings: &'a Settings) -> Result<
     Ok(Table::new(
         "accounts",
         vec![
-            text("account", lines.iter().map(|l| settings.accounts[l.account].id.as_str())),
+            text(
+                "account",
+                lines.iter().map(|l| settings.accounts[l.account].id.as_str()),
+            ),
             count("credit_count", lines.iter().map(|l| l.credit_count)),
             minor("credit_minor", |l| l.credit_minor)?,
             count("debit_count", lines.iter().map(|l| l.debit_count)),
@@ -212,7 +228,10 @@ pub fn accounts<'a>(lines: &'a [AccountLine], settings: &'a Settings) -> Result<
             minor("opening_minor", |l| l.opening_minor)?,
             minor("closing_minor", |l| l.closing_minor)?,
             text("kind", lines.iter().map(|l| of(l).kind.name())),
-            text("pool", lines.iter().map(|l| settings.accounts[l.account].pool.as_str())),
+            text(
+                "pool",
+                lines.iter().map(|l| settings.accounts[l.account].pool.as_str()),
+            ),
         ],
     ))
 }
