@@ -1,3 +1,13 @@
-//! Stage 8: tables, manifest, summary and pages (being written).
+//! Stage 8: tables, summary, page and manifest. Pure functions: figures in, bytes out; no file is touched here.
 
+pub mod json;
+pub mod show;
+pub mod table;
 pub mod matched;
+pub mod tables;
+pub mod manifest;
+pub mod pools;
+pub mod summary;
+pub mod html;
+#[cfg(test)]
+pub mod samples;

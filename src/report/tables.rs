@@ -1,0 +1,449 @@
+//! Stage 8: every published table of SPEC §8, R17, R30, R31, R39 and R43, from the figures of the day.
+//!
+//! In: the lines of [`crate::day::figures`], each already in its published order. Out: [`Table`]s. A sum that
+//! does not fit 64 bits stops the day (65). The order is asserted, never made here: a stage that hands lines on
+//! in another order is at fault. `docs/tables.md` lists the columns.
+
+use std::borrow::Cow;
+
+use crate::book::merchants::Merchants;
+use crate::book::settings::Settings;
+use crate::day::figures::{AccountLine, BreakLine, CustomerLine, PayoutLine, PayoutStatus, Position};
+use crate::findings::{Finding, Stop, StopCode};
+use crate::report::table::{Column, Table, Values};
+use crate::terms::currency::Currency;
+use crate::terms::date::Date;
+use crate::terms::money::narrow;
+
+/// A line of journal.csv (R43). Minor units, ≥ 0.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JournalLine {
+    /// Entry: the lines of one entry balance.
+    pub entry_id: String,
+    /// Ledger account.
+    pub ledger_account: String,
+    /// Merchant, customer, or empty.
+    pub obligee_id: String,
+    /// Currency.
+    pub currency: Currency,
+    /// Kind of movement.
+    pub kind: String,
+    /// Debit.
+    pub debit_minor: i128,
+    /// Credit.
+    pub credit_minor: i128,
+}
+
+/// A line of trial_balance.csv (R43). Minor units; balances are debits less credits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrialLine {
+    /// Ledger account.
+    pub ledger_account: String,
+    /// Currency.
+    pub currency: Currency,
+    /// Balance brought forward.
+    pub opening_minor: i128,
+    /// Debits of the day.
+    pub debit_minor: i128,
+    /// Credits of the day.
+    pub credit_minor: i128,
+    /// `opening + debit − credit`.
+    pub closing_minor: i128,
+}
+
+/// A line of rejects.csv: one refused value.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RejectLine {
+    /// File below `inbox/DATE/`.
+    pub file: String,
+    /// Physical line, 1-based.
+    pub line: u64,
+    /// Column in characters, 1-based; 0 where there is none.
+    pub column: u64,
+    /// Field.
+    pub field: String,
+    /// What stood there.
+    pub found: String,
+    /// What was expected.
+    pub expected: String,
+}
+
+/// A line of resolved.csv: a break of the previous close that is open no longer.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ResolvedLine {
+    /// Id (R30).
+    pub break_id: String,
+    /// Leg.
+    pub leg: String,
+    /// Class it had.
+    pub class: String,
+    /// The first close that received one of its rows.
+    pub first_seen: Date,
+    /// The close that resolved it.
+    pub resolved_on: Date,
+    /// `resolved_on − first_seen`.
+    pub age_days: i32,
+}
+
+/// payouts (R17), by (merchant_id, currency). `execution_date` is E of R9.
+///
+/// # Errors
+/// 65 when a sum does not fit 64 bits.
+pub fn payouts<'a>(
+    lines: &'a [PayoutLine],
+    merchants: &'a Merchants,
+    execution_date: Date,
+) -> Result<Table<'a>, Stop> {
+    let id = |line: &PayoutLine| merchants.get(line.sums.merchant).id.as_str();
+    assert!(
+        lines.is_sorted_by(|a, b| (id(a), a.sums.currency) < (id(b), b.sums.currency)),
+        "payouts are sorted by merchant and currency, one line each"
+    );
+    let key = |line: &PayoutLine| format!("{} {}", id(line), line.sums.currency);
+    let minor = |name, get: fn(&PayoutLine) -> i128| minor("payouts", name, lines, get, key);
+    let issued = |line: &PayoutLine| line.status == PayoutStatus::Issued;
+    Ok(Table::new(
+        "payouts",
+        vec![
+            text(
+                "merchant_id",
+                lines.iter().map(|l| merchants.get(l.sums.merchant).id.as_str()),
+            ),
+            count("payment_count", lines.iter().map(|l| l.sums.payment_count)),
+            count("refund_count", lines.iter().map(|l| l.sums.refund_count)),
+            count("chargeback_count", lines.iter().map(|l| l.sums.chargeback_count)),
+            count("adjustment_count", lines.iter().map(|l| l.sums.adjustment_count)),
+            minor("gross_minor", |l| l.sums.gross_minor)?,
+            minor("refund_minor", |l| l.sums.refund_minor)?,
+            minor("chargeback_minor", |l| l.sums.chargeback_minor)?,
+            minor("adjustment_minor", |l| l.sums.adjustment_minor)?,
+            minor("fee_minor", |l| l.fee_minor)?,
+            minor("hold_minor", |l| l.hold_minor)?,
+            minor("net_minor", |l| l.net_minor)?,
+            text("currency", lines.iter().map(|l| l.sums.currency.code())),
+            minor("opening_minor", |l| l.opening_minor)?,
+            minor("release_minor", |l| l.release_minor)?,
+            minor("due_minor", |l| l.due_minor)?,
+            minor("payout_minor", |l| l.payout_minor)?,
+            minor("carried_minor", |l| l.carried_minor)?,
+            text(
+                "payout_id",
+                lines.iter().map(|l| l.payout_id.as_deref().unwrap_or("")),
+            ),
+            text("status", lines.iter().map(|l| l.status.name())),
+            text("reason", lines.iter().map(|l| l.reason.map_or("", |r| r.name()))),
+            count("reversal_count", lines.iter().map(|l| l.sums.reversal_count)),
+            minor("reversal_minor", |l| l.sums.reversal_minor)?,
+            minor("fee_returned_minor", |l| l.sums.fee_returned_minor)?,
+            // Splits (R23), exchange (R25) and manual adjustments (R24) have no stage yet; their columns keep their place.
+            minor("split_in_minor", |_| 0)?,
+            minor("split_out_minor", |_| 0)?,
+            minor("fx_minor", |_| 0)?,
+            minor("returned_minor", |l| l.returned_minor)?,
+            minor("manual_minor", |_| 0)?,
+            minor("undue_minor", |l| l.undue_minor)?,
+            minor("held_minor_total", |l| l.held_minor_total)?,
+            date(
+                "due_date",
+                lines.iter().map(|l| (l.net_minor != 0).then_some(l.due_date)),
+            ),
+            date(
+                "execution_date",
+                lines.iter().map(|l| issued(l).then_some(execution_date)),
+            ),
+        ],
+    ))
+}
+
+/// breaks (R30), by (leg, class, bank_ref, txn_id, entry_id).
+pub fn breaks(lines: &[BreakLine]) -> Table<'_> {
+    fn sort(l: &BreakLine) -> (&str, &str, &str, &str, &str) {
+        (&l.leg, l.class, &l.bank_ref, &l.txn_id, &l.entry_id)
+    }
+    assert!(
+        lines.is_sorted_by(|a, b| sort(a) <= sort(b)),
+        "breaks are sorted by leg, class and reference"
+    );
+    Table::new(
+        "breaks",
+        vec![
+            text("class", lines.iter().map(|l| l.class)),
+            text("bank_ref", lines.iter().map(|l| l.bank_ref.as_str())),
+            text("txn_id", lines.iter().map(|l| l.txn_id.as_str())),
+            text("entry_id", lines.iter().map(|l| l.entry_id.as_str())),
+            text("merchant_id", lines.iter().map(|l| l.merchant_id.as_str())),
+            Column {
+                name: "platform_minor",
+                values: Values::Minor(lines.iter().map(|l| l.platform_minor).collect()),
+            },
+            Column {
+                name: "bank_minor",
+                values: Values::Minor(lines.iter().map(|l| l.bank_minor).collect()),
+            },
+            text("leg", lines.iter().map(|l| l.leg.as_str())),
+            text("currency", lines.iter().map(|l| l.currency.code())),
+            text("break_id", lines.iter().map(|l| l.break_id.as_str())),
+            date("first_seen", lines.iter().map(|l| Some(l.first_seen))),
+            days("age_days", lines.iter().map(|l| l.age_days)),
+            days("age_business_days", lines.iter().map(|l| l.age_business_days)),
+            // Only passes after `exact` have candidates to list (R40).
+            text("candidates", lines.iter().map(|_| "")),
+            Column {
+                name: "overdue",
+                values: Values::Flag(lines.iter().map(|l| l.overdue).collect()),
+            },
+            text("account", lines.iter().map(|l| l.account.as_str())),
+            text("platform_file", lines.iter().map(|l| l.platform_file.as_str())),
+            place("platform_line", lines.iter().map(|l| l.platform_line)),
+            text("bank_file", lines.iter().map(|l| l.bank_file.as_str())),
+            place("bank_line", lines.iter().map(|l| l.bank_line)),
+        ],
+    )
+}
+
+/// accounts (R27), by (account, currency): one line per configured account.
+///
+/// # Errors
+/// 65 when a sum does not fit 64 bits.
+pub fn accounts<'a>(lines: &'a [AccountLine], settings: &'a Settings) -> Result<Table<'a>, Stop> {
+    let of = |line: &AccountLine| &settings.accounts[line.account];
+    assert!(
+        lines.is_sorted_by(|a, b| (&of(a).id, of(a).currency) < (&of(b).id, of(b).currency)),
+        "accounts are sorted by id, one line each"
+    );
+    let key = |line: &AccountLine| of(line).id.clone();
+    let minor = |name, get: fn(&AccountLine) -> i128| minor("accounts", name, lines, get, key);
+    Ok(Table::new(
+        "accounts",
+        vec![
+            text(
+                "account",
+                lines.iter().map(|l| settings.accounts[l.account].id.as_str()),
+            ),
+            count("credit_count", lines.iter().map(|l| l.credit_count)),
+            minor("credit_minor", |l| l.credit_minor)?,
+            count("debit_count", lines.iter().map(|l| l.debit_count)),
+            minor("debit_minor", |l| l.debit_minor)?,
+            text("currency", lines.iter().map(|l| of(l).currency.code())),
+            minor("opening_minor", |l| l.opening_minor)?,
+            minor("closing_minor", |l| l.closing_minor)?,
+            text("kind", lines.iter().map(|l| of(l).kind.name())),
+            text(
+                "pool",
+                lines.iter().map(|l| settings.accounts[l.account].pool.as_str()),
+            ),
+        ],
+    ))
+}
+
+/// customers (R21), by (customer_id, currency).
+///
+/// # Errors
+/// 65 when a sum does not fit 64 bits.
+pub fn customers(lines: &[CustomerLine]) -> Result<Table<'_>, Stop> {
+    assert!(
+        lines.is_sorted_by(|a, b| (&a.customer_id, a.currency) < (&b.customer_id, b.currency)),
+        "customers are sorted by id and currency, one line each"
+    );
+    let key = |line: &CustomerLine| format!("{} {}", line.customer_id, line.currency);
+    let minor = |name, get: fn(&CustomerLine) -> i128| minor("customers", name, lines, get, key);
+    Ok(Table::new(
+        "customers",
+        vec![
+            text("customer_id", lines.iter().map(|l| l.customer_id.as_str())),
+            text("currency", lines.iter().map(|l| l.currency.code())),
+            minor("opening_minor", |l| l.opening_minor)?,
+            minor("credit_minor", |l| l.credit_minor)?,
+            minor("debit_minor", |l| l.debit_minor)?,
+            minor("closing_minor", |l| l.closing_minor)?,
+        ],
+    ))
+}
+
+/// positions (R39), by (window, currency, participant_id).
+///
+/// # Errors
+/// 65 when a sum does not fit 64 bits.
+pub fn positions(lines: &[Position]) -> Result<Table<'_>, Stop> {
+    fn sort(l: &Position) -> (&str, Currency, &str) {
+        (&l.window, l.currency, &l.participant_id)
+    }
+    assert!(
+        lines.is_sorted_by(|a, b| sort(a) <= sort(b)),
+        "positions are sorted by window, currency and participant"
+    );
+    let key = |line: &Position| format!("{} {} {}", line.window, line.currency, line.participant_id);
+    let minor = |name, get: fn(&Position) -> i128| minor("positions", name, lines, get, key);
+    Ok(Table::new(
+        "positions",
+        vec![
+            text("window", lines.iter().map(|l| l.window.as_str())),
+            text("currency", lines.iter().map(|l| l.currency.code())),
+            text("participant_id", lines.iter().map(|l| l.participant_id.as_str())),
+            minor("receive_minor", |l| l.receive_minor)?,
+            minor("pay_minor", |l| l.pay_minor)?,
+            minor("net_minor", |l| l.net_minor)?,
+        ],
+    ))
+}
+
+/// journal (R43), by (currency, ledger_account, obligee_id, kind).
+///
+/// # Errors
+/// 65 when a sum does not fit 64 bits.
+pub fn journal(lines: &[JournalLine]) -> Result<Table<'_>, Stop> {
+    fn sort(l: &JournalLine) -> (Currency, &str, &str, &str) {
+        (l.currency, &l.ledger_account, &l.obligee_id, &l.kind)
+    }
+    assert!(
+        lines.is_sorted_by(|a, b| sort(a) <= sort(b)),
+        "the journal is sorted by currency, ledger account, obligee and kind"
+    );
+    let key = |line: &JournalLine| format!("{} {} {}", line.entry_id, line.ledger_account, line.currency);
+    let minor = |name, get: fn(&JournalLine) -> i128| minor("journal", name, lines, get, key);
+    Ok(Table::new(
+        "journal",
+        vec![
+            text("entry_id", lines.iter().map(|l| l.entry_id.as_str())),
+            text("ledger_account", lines.iter().map(|l| l.ledger_account.as_str())),
+            text("obligee_id", lines.iter().map(|l| l.obligee_id.as_str())),
+            text("currency", lines.iter().map(|l| l.currency.code())),
+            text("kind", lines.iter().map(|l| l.kind.as_str())),
+            minor("debit_minor", |l| l.debit_minor)?,
+            minor("credit_minor", |l| l.credit_minor)?,
+        ],
+    ))
+}
+
+/// trial_balance (R43), by (ledger_account, currency).
+///
+/// # Errors
+/// 65 when a sum does not fit 64 bits.
+pub fn trial_balance(lines: &[TrialLine]) -> Result<Table<'_>, Stop> {
+    assert!(
+        lines.is_sorted_by(|a, b| (&a.ledger_account, a.currency) < (&b.ledger_account, b.currency)),
+        "the trial balance is sorted by ledger account and currency, one line each"
+    );
+    let key = |line: &TrialLine| format!("{} {}", line.ledger_account, line.currency);
+    let minor = |name, get: fn(&TrialLine) -> i128| minor("trial_balance", name, lines, get, key);
+    Ok(Table::new(
+        "trial_balance",
+        vec![
+            text("ledger_account", lines.iter().map(|l| l.ledger_account.as_str())),
+            text("currency", lines.iter().map(|l| l.currency.code())),
+            minor("opening_minor", |l| l.opening_minor)?,
+            minor("debit_minor", |l| l.debit_minor)?,
+            minor("credit_minor", |l| l.credit_minor)?,
+            minor("closing_minor", |l| l.closing_minor)?,
+        ],
+    ))
+}
+
+/// rejects, by (file, line, column).
+pub fn rejects(lines: &[RejectLine]) -> Table<'_> {
+    assert!(
+        lines.is_sorted_by(|a, b| (&a.file, a.line, a.column) <= (&b.file, b.line, b.column)),
+        "rejects are sorted by file, line and column"
+    );
+    Table::new(
+        "rejects",
+        vec![
+            text("file", lines.iter().map(|l| l.file.as_str())),
+            place("line", lines.iter().map(|l| l.line)),
+            place("column", lines.iter().map(|l| l.column)),
+            text("field", lines.iter().map(|l| l.field.as_str())),
+            text("found", lines.iter().map(|l| l.found.as_str())),
+            text("expected", lines.iter().map(|l| l.expected.as_str())),
+        ],
+    )
+}
+
+/// resolved, by break_id.
+pub fn resolved(lines: &[ResolvedLine]) -> Table<'_> {
+    assert!(
+        lines.is_sorted_by(|a, b| a.break_id <= b.break_id),
+        "resolved breaks are sorted by break_id"
+    );
+    Table::new(
+        "resolved",
+        vec![
+            text("break_id", lines.iter().map(|l| l.break_id.as_str())),
+            text("leg", lines.iter().map(|l| l.leg.as_str())),
+            text("class", lines.iter().map(|l| l.class.as_str())),
+            date("first_seen", lines.iter().map(|l| Some(l.first_seen))),
+            date("resolved_on", lines.iter().map(|l| Some(l.resolved_on))),
+            days("age_days", lines.iter().map(|l| l.age_days)),
+        ],
+    )
+}
+
+fn text<'a>(name: &'static str, values: impl Iterator<Item = &'a str>) -> Column<'a> {
+    Column {
+        name,
+        values: Values::Text(values.map(Cow::Borrowed).collect()),
+    }
+}
+
+fn count(name: &'static str, values: impl Iterator<Item = u64>) -> Column<'static> {
+    Column {
+        name,
+        values: Values::Count(values.collect()),
+    }
+}
+
+fn place(name: &'static str, values: impl Iterator<Item = u64>) -> Column<'static> {
+    Column {
+        name,
+        values: Values::Place(values.collect()),
+    }
+}
+
+fn days(name: &'static str, values: impl Iterator<Item = i32>) -> Column<'static> {
+    Column {
+        name,
+        values: Values::Days(values.collect()),
+    }
+}
+
+fn date(name: &'static str, values: impl Iterator<Item = Option<Date>>) -> Column<'static> {
+    Column {
+        name,
+        values: Values::Date(values.collect()),
+    }
+}
+
+/// A column of sums, each narrowed to the 64 bits that a published figure has; all that do not fit are named.
+fn minor<L>(
+    table: &str,
+    name: &'static str,
+    lines: &[L],
+    get: impl Fn(&L) -> i128,
+    key: impl Fn(&L) -> String,
+) -> Result<Column<'static>, Stop> {
+    let mut values = Vec::with_capacity(lines.len());
+    let mut findings = Vec::new();
+    for line in lines {
+        match narrow(get(line)) {
+            Ok(minor) => values.push(Some(minor)),
+            Err(_) => findings.push(Finding::about(
+                format!("{table}.csv"),
+                format!(
+                    "{name} of {}: the sum is {} minor units, expected at most 9223372036854775807",
+                    key(line),
+                    get(line)
+                ),
+                "look for a wrong amount or a wrong currency in the inputs of this line",
+            )),
+        }
+    }
+    if findings.is_empty() {
+        return Ok(Column {
+            name,
+            values: Values::Minor(values),
+        });
+    }
+    Err(Stop {
+        code: StopCode::BadData,
+        findings,
+    })
+}
