@@ -5,8 +5,6 @@
 //!
 //! Not done here: what is due and paid (payouts), wallets, fees given back (they need the originals).
 
-use std::collections::BTreeMap;
-
 use rayon::prelude::*;
 
 use crate::book::merchants::{MerchantCode, Merchants};
@@ -15,6 +13,7 @@ use crate::entries::block::{EntryBlock, RowRef};
 use crate::entries::meta::Meta;
 use crate::fees::FeeTable;
 use crate::findings::{Finding, Stop, StopCode};
+use crate::netting::obligations::{Obligations, ParticipantCode, Participants};
 use crate::terms::currency::Currency;
 use crate::terms::kinds::TxnType;
 
@@ -28,8 +27,8 @@ pub struct ChannelInfo {
     pub name: String,
     /// Legs of settle.when that its rows need, as bits.
     pub required: u8,
-    /// Participant behind it; empty is the house.
-    pub participant: String,
+    /// Participant behind it.
+    pub participant: ParticipantCode,
 }
 
 /// What settling needs to know beside the rows.
@@ -50,7 +49,9 @@ pub struct Context<'a> {
     pub merchant_pools: &'a [u8],
     /// Pool index of customers.
     pub customer_pool: u8,
-    /// True when some channel or merchant has a participant.
+    /// Participants of channels and merchants.
+    pub participants: &'a Participants,
+    /// True when some channel or merchant has one; else every obligation is of the house to itself.
     pub has_participants: bool,
 }
 
@@ -66,9 +67,6 @@ impl Context<'_> {
     }
 }
 
-/// Key of a sum of obligations: window, currency, channel code, merchant (or [`MerchantCode::NONE`]), reversed.
-pub type ObligationKey = (u8, Currency, u16, MerchantCode, bool);
-
 /// Sums over settled rows.
 #[derive(Clone, Debug)]
 pub struct Sums {
@@ -77,7 +75,7 @@ pub struct Sums {
     slots: [u8; 256],
     merchant_count: usize,
     /// Obligations between participants.
-    pub obligations: BTreeMap<ObligationKey, i128>,
+    pub obligations: Obligations,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -105,7 +103,7 @@ impl Sums {
             merchants: vec![Accumulator::default(); cells],
             slots,
             merchant_count: context.merchants.len(),
-            obligations: BTreeMap::new(),
+            obligations: Obligations::default(),
         }
     }
 
@@ -123,7 +121,7 @@ impl Sums {
     ) -> Result<i64, Stop> {
         let merchant = MerchantCode(owner);
         if context.has_participants {
-            self.oblige(meta, merchant, amount_minor);
+            self.oblige(context, meta, merchant, amount_minor);
         }
         let Some(txn_type) = meta.txn_type().filter(|t| t.is_merchant()) else {
             return Ok(0);
@@ -155,16 +153,16 @@ impl Sums {
         Ok(fee_minor)
     }
 
-    fn oblige(&mut self, meta: Meta, merchant: MerchantCode, amount_minor: i64) {
-        let reversed = meta.direction() == crate::terms::kinds::Direction::Debit;
-        // A wallet pays through no channel: the house owes.
+    fn oblige(&mut self, context: &Context<'_>, meta: Meta, merchant: MerchantCode, amount_minor: i64) {
+        let Some(txn_type) = meta.txn_type() else { return };
+        // A wallet pays through no channel: the house stands behind it.
         let channel = if meta.is_wallet_funded() {
-            u16::MAX
+            context.participants.of_channel(b"")
         } else {
-            meta.channel()
+            context.channels[usize::from(meta.channel())].participant
         };
-        let key = (meta.window(), meta.currency(), channel, merchant, reversed);
-        *self.obligations.entry(key).or_insert(0) += i128::from(amount_minor);
+        let merchant = context.participants.of_merchant(merchant);
+        self.obligations.add(meta.window(), meta.currency(), channel, merchant, txn_type, amount_minor);
     }
 
     /// Takes in the sums of other rows.
@@ -179,9 +177,7 @@ impl Sums {
             mine.balance_refund_minor += theirs.balance_refund_minor;
             mine.day_fee_base_minor += theirs.day_fee_base_minor;
         }
-        for (key, minor) in &other.obligations {
-            *self.obligations.entry(*key).or_insert(0) += minor;
-        }
+        self.obligations.join(&other.obligations);
     }
 
     /// The lines with any row, sorted by (merchant, currency). Merchant codes are in the order of their ids.

@@ -6,7 +6,7 @@ use crate::day::state::cells::{Record, nearest, read_table, write_table};
 use crate::findings::{Finding, Stop, StopCode};
 
 /// Names of the files of the state, sorted.
-pub const FILES: [&str; 13] = [
+pub const FILES: [&str; 14] = [
     "accounts.csv",
     "breaks.csv",
     "carried.csv",
@@ -15,6 +15,7 @@ pub const FILES: [&str; 13] = [
     "fee_returns.csv",
     "files.csv",
     "holds.csv",
+    "inter_pool.csv",
     "ledger.csv",
     "open_items.csv",
     "own.csv",
@@ -52,6 +53,7 @@ impl State {
             customers: reader.table(),
             accounts: reader.table(),
             own: reader.table(),
+            inter_pool: reader.table(),
             files: reader.table(),
             fee_returns: reader.table(),
             ledger: reader.table(),
@@ -106,6 +108,7 @@ impl State {
             file(&self.customers),
             file(&self.accounts),
             file(&self.own),
+            file(&self.inter_pool),
             file(&self.files),
             file(&self.fee_returns),
             file(&self.ledger),

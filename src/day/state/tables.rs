@@ -292,6 +292,32 @@ impl Record for OwnMoney {
     }
 }
 
+impl Record for InterPool {
+    const TABLE: &'static str = "inter_pool";
+    const COLUMNS: &'static [Column] = &[must("pool"), must("currency"), must("amount_minor")];
+    const UNIQUE: bool = true;
+
+    fn read(cells: &mut Cells<'_>) -> InterPool {
+        InterPool {
+            pool: cells.id(),
+            currency: cells.currency(),
+            amount_minor: cells.minor(),
+        }
+    }
+
+    fn write(&self, line: &mut Line) {
+        line.text(&self.pool)
+            .currency(self.currency)
+            .integer(self.amount_minor);
+    }
+
+    fn order(&self, other: &InterPool) -> Ordering {
+        self.pool
+            .cmp(&other.pool)
+            .then(self.currency.cmp(&other.currency))
+    }
+}
+
 impl Record for KnownFile {
     const TABLE: &'static str = "files";
     const COLUMNS: &'static [Column] = &[must("sha256"), must("taken_on"), must("name")];
