@@ -1,0 +1,338 @@
+//! Reads everything delivered for a day, several threads at a time, into blocks.
+//!
+//! Threads take stretches of files: a stretch of CSV is cut under the file's lock and parsed outside it, a row group
+//! of Parquet is read by itself, a foreign format is one stretch. Which thread takes which changes nothing: blocks are
+//! put in the order of files and stretches afterwards.
+
+use std::io::Read;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use sha2::{Digest, Sha256};
+
+use crate::book::Book;
+use crate::book::settings::Role;
+use crate::day::intake::{InputBlock, Intake, IntakeContext};
+use crate::findings::{Finding, Stop, StopCode};
+use crate::ingest::canonical::{self, HeaderBinding, ReadContext, Work};
+use crate::ingest::csv_blocks::{BlockError, BlockReader};
+use crate::ingest::files::{self, Delivered};
+use crate::ingest::formats::{FileRefused, FormatContext, read_foreign};
+use crate::ingest::parquet::ParquetFile;
+use crate::terms::digest::hex;
+
+/// The format of canonical tables.
+pub const CANONICAL: &str = "canonical";
+
+/// What is known of a file once it was read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FileReport {
+    /// SHA-256 of the unpacked content, hex.
+    pub sha256: String,
+    /// Bytes of the unpacked content.
+    pub bytes: u64,
+    /// Control totals that held, statements, columns passed over: for the manifest and the summary.
+    pub notes: Vec<String>,
+}
+
+/// Everything delivered, as blocks.
+#[derive(Debug, Default)]
+pub struct Reading {
+    /// By file.
+    pub reports: Vec<FileReport>,
+    /// In the order of files and of their rows.
+    pub blocks: Vec<InputBlock>,
+}
+
+/// Called as reading goes on: bytes read so far of all files together.
+pub type Progress<'a> = &'a (dyn Fn(u64) + Sync);
+
+/// Reads all files.
+///
+/// # Errors
+/// All refused files and failed reads of the day, in the order of files.
+pub fn read_all(
+    delivered: &[Delivered],
+    book: &Book,
+    context: &IntakeContext<'_>,
+    progress: Progress<'_>,
+) -> Result<Reading, Stop> {
+    let contexts: Vec<ReadContext> =
+        book.settings.sources.iter().map(|source| ReadContext::new(&book.settings, source, None)).collect();
+    let tasks: Vec<Task<'_>> = delivered
+        .iter()
+        .map(|file| Task { file, context: &contexts[file.source], state: Mutex::new(TaskState::NotStarted) })
+        .collect();
+    let shared = Shared { book, context, tasks: &tasks, bytes: Mutex::new(0), progress };
+    let blocks = Mutex::new(Vec::new());
+    let threads = rayon::current_num_threads().max(1);
+    rayon::scope(|scope| {
+        for thread in 0..threads {
+            let (shared, blocks) = (&shared, &blocks);
+            scope.spawn(move |_| {
+                // Each thread starts at another file, so that two files are cut at a time.
+                let mine = shared.work(thread);
+                lock(blocks).extend(mine);
+            });
+        }
+    });
+    let mut reading = Reading { reports: Vec::new(), blocks: blocks.into_inner().unwrap_or_else(PoisonError::into_inner) };
+    let mut stops = Vec::new();
+    for task in tasks {
+        match task.state.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            TaskState::Done(report) => reading.reports.push(report),
+            TaskState::Failed(stop) => stops.push(stop),
+            TaskState::NotStarted | TaskState::Open(_) => {
+                stops.push(Stop::invariant(format!("{} was not read to its end", task.file.name)));
+            }
+        }
+    }
+    if let Some(stop) = Stop::join(stops) {
+        return Err(stop);
+    }
+    reading.blocks.sort_by_key(|block| (block.file, block.sequence));
+    Ok(reading)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+struct Task<'a> {
+    file: &'a Delivered,
+    context: &'a ReadContext,
+    state: Mutex<TaskState>,
+}
+
+enum TaskState {
+    NotStarted,
+    Open(std::sync::Arc<Opened>),
+    Done(FileReport),
+    Failed(Stop),
+}
+
+enum Opened {
+    Csv { reader: BlockReader, binding: HeaderBinding },
+    Parquet { file: ParquetFile, next: AtomicUsize, left: AtomicUsize, sha256: String, bytes: u64 },
+}
+
+struct Shared<'a> {
+    book: &'a Book,
+    context: &'a IntakeContext<'a>,
+    tasks: &'a [Task<'a>],
+    bytes: Mutex<u64>,
+    progress: Progress<'a>,
+}
+
+impl Shared<'_> {
+    /// Takes stretches until none is left.
+    fn work(&self, thread: usize) -> Vec<InputBlock> {
+        let mut intake = Intake::new(self.context, 0, 0);
+        let mut work = Work::default();
+        let mut buffer = Vec::new();
+        let files = self.tasks.len();
+        for step in 0..files {
+            let number = (thread + step) % files;
+            self.file(number as u32, &self.tasks[number], &mut intake, &mut work, &mut buffer);
+        }
+        intake.finish()
+    }
+
+    fn file(&self, number: u32, task: &Task<'_>, intake: &mut Intake<'_>, work: &mut Work, buffer: &mut Vec<u8>) {
+        let Some(opened) = self.open(number, task, intake) else { return };
+        let outcome = match &*opened {
+            Opened::Csv { reader, binding } => self.csv(number, task, reader, binding, intake, work, buffer),
+            Opened::Parquet { file, next, left, sha256, bytes } => {
+                self.parquet(number, task, (file, next, left), (sha256, *bytes), intake)
+            }
+        };
+        let mut state = lock(&task.state);
+        match outcome {
+            Ok(Some(report)) if !matches!(*state, TaskState::Failed(_)) => *state = TaskState::Done(report),
+            Ok(_) => {}
+            Err(stop) => {
+                // Of several refused stretches the earliest line counts.
+                let line = |stop: &Stop| stop.findings.first().map_or(0, |finding| finding.line);
+                let earlier = match &*state {
+                    TaskState::Failed(known) => line(&stop) < line(known),
+                    _ => true,
+                };
+                if earlier {
+                    *state = TaskState::Failed(stop);
+                }
+            }
+        }
+    }
+
+    /// Opens a file, or joins those who opened it. Foreign formats are read whole by whoever comes first.
+    fn open(&self, number: u32, task: &Task<'_>, intake: &mut Intake<'_>) -> Option<std::sync::Arc<Opened>> {
+        let mut state = lock(&task.state);
+        match &*state {
+            TaskState::Open(opened) => return Some(std::sync::Arc::clone(opened)),
+            TaskState::Done(_) | TaskState::Failed(_) => return None,
+            TaskState::NotStarted => {}
+        }
+        let source = &self.book.settings.sources[task.file.source];
+        if source.format != CANONICAL {
+            // Taken by this thread; the others pass on.
+            *state = TaskState::Failed(Stop::invariant("a file was left half read"));
+            drop(state);
+            let outcome = self.foreign(number, task, intake);
+            *lock(&task.state) = match outcome {
+                Ok(report) => TaskState::Done(report),
+                Err(stop) => TaskState::Failed(stop),
+            };
+            return None;
+        }
+        match self.open_canonical(task, source.role, source.encoding.as_deref()) {
+            Ok(opened) => {
+                let opened = std::sync::Arc::new(opened);
+                *state = TaskState::Open(std::sync::Arc::clone(&opened));
+                Some(opened)
+            }
+            Err(stop) => {
+                *state = TaskState::Failed(stop);
+                None
+            }
+        }
+    }
+
+    fn open_canonical(&self, task: &Task<'_>, role: Role, encoding: Option<&str>) -> Result<Opened, Stop> {
+        let file = task.file;
+        let read_failed = |error: std::io::Error| files::read_failed(file, &error);
+        if is_parquet(file) {
+            let (sha256, bytes) = files::hash_content(file).map_err(read_failed)?;
+            let table = ParquetFile::open(file, role, task.context).map_err(|refused| refuse(file, refused))?;
+            let groups = table.row_groups();
+            return Ok(Opened::Parquet {
+                file: table,
+                next: AtomicUsize::new(0),
+                left: AtomicUsize::new(groups),
+                sha256,
+                bytes,
+            });
+        }
+        let bytes = files::open(file).map_err(read_failed)?;
+        let reader = BlockReader::new(bytes, encoding).map_err(|error| block_failed(file, error))?;
+        let binding = canonical::bind_header(role, reader.header(), task.context).map_err(|refused| refuse(file, refused))?;
+        Ok(Opened::Csv { reader, binding })
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn csv(
+        &self,
+        number: u32,
+        task: &Task<'_>,
+        reader: &BlockReader,
+        binding: &HeaderBinding,
+        intake: &mut Intake<'_>,
+        work: &mut Work,
+        buffer: &mut Vec<u8>,
+    ) -> Result<Option<FileReport>, Stop> {
+        while let Some(head) = reader.next_block(buffer).map_err(|error| block_failed(task.file, error))? {
+            intake.restart(number, head.sequence);
+            canonical::parse_block(binding, &head, buffer, task.context, work, intake)
+                .map_err(|refused| refuse(task.file, refused))?;
+            self.advance(buffer.len() as u64);
+        }
+        let Some(facts) = reader.finish() else { return Ok(None) };
+        files::check_unchanged(task.file).map_err(|error| files::read_failed(task.file, &error))?;
+        Ok(Some(FileReport { sha256: facts.sha256, bytes: facts.bytes, notes: Vec::new() }))
+    }
+
+    fn parquet(
+        &self,
+        number: u32,
+        task: &Task<'_>,
+        (file, next, left): (&ParquetFile, &AtomicUsize, &AtomicUsize),
+        (sha256, bytes): (&str, u64),
+        intake: &mut Intake<'_>,
+    ) -> Result<Option<FileReport>, Stop> {
+        let groups = file.row_groups();
+        let mut done = groups == 0;
+        loop {
+            let group = next.fetch_add(1, Ordering::Relaxed);
+            if group >= groups {
+                break;
+            }
+            intake.restart(number, group as u32);
+            file.read_row_group(group, task.context, intake).map_err(|refused| refuse(task.file, refused))?;
+            self.advance(bytes / groups as u64);
+            done = left.fetch_sub(1, Ordering::AcqRel) == 1;
+        }
+        Ok(done.then(|| FileReport { sha256: sha256.to_owned(), bytes, notes: Vec::new() }))
+    }
+
+    fn foreign(&self, number: u32, task: &Task<'_>, intake: &mut Intake<'_>) -> Result<FileReport, Stop> {
+        let source = &self.book.settings.sources[task.file.source];
+        let read_failed = |error: std::io::Error| files::read_failed(task.file, &error);
+        let hashed = std::sync::Arc::new(Mutex::new((Sha256::new(), 0u64)));
+        let reader = HashingReader { inner: files::open(task.file).map_err(read_failed)?, hashed: std::sync::Arc::clone(&hashed) };
+        let context = FormatContext {
+            settings: &self.book.settings,
+            source,
+            business_date: self.context.business_date,
+        };
+        let profiles = |name: &str| {
+            self.book.profiles.get(name).map(|bytes| String::from_utf8_lossy(bytes).into_owned())
+        };
+        intake.restart(number, 0);
+        let facts = read_foreign(&source.format, &profiles, Box::new(reader), &context, intake)
+            .map_err(|refused| refuse(task.file, refused))?;
+        files::check_unchanged(task.file).map_err(read_failed)?;
+        let (hasher, bytes) = lock(&hashed).clone();
+        self.advance(bytes);
+        let notes = facts.checked.into_iter().chain(facts.statements).collect();
+        Ok(FileReport { sha256: hex(&hasher.finalize()), bytes, notes })
+    }
+
+    fn advance(&self, bytes: u64) {
+        let mut sum = lock(&self.bytes);
+        *sum += bytes;
+        (self.progress)(*sum);
+    }
+}
+
+/// True for a canonical table in Parquet: by the ending of its name, which is how tools name them.
+pub fn is_parquet(file: &Delivered) -> bool {
+    file.name.ends_with(".parquet")
+}
+
+/// A refused file as a stop (65).
+pub fn refuse(file: &Delivered, refused: FileRefused) -> Stop {
+    Stop::new(
+        StopCode::BadData,
+        Finding::about(file.name.clone(), refused.message, refused.help).at(refused.line, refused.column),
+    )
+}
+
+fn block_failed(file: &Delivered, error: BlockError) -> Stop {
+    match error {
+        BlockError::Refused(refused) => refuse(file, refused),
+        BlockError::Io(error) => files::read_failed(file, &error),
+    }
+}
+
+/// Digests what passes through, to the end of the content whether or not the reader wants all of it.
+struct HashingReader {
+    inner: Box<dyn Read + Send>,
+    hashed: std::sync::Arc<Mutex<(Sha256, u64)>>,
+}
+
+impl Read for HashingReader {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let read = self.inner.read(buffer)?;
+        let mut hashed = lock(&self.hashed);
+        hashed.0.update(&buffer[..read]);
+        hashed.1 += read as u64;
+        Ok(read)
+    }
+}
+
+impl Drop for HashingReader {
+    fn drop(&mut self) {
+        // What a reader left unread (a trailer it does not need) belongs to the content all the same.
+        let mut rest = [0u8; 8192];
+        while let Ok(1..) = self.read(&mut rest) {}
+    }
+}
