@@ -1,6 +1,9 @@
 //! What `book.toml` may say, and in what words it is refused.
 
 use super::*;
+use crate::book::settings::{FeeTier, LegKind, OnRefund};
+use crate::terms::kinds::TxnType;
+use crate::terms::money::Rounding;
 
 /// SPEC §3's example, and a statement source for its leg.
 pub(crate) const EXAMPLE: &str = r#"
