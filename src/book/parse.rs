@@ -7,27 +7,24 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::book::schema::{
-    AccountKindToml, AlertToml, BasisToml, BookToml, DuplicatesToml, FeePerToml, FeePlanToml, LegRoleToml,
-    NettingModeToml, NettingToml, OnRefundToml, PassToml, PayoutAccountToml, PayoutFormatToml, PayoutToml,
-    PolicyToml, RegimeToml, RejectsToml, ReserveToml, ReversalSignToml, RoleToml, ShortfallToml, TierToml,
-    schema_value,
+    AccountKindToml, AlertToml, BasisToml, BookToml, DuplicatesToml, NettingModeToml, NettingToml,
+    PayoutAccountToml, PayoutFormatToml, PayoutToml, PolicyToml, RegimeToml, RejectsToml, ReserveToml,
+    ReversalSignToml, RoleToml, ShortfallToml, schema_value,
 };
 use crate::book::settings::{
-    Account, AccountKind, Alert, Basis, ChannelTerms, Cycle, DuplicatePolicy, FeePer, FeePlan, FeeRule,
-    FeeTier, Institution, Leg, LegKind, Netting, NettingMode, OnRefund, PayoutFormat, PayoutSettings, Policy,
-    Privacy, RejectPolicy, ReserveSettings, ReversalSign, Role, Settings, ShortfallPolicy, Source,
+    Account, AccountKind, Alert, Basis, ChannelTerms, Cycle, DuplicatePolicy, FeePer, FeePlan, Institution,
+    Netting, NettingMode, PayoutFormat, PayoutSettings, Policy, Privacy, RejectPolicy, ReserveSettings,
+    ReversalSign, Role, Settings, ShortfallPolicy, Source,
 };
 use crate::book::shape::{Shape, last_name};
 use crate::findings::{Finding, Stop, StopCode};
 use crate::terms::currency::Currency;
 use crate::terms::digest::sha256_hex;
-use crate::terms::kinds::{TXN_TYPES, TxnType};
-use crate::terms::money::{AmountError, Rounding, parse_minor};
+use crate::terms::money::{AmountError, parse_minor};
 
-/// Most legs of a book: a row keeps its legs in one byte.
-const LEGS_MAX: usize = 8;
-/// A rate of 100 %.
-const PPM_MAX: u32 = 1_000_000;
+mod fee_plans;
+mod legs;
+
 /// Longest cycle in days; a longer one is a slip of the pen.
 const CYCLE_DAYS_MAX: u32 = 366;
 
@@ -49,9 +46,6 @@ pub const ALERT_CLASSES: [&str; 15] = [
     "NEGATIVE_BALANCE",
     "ESCROW_MISMATCH",
 ];
-
-/// Leg names that the engine itself gives to breaks (R13, R21, R22).
-const OWN_LEG_NAMES: [&str; 3] = ["payout-bank", "wallet", "escrow"];
 
 /// Reads the text of `book.toml`; `file_name` is what findings call it.
 ///
@@ -475,362 +469,6 @@ impl Reader<'_> {
         sources
     }
 
-    fn legs(&mut self, book: &BookToml) -> Vec<Leg> {
-        if book.leg.len() > LEGS_MAX {
-            let message = format!(
-                "{} legs are given, at most {LEGS_MAX} can be kept",
-                book.leg.len()
-            );
-            self.find(
-                &format!("leg[{LEGS_MAX}]"),
-                message,
-                "put channels together in one leg",
-            );
-        }
-        let mut taken = BTreeSet::new();
-        let mut legs: Vec<Leg> = Vec::new();
-        for (index, given) in book.leg.iter().enumerate() {
-            let path = |key: &str| format!("leg[{index}].{key}");
-            self.id(&path("name"), &given.name, &mut taken);
-            if OWN_LEG_NAMES.contains(&given.name.as_str()) {
-                let message = format!(
-                    "`{}` is a name that the engine gives to its own breaks",
-                    given.name
-                );
-                self.find(&path("name"), message, "choose another name");
-            }
-            for (at, channel) in given.channels.iter().flatten().enumerate() {
-                self.label(&format!("leg[{index}].channels[{at}]"), channel);
-            }
-            if given.channels.as_ref().is_some_and(Vec::is_empty) {
-                self.find(
-                    &path("channels"),
-                    "the list is empty",
-                    "name channels, or leave it out for all",
-                );
-            }
-            if given
-                .passes
-                .as_ref()
-                .is_some_and(|passes| passes.as_slice() != [PassToml::Exact])
-            {
-                self.find(
-                    &path("passes"),
-                    "expected [\"exact\"], once",
-                    "the exact pass is always first",
-                );
-            }
-            let Some(kind) = self.leg_kind(index, given.left, given.right) else {
-                continue;
-            };
-            self.leg_has_sources(book, index, kind);
-            let leg = Leg {
-                name: given.name.clone(),
-                kind,
-                channels: given.channels.clone(),
-                passes: vec!["exact".to_owned()],
-            };
-            if let Some(other) = legs
-                .iter()
-                .find(|other| other.kind == kind && overlap(other, &leg))
-            {
-                let message = format!("compares the same roles and channels as leg `{}`", other.name);
-                self.find(
-                    &path("channels"),
-                    message,
-                    "a row meets its counterpart in one leg: keep them apart",
-                );
-            }
-            legs.push(leg);
-        }
-        legs
-    }
-
-    fn leg_kind(&mut self, index: usize, left: LegRoleToml, right: LegRoleToml) -> Option<LegKind> {
-        let left_path = format!("leg[{index}].left");
-        match (left, right) {
-            (LegRoleToml::Platform, LegRoleToml::Bank) => Some(LegKind::PlatformBank),
-            (LegRoleToml::Platform, LegRoleToml::Channel) => Some(LegKind::PlatformChannel),
-            (LegRoleToml::Channel, LegRoleToml::Bank) => {
-                self.find(
-                    &left_path,
-                    "a leg between channel and bank comes with the batch pass, which is not built yet",
-                    "let the channel's rows match at the bank by a platform-bank leg until then",
-                );
-                None
-            }
-            _ => {
-                self.find(
-                    &left_path,
-                    "a leg compares left = \"platform\" with right = \"bank\" or \"channel\"",
-                    "other pairs come with the batch pass, which is not built yet",
-                );
-                None
-            }
-        }
-    }
-
-    fn leg_has_sources(&mut self, book: &BookToml, index: usize, kind: LegKind) {
-        let right = match kind {
-            LegKind::PlatformBank => Role::Bank,
-            LegKind::PlatformChannel => Role::Channel,
-        };
-        for (key, wanted) in [("left", Role::Platform), ("right", right)] {
-            if !book.source.iter().any(|source| role(source.role) == wanted) {
-                self.find(
-                    &format!("leg[{index}].{key}"),
-                    format!(
-                        "no [[source]] has role = \"{}\", so nothing could ever match",
-                        wanted.name()
-                    ),
-                    "add the source, or take the leg out",
-                );
-            }
-        }
-    }
-
-    fn settle_when(&mut self, book: &BookToml) -> Vec<String> {
-        let names: Vec<&str> = book.leg.iter().map(|leg| leg.name.as_str()).collect();
-        for (index, wanted) in book.settle.when.iter().enumerate() {
-            if !names.contains(&wanted.as_str()) {
-                let near = did_you_mean(wanted, names.iter().copied());
-                self.find(
-                    &format!("settle.when[{index}]"),
-                    format!("no leg `{wanted}`{near}"),
-                    "name the legs that must have matched before a merchant is paid",
-                );
-            }
-        }
-        book.settle.when.clone()
-    }
-
-    /// R41: every channel's rows need a leg in `settle.when` that ends at the bank.
-    fn every_row_reaches_the_bank(&mut self, settings: &Settings) {
-        const HELP: &str =
-            "money is owed only when it reached a bank: put a platform-bank leg for it into settle.when";
-        let bank_legs: Vec<&Leg> = settings
-            .legs
-            .iter()
-            .filter(|leg| leg.kind == LegKind::PlatformBank && settings.settle_when.contains(&leg.name))
-            .collect();
-        if bank_legs.is_empty() {
-            self.find("settle.when", "no leg in it ends at the bank", HELP);
-            return;
-        }
-        let mut named: BTreeSet<&str> = settings.channels.keys().map(String::as_str).collect();
-        named.extend(
-            settings
-                .legs
-                .iter()
-                .flat_map(|leg| leg.channels.iter().flatten())
-                .map(String::as_str),
-        );
-        named.extend(
-            settings
-                .sources
-                .iter()
-                .filter_map(|source| source.channel.as_deref()),
-        );
-        for channel in named {
-            let covers = |leg: &&Leg| match &leg.channels {
-                None => true,
-                Some(channels) => channels.iter().any(|name| name == channel),
-            };
-            if !bank_legs.iter().any(covers) {
-                let message = format!("rows of channel `{channel}` are without a leg that ends at the bank");
-                self.find("settle.when", message, HELP);
-            }
-        }
-    }
-
-    fn fee_plans(&mut self, book: &BookToml) -> BTreeMap<String, FeePlan> {
-        let mut plans = BTreeMap::new();
-        for (name, given) in &book.fee_plan {
-            plans.insert(name.clone(), self.fee_plan(name, given));
-        }
-        plans
-    }
-
-    fn fee_plan(&mut self, name: &str, given: &FeePlanToml) -> FeePlan {
-        let path = format!("fee_plan.{name}");
-        self.well_formed(&path, name);
-        let rounding = given.rounding.unwrap_or(Rounding::HalfUp);
-        if matches!(given.per, Some(FeePerToml::Day)) && !given.rule.is_empty() {
-            self.find(
-                &format!("{path}.per"),
-                "a fee on the day's gross cannot depend on the channel or type of a row",
-                "use per = \"txn\", or take the rules out",
-            );
-        }
-        let mut rules = Vec::new();
-        for (index, rule) in given.rule.iter().enumerate() {
-            let path = format!("{path}.rule[{index}]");
-            if rule.channel.is_none() && rule.txn_type.is_none() {
-                self.find(
-                    &path,
-                    "has neither channel nor txn_type, so no later rule is ever used",
-                    "add a condition, or write it as the plan's own keys",
-                );
-            }
-            if let Some(channel) = &rule.channel {
-                self.label(&format!("{path}.channel"), channel);
-            }
-            let txn_type = self.fee_txn_type(&path, rule.txn_type.as_deref());
-            let keys = FeeKeys {
-                rate_ppm: rule.rate_ppm,
-                tiers: rule.tiers.as_deref(),
-                fixed: rule.fixed.as_ref(),
-                min: rule.min.as_ref(),
-                max: rule.max.as_ref(),
-                rounding: rule.rounding.unwrap_or(rounding),
-            };
-            rules.push(self.fee_rule(&path, &keys, rule.channel.clone(), txn_type));
-        }
-        let own = FeeKeys {
-            rate_ppm: given.rate_ppm,
-            tiers: given.tiers.as_deref(),
-            fixed: given.fixed.as_ref(),
-            min: given.min.as_ref(),
-            max: given.max.as_ref(),
-            rounding,
-        };
-        rules.push(self.fee_rule(&path, &own, None, TxnType::Payment));
-        FeePlan {
-            name: name.to_owned(),
-            per: match given.per {
-                None | Some(FeePerToml::Txn) => FeePer::Txn,
-                Some(FeePerToml::Day) => FeePer::Day,
-            },
-            on_refund: match given.on_refund {
-                None | Some(OnRefundToml::Keep) => OnRefund::Keep,
-                Some(OnRefundToml::Return) => OnRefund::Return,
-            },
-            rules,
-        }
-    }
-
-    fn fee_txn_type(&mut self, path: &str, text: Option<&str>) -> TxnType {
-        let Some(text) = text else {
-            return TxnType::Payment;
-        };
-        match TxnType::parse(text.as_bytes()).filter(|txn_type| txn_type.is_merchant()) {
-            Some(txn_type) => txn_type,
-            None => {
-                let near = did_you_mean(text, TXN_TYPES.into_iter());
-                self.find(
-                    &format!("{path}.txn_type"),
-                    format!("found `{text}`, expected a type that settles with a merchant{near}"),
-                    "use PAYMENT, REFUND, CHARGEBACK, CHARGEBACK_REVERSAL or ADJUSTMENT",
-                );
-                TxnType::Payment
-            }
-        }
-    }
-
-    fn fee_rule(
-        &mut self,
-        path: &str,
-        keys: &FeeKeys<'_>,
-        channel: Option<String>,
-        txn_type: TxnType,
-    ) -> FeeRule {
-        let min_minor = self.amount(&format!("{path}.min"), keys.min);
-        let max_minor = self.amount(&format!("{path}.max"), keys.max);
-        if let (Some(min), Some(max)) = (min_minor, max_minor)
-            && min > max
-        {
-            self.find(&format!("{path}.min"), "is above max", "lower min or raise max");
-        }
-        if keys.rate_ppm.is_none() && keys.tiers.is_none() && keys.fixed.is_none() && min_minor.is_none() {
-            self.find(
-                path,
-                "says no fee: none of rate_ppm, tiers, fixed and min is given",
-                "write rate_ppm = 0 if nothing is charged",
-            );
-        }
-        FeeRule {
-            channel,
-            txn_type,
-            tiers: self.tiers(path, keys),
-            min_minor: min_minor.unwrap_or(0),
-            max_minor,
-            rounding: keys.rounding,
-        }
-    }
-
-    fn tiers(&mut self, path: &str, keys: &FeeKeys<'_>) -> Vec<FeeTier> {
-        let Some(given) = keys.tiers else {
-            return vec![FeeTier {
-                up_to_minor: None,
-                rate_ppm: self.rate(&format!("{path}.rate_ppm"), keys.rate_ppm),
-                fixed_minor: self.amount(&format!("{path}.fixed"), keys.fixed).unwrap_or(0),
-            }];
-        };
-        let tiers_path = format!("{path}.tiers");
-        if keys.rate_ppm.is_some() || keys.fixed.is_some() {
-            self.find(
-                &tiers_path,
-                "stands beside rate_ppm or fixed",
-                "put them into the tiers",
-            );
-        }
-        let mut tiers: Vec<FeeTier> = Vec::new();
-        for (index, tier) in given.iter().enumerate() {
-            let path = format!("{tiers_path}[{index}]");
-            let up_to_minor = self.amount(&format!("{path}.up_to"), tier.up_to.as_ref());
-            let last = index + 1 == given.len();
-            match (up_to_minor, last) {
-                (None, false) => self.find(
-                    &path,
-                    "has no up_to, so no later tier is ever used",
-                    "only the last tier has none",
-                ),
-                (Some(_), true) => self.find(
-                    &path,
-                    "the last tier has an up_to, so amounts above it would have no rate",
-                    "add a last tier without up_to",
-                ),
-                _ => {}
-            }
-            let before = tiers.last().and_then(|tier| tier.up_to_minor);
-            if let (Some(before), Some(up_to)) = (before, up_to_minor)
-                && before >= up_to
-            {
-                self.find(
-                    &format!("{path}.up_to"),
-                    "is not above the tier before",
-                    "put the tiers in order",
-                );
-            }
-            if tier.rate_ppm.is_none() && tier.fixed.is_none() {
-                self.find(&path, "says no fee", "write rate_ppm = 0 if nothing is charged");
-            }
-            tiers.push(FeeTier {
-                up_to_minor,
-                rate_ppm: self.rate(&format!("{path}.rate_ppm"), tier.rate_ppm),
-                fixed_minor: self
-                    .amount(&format!("{path}.fixed"), tier.fixed.as_ref())
-                    .unwrap_or(0),
-            });
-        }
-        if tiers.is_empty() {
-            self.find(&tiers_path, "the list is empty", "add a tier, or use rate_ppm");
-        }
-        tiers
-    }
-
-    fn rate(&mut self, path: &str, rate_ppm: Option<u32>) -> u32 {
-        let rate_ppm = rate_ppm.unwrap_or(0);
-        if rate_ppm > PPM_MAX {
-            self.find(
-                path,
-                format!("found {rate_ppm}, expected at most {PPM_MAX} (100 %)"),
-                "rates are parts per million: 0.6 % is 6000",
-            );
-        }
-        rate_ppm
-    }
-
     fn channels(
         &mut self,
         book: &BookToml,
@@ -1069,30 +707,12 @@ impl Reader<'_> {
     }
 }
 
-/// The keys that a plan and its rules share.
-struct FeeKeys<'a> {
-    rate_ppm: Option<u32>,
-    tiers: Option<&'a [TierToml]>,
-    fixed: Option<&'a String>,
-    min: Option<&'a String>,
-    max: Option<&'a String>,
-    rounding: Rounding,
-}
-
 fn role(role: RoleToml) -> Role {
     match role {
         RoleToml::Platform => Role::Platform,
         RoleToml::Channel => Role::Channel,
         RoleToml::Bank => Role::Bank,
         RoleToml::Balances => Role::Balances,
-    }
-}
-
-/// True when two legs of one kind share a channel.
-fn overlap(a: &Leg, b: &Leg) -> bool {
-    match (&a.channels, &b.channels) {
-        (Some(a), Some(b)) => a.iter().any(|channel| b.contains(channel)),
-        _ => true,
     }
 }
 

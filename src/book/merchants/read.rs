@@ -114,11 +114,12 @@ pub fn read_merchants(
         findings: Vec::new(),
         unsaid: 0,
     };
-    match kind {
+    let read = || match kind {
         MasterKind::Csv => reader.csv(bytes),
         MasterKind::Parquet => reader.parquet(bytes),
-    }
-    reader.finish(sha256_hex(bytes))
+    };
+    let ((), sha256) = rayon::join(read, || sha256_hex(bytes));
+    reader.finish(sha256)
 }
 
 struct Reader<'a> {
@@ -172,6 +173,9 @@ impl Reader<'_> {
         let Some(columns) = self.columns(&names, 1) else {
             return;
         };
+        let lines = memchr::memchr_iter(b'\n', bytes).count();
+        self.terms.reserve(lines);
+        self.lines.reserve(lines);
         loop {
             match csv.read_record(&mut record) {
                 Ok(false) => return,

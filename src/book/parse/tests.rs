@@ -1,6 +1,9 @@
 //! What `book.toml` may say, and in what words it is refused.
 
 use super::*;
+use crate::book::settings::{FeeTier, LegKind, OnRefund};
+use crate::terms::kinds::TxnType;
+use crate::terms::money::Rounding;
 
 /// SPEC §3's example, and a statement source for its leg.
 pub(crate) const EXAMPLE: &str = r#"
@@ -133,6 +136,28 @@ fn line_ends_and_a_byte_order_mark_change_nothing() {
     )
     .unwrap_err();
     assert_eq!((stop.findings[0].line, stop.findings[0].column), (16, 1));
+}
+
+/// A damaged text reads or is refused with a finding; it is never our own fault (exit 70).
+#[test]
+fn damaged_texts_are_refused_with_a_finding() {
+    let judge = |text: &str| {
+        if let Err(stop) = parse_settings(text, "book.toml") {
+            assert_eq!(stop.code, StopCode::Settings, "{text}\n{stop}");
+            assert!(
+                !stop.findings.is_empty() && stop.findings.iter().all(|f| f.line > 0),
+                "{text}\n{stop}"
+            );
+        }
+    };
+    for line in EXAMPLE.lines() {
+        judge(&EXAMPLE.replacen(line, "", 1));
+        judge(&EXAMPLE.replacen(line, &line.replace('"', ""), 1));
+        judge(&EXAMPLE.replacen(line, &line.replace("[[", "[").replace("]]", "]"), 1));
+    }
+    for cut in (0..EXAMPLE.len()).step_by(13) {
+        judge(&EXAMPLE[..cut]);
+    }
 }
 
 #[test]
