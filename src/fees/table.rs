@@ -268,7 +268,10 @@ mod tests {
             table.channel_fee("by_channel", b"CARD", TxnType::Payment, 50),
             Ok(Some(1))
         );
-        assert_eq!(table.channel_fee("daily", b"CARD", TxnType::Payment, 50), Ok(None));
+        assert_eq!(
+            table.channel_fee("daily", b"CARD", TxnType::Payment, 50),
+            Ok(None)
+        );
         assert_eq!(table.channel_fee("none", b"CARD", TxnType::Payment, 50), Ok(None));
     }
 
