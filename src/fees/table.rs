@@ -87,6 +87,12 @@ impl FeeTable {
         }
     }
 
+    /// `None` for [`MerchantCode::NONE`]: rows of wallets have no merchant and cost nothing.
+    #[inline]
+    fn terms(&self, merchant: MerchantCode) -> Option<Terms> {
+        self.by_merchant.get(merchant.0 as usize).copied()
+    }
+
     /// Fee of one settled row, minor units of its currency; 0 under a plan per day and for types without a rule.
     ///
     /// # Errors
@@ -99,16 +105,17 @@ impl FeeTable {
         txn_type: TxnType,
         amount_minor: i64,
     ) -> Result<i64, AmountOverflow> {
-        match self.by_merchant[merchant.0 as usize] {
-            Terms::Columns {
+        match self.terms(merchant) {
+            None => Ok(0),
+            Some(Terms::Columns {
                 fee_bps,
                 min_minor,
                 max_minor,
-            } => match txn_type {
+            }) => match txn_type {
                 TxnType::Payment => columns_fee_minor(amount_minor, fee_bps, min_minor, max_minor),
                 _ => Ok(0),
             },
-            Terms::Plan(plan) => {
+            Some(Terms::Plan(plan)) => {
                 let plan = &self.plans[plan];
                 match plan.per {
                     FeePer::Txn => plan_fee(plan, channel, txn_type, amount_minor),
@@ -122,8 +129,8 @@ impl FeeTable {
     #[inline]
     pub fn is_per_day(&self, merchant: MerchantCode, txn_type: TxnType) -> bool {
         txn_type == TxnType::Payment
-            && matches!(self.by_merchant[merchant.0 as usize],
-                Terms::Plan(plan) if self.plans[plan].per == FeePer::Day)
+            && matches!(self.terms(merchant),
+                Some(Terms::Plan(plan)) if self.plans[plan].per == FeePer::Day)
     }
 
     /// Fee on the day's gross of a merchant and currency (R16); 0 for a base of 0 and for plans per transaction.
@@ -131,9 +138,9 @@ impl FeeTable {
     /// # Errors
     /// [`AmountOverflow`] when the fee does not fit 64 bits.
     pub fn day_fee(&self, merchant: MerchantCode, day_fee_base_minor: i128) -> Result<i64, AmountOverflow> {
-        match self.by_merchant[merchant.0 as usize] {
-            Terms::Plan(plan) if self.plans[plan].per == FeePer::Day && day_fee_base_minor != 0 => self.plans
-                [plan]
+        match self.terms(merchant) {
+            Some(Terms::Plan(plan)) if self.plans[plan].per == FeePer::Day && day_fee_base_minor != 0 => self
+                .plans[plan]
                 .rules
                 .last()
                 .map_or(Ok(0), |rule| fee_minor(day_fee_base_minor, rule)),
@@ -145,11 +152,12 @@ impl FeeTable {
     /// a plan per day, whose fee belongs to no transaction.
     #[inline]
     pub fn returns_fees(&self, merchant: MerchantCode) -> bool {
-        matches!(self.by_merchant[merchant.0 as usize],
-            Terms::Plan(plan) if self.plans[plan].on_refund == OnRefund::Return && self.plans[plan].per == FeePer::Txn)
+        matches!(self.terms(merchant),
+            Some(Terms::Plan(plan)) if self.plans[plan].on_refund == OnRefund::Return && self.plans[plan].per == FeePer::Txn)
     }
 
-    /// What a channel should charge us for a row by the named plan (R26, FEE_MISMATCH); `None` without such a plan.
+    /// What a channel should charge us for a row by the named plan (R26, FEE_MISMATCH); `None` without such a plan,
+    /// and for a plan per day, which says nothing about one row.
     ///
     /// # Errors
     /// [`AmountOverflow`] when the fee does not fit 64 bits.
@@ -161,8 +169,10 @@ impl FeeTable {
         amount_minor: i64,
     ) -> Result<Option<i64>, AmountOverflow> {
         match self.plans.binary_search_by(|known| known.name.as_str().cmp(plan)) {
-            Ok(found) => plan_fee(&self.plans[found], channel, txn_type, amount_minor).map(Some),
-            Err(_) => Ok(None),
+            Ok(found) if self.plans[found].per == FeePer::Txn => {
+                plan_fee(&self.plans[found], channel, txn_type, amount_minor).map(Some)
+            }
+            _ => Ok(None),
         }
     }
 }
@@ -240,6 +250,7 @@ mod tests {
         };
         check(0, "CARD", TxnType::Payment, 60); // the columns: 60 bp
         check(0, "CARD", TxnType::Refund, 0);
+        check(MerchantCode::NONE.0, "CARD", TxnType::Payment, 0);
         check(1, "CARD", TxnType::Payment, 200);
         check(1, "BANK", TxnType::Payment, 60);
         check(1, "BANK", TxnType::Refund, 10);
@@ -256,6 +267,10 @@ mod tests {
         assert_eq!(
             table.channel_fee("by_channel", b"CARD", TxnType::Payment, 50),
             Ok(Some(1))
+        );
+        assert_eq!(
+            table.channel_fee("daily", b"CARD", TxnType::Payment, 50),
+            Ok(None)
         );
         assert_eq!(table.channel_fee("none", b"CARD", TxnType::Payment, 50), Ok(None));
     }

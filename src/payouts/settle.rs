@@ -127,6 +127,16 @@ impl<'a> Walk<'a> {
                 .insert((currency, table));
         };
         let (state, merchants) = (inputs.state, inputs.merchants);
+        // Rows of unknown merchants are rejects (R18); codes are sorted, so the last tells of all.
+        if inputs
+            .sums
+            .last()
+            .is_some_and(|sums| sums.merchant.0 as usize >= merchants.len())
+        {
+            return Err(Stop::invariant(
+                "sums of a merchant that is not in the master reached the payouts",
+            ));
+        }
         let walk = Walk {
             sums: inputs.sums.iter().peekable(),
             dues: Cursor::new(

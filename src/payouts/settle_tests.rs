@@ -8,14 +8,15 @@ use super::settle::*;
 use crate::book::merchants::{MerchantCode, MerchantTerms, Merchants};
 use crate::book::settings::Settings;
 use crate::day::figures::{MerchantSums, PayoutStatus};
-use crate::day::state::{Carried, State};
+use crate::day::state::{Carried, PayoutProgress, State};
 use crate::fees::FeeTable;
 use crate::findings::{Finding, Stop, StopCode};
-use crate::payouts::Returned;
 use crate::payouts::cursor::Key;
 use crate::payouts::fixture::{currency, merchant, settings};
+use crate::payouts::{PayoutEntry, Returned, add_issued, follow_payouts};
 use crate::terms::date::{Date, Weekday};
 use crate::terms::digest::payout_id;
+use crate::terms::kinds::Direction;
 
 /// A Friday.
 const FRIDAY: Date = Date(20_777);
@@ -292,6 +293,47 @@ fn one_finding_for_a_calendar_that_ends() {
     };
     let stop = settle_day(&inputs, &BTreeSet::new()).unwrap_err();
     assert_eq!((stop.code, stop.findings.len()), (StopCode::Settings, 1));
+}
+
+/// Issued, debited, returned, carried, and paid again under the next close's id.
+#[test]
+fn a_returned_payout_is_paid_again_under_another_id() {
+    let book = Book::new(vec![merchant("M0")]);
+    let wednesday = FRIDAY.plus_days(-2);
+    let first = book
+        .settle(wednesday, &[gross(0, 1_000)], &State::default(), &[], &[])
+        .unwrap();
+    let payouts = add_issued(Vec::new(), first.issued.clone()).unwrap();
+    let id = payouts[0].payout_id.clone();
+    let entry = |handle, direction| PayoutEntry {
+        handle,
+        payout_id: &id,
+        entry_id: "E",
+        account: 0,
+        direction,
+        amount_minor: 1_000,
+        currency: currency("CNY"),
+    };
+    let thursday = wednesday.plus_days(1);
+    let debited = follow_payouts(&book.settings, &payouts, &[entry(1, Direction::Debit)], thursday).unwrap();
+    assert_eq!((debited.agreed.len(), debited.returned.len()), (1, 0));
+    let back = follow_payouts(
+        &book.settings,
+        &debited.next,
+        &[entry(2, Direction::Credit)],
+        thursday,
+    )
+    .unwrap();
+    assert_eq!(back.next[0].progress, PayoutProgress::Returned);
+
+    let second = book
+        .settle(thursday, &[], &next_state(&first), &back.returned, &[])
+        .unwrap();
+    assert!(second.issued.is_empty() && second.lines[0].is_listed());
+    assert_eq!(second.carried[0].amount_minor, 1_000);
+    let third = book.settle(FRIDAY, &[], &next_state(&second), &[], &[]).unwrap();
+    assert_eq!(third.issued[0].amount_minor, 1_000);
+    assert_eq!(add_issued(back.next, third.issued).unwrap().len(), 2);
 }
 
 proptest! {
