@@ -125,8 +125,8 @@ fn headlines(day: &Day<'_>, summary: &Summary) -> Markup {
                 h2 { "Reserve 备付金" }
                 @for pool in day.pools {
                     @let (line, minor) = pool.headline();
-                    p { (pool_mark(pool)) " " (visible(&pool.pool)) " " (pool.currency) }
-                    p.big.neg[minor < 0] { (amount(minor, pool.currency)) }
+                    p { (pool_mark(pool)) " " (visible(&pool.pool)) }
+                    p.big.neg[minor < 0] { (amount(minor, pool.currency)) " " (pool.currency) }
                     p.sub { "worst line: " (line_name(line)) }
                 }
                 @if day.pools.is_empty() { p { "no reserve account" } }
@@ -359,7 +359,7 @@ fn accounts(day: &Day<'_>) -> Markup {
                         tr {
                             th scope="row" { (visible(&account.id)) }
                             td { (visible(&account.bank)) }
-                            td.id {
+                            td.id.mask[day.settings.privacy.mask_accounts] {
                                 @if day.settings.privacy.mask_accounts { (masked(&visible(number))) }
                                 @else { (visible(number)) }
                             }
@@ -407,7 +407,7 @@ fn payouts(day: &Day<'_>) -> Markup {
                             tr {
                                 th.id scope="row" { (visible(&terms.id)) }
                                 td { (visible(&terms.name)) }
-                                td.id {
+                                td.id.mask[day.settings.privacy.mask_accounts] {
                                     @if day.settings.privacy.mask_accounts { (masked(&visible(&terms.payout_account))) }
                                     @else { (visible(&terms.payout_account)) }
                                 }
@@ -518,7 +518,7 @@ thead th{color:var(--soft);font-weight:600;border-bottom-width:2px;white-space:n
 .neg{color:var(--bad)}tr.worst>*,tr.total>*{font-weight:650}th .sub{font-weight:400;font-size:.88em}
 .id,.hash{font-family:ui-monospace,'SF Mono',Menlo,Consolas,monospace;font-size:.9em;overflow-wrap:anywhere}.hash{max-width:18rem}
 .badge{display:inline-block;border:1px solid currentColor;border-radius:999px;padding:0 .5em;font-size:.82em;font-weight:600;white-space:nowrap}
-.ok{color:var(--ok)}.warn{color:var(--warn)}.bad{color:var(--bad)}
+.mask{white-space:nowrap}.ok{color:var(--ok)}.warn{color:var(--warn)}.bad{color:var(--bad)}
 details summary{cursor:pointer;color:var(--link);margin:.5rem 0}
 footer{margin:2.5rem 0 1rem;padding-top:.8rem;border-top:1px solid var(--line);color:var(--soft);font-size:.85rem}
 @media print{:root{--bg:#fff;--fg:#000;--soft:#444;--line:#bbb;--card:#fff;--ok:#064;--warn:#630;--bad:#900}body{max-width:none;padding:0;font-size:10pt}nav{display:none}tr{break-inside:avoid}thead{display:table-header-group}section{overflow:visible}h2{break-after:avoid}}
