@@ -378,7 +378,7 @@ mod tests {
         vec![
             issued("M1", "CNY", "RA1", 97_010),
             issued("M2", "EUR", "RA2", 5),
-            issued("M2", "CNY", "RA1", 1_234_567_89),
+            issued("M2", "CNY", "RA1", 123_456_789),
         ]
     }
 

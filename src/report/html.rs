@@ -88,6 +88,14 @@ fn mark(ok: bool, warn: bool) -> Markup {
     }
 }
 
+/// Whether a pool holds what it must, its payouts included (R3).
+fn pool_mark(pool: &PoolFigures) -> Markup {
+    html! {
+        @if pool.is_short() { span.badge.bad { "✗ short" } }
+        @else { span.badge.ok { "✓ covered" } }
+    }
+}
+
 /// An amount written in its own column, right-aligned.
 fn money(minor: i128, currency: Currency) -> Markup {
     html! { td.num.neg[minor < 0] { (amount(minor, currency)) } }
@@ -117,8 +125,8 @@ fn headlines(day: &Day<'_>, summary: &Summary) -> Markup {
                 h2 { "Reserve 备付金" }
                 @for pool in day.pools {
                     @let (line, minor) = pool.headline();
-                    p { (mark(!pool.is_short(), false)) " " (visible(&pool.pool)) " " (pool.currency) }
-                    p.big.neg[minor < 0] { (amount(minor, pool.currency)) }
+                    p { (pool_mark(pool)) " " (visible(&pool.pool)) }
+                    p.big.neg[minor < 0] { (amount(minor, pool.currency)) " " (pool.currency) }
                     p.sub { "worst line: " (line_name(line)) }
                 }
                 @if day.pools.is_empty() { p { "no reserve account" } }
@@ -167,6 +175,14 @@ fn line_name(line: &str) -> &'static str {
     }
 }
 
+fn formula(line: &str) -> &'static str {
+    match line {
+        "C_int" => "= S_book + S_other − R_book",
+        "C" => "= S_bank + S_other − R",
+        _ => "= S_bank − R",
+    }
+}
+
 /// Figures of R39 with their words, in the order of the formula.
 const TERMS: [(&str, &str); 18] = [
     ("balances", "Balances owed 应付余额"),
@@ -193,26 +209,26 @@ fn reserve(pools: &[PoolFigures]) -> Markup {
     html! {
         section #reserve {
             h2 { "Reserve 备付金" }
-            @for pool in pools {
+            div.pools { @for pool in pools {
                 @let (worst, _) = pool.headline();
-                div.pool {
-                    h3 { (visible(&pool.pool)) " · " (pool.currency) " " (mark(!pool.is_short(), false)) }
-                    table.narrow {
+                div {
+                    h3 { (visible(&pool.pool)) " · " (pool.currency) " " (pool_mark(pool)) }
+                    table {
                         thead { tr { th { "Line" } th.num { "Coverage" } th { "" } } }
                         tbody {
                             @for line in LINES {
                                 tr.worst[line == worst] {
-                                    th scope="row" { (line_name(line)) }
+                                    th scope="row" { (line_name(line)) " " span.sub { (formula(line)) } }
                                     (money(pool.get(line), pool.currency))
                                     td {
-                                        (mark(pool.get(line) >= 0, true))
+                                        @if pool.get(line) < 0 { span.badge.warn { "⚠ below zero" } } @else { span.badge.ok { "✓ ok" } }
                                         @if line == worst { " worst" }
                                     }
                                 }
                             }
                         }
                     }
-                    table.narrow {
+                    table {
                         thead { tr { th { "Term" } th.num { (pool.currency) } } }
                         tbody {
                             @for (figure, words) in TERMS {
@@ -224,7 +240,7 @@ fn reserve(pools: &[PoolFigures]) -> Markup {
                         }
                     }
                 }
-            }
+            } }
             @if pools.is_empty() { p { "No reserve account in the settings." } }
         }
     }
@@ -343,7 +359,7 @@ fn accounts(day: &Day<'_>) -> Markup {
                         tr {
                             th scope="row" { (visible(&account.id)) }
                             td { (visible(&account.bank)) }
-                            td.id {
+                            td.id.mask[day.settings.privacy.mask_accounts] {
                                 @if day.settings.privacy.mask_accounts { (masked(&visible(number))) }
                                 @else { (visible(number)) }
                             }
@@ -391,7 +407,7 @@ fn payouts(day: &Day<'_>) -> Markup {
                             tr {
                                 th.id scope="row" { (visible(&terms.id)) }
                                 td { (visible(&terms.name)) }
-                                td.id {
+                                td.id.mask[day.settings.privacy.mask_accounts] {
                                     @if day.settings.privacy.mask_accounts { (masked(&visible(&terms.payout_account))) }
                                     @else { (visible(&terms.payout_account)) }
                                 }
@@ -495,14 +511,14 @@ nav{margin:1rem 0;padding:.5rem 0;border-block:1px solid var(--line)}nav a{margi
 .card{background:var(--card);border:1px solid var(--line);border-radius:8px;padding:.8rem 1rem}.card h2{margin:0 0 .4rem;font-size:.95rem;color:var(--soft)}
 .big{font-size:1.45rem;font-weight:600;font-variant-numeric:tabular-nums;overflow-wrap:anywhere}
 section{overflow-x:auto}table{border-collapse:collapse;width:100%;margin:.4rem 0;font-size:.92em}
-table.narrow{width:auto;min-width:26rem}.pool{display:block;margin-bottom:1.2rem}
+.pools{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,26rem),1fr));gap:0 2rem}
 th,td{padding:.32rem .6rem;border-bottom:1px solid var(--line);text-align:left;vertical-align:top}
 thead th{color:var(--soft);font-weight:600;border-bottom-width:2px;white-space:nowrap}tbody th{font-weight:500}
 .num{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}thead th.num{text-align:right}
-.neg{color:var(--bad)}tr.worst>*,tr.total>*{font-weight:650}
+.neg{color:var(--bad)}tr.worst>*,tr.total>*{font-weight:650}th .sub{font-weight:400;font-size:.88em}
 .id,.hash{font-family:ui-monospace,'SF Mono',Menlo,Consolas,monospace;font-size:.9em;overflow-wrap:anywhere}.hash{max-width:18rem}
 .badge{display:inline-block;border:1px solid currentColor;border-radius:999px;padding:0 .5em;font-size:.82em;font-weight:600;white-space:nowrap}
-.ok{color:var(--ok)}.warn{color:var(--warn)}.bad{color:var(--bad)}
+.mask{white-space:nowrap}.ok{color:var(--ok)}.warn{color:var(--warn)}.bad{color:var(--bad)}
 details summary{cursor:pointer;color:var(--link);margin:.5rem 0}
 footer{margin:2.5rem 0 1rem;padding-top:.8rem;border-top:1px solid var(--line);color:var(--soft);font-size:.85rem}
 @media print{:root{--bg:#fff;--fg:#000;--soft:#444;--line:#bbb;--card:#fff;--ok:#064;--warn:#630;--bad:#900}body{max-width:none;padding:0;font-size:10pt}nav{display:none}tr{break-inside:avoid}thead{display:table-header-group}section{overflow:visible}h2{break-after:avoid}}
@@ -516,7 +532,7 @@ mod tests {
 
     #[test]
     fn the_page_stands_alone_and_nothing_escapes() {
-        let sample = Sample::new();
+        let sample = Sample::of_the_day();
         let day = sample.day();
         let bytes = page(&day, &summarise(&day));
         let text = String::from_utf8(bytes.clone()).unwrap();
@@ -550,7 +566,7 @@ mod tests {
 
     #[test]
     fn long_lists_name_the_table_that_goes_on() {
-        let sample = Sample::new();
+        let sample = Sample::of_the_day();
         let mut day = sample.day();
         let many = vec![day.payouts[0].clone(); 512];
         day.payouts = &many;

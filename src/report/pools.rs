@@ -119,7 +119,7 @@ mod tests {
     fn figures_are_read_by_name() {
         let pools = read(&reserve()).unwrap();
         assert_eq!(pools.len(), 2);
-        assert_eq!(pools[0].get("R"), 100_000_00);
+        assert_eq!(pools[0].get("R"), 10_000_000);
         assert_eq!(pools[0].headline(), ("C_strict", -500));
         assert!(!pools[0].is_short());
         assert!(pools[1].is_short());

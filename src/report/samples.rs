@@ -171,7 +171,7 @@ pub fn payouts() -> Vec<PayoutLine> {
         payout(0, 97_010, PayoutStatus::Issued, None),
         payout(
             2,
-            -1_234_567_89,
+            -123_456_789,
             PayoutStatus::Carried,
             Some(CarryReason::Negative),
         ),
@@ -245,10 +245,10 @@ pub fn reserve() -> Json {
     let whole = pool(
         "CNY",
         &[
-            ("R", 100_000_00),
-            ("balances", 90_000_00),
-            ("P", 970_10),
-            ("S_bank", 99_995_00),
+            ("R", 10_000_000),
+            ("balances", 9_000_000),
+            ("P", 97_010),
+            ("S_bank", 9_999_500),
             ("C", 1_000),
             ("C_strict", -500),
         ],
@@ -256,11 +256,11 @@ pub fn reserve() -> Json {
     let short = pool(
         "EUR",
         &[
-            ("R", 10_00),
-            ("C", -10_00),
-            ("C_int", -10_00),
-            ("C_strict", -10_00),
-            ("shortfall", 10_00),
+            ("R", 1_000),
+            ("C", -1_000),
+            ("C_int", -1_000),
+            ("C_strict", -1_000),
+            ("shortfall", 1_000),
         ],
     );
     Json::map([("pools", Json::List(vec![whole, short]))])
@@ -360,7 +360,7 @@ pub struct Sample {
 
 impl Sample {
     /// The day of the samples above.
-    pub fn new() -> Sample {
+    pub fn of_the_day() -> Sample {
         let account = |account, closing_minor| AccountLine {
             account,
             credit_count: 3,
@@ -384,7 +384,7 @@ impl Sample {
                 resolved_on: date("2026-11-20"),
                 age_days: 1,
             }],
-            accounts: vec![account(0, 99_995_00), account(1, 0)],
+            accounts: vec![account(0, 9_999_500), account(1, 0)],
             pools: pools::read(&reserve()).unwrap(),
             rejects: vec![RejectLine {
                 file: "platform/p.csv".to_owned(),

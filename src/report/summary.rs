@@ -158,6 +158,7 @@ pub struct ReserveHeadline {
     pub unexplained_minor: String,
 }
 
+const SCHEMA: &str = "tieout/summary/1";
 const TOP_FINDINGS: usize = 10;
 
 /// The larger side of a break: what is at stake at most. Each line counts in full.
@@ -219,7 +220,7 @@ pub fn summarise(day: &Day<'_>) -> Summary {
     );
     let (exit_code, status) = outcome(&alerts, day.pools);
     Summary {
-        schema: "tieout/summary/1",
+        schema: SCHEMA,
         institution: day.settings.institution.name.clone(),
         business_date: day.business_date.to_string(),
         sequence: day.sequence,
@@ -427,6 +428,16 @@ fn next_steps(day: &Day<'_>, alerts: &[AlertLine]) -> Vec<String> {
     steps
 }
 
+/// The exit code that a published summary.json names: a close already done gives the code it had (R33).
+/// `None` when the bytes are no summary of this schema.
+pub fn published_exit_code(summary_json: &[u8]) -> Option<u8> {
+    let value: serde_json::Value = serde_json::from_slice(summary_json).ok()?;
+    if value.get("schema")?.as_str()? != SCHEMA {
+        return None;
+    }
+    u8::try_from(value.get("exit_code")?.as_u64()?).ok()
+}
+
 impl Summary {
     /// The bytes of summary.json: two spaces, fields in the order above, a line feed at the end.
     pub fn to_json(&self) -> Vec<u8> {
@@ -575,14 +586,14 @@ mod tests {
         );
         check(
             &[
-                ("MISSING_AT_BANK", None, Some(300_00)),
-                ("AMOUNT_MISMATCH", Some(1), Some(20_00)),
+                ("MISSING_AT_BANK", None, Some(30_000)),
+                ("AMOUNT_MISMATCH", Some(1), Some(2_000)),
             ],
             &[],
         );
         check(
             &[
-                ("MISSING_AT_BANK", None, Some(299_99)),
+                ("MISSING_AT_BANK", None, Some(29_999)),
                 ("AMOUNT_MISMATCH", Some(1), None),
             ],
             &["MISSING_AT_BANK"],
@@ -590,7 +601,7 @@ mod tests {
         assert!(alerts(&[], &samples::settings().policy, cny).is_empty());
         let alerts = alerts(&breaks, &samples::settings().policy, cny);
         assert_eq!(alerts[1].other_currencies_count, 1);
-        let sample = Sample::new();
+        let sample = Sample::of_the_day();
         assert_eq!(outcome(&alerts, &sample.pools).0, 20);
         assert_eq!(outcome(&alerts, &sample.pools[..1]).0, 10);
         assert_eq!(outcome(&[], &sample.pools[..1]).0, 0);
@@ -598,7 +609,7 @@ mod tests {
 
     #[test]
     fn the_summary_says_what_happened_and_what_to_do() {
-        let sample = Sample::new();
+        let sample = Sample::of_the_day();
         let summary = summarise(&sample.day());
         assert_eq!(summary.exit_code, 20);
         assert_eq!(summary.payouts[0].issued_count, 1);
@@ -619,6 +630,8 @@ mod tests {
             crate::report::json::from_value(&read["breaks"]).is_ok(),
             "amounts are texts"
         );
+        assert_eq!(published_exit_code(&summary.to_json()), Some(20));
+        assert_eq!(published_exit_code(b"{\"exit_code\":20}"), None);
         let text = summary.to_text(false);
         assert!(!text.contains('\u{1b}'));
         for words in [

@@ -447,3 +447,133 @@ fn minor<L>(
         findings,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::day::figures::CarryReason;
+    use crate::report::samples::{self, currency, date};
+
+    fn header(table: &Table<'_>) -> String {
+        let csv = String::from_utf8(table.to_csv()).unwrap();
+        csv.lines().next().unwrap().to_owned()
+    }
+
+    /// Every table with what rows the samples have.
+    fn check_all(mut check: impl FnMut(Table<'_>)) {
+        let (settings, merchants) = (samples::settings(), samples::merchants());
+        let (lines, open) = (samples::payouts(), samples::breaks());
+        check(payouts(&lines, &merchants, date("2026-11-23")).unwrap());
+        check(breaks(&open));
+        check(resolved(&[]));
+        check(accounts(&[], &settings).unwrap());
+        check(customers(&[]).unwrap());
+        check(positions(&[]).unwrap());
+        check(journal(&[]).unwrap());
+        check(trial_balance(&[]).unwrap());
+        check(rejects(&[]));
+    }
+
+    #[test]
+    fn payouts_begin_with_the_columns_of_the_contract() {
+        let lines = samples::payouts();
+        let merchants = samples::merchants();
+        let table = payouts(&lines, &merchants, date("2026-11-23")).unwrap();
+        assert!(header(&table).starts_with(
+            "merchant_id,payment_count,refund_count,chargeback_count,adjustment_count,gross_minor,refund_minor,\
+             chargeback_minor,adjustment_minor,fee_minor,hold_minor,net_minor,currency,opening_minor,release_minor,\
+             due_minor,payout_minor,carried_minor,payout_id,status,reason,reversal_count,reversal_minor,\
+             fee_returned_minor,split_in_minor,split_out_minor,fx_minor,returned_minor,manual_minor,undue_minor,\
+             held_minor_total,"
+        ));
+        let csv = String::from_utf8(table.to_csv()).unwrap();
+        assert_eq!(
+            csv.lines().nth(2).unwrap(),
+            "M3,3,0,0,0,-123456189,0,0,0,600,0,-123456789,CNY,0,0,-123456789,0,-123456789,,carried,NEGATIVE,\
+             0,0,0,0,0,0,0,0,0,0,2026-11-23,"
+        );
+        assert_eq!(lines[1].reason, Some(CarryReason::Negative));
+    }
+
+    #[test]
+    fn breaks_begin_with_the_columns_of_the_contract() {
+        let open = samples::breaks();
+        let table = breaks(&open);
+        assert_eq!(
+            header(&table),
+            "class,bank_ref,txn_id,entry_id,merchant_id,platform_minor,bank_minor,leg,currency,break_id,first_seen,\
+             age_days,age_business_days,candidates,overdue,account,platform_file,platform_line,bank_file,bank_line"
+        );
+        let csv = String::from_utf8(table.to_csv()).unwrap();
+        assert_eq!(
+            csv.lines().nth(2).unwrap(),
+            "MISSING_AT_BANK,REF1,T-REF1,,M1,20000,,platform-bank,CNY,0000000000000000000000000000ref1,2026-11-08,\
+             12,10,,Y,,platform/p.csv,2,,"
+        );
+    }
+
+    #[test]
+    fn a_sum_beyond_64_bits_is_refused_and_named() {
+        let line = |minor| TrialLine {
+            ledger_account: "assets:bank:RA1".to_owned(),
+            currency: currency("CNY"),
+            opening_minor: 0,
+            debit_minor: minor,
+            credit_minor: 0,
+            closing_minor: 0,
+        };
+        assert!(trial_balance(&[line(i128::from(i64::MAX))]).is_ok());
+        let stop = trial_balance(&[line(i128::from(i64::MAX) + 1)]).unwrap_err();
+        assert_eq!(stop.code, StopCode::BadData);
+        let text = stop.to_string();
+        assert!(
+            text.contains("debit_minor of assets:bank:RA1 CNY") && text.contains("9223372036854775808"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    #[should_panic(expected = "sorted")]
+    fn another_order_is_a_defect() {
+        let mut open = samples::breaks();
+        open.reverse();
+        breaks(&open);
+    }
+
+    #[test]
+    fn the_page_of_tables_says_what_the_code_writes() {
+        let page = include_str!("../../docs/tables.md");
+        check_all(|table| {
+            let section = page
+                .split("\n## ")
+                .find(|part| part.starts_with(&format!("{}\n", table.name)));
+            let section = section.unwrap_or_else(|| panic!("docs/tables.md has no section {}", table.name));
+            let told: Vec<(String, String)> = section
+                .lines()
+                .filter(|line| line.starts_with("| ") && !line.starts_with("| column | type"))
+                .map(|line| {
+                    let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+                    (cells[1].to_owned(), cells[2].to_owned())
+                })
+                .collect();
+            let written: Vec<(String, String)> = table
+                .columns
+                .iter()
+                .map(|column| {
+                    let kind = match column.values {
+                        Values::Text(_) => "text",
+                        Values::Minor(_) => "minor",
+                        Values::Count(_) => "count",
+                        Values::Place(_) => "place",
+                        Values::Days(_) => "days",
+                        Values::Date(_) => "date",
+                        Values::Flag(_) => "flag",
+                    };
+                    (column.name.to_owned(), kind.to_owned())
+                })
+                .collect();
+            assert_eq!(told, written, "{}", table.name);
+            assert!(table.to_parquet().is_ok(), "{}", table.name);
+        });
+    }
+}
