@@ -9,3 +9,4 @@ pub mod publish;
 pub mod identify;
 pub mod breaks;
 pub mod agree;
+pub mod close;
