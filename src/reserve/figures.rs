@@ -252,7 +252,7 @@ pub fn figures(day: &DayFigures<'_>) -> Result<ReserveReport, Stop> {
             .iter()
             .map(|line| (line.pool.as_str(), line.currency)),
     );
-    let brought = brought_forward(day, &keys, &opening)?;
+    let brought = brought_forward(day, &keys, &before, &opening)?;
 
     let mut pools = Vec::new();
     for key in &keys {
@@ -385,6 +385,7 @@ struct Brought {
 fn brought_forward<'a>(
     day: &DayFigures<'a>,
     keys: &BTreeSet<PoolKey<'a>>,
+    before: &Standing<'a>,
     opening: &BTreeMap<PoolKey<'a>, Sums>,
 ) -> Result<BTreeMap<PoolKey<'a>, Brought>, Stop> {
     let mut brought = BTreeMap::new();
@@ -418,7 +419,7 @@ fn brought_forward<'a>(
         );
     }
     let first = day.previous.ledger.is_empty();
-    let findings: Vec<Finding> = residue
+    let mut findings: Vec<Finding> = residue
         .into_iter()
         .filter(|(_, residue)| *residue != 0)
         .map(|(currency, residue)| {
@@ -444,6 +445,9 @@ fn brought_forward<'a>(
             }
         })
         .collect();
+    if first {
+        findings.extend(opening_books(day, before));
+    }
     if findings.is_empty() {
         return Ok(brought);
     }
@@ -453,6 +457,39 @@ fn brought_forward<'a>(
         StopCode::Settings
     };
     Err(Stop { code, findings })
+}
+
+/// Cash books of `opening/` that are not the bank balance and the items under way.
+fn opening_books(day: &DayFigures<'_>, before: &Standing<'_>) -> Vec<Finding> {
+    let mut books = before.bank.clone();
+    for item in &before.items {
+        if let Some(account) = item.account {
+            let amount = i128::from(item.amount_minor);
+            *books.entry(account).or_insert(0) += match item.class {
+                ItemClass::A1 | ItemClass::B2 => amount,
+                ItemClass::A2 | ItemClass::B1 => -amount,
+            };
+        }
+    }
+    let wrong = day.accounts.iter().filter_map(|line| {
+        let account = &day.settings.accounts[line.account];
+        let expected = books.get(&line.account).copied().unwrap_or(0);
+        let shown = |amount| money::format_minor(amount, account.currency.digits());
+        (account.kind == AccountKind::Reserve && line.book_opening_minor != expected).then(|| {
+            Finding::about(
+                "opening/accounts.csv",
+                format!(
+                    "account {}: cash book {}, expected {} (bank balance, less payouts under way and open bank \
+                     credits, plus open bank debits)",
+                    account.id,
+                    shown(line.book_opening_minor),
+                    shown(expected)
+                ),
+                "correct book_minor, or complete payouts and open_items",
+            )
+        })
+    });
+    wrong.collect()
 }
 
 /// The terms of R and S_bank that are changes of items and positions.
