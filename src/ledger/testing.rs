@@ -332,8 +332,9 @@ impl Day {
             line.closing_minor = line.opening_minor + line.credit_minor - line.debit_minor;
         }
         let (journal, reserve, invariants) = self.with(|day| {
-            let journal = crate::ledger::journal(day).unwrap();
-            let reserve = crate::reserve::figures(day).unwrap();
+            let standings = crate::ledger::Standings::of(day).unwrap();
+            let journal = crate::ledger::journal(day, &standings).unwrap();
+            let reserve = crate::reserve::figures(day, &standings).unwrap();
             let invariants = crate::checks::run_all(&crate::checks::Checked {
                 day,
                 conservation: &[],

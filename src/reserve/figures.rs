@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::book::settings::{AccountKind, Basis};
 use crate::day::state::{InterPool, OwnMoney};
 use crate::findings::{Finding, Stop, StopCode};
-use crate::ledger::{Claim, DayFigures, Item, ItemClass, Standing};
+use crate::ledger::{Claim, DayFigures, Item, ItemClass, Standing, Standings};
 use crate::reserve::roll::{BANK, INTER_POOL, Movements, OWN, REQUIREMENT, RollTerm};
 use crate::terms::currency::Currency;
 use crate::terms::date::Date;
@@ -147,6 +147,18 @@ pub struct ItemRow {
     pub is_payout: bool,
 }
 
+impl ItemRow {
+    /// The part of R that the item is counted in: U, P or F; empty for A1 and B2, which are in none.
+    pub fn figure(&self) -> &'static str {
+        match self.class {
+            ItemClass::A1 | ItemClass::B2 => "",
+            ItemClass::A2 if self.is_payout => "P",
+            ItemClass::A2 => "F",
+            ItemClass::B1 => "U",
+        }
+    }
+}
+
 /// A line of balances.csv: what one obligee is owed, part by part.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BalanceRow {
@@ -230,13 +242,12 @@ type PoolKey<'a> = (&'a str, Currency);
 /// # Errors
 /// Balances brought forward whose money has no owner: 65 for `opening/`, else 78 (an account changed its kind). An
 /// account with open payouts or items that the settings do not know: 78. A sum beyond 64 bits: 70.
-pub fn figures(day: &DayFigures<'_>) -> Result<ReserveReport, Stop> {
-    let before = Standing::brought_forward(day)?;
-    let after = Standing::after(day)?;
+pub fn figures(day: &DayFigures<'_>, standings: &Standings<'_>) -> Result<ReserveReport, Stop> {
+    let Standings { before, after } = standings;
     let basis = day.settings.reserve.basis;
     let mut movements = Movements::of(day)?;
-    let opening = Sums::of(day, &before, basis);
-    let closing = Sums::of(day, &after, basis);
+    let opening = Sums::of(day, before, basis);
+    let closing = Sums::of(day, after, basis);
 
     let mut keys: BTreeSet<PoolKey<'_>> = opening.keys().chain(closing.keys()).copied().collect();
     keys.extend(movements.keys());
@@ -252,7 +263,7 @@ pub fn figures(day: &DayFigures<'_>) -> Result<ReserveReport, Stop> {
             .iter()
             .map(|line| (line.pool.as_str(), line.currency)),
     );
-    let brought = brought_forward(day, &keys, &before, &opening)?;
+    let brought = brought_forward(day, &keys, before, &opening)?;
 
     let mut pools = Vec::new();
     for key in &keys {
@@ -303,11 +314,11 @@ pub fn figures(day: &DayFigures<'_>) -> Result<ReserveReport, Stop> {
             movements.add(key, figure, (99, "closing", "reserve.json"), "", to);
         }
     }
-    let lines = lines(day, &after, &movements.books, &pools);
+    let lines = lines(day, after, &movements.books, &pools);
     Ok(ReserveReport {
         lines,
         items: item_rows(day, &after.items)?,
-        balances: balance_rows(&after, basis),
+        balances: balance_rows(after, basis),
         own: next_own(&pools)?,
         inter_pool: next_inter_pool(&pools)?,
         books: movements.books.clone(),
@@ -714,7 +725,7 @@ fn balance_rows(after: &Standing<'_>, basis: Basis) -> Vec<BalanceRow> {
     after
         .claims
         .iter()
-        .filter(|(_, claim)| **claim != Claim::default())
+        .filter(|(_, claim)| *claim != Claim::default())
         .map(|((pool, currency, obligee), claim)| BalanceRow {
             pool: (*pool).to_owned(),
             currency: *currency,

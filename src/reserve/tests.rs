@@ -7,6 +7,7 @@ use crate::day::state::{
     AccountBalance, Carried, CustomerBalance, Due, IssuedPayout, OwnMoney, PayoutProgress, State,
 };
 use crate::findings::StopCode;
+use crate::ledger::Standings;
 use crate::ledger::testing::{Day, RA1, Row, Stray, World, cny, day_one};
 use crate::reserve::{ReserveReport, bucket, figures};
 use crate::terms::kinds::{Direction, Purpose, TxnType};
@@ -41,10 +42,11 @@ proptest! {
             day.payouts.reverse();
             day.previous.open_items.reverse();
             day.with(|day| {
-                let again = figures(day).unwrap();
+                let standings = Standings::of(day).unwrap();
+                let again = figures(day, &standings).unwrap();
                 assert_eq!(again.json().unwrap(), reserve.json().unwrap());
                 assert_eq!(again.tables().unwrap(), reserve.tables().unwrap());
-                assert_eq!(crate::ledger::journal(day).unwrap().lines, journal.lines);
+                assert_eq!(crate::ledger::journal(day, &standings).unwrap().lines, journal.lines);
             });
         }
     }
@@ -364,8 +366,10 @@ fn opening_money_without_an_owner_is_refused() {
         accounts: vec![account("RA1", 1000, 1000)],
         ..State::default()
     };
-    let stop =
-        |previous| Day::new(Basis::Received, previous, day_one()).with(|day| figures(day).unwrap_err());
+    let stop = |previous| {
+        Day::new(Basis::Received, previous, day_one())
+            .with(|day| figures(day, &Standings::of(day).unwrap()).unwrap_err())
+    };
     let found = stop(previous.clone());
     assert_eq!(found.code, StopCode::BadData);
     assert!(found.to_string().contains("leave 1.00, expected 0.00"), "{found}");
@@ -530,7 +534,7 @@ fn tables_list_what_the_figures_sum() {
          B2,default,CNY,0-5,1,40\n"
     );
     assert!(table("lines.csv").contains("default,CNY,RA1,107710,0,50000,250,40,57500,0\n"));
-    assert!(table("items.csv").contains("A2,default,CNY,RA1,p1,p1,M1,50000,2026-11-20,0,0-5,\n"));
+    assert!(table("items.csv").contains("A2,default,CNY,RA1,p1,p1,M1,50000,2026-11-20,0,0-5,,P\n"));
     assert!(table("balances.csv").contains("default,CNY,customer,C1,0,0,0,40500,1500,0,0,0,40500\n"));
     assert!(table("roll_forward.csv").starts_with("pool,currency,figure,step,term,id,amount_minor,source\n"));
 }
