@@ -590,3 +590,69 @@ fn reserve_rolls(checked: &Checked<'_>, found: &mut Vec<Invariant>) {
         );
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::book::settings::Basis;
+    use crate::day::state::State;
+    use crate::findings::StopCode;
+    use crate::ledger::Standings;
+    use crate::ledger::testing::{Day, cny, day_one};
+
+    fn totals(rows: u64, sum_minor: i128) -> Totals {
+        Totals { rows, sum_minor }
+    }
+
+    fn position(participant_id: &str, net_minor: i128) -> Position {
+        Position {
+            window: "24:00".to_owned(),
+            currency: cny(),
+            participant_id: participant_id.to_owned(),
+            receive_minor: net_minor.max(0),
+            pay_minor: (-net_minor).max(0),
+            net_minor,
+        }
+    }
+
+    fn broken(conservation: &[Conservation], positions: &[Position]) -> Result<(), Stop> {
+        let day = Day::new(Basis::Received, State::default(), day_one());
+        day.with(|day| {
+            let standings = Standings::of(day)?;
+            all_hold(&run_all(&Checked {
+                day,
+                conservation,
+                positions,
+                journal: &crate::ledger::journal(day, &standings)?,
+                reserve: &crate::reserve::figures(day, &standings)?,
+            }))
+        })
+    }
+
+    #[test]
+    fn all_failures_are_named_at_once() {
+        let fates = |rows, sum| {
+            vec![Conservation {
+                subject: "bank CNY".to_owned(),
+                entered: totals(3, 600),
+                fates: vec![("matched", totals(2, 300)), ("open", totals(rows, sum))],
+            }]
+        };
+        assert!(broken(&fates(1, 300), &[position("HOUSE", -5), position("P1", 5)]).is_ok());
+        let stop = broken(&fates(2, 299), &[position("HOUSE", -5), position("P1", 6)]).unwrap_err();
+        assert_eq!(stop.code, StopCode::Invariant);
+        let said: Vec<&str> = stop
+            .findings
+            .iter()
+            .map(|finding| finding.message.as_str())
+            .collect();
+        assert_eq!(
+            said,
+            [
+                "fates.rows bank CNY: 4 must equal 3",
+                "fates.sum bank CNY: 599 must equal 600",
+                "positions.zero 24:00 CNY: 1 must equal 0",
+            ]
+        );
+    }
+}

@@ -333,6 +333,20 @@ mod tests {
     }
 
     #[test]
+    fn beancount_accepts_the_journal() {
+        let (days, _) = some_days();
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(export_beancount(&[], &days).as_bytes()).unwrap();
+        match Command::new("bean-check").arg(file.path()).output() {
+            Ok(output) => {
+                let said = String::from_utf8_lossy(&output.stderr).into_owned();
+                assert!(output.status.success() && said.is_empty(), "{said}");
+            }
+            Err(_) => println!("skipped: bean-check is not on PATH"),
+        }
+    }
+
+    #[test]
     fn opening_balances_stand_on_the_day_before() {
         let (days, trial_balance) = some_days();
         let opening: Vec<LedgerBalance> = trial_balance
