@@ -1,1 +1,1014 @@
-//! Being written.
+//! What was delivered for a date, and which source claims it (stage 1, before any row is read).
+//!
+//! In: `inbox/DATE/` and the settings. Out: one [`Delivered`] per file, members of archives one by one, sorted by name.
+//! zip (one archive inside another at most), gzip and zstd are told by their first bytes and opened within bounds: a
+//! delivery comes from outside and may be hostile. Every file is claimed by exactly one source (R36). Links, pipes and
+//! devices are refused; hidden files are passed over and said. Nothing is written and nothing outside the folder is
+//! followed. File contents are judged by the readers.
+
+use std::fs::{self, File};
+use std::io::{self, BufReader, Cursor, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use flate2::Crc;
+use flate2::read::{DeflateDecoder, MultiGzDecoder};
+use rustix::fs::{Mode, OFlags};
+use sha2::{Digest, Sha256};
+use zip::{CompressionMethod, ZipArchive};
+
+use crate::book::settings::{Settings, Source};
+use crate::findings::{Finding, Stop, StopCode};
+use crate::terms::digest::hex;
+
+/// Most entries of one archive.
+const ENTRIES_MAX: usize = 10_000;
+/// Content may be this many times its packed size …
+const RATIO_MAX: u64 = 200;
+/// … once it is above this size.
+const RATIO_FROM_BYTES: u64 = 10 << 20;
+/// Most bytes all archives of a day unpack to, and any one file.
+const UNPACKED_BYTES_MAX: u64 = 64 << 30;
+/// Greatest archive inside an archive: it is opened in memory.
+const NESTED_BYTES_MAX: u64 = 256 << 20;
+
+/// A file as delivered, or one member of an archive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivered {
+    /// Path below `inbox/DATE/`; members as `a.zip!member`.
+    pub name: String,
+    /// The file on disk.
+    pub path: PathBuf,
+    /// Members to open, outermost first; empty for a file that is no archive.
+    pub members: Vec<Member>,
+    /// Compression of the content itself.
+    pub packing: Packing,
+    /// True when the content begins as a Parquet file does.
+    pub parquet: bool,
+    /// Index into `Settings::sources`.
+    pub source: usize,
+    /// The file on disk when it was found.
+    pub seen: Seen,
+}
+
+/// A member of a zip archive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// Name inside the archive.
+    pub name: String,
+    start: u64,
+    packed_bytes: u64,
+    bytes: u64,
+    crc32: u32,
+    deflated: bool,
+}
+
+/// How content is compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Packing {
+    /// Not at all.
+    Plain,
+    /// gzip.
+    Gzip,
+    /// zstd.
+    Zstd,
+}
+
+/// Identity of a file on disk, to notice that it changed while it was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// Bytes on disk.
+    pub bytes: u64,
+    modified: (i64, i64),
+    inode: (u64, u64),
+}
+
+impl Seen {
+    fn of(metadata: &fs::Metadata) -> Seen {
+        use std::os::unix::fs::MetadataExt;
+        Seen {
+            bytes: metadata.len(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            inode: (metadata.dev(), metadata.ino()),
+        }
+    }
+}
+
+impl Delivered {
+    /// True when the content lies on disk as it is, so that it can be read by position.
+    pub fn is_plain(&self) -> bool {
+        self.members.is_empty() && self.packing == Packing::Plain
+    }
+}
+
+/// The files of a date.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Delivery {
+    /// Sorted by the bytes of their names.
+    pub files: Vec<Delivered>,
+    /// Names of hidden files that were passed over, sorted.
+    pub skipped: Vec<String>,
+}
+
+/// Finds what lies below `inbox` (the folder of the date) and who claims it.
+///
+/// # Errors
+/// All findings at once: a missing folder or required source (66); what cannot be taken, or is claimed by no
+/// source or by two (65); what cannot be read.
+pub fn discover(inbox: &Path, settings: &Settings) -> Result<Delivery, Stop> {
+    let mut search = Search {
+        sources: &settings.sources,
+        delivery: Delivery::default(),
+        stops: Vec::new(),
+        unpacked_bytes: 0,
+    };
+    match fs::symlink_metadata(inbox) {
+        Ok(metadata) if metadata.is_dir() => search.folder(inbox, ""),
+        Ok(_) => search.bad(
+            "",
+            inbox,
+            "found something that is no folder, expected the folder of the date",
+        ),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => search.stops.push(Stop::new(
+            StopCode::InputMissing,
+            Finding::about(
+                inbox.display().to_string(),
+                "the folder of the date is missing",
+                "deliver the day's files into it; for a day without any file create it empty",
+            ),
+        )),
+        Err(error) => search.stops.push(Stop::io(inbox, "read", &error)),
+    }
+    for (index, source) in settings.sources.iter().enumerate() {
+        let delivered = search.delivery.files.iter().any(|file| file.source == index);
+        if source.required && !delivered {
+            search.stops.push(Stop::new(
+                StopCode::InputMissing,
+                Finding::about(
+                    inbox.display().to_string(),
+                    format!(
+                        "source `{}` is required and has no file: found nothing that matches {}",
+                        source.name,
+                        source.files.join(", ")
+                    ),
+                    "deliver the file; for a day without rows deliver a file with its header only",
+                ),
+            ));
+        }
+    }
+    let mut delivery = search.delivery;
+    delivery
+        .files
+        .sort_by(|a, b| a.name.as_bytes().cmp(b.name.as_bytes()));
+    delivery.skipped.sort();
+    match Stop::join(search.stops) {
+        None => Ok(delivery),
+        Some(mut stop) => {
+            stop.findings.sort();
+            Err(stop)
+        }
+    }
+}
+
+struct Search<'a> {
+    sources: &'a [Source],
+    delivery: Delivery,
+    stops: Vec<Stop>,
+    unpacked_bytes: u64,
+}
+
+impl Search<'_> {
+    fn bad(&mut self, name: &str, path: &Path, message: impl Into<String>) {
+        let file = if name.is_empty() {
+            path.display().to_string()
+        } else {
+            name.to_owned()
+        };
+        self.stops.push(Stop::new(
+            StopCode::BadData,
+            Finding::about(
+                file,
+                message,
+                "take it out of the inbox or have it delivered again, then run the same command",
+            ),
+        ));
+    }
+
+    fn folder(&mut self, path: &Path, below: &str) {
+        let entries = match fs::read_dir(path).and_then(Iterator::collect::<io::Result<Vec<_>>>) {
+            Ok(entries) => entries,
+            Err(error) => return self.stops.push(Stop::io(path, "list", &error)),
+        };
+        for entry in entries {
+            let path = entry.path();
+            let Some(name) = entry.file_name().to_str().map(str::to_owned) else {
+                self.bad("", &path, "found a file name that is not UTF-8, expected UTF-8");
+                continue;
+            };
+            let name = if below.is_empty() {
+                name
+            } else {
+                format!("{below}/{name}")
+            };
+            if is_hidden(&name) {
+                self.delivery.skipped.push(name);
+                continue;
+            }
+            if name.contains(|c: char| c.is_control() || c == '!') {
+                self.bad(
+                    &name.escape_debug().to_string(),
+                    &path,
+                    "found a control character or `!` in a file name",
+                );
+                continue;
+            }
+            let metadata = match fs::symlink_metadata(&path) {
+                Ok(metadata) => metadata,
+                Err(error) => {
+                    self.stops.push(Stop::io(&path, "read", &error));
+                    continue;
+                }
+            };
+            let kind = metadata.file_type();
+            if kind.is_dir() {
+                self.folder(&path, &name);
+            } else if kind.is_file() {
+                self.file(&path, name, &metadata);
+            } else {
+                let what = if kind.is_symlink() {
+                    "a symbolic link"
+                } else {
+                    "a pipe, socket or device"
+                };
+                self.bad(&name, &path, format!("found {what}, expected a file"));
+            }
+        }
+    }
+
+    fn file(&mut self, path: &Path, name: String, metadata: &fs::Metadata) {
+        let paths = vec![name.clone()];
+        let file = Delivered {
+            name,
+            path: path.to_owned(),
+            members: Vec::new(),
+            packing: Packing::Plain,
+            parquet: false,
+            source: 0,
+            seen: Seen::of(metadata),
+        };
+        self.take(file, paths);
+    }
+
+    /// Takes a file or member; `paths` are the names a glob may match.
+    fn take(&mut self, mut file: Delivered, paths: Vec<String>) {
+        let mut head = match first_bytes(&file) {
+            Ok(head) => head,
+            Err(error) => return self.stops.push(read_failed(&file, &error)),
+        };
+        if is_zip(&head) {
+            if file.members.len() < 2 {
+                return self.archive(&file, &paths);
+            }
+            let path = file.path.clone();
+            return self.bad(
+                &file.name,
+                &path,
+                "found an archive three levels deep, expected at most one inside another",
+            );
+        }
+        file.packing = packing_of(&head);
+        if file.packing != Packing::Plain {
+            head = match first_bytes(&file) {
+                Ok(head) => head,
+                Err(error) => return self.stops.push(read_failed(&file, &error)),
+            };
+            if is_zip(&head) || packing_of(&head) != Packing::Plain {
+                let path = file.path.clone();
+                return self.bad(
+                    &file.name,
+                    &path,
+                    "found an archive inside a compressed file, expected a table",
+                );
+            }
+        }
+        file.parquet = head == *b"PAR1";
+        self.claim(file, paths);
+    }
+
+    /// Finds the one source of a file (R36).
+    fn claim(&mut self, mut file: Delivered, mut paths: Vec<String>) {
+        for at in 0..paths.len() {
+            for end in [".gz", ".zst"] {
+                if let Some(unpacked) = paths[at].strip_suffix(end) {
+                    paths.push(unpacked.to_owned());
+                }
+            }
+        }
+        let claims = |source: &Source| {
+            source
+                .files
+                .iter()
+                .any(|glob| paths.iter().any(|path| matches(glob, path)))
+        };
+        let claimants: Vec<usize> = (0..self.sources.len())
+            .filter(|index| claims(&self.sources[*index]))
+            .collect();
+        match claimants[..] {
+            [source] => {
+                file.source = source;
+                self.delivery.files.push(file);
+            }
+            [] => {
+                let known: Vec<&str> = self.sources.iter().map(|source| source.name.as_str()).collect();
+                self.stops.push(Stop::new(
+                    StopCode::BadData,
+                    Finding::about(
+                        file.name,
+                        format!("no source claims this file (sources: {})", known.join(", ")),
+                        "add it to `files` of a [[source]], or take it out of the inbox",
+                    ),
+                ));
+            }
+            _ => {
+                let names: Vec<String> = claimants
+                    .iter()
+                    .map(|index| format!("`{}`", self.sources[*index].name))
+                    .collect();
+                self.stops.push(Stop::new(
+                    StopCode::BadData,
+                    Finding::about(
+                        file.name,
+                        format!(
+                            "the sources {} claim this file, expected one",
+                            names.join(" and ")
+                        ),
+                        "make their `files` in book.toml tell them apart",
+                    ),
+                ));
+            }
+        }
+    }
+
+    fn archive(&mut self, outer: &Delivered, paths: &[String]) {
+        let members = match list_archive(outer) {
+            Ok(Listing::Members(members)) => members,
+            // A spreadsheet is a zip by its bytes and a file by its use.
+            Ok(Listing::Spreadsheet) => return self.claim(outer.clone(), paths.to_vec()),
+            Err(error) => return self.stops.push(read_failed(outer, &error)),
+        };
+        self.unpacked_bytes = members.iter().fold(self.unpacked_bytes, |sum, member| {
+            sum.saturating_add(member.bytes)
+        });
+        if self.unpacked_bytes > UNPACKED_BYTES_MAX {
+            return self.bad(
+                &outer.name,
+                &outer.path,
+                format!(
+                    "archives of the day unpack to more than {} GiB",
+                    UNPACKED_BYTES_MAX >> 30
+                ),
+            );
+        }
+        for member in members {
+            let name = format!("{}!{}", outer.name, member.name);
+            if is_hidden_member(&member.name) {
+                self.delivery.skipped.push(name);
+                continue;
+            }
+            let mut inner_paths = paths.to_vec();
+            for path in paths {
+                let folder = path
+                    .rsplit_once('/')
+                    .map_or(String::new(), |(folder, _)| format!("{folder}/"));
+                let stem = path.strip_suffix(".zip").unwrap_or(path);
+                inner_paths.push(format!("{path}!{}", member.name));
+                inner_paths.push(format!("{folder}{}", member.name));
+                inner_paths.push(format!("{stem}/{}", member.name));
+            }
+            let mut file = outer.clone();
+            file.name = name;
+            file.members.push(member);
+            self.take(file, inner_paths);
+        }
+    }
+}
+
+fn is_hidden(name: &str) -> bool {
+    name.rsplit('/').next().is_some_and(|last| last.starts_with('.'))
+}
+
+fn is_hidden_member(name: &str) -> bool {
+    name.split('/')
+        .any(|part| part.starts_with('.') || part == "__MACOSX")
+}
+
+fn is_zip(head: &[u8]) -> bool {
+    matches!(head, b"PK\x03\x04" | b"PK\x05\x06")
+}
+
+fn packing_of(head: &[u8]) -> Packing {
+    match head {
+        [0x1f, 0x8b, ..] => Packing::Gzip,
+        [0x28, 0xb5, 0x2f, 0xfd] => Packing::Zstd,
+        _ => Packing::Plain,
+    }
+}
+
+fn first_bytes(file: &Delivered) -> io::Result<Vec<u8>> {
+    let mut head = Vec::new();
+    open(file)?.take(4).read_to_end(&mut head)?;
+    Ok(head)
+}
+
+fn damaged(message: impl Into<String>) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, message.into())
+}
+
+/// Opens the unpacked content of a file.
+///
+/// # Errors
+/// The file changed since it was found, cannot be opened, or its archive is damaged. Reading also fails where
+/// content unpacks beyond its bounds or is not what the archive says (kind `InvalidData`).
+pub fn open(file: &Delivered) -> io::Result<Box<dyn Read + Send>> {
+    let disk = open_on_disk(file)?;
+    let (content, packed_bytes): (Box<dyn Read + Send>, u64) = match &file.members[..] {
+        [] => (Box::new(disk), file.seen.bytes),
+        [member] => (open_member(disk, member)?, member.bytes),
+        [outer, member, ..] => {
+            let inner = read_nested(disk, outer)?;
+            (open_member(Cursor::new(inner), member)?, member.bytes)
+        }
+    };
+    let buffered = |content| BufReader::with_capacity(256 << 10, content);
+    Ok(match file.packing {
+        Packing::Plain => content,
+        Packing::Gzip => Box::new(Bounded::new(
+            MultiGzDecoder::new(buffered(content)),
+            packed_bytes,
+            None,
+        )),
+        Packing::Zstd => Box::new(Bounded::new(
+            zstd::Decoder::with_buffer(buffered(content))?,
+            packed_bytes,
+            None,
+        )),
+    })
+}
+
+/// Opens a plain file to read it by position.
+///
+/// # Errors
+/// It changed since it was found, or cannot be opened.
+pub fn open_on_disk(file: &Delivered) -> io::Result<File> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
+    let disk = File::from(rustix::fs::open(&file.path, flags, Mode::empty())?);
+    if Seen::of(&disk.metadata()?) != file.seen {
+        return Err(changed());
+    }
+    Ok(disk)
+}
+
+/// Says after reading whether the file is still what it was when it was found.
+///
+/// # Errors
+/// It changed, or is gone.
+pub fn check_unchanged(file: &Delivered) -> io::Result<()> {
+    if Seen::of(&fs::symlink_metadata(&file.path)?) == file.seen {
+        Ok(())
+    } else {
+        Err(changed())
+    }
+}
+
+fn changed() -> io::Error {
+    io::Error::new(
+        io::ErrorKind::ResourceBusy,
+        "the file changed while it was read; is it still being delivered?",
+    )
+}
+
+/// A failed read of a file as a stop: content that is damaged is bad data (65), the rest is input and output (74).
+pub fn read_failed(file: &Delivered, error: &io::Error) -> Stop {
+    if error.raw_os_error().is_some() || error.kind() == io::ErrorKind::ResourceBusy {
+        let mut stop = Stop::io(&file.path, "read", error);
+        for finding in &mut stop.findings {
+            finding.file.clone_from(&file.name);
+        }
+        return stop;
+    }
+    Stop::new(
+        StopCode::BadData,
+        Finding::about(
+            &file.name,
+            format!("the file cannot be unpacked: {error}"),
+            "have it delivered again; nothing of it was taken",
+        ),
+    )
+}
+
+/// SHA-256 (lower-case hex) and size of the unpacked content.
+///
+/// # Errors
+/// As [`open`].
+pub fn hash_content(file: &Delivered) -> io::Result<(String, u64)> {
+    let mut reader = open(file)?;
+    let mut hasher = Sha256::new();
+    let mut buffer = vec![0; 128 << 10];
+    let mut bytes = 0;
+    loop {
+        let read = reader.read(&mut buffer)?;
+        if read == 0 {
+            return Ok((hex(&hasher.finalize()), bytes));
+        }
+        hasher.update(&buffer[..read]);
+        bytes += read as u64;
+    }
+}
+
+fn open_member<R: Read + Seek + Send + 'static>(
+    mut archive: R,
+    member: &Member,
+) -> io::Result<Box<dyn Read + Send>> {
+    archive.seek(SeekFrom::Start(member.start))?;
+    let packed = BufReader::with_capacity(256 << 10, archive.take(member.packed_bytes));
+    let sealed = Some((member.bytes, member.crc32));
+    Ok(if member.deflated {
+        Box::new(Bounded::new(
+            DeflateDecoder::new(packed),
+            member.packed_bytes,
+            sealed,
+        ))
+    } else {
+        Box::new(Bounded::new(packed, member.packed_bytes, sealed))
+    })
+}
+
+fn read_nested(disk: File, outer: &Member) -> io::Result<Vec<u8>> {
+    if outer.bytes > NESTED_BYTES_MAX {
+        return Err(damaged(format!(
+            "an archive inside an archive is larger than {} MiB; deliver it by itself",
+            NESTED_BYTES_MAX >> 20
+        )));
+    }
+    let mut inner = Vec::new();
+    open_member(disk, outer)?.read_to_end(&mut inner)?;
+    Ok(inner)
+}
+
+/// Content that must stay within its bounds and be what its archive says.
+struct Bounded<R> {
+    content: R,
+    packed_bytes: u64,
+    bytes: u64,
+    /// Size and CRC-32 given by the archive.
+    sealed: Option<(u64, u32)>,
+    crc: Crc,
+}
+
+impl<R: Read> Bounded<R> {
+    fn new(content: R, packed_bytes: u64, sealed: Option<(u64, u32)>) -> Bounded<R> {
+        Bounded {
+            content,
+            packed_bytes,
+            bytes: 0,
+            sealed,
+            crc: Crc::new(),
+        }
+    }
+}
+
+impl<R: Read> Read for Bounded<R> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        if out.is_empty() {
+            return Ok(0);
+        }
+        let read = self.content.read(out)?;
+        self.bytes += read as u64;
+        if self.bytes > RATIO_FROM_BYTES && self.bytes / RATIO_MAX > self.packed_bytes {
+            return Err(damaged(format!(
+                "it unpacks to more than {RATIO_MAX} times its size"
+            )));
+        }
+        if self.bytes > UNPACKED_BYTES_MAX {
+            return Err(damaged(format!(
+                "it unpacks to more than {} GiB",
+                UNPACKED_BYTES_MAX >> 30
+            )));
+        }
+        if let Some((bytes, crc32)) = self.sealed {
+            self.crc.update(&out[..read]);
+            if self.bytes > bytes || (read == 0 && self.bytes != bytes) {
+                return Err(damaged(format!(
+                    "found {} bytes or more, the archive says {bytes}",
+                    self.bytes
+                )));
+            }
+            if read == 0 && self.crc.sum() != crc32 {
+                return Err(damaged("its checksum (CRC-32) is not the one the archive gives"));
+            }
+        }
+        Ok(read)
+    }
+}
+
+enum Listing {
+    Members(Vec<Member>),
+    Spreadsheet,
+}
+
+fn list_archive(outer: &Delivered) -> io::Result<Listing> {
+    let disk = open_on_disk(outer)?;
+    match outer.members.first() {
+        None => list_members(disk),
+        Some(member) => list_members(Cursor::new(read_nested(disk, member)?)),
+    }
+}
+
+/// Lists the files of an archive in its order, or refuses the archive.
+fn list_members<R: Read + Seek>(reader: R) -> io::Result<Listing> {
+    let unreadable = |error: zip::result::ZipError| match error {
+        zip::result::ZipError::Io(error) => error,
+        error => damaged(error.to_string()),
+    };
+    let mut archive = ZipArchive::new(reader).map_err(unreadable)?;
+    if archive.has_duplicate_names() {
+        return Err(damaged("the archive holds a name twice"));
+    }
+    if archive.len() > ENTRIES_MAX {
+        return Err(damaged(format!(
+            "the archive has {} entries, expected at most {ENTRIES_MAX}",
+            archive.len()
+        )));
+    }
+    let mut members: Vec<Member> = Vec::new();
+    let mut spreadsheet = false;
+    for index in 0..archive.len() {
+        let entry = archive.by_index_raw(index).map_err(unreadable)?;
+        let name = member_name(entry.name_raw())?;
+        if entry.is_dir() {
+            continue;
+        }
+        let shown = name.escape_debug();
+        if entry.is_symlink() {
+            return Err(damaged(format!("member `{shown}` is a symbolic link")));
+        }
+        if entry.encrypted() {
+            return Err(damaged(format!(
+                "member `{shown}` is encrypted: deliver it without a password"
+            )));
+        }
+        let deflated = match entry.compression() {
+            CompressionMethod::Stored => false,
+            CompressionMethod::Deflated => true,
+            other => {
+                return Err(damaged(format!(
+                    "member `{shown}` is packed by {other}, expected deflate"
+                )));
+            }
+        };
+        if entry.size() > RATIO_FROM_BYTES && entry.size() / RATIO_MAX > entry.compressed_size() {
+            return Err(damaged(format!(
+                "member `{shown}` unpacks to more than {RATIO_MAX} times its size"
+            )));
+        }
+        let start = entry
+            .data_start()
+            .ok_or_else(|| damaged(format!("member `{shown}` has no beginning")))?;
+        spreadsheet |= name == "[Content_Types].xml";
+        members.push(Member {
+            start,
+            packed_bytes: entry.compressed_size(),
+            bytes: entry.size(),
+            crc32: entry.crc32(),
+            deflated,
+            name,
+        });
+    }
+    let mut names: Vec<&str> = members.iter().map(|member| member.name.as_str()).collect();
+    names.sort_unstable();
+    if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+        return Err(damaged(format!(
+            "the archive holds the name `{}` twice",
+            twice[0].escape_debug()
+        )));
+    }
+    Ok(if spreadsheet {
+        Listing::Spreadsheet
+    } else {
+        Listing::Members(members)
+    })
+}
+
+/// The name of a member: UTF-8, else GBK as Chinese systems write it; with `/` between folders.
+fn member_name(raw: &[u8]) -> io::Result<String> {
+    let name = match std::str::from_utf8(raw) {
+        Ok(name) => name.to_owned(),
+        Err(_) => encoding_rs::GBK
+            .decode_without_bom_handling_and_without_replacement(raw)
+            .ok_or_else(|| damaged("a member's name is neither UTF-8 nor GBK"))?
+            .into_owned(),
+    };
+    let name = name.replace('\\', "/");
+    let shown = name.escape_debug().to_string();
+    if name.contains(|c: char| c.is_control() || c == '!') {
+        return Err(damaged(format!(
+            "member `{shown}` has a control character or `!` in its name"
+        )));
+    }
+    let path = name.strip_suffix('/').unwrap_or(&name);
+    let drive = path.as_bytes().get(1) == Some(&b':');
+    if drive || path.split('/').any(|part| matches!(part, "" | "." | "..")) {
+        return Err(damaged(format!(
+            "member `{shown}` has a path that leads out of the archive"
+        )));
+    }
+    Ok(path.to_owned())
+}
+
+/// True when a glob matches a path: `?` is one character and `*` any number of them within a folder's name,
+/// `**` any number of folders.
+fn matches(glob: &str, path: &str) -> bool {
+    let glob: Vec<&str> = glob.split('/').collect();
+    let path: Vec<&str> = path.split('/').collect();
+    parts_match(&glob, &path)
+}
+
+fn parts_match(glob: &[&str], path: &[&str]) -> bool {
+    match glob {
+        [] => path.is_empty(),
+        ["**", rest @ ..] => (0..=path.len()).any(|skipped| parts_match(rest, &path[skipped..])),
+        [first, rest @ ..] => match path {
+            [part, below @ ..] => part_matches(first, part) && parts_match(rest, below),
+            [] => false,
+        },
+    }
+}
+
+fn part_matches(glob: &str, part: &str) -> bool {
+    let glob: Vec<char> = glob.chars().collect();
+    let part: Vec<char> = part.chars().collect();
+    // On a mismatch the last `*` takes one character more.
+    let (mut at, mut seen, mut star) = (0, 0, None);
+    while seen < part.len() {
+        match glob.get(at) {
+            Some('*') => {
+                star = Some((at, seen));
+                at += 1;
+            }
+            Some(c) if *c == '?' || *c == part[seen] => {
+                at += 1;
+                seen += 1;
+            }
+            _ => match &mut star {
+                Some((star_at, taken)) => {
+                    *taken += 1;
+                    at = *star_at + 1;
+                    seen = *taken;
+                }
+                None => return false,
+            },
+        }
+    }
+    glob[at..].iter().all(|c| *c == '*')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::book::settings::Role;
+    use crate::ingest::canonical::tests::{settings, source};
+    use std::io::Write;
+    use zip::write::SimpleFileOptions;
+
+    fn zipped(members: &[(&str, &[u8])]) -> Vec<u8> {
+        let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
+        for (name, content) in members {
+            zip.start_file(*name, SimpleFileOptions::default()).unwrap();
+            zip.write_all(content).unwrap();
+        }
+        zip.finish().unwrap().into_inner()
+    }
+
+    fn gzipped(content: &[u8]) -> Vec<u8> {
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        gzip.write_all(content).unwrap();
+        gzip.finish().unwrap()
+    }
+
+    fn book() -> Settings {
+        settings(vec![
+            source("platform", Role::Platform, &["platform/*.csv", "platform*.zip"]),
+            source("bank", Role::Bank, &["bank/**/*.csv", "bank/**/b?.parquet"]),
+        ])
+    }
+
+    fn inbox(files: &[(&str, &[u8])]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, content) in files {
+            let path = folder.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, content).unwrap();
+        }
+        folder
+    }
+
+    fn found(files: &[(&str, &[u8])]) -> Vec<(String, usize, Vec<u8>)> {
+        let folder = inbox(files);
+        discover(folder.path(), &book())
+            .unwrap_or_else(|stop| panic!("{stop}"))
+            .files
+            .iter()
+            .map(|file| {
+                let mut content = Vec::new();
+                open(file).unwrap().read_to_end(&mut content).unwrap();
+                check_unchanged(file).unwrap();
+                assert_eq!(hash_content(file).unwrap().1, content.len() as u64);
+                (file.name.clone(), file.source, content)
+            })
+            .collect()
+    }
+
+    fn refused(files: &[(&str, &[u8])], expected: &str) {
+        let folder = inbox(files);
+        let stop = discover(folder.path(), &book()).unwrap_err();
+        assert_eq!(stop.code, StopCode::BadData);
+        assert!(stop.to_string().contains(expected), "{stop}");
+    }
+
+    #[test]
+    fn globs_match_within_folders() {
+        let check =
+            |glob: &str, path: &str, expected| assert_eq!(matches(glob, path), expected, "{glob} {path}");
+        check("platform/*.csv", "platform/a.csv", true);
+        check("platform/*.csv", "platform/x/a.csv", false);
+        check("**/*.csv", "a.csv", true);
+        check("**/*.csv", "x/y/a.csv", true);
+        check("x/**", "x/y/a.csv", true);
+        check("a?c*e", "a中cde", true);
+        check("*a*b", "xaxxab", true);
+        check("*a*b", "xaxxa", false);
+        check("", "a", false);
+    }
+
+    #[test]
+    fn files_and_members_are_found_and_opened() {
+        let inner = zipped(&[("b2.csv", b"nested")]);
+        let all = found(&[
+            ("platform/p.csv", b"plain"),
+            ("platform/q.csv.gz", &gzipped(b"gz")),
+            ("platform/r.csv.zst", &zstd::encode_all(&b"zst"[..], 3).unwrap()),
+            (
+                "platform-2.zip",
+                &zipped(&[("any/name.txt", b"zip"), (".hidden", b"")]),
+            ),
+            (
+                "bank/a.zip",
+                &zipped(&[
+                    ("b1.csv", b"member"),
+                    ("more.zip", &inner),
+                    ("b3.csv.gz", &gzipped(b"both")),
+                ]),
+            ),
+            ("bank/deep/b4.parquet", b"PAR1"),
+        ]);
+        let names: Vec<_> = all
+            .iter()
+            .map(|(name, source, content)| format!("{name} {source} {}", String::from_utf8_lossy(content)))
+            .collect();
+        assert_eq!(
+            names,
+            [
+                "bank/a.zip!b1.csv 1 member",
+                "bank/a.zip!b3.csv.gz 1 both",
+                "bank/a.zip!more.zip!b2.csv 1 nested",
+                "bank/deep/b4.parquet 1 PAR1",
+                "platform-2.zip!any/name.txt 0 zip",
+                "platform/p.csv 0 plain",
+                "platform/q.csv.gz 0 gz",
+                "platform/r.csv.zst 0 zst",
+            ]
+        );
+    }
+
+    #[test]
+    fn every_file_has_one_source() {
+        refused(
+            &[("other/x.csv", b"")],
+            "no source claims this file (sources: platform, bank)",
+        );
+        let folder = inbox(&[("x.csv", b"")]);
+        let both = settings(vec![
+            source("one", Role::Bank, &["*.csv"]),
+            source("two", Role::Bank, &["x*"]),
+        ]);
+        let stop = discover(folder.path(), &both).unwrap_err();
+        assert!(
+            stop.to_string()
+                .contains("the sources `one` and `two` claim this file"),
+            "{stop}"
+        );
+    }
+
+    #[test]
+    fn what_is_required_must_be_there() {
+        let mut book = book();
+        book.sources[0].required = true;
+        let folder = inbox(&[(".DS_Store", b"x"), ("bank/b.csv", b"")]);
+        let stop = discover(folder.path(), &book).unwrap_err();
+        assert_eq!(stop.code, StopCode::InputMissing);
+        assert!(
+            stop.to_string().contains("source `platform` is required"),
+            "{stop}"
+        );
+        book.sources[0].required = false;
+        let delivery = discover(folder.path(), &book).unwrap();
+        assert_eq!(delivery.skipped, [".DS_Store"]);
+        let gone = discover(&folder.path().join("no"), &book).unwrap_err();
+        assert_eq!(gone.code, StopCode::InputMissing);
+    }
+
+    #[test]
+    fn links_and_pipes_are_refused_and_all_findings_told() {
+        let folder = inbox(&[("nobody.txt", b"")]);
+        std::os::unix::fs::symlink("/etc/hostname", folder.path().join("link.csv")).unwrap();
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            folder.path().join("pipe.csv"),
+            rustix::fs::FileType::Fifo,
+            Mode::from_raw_mode(0o600),
+            0,
+        )
+        .unwrap();
+        let stop = discover(folder.path(), &book()).unwrap_err();
+        let text = stop.to_string();
+        assert_eq!(stop.findings.len(), 3, "{text}");
+        assert!(text.contains("link.csv: found a symbolic link"), "{text}");
+        assert!(text.contains("pipe.csv: found a pipe"), "{text}");
+    }
+
+    #[test]
+    fn hostile_archives_are_refused() {
+        let check = |archive: Vec<u8>, expected: &str| refused(&[("platform.zip", &archive)], expected);
+        for name in [
+            "../x.csv",
+            "/x.csv",
+            "a//b.csv",
+            "C:\\x.csv",
+            "a/../../x.csv",
+            "a/./b",
+        ] {
+            check(zipped(&[(name, b"x")]), "leads out of the archive");
+        }
+        check(zipped(&[("a!b.csv", b"x")]), "`!` in its name");
+        check(zipped(&[("a\\b.csv", b"x"), ("a/b.csv", b"y")]), "twice");
+        let zeros = vec![0; 11 << 20];
+        check(zipped(&[("z.csv", &zeros)]), "more than 200 times its size");
+        let deep = zipped(&[("a.zip", &zipped(&[("b.zip", &zipped(&[("c.csv", b"x")]))]))]);
+        check(deep, "three levels deep");
+        let mut cut = zipped(&[("a.csv", b"hello hello hello")]);
+        cut.truncate(cut.len() - 5);
+        check(cut, "cannot be unpacked");
+        let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
+        zip.add_symlink("l.csv", "/etc/passwd", SimpleFileOptions::default())
+            .unwrap();
+        check(zip.finish().unwrap().into_inner(), "symbolic link");
+        let mut wrong = zipped(&[("a.csv", b"hello")]);
+        let at = wrong.windows(4).position(|w| w == b"PK\x01\x02").unwrap();
+        wrong[at + 16] ^= 1;
+        let damaged = inbox(&[("platform.zip", &wrong)]);
+        let file = &discover(damaged.path(), &book()).unwrap().files[0];
+        let error = io::copy(&mut open(file).unwrap(), &mut io::sink()).unwrap_err();
+        assert!(
+            read_failed(file, &error).to_string().contains("checksum"),
+            "{error}"
+        );
+        wrong[at + 16] ^= 1;
+        wrong[at + 8] |= 1;
+        check(wrong, "encrypted");
+        refused(
+            &[("platform/a.csv.gz", &gzipped(&zipped(&[("a", b"x")])))],
+            "archive inside a compressed file",
+        );
+        let bomb = inbox(&[("platform/a.csv.gz", &gzipped(&zeros))]);
+        let file = &discover(bomb.path(), &book()).unwrap().files[0];
+        let error = io::copy(&mut open(file).unwrap(), &mut io::sink()).unwrap_err();
+        assert_eq!(read_failed(file, &error).code, StopCode::BadData);
+    }
+
+    #[test]
+    fn names_of_chinese_systems_are_read() {
+        let (gbk, _, _) = encoding_rs::GBK.encode("对账单.csv");
+        assert_eq!(member_name(&gbk).unwrap(), "对账单.csv");
+        assert_eq!(member_name("对账单.csv".as_bytes()).unwrap(), "对账单.csv");
+        assert!(member_name(b"\xff\xff").is_err());
+    }
+
+    #[test]
+    fn a_file_that_grows_is_noticed() {
+        let folder = inbox(&[("platform/p.csv", b"a")]);
+        let file = &discover(folder.path(), &book()).unwrap().files[0];
+        fs::write(&file.path, b"ab").unwrap();
+        let error = check_unchanged(file).unwrap_err();
+        assert_eq!(read_failed(file, &error).code, StopCode::Io);
+        assert!(open(file).is_err());
+    }
+}

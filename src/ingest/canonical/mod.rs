@@ -551,7 +551,7 @@ pub fn fetch_rows<S: RowSink>(
 }
 
 fn changed() -> io::Error {
-    io::Error::other("the file changed while it was read")
+    io::Error::new(io::ErrorKind::ResourceBusy, "the file changed while it was read")
 }
 
 /// Length of the first record, its line end included.
@@ -597,4 +597,4 @@ impl Text {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
