@@ -628,14 +628,14 @@ impl Fields for BatchFields<'_> {
     }
 
     #[inline]
-    fn date(&self, field: usize) -> Option<Date> {
+    fn date(&self, field: usize, memory: &mut TimeMemory) -> Option<Date> {
         match &self.columns[field] {
             Column::Days(values, nulls) if !is_null(*nulls, self.row) => {
                 let date = Date(values[self.row]);
                 let (year, ..) = date.ymd();
                 (1..=9999).contains(&year).then_some(date)
             }
-            _ => Date::parse(self.text(field)),
+            _ => values::date(self.text(field), memory),
         }
     }
 
@@ -649,7 +649,7 @@ impl Fields for BatchFields<'_> {
             Column::Time(values, unit, zone, nulls) if !is_null(*nulls, self.row) => {
                 write_time(values[self.row], *unit, zone, buffer)
             }
-            Column::Days(..) => match self.date(field) {
+            Column::Days(..) => match self.date(field, &mut TimeMemory::default()) {
                 Some(date) => buffer.set(format_args!("{date}")),
                 None => &[],
             },
