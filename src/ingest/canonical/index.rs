@@ -155,7 +155,7 @@ impl Index {
             (to - from).is_multiple_of(64) || bytes[to - 1] == b'\n',
             "a text ends with a line feed"
         );
-        let wanted = self.count + (to - from) + 64;
+        let wanted = self.count + (to - from) + 128;
         if self.starts.len() < wanted {
             self.starts.resize(wanted, 0);
         }
@@ -189,20 +189,27 @@ impl Index {
 
         let first = self.count;
         let found = separators.count_ones() as usize;
-        let out = &mut self.starts[first..first + 64];
+        let out = &mut self.starts[first..first + 80];
         let base = at as u32 + 1;
         let mut rest = separators;
         let mut done = 0;
-        while done < found {
-            // Eight at a time: the surplus is overwritten by the next word.
+        loop {
+            // Eight at a time, without a branch for each: the surplus is overwritten by the next word.
             for slot in &mut out[done..done + 8] {
                 *slot = base.wrapping_add(rest.trailing_zeros());
                 rest &= rest.wrapping_sub(1);
             }
             done += 8;
+            if done >= found {
+                break;
+            }
         }
+        // Most words have one line end or none; for none the mark falls on the surplus.
+        let mut lowest = line_feed & line_feed.wrapping_neg();
+        out[(separators & lowest.wrapping_sub(1)).count_ones() as usize] |= RECORD;
+        line_feed ^= lowest;
         while line_feed != 0 {
-            let lowest = line_feed & line_feed.wrapping_neg();
+            lowest = line_feed & line_feed.wrapping_neg();
             out[(separators & (lowest - 1)).count_ones() as usize] |= RECORD;
             line_feed ^= lowest;
         }

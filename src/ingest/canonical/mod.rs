@@ -226,7 +226,7 @@ fn parse<T: Table, S: RowSink>(
     Ok(rows)
 }
 
-#[inline]
+#[inline(always)]
 fn position(start: u32) -> usize {
     (start & POSITION) as usize
 }
@@ -250,7 +250,7 @@ struct Record<'a> {
 }
 
 impl<'a> Record<'a> {
-    #[inline]
+    #[inline(always)]
     fn new(bytes: &'a [u8], starts: &'a [u32]) -> Record<'a> {
         let mut end = position(starts[starts.len() - 1]) - 1;
         if end > position(starts[0]) && bytes[end - 1] == b'\r' {
@@ -270,7 +270,7 @@ impl<'a> Record<'a> {
     }
 
     /// Start and end of a field, quotes included.
-    #[inline]
+    #[inline(always)]
     fn span(&self, column: usize) -> (usize, usize) {
         let start = position(self.starts[column]);
         let end = if column + 2 == self.starts.len() {
@@ -282,7 +282,7 @@ impl<'a> Record<'a> {
     }
 
     /// A field, quotes included.
-    #[inline]
+    #[inline(always)]
     fn field(&self, column: usize) -> &'a [u8] {
         let (start, end) = self.span(column);
         &self.bytes[start..end]
@@ -353,7 +353,7 @@ struct CsvFields<'a> {
 }
 
 impl Fields for CsvFields<'_> {
-    #[inline]
+    #[inline(always)]
     fn text(&self, field: usize) -> &[u8] {
         match self.columns[field] {
             ABSENT => &[],
@@ -361,7 +361,7 @@ impl Fields for CsvFields<'_> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn amount_minor(&self, field: usize, currency: Currency, signed: bool) -> Result<i64, AmountError> {
         if signed && let [b'-', magnitude @ ..] = self.text(field) {
             return crate::terms::money::parse_minor(magnitude, currency.digits()).map(|minor| -minor);
@@ -375,22 +375,22 @@ impl Fields for CsvFields<'_> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn instant(&self, field: usize, memory: &mut TimeMemory) -> Option<Instant> {
         values::instant(self.text(field), memory)
     }
 
-    #[inline]
-    fn date(&self, field: usize) -> Option<Date> {
-        Date::parse(self.text(field))
+    #[inline(always)]
+    fn date(&self, field: usize, memory: &mut TimeMemory) -> Option<Date> {
+        values::date(self.text(field), memory)
     }
 
-    #[inline]
+    #[inline(always)]
     fn left_out(&self, _field: usize) -> bool {
         false
     }
 
-    #[inline]
+    #[inline(always)]
     fn time_text<'a>(&'a self, field: usize, _buffer: &'a mut TimeText) -> &'a [u8] {
         self.text(field)
     }
@@ -551,7 +551,7 @@ pub fn fetch_rows<S: RowSink>(
 }
 
 fn changed() -> io::Error {
-    io::Error::other("the file changed while it was read")
+    io::Error::new(io::ErrorKind::ResourceBusy, "the file changed while it was read")
 }
 
 /// Length of the first record, its line end included.
@@ -597,4 +597,4 @@ impl Text {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
