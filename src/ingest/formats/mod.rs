@@ -126,7 +126,10 @@ fn profile_of(
         let message: Vec<String> = findings.iter().map(Finding::to_string).collect();
         FileRefused::at(
             0,
-            format!("the profile of format `{format}` is wrong: {}", message.join("; ")),
+            format!(
+                "the profile of format `{format}` is wrong: {}",
+                message.join("; ")
+            ),
             format!("mend profiles/{format}.toml and run the day again"),
         )
     })

@@ -117,9 +117,14 @@ fn kind_of_text(profile: &Profile, text: &str) -> Option<Kind> {
     let has_header = text.lines().take(HEAD_LINES).any(|line| {
         let titles: Vec<&str> = line
             .split(delimiter)
-            .map(|title| title.trim_matches(|c| profile.frame.trim.contains(&c) || Some(c) == quote || c == '\r'))
+            .map(|title| {
+                title.trim_matches(|c| profile.frame.trim.contains(&c) || Some(c) == quote || c == '\r')
+            })
             .collect();
-        profile.header.iter().all(|title| titles.contains(&title.as_str()))
+        profile
+            .header
+            .iter()
+            .all(|title| titles.contains(&title.as_str()))
     });
     has_header.then_some(Kind::Rows)
 }
@@ -156,7 +161,11 @@ pub fn read<'a>(
     let source: Box<dyn Read + 'a> = Box::new(std::io::Cursor::new(head[mark..].to_vec()).chain(bytes));
     let mut lines = if encoding == UTF_16LE || encoding == UTF_16BE {
         // Offsets are those of the decoded text.
-        Lines::new(Box::new(UnboundedText(TextReader::new(source, encoding))), UTF_8, 0)
+        Lines::new(
+            Box::new(UnboundedText(TextReader::new(source, encoding))),
+            UTF_8,
+            0,
+        )
     } else {
         Lines::new(source, encoding, mark)
     };
@@ -288,7 +297,10 @@ impl Table<'_> {
                 return Ok(());
             }
             if frame.begin.is_some() {
-                return Err(self.broken(lines.place.line, "a row stands before the line that begins the table"));
+                return Err(self.broken(
+                    lines.place.line,
+                    "a row stands before the line that begins the table",
+                ));
             }
             self.at = At::Header;
         }
@@ -298,7 +310,10 @@ impl Table<'_> {
                 self.row(lines);
                 Ok(())
             }
-            At::Behind => Err(self.broken(lines.place.line, "a row stands behind the line that ends the table")),
+            At::Behind => Err(self.broken(
+                lines.place.line,
+                "a row stands behind the line that ends the table",
+            )),
         }
     }
 
@@ -313,7 +328,11 @@ impl Table<'_> {
     /// Takes a line of the frame; false when it says nothing that the profile knows.
     fn frame_line(&mut self, line: u64, text: &str) -> Result<bool, FileRefused> {
         let frame = &self.profile.frame;
-        if frame.begin.as_ref().is_some_and(|begin| begin.fit(text).is_some()) {
+        if frame
+            .begin
+            .as_ref()
+            .is_some_and(|begin| begin.fit(text).is_some())
+        {
             if self.at != At::Before {
                 return Err(self.broken(line, "the table begins twice"));
             }
@@ -341,7 +360,8 @@ impl Table<'_> {
     }
 
     fn header(&mut self, lines: &Lines<'_>) -> Result<(), FileRefused> {
-        self.cut(lines).map_err(|what| self.broken(lines.place.line, what))?;
+        self.cut(lines)
+            .map_err(|what| self.broken(lines.place.line, what))?;
         let row = Row {
             place: lines.place,
             text: self.text(lines),
@@ -359,13 +379,23 @@ impl Table<'_> {
             })
         };
         let free_text = profile.frame.free_text.as_ref().map(&mut column);
-        let guards: Vec<usize> = profile.frame.guards.iter().map(|(title, _)| column(title)).collect();
-        let skipped = profile.skipped_rows.iter().map(|when| (column(&when.column), when)).collect();
+        let guards: Vec<usize> = profile
+            .frame
+            .guards
+            .iter()
+            .map(|(title, _)| column(title))
+            .collect();
+        let skipped = profile
+            .skipped_rows
+            .iter()
+            .map(|when| (column(&when.column), when))
+            .collect();
         self.totals.bind(&columns, &mut missing);
         let fields = bind_fields(profile, &columns, self.ctx, &mut missing);
         missing.sort();
         missing.dedup();
-        let help = "the sender changed the table: compare its header with the profile, and ask for the known one";
+        let help =
+            "the sender changed the table: compare its header with the profile, and ask for the known one";
         if !missing.is_empty() {
             return Err(FileRefused::at(
                 lines.place.line,
@@ -413,7 +443,11 @@ impl Table<'_> {
 
     /// The text that `cells` are cut from.
     fn text<'t>(&'t self, lines: &'t Lines<'_>) -> &'t str {
-        if self.profile.frame.quote.is_some() { &self.plain } else { &lines.text }
+        if self.profile.frame.quote.is_some() {
+            &self.plain
+        } else {
+            &lines.text
+        }
     }
 
     fn row(&mut self, lines: &Lines<'_>) {
@@ -428,7 +462,11 @@ impl Table<'_> {
         }
         let row = Row {
             place: lines.place,
-            text: if self.profile.frame.quote.is_some() { &self.plain } else { &lines.text },
+            text: if self.profile.frame.quote.is_some() {
+                &self.plain
+            } else {
+                &lines.text
+            },
             cells: &self.cells,
         };
         let guarded = !anchored
@@ -439,14 +477,17 @@ impl Table<'_> {
                 .all(|(at, (_, pattern))| pattern.read(row.cell(*at)).is_some());
         let misfit = match cut {
             Err(what) => Some((what.to_owned(), "quotes only around whole fields".to_owned())),
-            Ok(()) if self.cells.len() != expected || !guarded => {
-                Some((format!("{found} fields"), format!("{expected} fields, as in the header")))
-            }
+            Ok(()) if self.cells.len() != expected || !guarded => Some((
+                format!("{found} fields"),
+                format!("{expected} fields, as in the header"),
+            )),
             Ok(()) => None,
         };
         if let Some((found, expected)) = misfit {
-            self.totals
-                .add_unknown(lines.place.line, &format!("a row: found {found}, expected {expected}"));
+            self.totals.add_unknown(
+                lines.place.line,
+                &format!("a row: found {found}, expected {expected}"),
+            );
             self.sink.reject(Reject {
                 line: lines.place.line,
                 column: 0,
@@ -471,7 +512,8 @@ impl Table<'_> {
             Fields::Bank(fields) => fields.give(&row, &self.zone, self.ctx, self.sink),
         };
         if let Err(bad) = result {
-            self.sink.reject(bad.reject(&row, &lines.text, &plan.columns));
+            self.sink
+                .reject(bad.reject(&row, self.profile.frame.quote.is_none(), &plan.columns));
         }
         self.plan = Some(plan);
     }
@@ -562,8 +604,12 @@ const A_CURRENCY: &str = "a currency code of ISO 4217 such as CNY";
 
 impl ChannelFields<'_> {
     fn give(&self, row: &Row<'_>, zone: &TimeZone, sink: &mut dyn RowSink) -> Result<(), Bad> {
-        let txn_type = self.txn_type.word(row, TxnType::parse, "a transaction type such as PAYMENT")?;
-        let status = self.status.word(row, Status::parse, "SUCCESS, FAILED or PENDING")?;
+        let txn_type = self
+            .txn_type
+            .word(row, TxnType::parse, "a transaction type such as PAYMENT")?;
+        let status = self
+            .status
+            .word(row, Status::parse, "SUCCESS, FAILED or PENDING")?;
         let currency = self.currency.word(row, Currency::parse, A_CURRENCY)?;
         let amount_minor = self.amount.magnitude(row, currency, Some(txn_type))?;
         let fee_minor = self.fee.magnitude(row, currency, Some(txn_type))?;
@@ -573,7 +619,9 @@ impl ChannelFields<'_> {
         let channel_ref = needed(&self.channel_ref, row)?;
         if amount_minor == 0 {
             if fee_minor != 0 {
-                return Err(self.amount.refuse(row, "an amount greater than 0, since there is a fee"));
+                return Err(self
+                    .amount
+                    .refuse(row, "an amount greater than 0, since there is a fee"));
             }
             sink.not_booked(row.place);
             return Ok(());
@@ -608,11 +656,15 @@ impl BankFields<'_> {
         let currency = self.currency.word(row, Currency::parse, A_CURRENCY)?;
         let named = self.account.text(row)?.0;
         let Some(index) = ctx.settings.account_index(named) else {
-            return Err(self.account.refuse(row, "the number or id of an account of the book"));
+            return Err(self
+                .account
+                .refuse(row, "the number or id of an account of the book"));
         };
         let account_currency = ctx.settings.accounts[index].currency;
         if currency != account_currency {
-            return Err(self.currency.refuse(row, format!("{account_currency}, the currency of the account")));
+            return Err(self
+                .currency
+                .refuse(row, format!("{account_currency}, the currency of the account")));
         }
         let (signed_minor, _) = self.amount.signed(row, currency)?;
         let by_sign = self.direction.as_ref().is_none_or(Bound::by_sign);
