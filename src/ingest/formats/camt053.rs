@@ -41,7 +41,9 @@ const REMITTANCE_BYTES_MAX: usize = 64 << 10;
 
 /// True when the first bytes of a file name a camt.053 namespace.
 pub fn recognise(head: &[u8]) -> bool {
-    memchr::memmem::find(head, NAMESPACE.as_bytes()).is_some()
+    // Without its zero bytes UTF-16 shows the same letters.
+    let letters: Vec<u8> = head.iter().copied().filter(|byte| *byte != 0).collect();
+    memchr::memmem::find(&letters, NAMESPACE.as_bytes()).is_some()
 }
 
 /// Reads a camt.053 file.
