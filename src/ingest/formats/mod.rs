@@ -1,12 +1,25 @@
 //! Foreign formats (SPEC §4.4). Tables are read by one engine from a profile ([`profile`], [`table`]); only
 //! grammars that are not tables have code of their own ([`camt053`]).
+//!
+//! In: the bytes of one file or archive member. Out: rows to a [`RowSink`] in the order of the file, and facts about
+//! the whole file. A file is right in every total that its format has, or it is refused; rows that a refused file has
+//! given before are void. Which source claims a file, archives and duplicate deliveries are decided before.
+
+use std::io::Read;
 
 use crate::book::settings::{Settings, Source};
+use crate::entries::rows::RowSink;
+use crate::findings::Finding;
 use crate::terms::date::Date;
 
+pub mod decode;
+pub mod values;
 pub mod profile;
 pub mod table;
 pub mod camt053;
+
+/// Name of the ISO 20022 bank statement.
+pub const CAMT053: &str = "camt.053";
 
 /// What a reader needs to know about the book to turn a file into canonical rows.
 #[derive(Clone, Copy, Debug)]
@@ -39,4 +52,143 @@ pub struct FileRefused {
     pub message: String,
     /// What the person on duty does next.
     pub help: String,
+}
+
+impl FileRefused {
+    /// A refusal at a line (0 where there is none).
+    pub fn at(line: u64, message: impl Into<String>, help: impl Into<String>) -> FileRefused {
+        FileRefused {
+            line,
+            column: 0,
+            message: message.into(),
+            help: help.into(),
+        }
+    }
+
+    /// The refusal as a finding about `file`.
+    pub fn finding(self, file: impl Into<String>) -> Finding {
+        Finding::about(file, self.message, self.help).at(self.line, self.column)
+    }
+}
+
+/// True when the engine itself knows a format of this name. A book's own profiles come on top.
+pub fn known_format(name: &str) -> bool {
+    name == CAMT053 || profile::builtin(name).is_some()
+}
+
+/// Reads one file of the format `format` (never `canonical`). A profile of the book, which `user_profiles` gives by
+/// name, is used before a built-in one of the same name.
+///
+/// # Errors
+/// The file is refused: its frame is broken, a total fails, its bytes do not decode, or the profile is wrong.
+pub fn read_foreign<'a>(
+    format: &str,
+    user_profiles: &dyn Fn(&str) -> Option<String>,
+    bytes: Box<dyn Read + 'a>,
+    ctx: &FormatContext<'_>,
+    sink: &mut dyn RowSink,
+) -> Result<FileFacts, FileRefused> {
+    if format == CAMT053 {
+        return camt053::read(bytes, ctx, sink);
+    }
+    let profile = profile_of(format, user_profiles)?;
+    table::read(&profile, bytes, ctx, sink)
+}
+
+/// What the first bytes of a file show it to be in the format `format`; `None` when it is none of its kinds.
+///
+/// # Errors
+/// The profile is wrong or unknown.
+pub fn recognise(
+    format: &str,
+    user_profiles: &dyn Fn(&str) -> Option<String>,
+    head: &[u8],
+) -> Result<Option<table::Kind>, FileRefused> {
+    if format == CAMT053 {
+        return Ok(camt053::recognise(head).then_some(table::Kind::Rows));
+    }
+    Ok(table::recognise(&profile_of(format, user_profiles)?, head, None))
+}
+
+fn profile_of(
+    format: &str,
+    user_profiles: &dyn Fn(&str) -> Option<String>,
+) -> Result<profile::Profile, FileRefused> {
+    let text = user_profiles(format).or_else(|| profile::builtin(format).map(str::to_owned));
+    let Some(text) = text else {
+        return Err(FileRefused::at(
+            0,
+            format!("format `{format}` is unknown"),
+            format!("name a known format in the source, or add profiles/{format}.toml"),
+        ));
+    };
+    profile::Profile::parse(&text, format).map_err(|findings| {
+        let message: Vec<String> = findings.iter().map(Finding::to_string).collect();
+        FileRefused::at(
+            0,
+            format!(
+                "the profile of format `{format}` is wrong: {}",
+                message.join("; ")
+            ),
+            format!("mend profiles/{format}.toml and run the day again"),
+        )
+    })
+}
+
+#[cfg(test)]
+mod testing;
+
+#[cfg(test)]
+mod tests {
+    use super::testing::{Kept, context, sample, settings, source};
+    use super::*;
+    use crate::book::settings::Role;
+
+    fn none(_: &str) -> Option<String> {
+        None
+    }
+
+    #[test]
+    fn formats_are_found_by_name() {
+        assert!(known_format("camt.053") && known_format("alipay-trade"));
+        assert!(!known_format("canonical") && !known_format("mt940"));
+        let settings = settings(&[]);
+        let source = source("x", Role::Channel);
+        let read = |format: &str, profiles: &dyn Fn(&str) -> Option<String>| {
+            let ctx = context(&settings, &source);
+            read_foreign(format, profiles, Box::new(&b"a"[..]), &ctx, &mut Kept::default()).unwrap_err()
+        };
+        assert_eq!(read("x", &none).message, "format `x` is unknown");
+        // A profile of the book wins over a built-in one.
+        let refused = read("alipay-trade", &|_| Some("title = 1".to_owned()));
+        assert!(
+            refused.message.contains("profiles/alipay-trade.toml:1"),
+            "{}",
+            refused.message
+        );
+        assert_eq!(refused.finding("f.csv").file, "f.csv");
+    }
+
+    #[test]
+    fn files_are_recognised_by_their_first_bytes() {
+        let kind = |format: &str, head: &[u8]| recognise(format, &none, head).unwrap();
+        assert_eq!(
+            kind(
+                "camt.053",
+                b"<Document xmlns='urn:iso:std:iso:20022:tech:xsd:camt.053.001.13'"
+            ),
+            Some(table::Kind::Rows)
+        );
+        assert_eq!(
+            kind(
+                "camt.053",
+                b"<Document xmlns='urn:iso:std:iso:20022:tech:xsd:camt.054.001.08'"
+            ),
+            None
+        );
+        assert!(recognise("x", &none, b"").is_err());
+        if let Some(bytes) = sample("alipay/trade_detail_2019-09-16.gbk.csv") {
+            assert_eq!(kind("alipay-trade", &bytes[..100]), Some(table::Kind::Rows));
+        }
+    }
 }

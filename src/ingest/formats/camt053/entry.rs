@@ -1,0 +1,181 @@
+//! An entry (`Ntry`) of a statement as a canonical bank row (R45, formats/intl.md §1.2).
+//!
+//! The entry is the booked amount; the details below it only explain it, and are looked at when there is exactly one.
+
+use crate::entries::rows::Place;
+use crate::terms::digest::sha256_hex;
+
+/// A name and an account of the other side.
+#[derive(Clone, Debug, Default)]
+pub struct Party {
+    /// `Nm`, or `Pty/Nm` from version 08.
+    pub name: String,
+    /// IBAN, or another id.
+    pub account: String,
+}
+
+/// The texts of an entry and of its only detail.
+#[derive(Clone, Debug, Default)]
+pub struct EntryText {
+    /// Place of its start tag.
+    pub place: Option<Place>,
+    /// `NtryRef`.
+    pub entry_ref: String,
+    /// `Amt`.
+    pub amount: String,
+    /// `Amt/@Ccy`.
+    pub currency: String,
+    /// `CdtDbtInd`.
+    pub sign: String,
+    /// `RvslInd`.
+    pub reversal: String,
+    /// `Sts` or `Sts/Cd` or `Sts/Prtry`.
+    pub status: String,
+    /// `BookgDt/Dt`.
+    pub booking_date: String,
+    /// `BookgDt/DtTm`.
+    pub booking_time: String,
+    /// `ValDt/Dt`.
+    pub value_date: String,
+    /// `ValDt/DtTm`.
+    pub value_time: String,
+    /// `AcctSvcrRef`.
+    pub servicer_ref: String,
+    /// `AddtlNtryInf`.
+    pub info: String,
+    /// Number of `TxDtls`.
+    pub details: u32,
+    /// `Refs/EndToEndId` of the first detail.
+    pub end_to_end: String,
+    /// `Refs/AcctSvcrRef` of the first detail.
+    pub detail_servicer_ref: String,
+    /// `RmtInf/Ustrd` of the first detail, joined by spaces.
+    pub remittance: String,
+    /// `AddtlTxInf` of the first detail.
+    pub detail_info: String,
+    /// `Purp/Cd` or `Purp/Prtry` of the first detail.
+    pub purpose: String,
+    /// `RtrInf` in the first detail.
+    pub returned: bool,
+    /// `RltdPties/Dbtr` of the first detail.
+    pub debtor: Party,
+    /// `RltdPties/Cdtr` of the first detail.
+    pub creditor: Party,
+}
+
+impl EntryText {
+    /// Takes the text of the element at `path` below the entry.
+    pub fn take(&mut self, path: &str, text: &str, currency: Option<&str>) {
+        let slot = match path {
+            "NtryRef" => &mut self.entry_ref,
+            "Amt" => {
+                set(&mut self.currency, currency.unwrap_or_default());
+                &mut self.amount
+            }
+            "CdtDbtInd" => &mut self.sign,
+            "RvslInd" => &mut self.reversal,
+            "Sts" | "Sts/Cd" | "Sts/Prtry" => &mut self.status,
+            "BookgDt/Dt" => &mut self.booking_date,
+            "BookgDt/DtTm" => &mut self.booking_time,
+            "ValDt/Dt" => &mut self.value_date,
+            "ValDt/DtTm" => &mut self.value_time,
+            "AcctSvcrRef" => &mut self.servicer_ref,
+            "AddtlNtryInf" => &mut self.info,
+            _ => {
+                if let Some(path) = path.strip_prefix("NtryDtls/TxDtls/")
+                    && self.details == 1
+                {
+                    self.take_detail(path, text);
+                }
+                return;
+            }
+        };
+        if !text.is_empty() {
+            set(slot, text);
+        }
+    }
+
+    fn take_detail(&mut self, path: &str, text: &str) {
+        let slot = match path {
+            "RtrInf" => {
+                self.returned = true;
+                return;
+            }
+            "RmtInf/Ustrd" => {
+                if !self.remittance.is_empty() && !text.is_empty() {
+                    self.remittance.push(' ');
+                }
+                self.remittance.push_str(text);
+                return;
+            }
+            "Refs/EndToEndId" => &mut self.end_to_end,
+            "Refs/AcctSvcrRef" => &mut self.detail_servicer_ref,
+            "AddtlTxInf" => &mut self.detail_info,
+            "Purp/Cd" | "Purp/Prtry" => &mut self.purpose,
+            "RltdPties/Dbtr/Nm" | "RltdPties/Dbtr/Pty/Nm" => &mut self.debtor.name,
+            "RltdPties/Cdtr/Nm" | "RltdPties/Cdtr/Pty/Nm" => &mut self.creditor.name,
+            "RltdPties/DbtrAcct/Id/IBAN" | "RltdPties/DbtrAcct/Id/Othr/Id" => &mut self.debtor.account,
+            "RltdPties/CdtrAcct/Id/IBAN" | "RltdPties/CdtrAcct/Id/Othr/Id" => &mut self.creditor.account,
+            _ => return,
+        };
+        if !text.is_empty() {
+            set(slot, text);
+        }
+    }
+
+    /// True when the entry undoes another: the bank says so, or returns a payment.
+    pub fn undoes(&self) -> bool {
+        self.returned_alone() || matches!(self.reversal.as_str(), "true" | "1")
+    }
+
+    fn returned_alone(&self) -> bool {
+        self.details == 1 && self.returned
+    }
+
+    /// The bank's own reference: the entry's, else that of its only detail; empty where none.
+    pub fn servicer(&self) -> &str {
+        let given = |text: &'_ str| !text.is_empty() && !matches!(text, "NOTPROVIDED" | "NONREF");
+        match self.details {
+            _ if given(&self.servicer_ref) => &self.servicer_ref,
+            1 if given(&self.detail_servicer_ref) => &self.detail_servicer_ref,
+            _ => "",
+        }
+    }
+
+    /// The reference that both sides know (R45): `EndToEndId` of the only detail unless not provided, else the bank's.
+    pub fn bank_ref(&self) -> &str {
+        let known = self.details == 1 && !self.end_to_end.is_empty() && self.end_to_end != "NOTPROVIDED";
+        if known { &self.end_to_end } else { self.servicer() }
+    }
+
+    /// Free text: the remittance information of the only detail, else what the bank adds.
+    pub fn remark(&self) -> &str {
+        let texts = match self.details {
+            1 => [&self.remittance, &self.info, &self.detail_info],
+            _ => [&self.info, &self.info, &self.info],
+        };
+        texts
+            .into_iter()
+            .find(|text| !text.is_empty())
+            .map_or("", String::as_str)
+    }
+
+    /// Purpose of the only detail.
+    pub fn purpose(&self) -> &str {
+        if self.details == 1 { &self.purpose } else { "" }
+    }
+
+    /// The line id of an entry that has no id of its own: what it is made of, in its place in the statement.
+    pub fn line_id(&self, account: &str, statement: &str, ordinal: u64) -> String {
+        let text = format!(
+            "tieout/camt.053/line/v1\n{account}\n{statement}\n{ordinal}\n{}\n{}\n{}\n{}\n{}\n",
+            self.amount, self.sign, self.entry_ref, self.servicer_ref, self.end_to_end
+        );
+        sha256_hex(text.as_bytes())[..32].to_owned()
+    }
+}
+
+fn set(slot: &mut String, text: &str) {
+    slot.clear();
+    slot.push_str(text);
+}

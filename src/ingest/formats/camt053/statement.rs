@@ -1,0 +1,519 @@
+//! A statement: its identity, balances, control totals and pages.
+//!
+//! Rule (formats/intl.md §1.2, §1.7): opening + Σ signed booked entries = closing, exactly. Opening is `OPBD`, else
+//! `PRCD`; closing is `CLBD`. `ITBD` is the interim balance between pages; available balances are never used. A
+//! statement that cannot tie out is refused. Declared counts and sums (`TxsSummry`) hold over the booked entries or
+//! over all entries of the page or of the whole statement.
+
+use crate::book::settings::Account;
+use crate::ingest::formats::FileRefused;
+use crate::ingest::formats::values::{iso_date, padded_minor, shown};
+use crate::terms::date::Date;
+use crate::terms::kinds::Direction;
+use crate::terms::money::format_minor;
+
+const ASK_THE_BANK: &str = "ask the bank for a whole and correct statement, then run the day again";
+
+/// Number and sum of some entries of one direction.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Tally {
+    /// Entries.
+    pub count: u64,
+    /// Sum, minor units.
+    pub sum_minor: i128,
+}
+
+/// Credits and debits.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Tallies {
+    /// Into the account.
+    pub credit: Tally,
+    /// Out of the account.
+    pub debit: Tally,
+}
+
+impl Tallies {
+    /// Counts one entry.
+    pub fn add(&mut self, direction: Direction, amount_minor: i64) {
+        let side = match direction {
+            Direction::Credit => &mut self.credit,
+            Direction::Debit => &mut self.debit,
+        };
+        side.count += 1;
+        side.sum_minor += i128::from(amount_minor);
+    }
+
+    /// Counts the entries of another page.
+    pub fn add_all(&mut self, other: Tallies) {
+        for (side, more) in [(&mut self.credit, other.credit), (&mut self.debit, other.debit)] {
+            side.count += more.count;
+            side.sum_minor += more.sum_minor;
+        }
+    }
+
+    fn total(self) -> Tally {
+        Tally {
+            count: self.credit.count + self.debit.count,
+            sum_minor: self.credit.sum_minor + self.debit.sum_minor,
+        }
+    }
+
+    fn net_minor(self) -> i128 {
+        self.credit.sum_minor - self.debit.sum_minor
+    }
+}
+
+/// The texts of a `Bal` element.
+#[derive(Clone, Debug, Default)]
+pub struct BalanceText {
+    /// Line of its start tag.
+    pub line: u64,
+    /// `Tp/CdOrPrtry/Cd`.
+    pub code: String,
+    /// `Tp/SubTp/Cd`.
+    pub sub_code: String,
+    /// `Amt`.
+    pub amount: String,
+    /// `Amt/@Ccy`.
+    pub currency: String,
+    /// `CdtDbtInd`.
+    pub sign: String,
+    /// `Dt/Dt` or `Dt/DtTm`.
+    pub date: String,
+}
+
+/// A balance as read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Balance {
+    /// Its day.
+    pub date: Date,
+    /// Minor units; negative when overdrawn.
+    pub minor: i64,
+}
+
+/// Declared count and sum of `TxsSummry`, as texts; empty where not given.
+#[derive(Clone, Debug, Default)]
+pub struct DeclaredText {
+    /// `NbOfNtries`.
+    pub count: String,
+    /// `Sum`.
+    pub sum: String,
+}
+
+/// The three control totals of `TxsSummry`.
+#[derive(Clone, Debug, Default)]
+pub struct SummaryText {
+    /// `TtlNtries`.
+    pub all: DeclaredText,
+    /// `TtlCdtNtries`.
+    pub credit: DeclaredText,
+    /// `TtlDbtNtries`.
+    pub debit: DeclaredText,
+}
+
+/// One `Stmt` element while it is read: a statement, or one page of it.
+#[derive(Clone, Debug, Default)]
+pub struct Page {
+    /// Line of its start tag.
+    pub line: u64,
+    /// `Id`.
+    pub id: String,
+    /// `ElctrncSeqNb`.
+    pub sequence: String,
+    /// `LglSeqNb`.
+    pub legal_sequence: String,
+    /// `FrToDt/FrDtTm` or `FrDt`.
+    pub from: String,
+    /// `FrToDt/ToDtTm` or `ToDt`.
+    pub to: String,
+    /// `StmtPgntn/PgNb`; empty where there are no pages.
+    pub page_number: String,
+    /// `StmtPgntn/LastPgInd`.
+    pub last_page: String,
+    /// `Acct/Id/IBAN` or `Acct/Id/Othr/Id`.
+    pub account_number: String,
+    /// Control totals.
+    pub summary: SummaryText,
+    /// `OPBD`.
+    pub opening: Option<Balance>,
+    /// `PRCD`.
+    pub previous_closing: Option<Balance>,
+    /// `CLBD`.
+    pub closing: Option<Balance>,
+    /// `ITBD`, first and last.
+    pub interim: Option<(Balance, Balance)>,
+    /// `ITBD` balances seen.
+    pub interim_count: u32,
+    /// Booked entries.
+    pub booked: Tallies,
+    /// Booked entries by their indicator as written, which a source may invert.
+    pub booked_as_written: Tallies,
+    /// All entries, whatever their status, by their indicator as written.
+    pub all_as_written: Tallies,
+    /// First entry whose amount could not be read; then nothing adds up.
+    pub unread: Option<(u64, String)>,
+}
+
+impl Page {
+    /// Takes a balance that matters: booked opening, closing and interim balances.
+    ///
+    /// # Errors
+    /// It cannot be read exactly, or contradicts another of its kind.
+    pub fn take_balance(&mut self, text: &BalanceText, account: &Account) -> Result<(), FileRefused> {
+        // An intermediate balance is the page's, not the statement's.
+        let code = match (text.code.as_str(), text.sub_code.as_str()) {
+            ("OPBD" | "CLBD", "INTM") => "ITBD",
+            (code, _) => code,
+        };
+        if !matches!(code, "OPBD" | "PRCD" | "CLBD" | "ITBD") {
+            return Ok(());
+        }
+        let balance = read_balance(text, account)?;
+        let slot = match code {
+            "OPBD" => &mut self.opening,
+            "PRCD" => &mut self.previous_closing,
+            "CLBD" => &mut self.closing,
+            _ => {
+                self.interim_count += 1;
+                self.interim = Some((self.interim.map_or(balance, |(first, _)| first), balance));
+                return Ok(());
+            }
+        };
+        if slot.is_some_and(|known| known != balance) {
+            return Err(FileRefused::at(
+                text.line,
+                format!("statement {}: two different {code} balances", self.name()),
+                ASK_THE_BANK,
+            ));
+        }
+        *slot = Some(balance);
+        Ok(())
+    }
+
+    /// The statement's id for messages.
+    pub fn name(&self) -> String {
+        let name = if self.id.is_empty() {
+            &self.sequence
+        } else {
+            &self.id
+        };
+        shown(name)
+    }
+
+    fn refuse(&self, message: String) -> FileRefused {
+        FileRefused::at(
+            self.line,
+            format!("statement {}: {message}", self.name()),
+            ASK_THE_BANK,
+        )
+    }
+
+    /// Page number and whether it is the last; `None` without pages.
+    fn pagination(&self) -> Result<Option<(u32, bool)>, FileRefused> {
+        if self.page_number.is_empty() && self.last_page.is_empty() {
+            return Ok(None);
+        }
+        let number = self.page_number.parse::<u32>();
+        let last = match self.last_page.as_str() {
+            "true" | "1" => Some(true),
+            "false" | "0" => Some(false),
+            _ => None,
+        };
+        match (number, last) {
+            (Ok(number), Some(last)) if number > 0 => Ok(Some((number, last))),
+            _ => Err(self.refuse(format!(
+                "StmtPgntn: found page `{}`, last `{}`, expected a page number and true or false",
+                shown(&self.page_number),
+                shown(&self.last_page)
+            ))),
+        }
+    }
+}
+
+fn read_balance(text: &BalanceText, account: &Account) -> Result<Balance, FileRefused> {
+    let refuse = |field: &str, found: &str, expected: &str| {
+        Err(FileRefused::at(
+            text.line,
+            format!(
+                "balance {}: {field}: found `{}`, expected {expected}",
+                text.code,
+                shown(found)
+            ),
+            ASK_THE_BANK,
+        ))
+    };
+    if text.currency != account.currency.code() {
+        return refuse("currency", &text.currency, account.currency.code());
+    }
+    let Ok(minor) = padded_minor(&text.amount, account.currency.digits()) else {
+        return refuse("Amt", &text.amount, &format!("an amount in {}", account.currency));
+    };
+    let minor = match text.sign.as_str() {
+        "CRDT" => minor,
+        "DBIT" => -minor,
+        other => return refuse("CdtDbtInd", other, "CRDT or DBIT"),
+    };
+    // A time stands for its day as written.
+    let day = if text.date.as_bytes().get(10) == Some(&b'T') {
+        &text.date[..10]
+    } else {
+        &text.date
+    };
+    match iso_date(day) {
+        Some(date) => Ok(Balance { date, minor }),
+        None => refuse("Dt", &text.date, "a day such as 2026-03-31"),
+    }
+}
+
+/// A statement that ties out.
+#[derive(Clone, Debug)]
+pub struct TiedOut {
+    /// Opening balance.
+    pub opening: Balance,
+    /// Closing balance.
+    pub closing: Balance,
+    /// Line of its first page.
+    pub line: u64,
+    /// The identity in words.
+    pub words: String,
+    /// Control totals that were declared and held, in words; empty when none was declared.
+    pub totals: String,
+}
+
+/// A statement whose pages are being put together.
+#[derive(Clone, Debug)]
+pub struct Pages {
+    first: Page,
+    opening: Balance,
+    pages_read: u32,
+    interim: Option<Balance>,
+    booked: Tallies,
+    booked_as_written: Tallies,
+    all_as_written: Tallies,
+    /// Totals that did not hold over their page: they must hold over the whole statement.
+    later: Vec<Page>,
+    declared_count: u32,
+}
+
+impl Pages {
+    /// True when `page` goes on with this statement.
+    pub fn continued_by(&self, page: &Page) -> bool {
+        self.first.id == page.id
+            && self.first.sequence == page.sequence
+            && self.first.account_number == page.account_number
+    }
+
+    /// The refusal of a statement whose last page never came.
+    pub fn refuse_incomplete(&self) -> FileRefused {
+        self.first.refuse(format!(
+            "page {} is missing: pages of one statement must stand in one file",
+            self.pages_read + 1
+        ))
+    }
+}
+
+/// Where a statement stands after one more page.
+#[derive(Clone, Debug)]
+pub enum Progress {
+    /// More pages must come.
+    More(Box<Pages>),
+    /// All pages were read and the statement ties out.
+    Done(Box<TiedOut>),
+}
+
+/// Adds a page to what was read of its statement (`None` at the first) and checks it.
+///
+/// # Errors
+/// Pages are missing, a balance is missing, a total or the identity does not hold.
+pub fn add_page(before: Option<Pages>, page: Page, account: &Account) -> Result<Progress, FileRefused> {
+    if let Some((line, found)) = &page.unread {
+        return Err(FileRefused::at(
+            *line,
+            format!(
+                "statement {}: {found}; so its entries cannot be added up to its closing balance",
+                page.name()
+            ),
+            ASK_THE_BANK,
+        ));
+    }
+    let pagination = page.pagination()?;
+    let (number, last) = pagination.unwrap_or((1, true));
+    let expected = before.as_ref().map_or(1, |pages| pages.pages_read + 1);
+    if number != expected {
+        return Err(page.refuse(format!(
+            "found page {number}, expected page {expected}: pages of one statement must stand in one file, in order"
+        )));
+    }
+    let mut pages = match before {
+        Some(mut pages) => {
+            let opens_with = page
+                .interim
+                .map(|(first, _)| first.minor)
+                .filter(|_| last || page.interim_count > 1);
+            if let (Some(closed), Some(opens)) = (pages.interim, opens_with)
+                && closed.minor != opens
+            {
+                return Err(page.refuse(format!(
+                    "page {number} opens with {}, but the page before it closes with {}",
+                    text(opens.into(), account),
+                    text(closed.minor.into(), account)
+                )));
+            }
+            pages.pages_read = number;
+            pages
+        }
+        None => {
+            let opening = page.opening.or(page.previous_closing);
+            let Some(opening) = opening else {
+                return Err(page.refuse(
+                    "no booked opening balance (OPBD or PRCD): without one it cannot be checked".to_owned(),
+                ));
+            };
+            Pages {
+                first: page.clone(),
+                opening,
+                pages_read: 1,
+                interim: None,
+                booked: Tallies::default(),
+                booked_as_written: Tallies::default(),
+                all_as_written: Tallies::default(),
+                later: Vec::new(),
+                declared_count: 0,
+            }
+        }
+    };
+    pages.booked.add_all(page.booked);
+    pages.booked_as_written.add_all(page.booked_as_written);
+    pages.all_as_written.add_all(page.all_as_written);
+    pages.declared_count += declared(&page.summary);
+    if let Err(refused) = check_summary(&page, page.booked_as_written, page.all_as_written, account) {
+        if pagination.is_none() {
+            return Err(refused);
+        }
+        pages.later.push(page.clone());
+    }
+    let so_far = i128::from(pages.opening.minor) + pages.booked.net_minor();
+    if !last {
+        let closes_with = page
+            .interim
+            .map(|(_, last)| last)
+            .filter(|_| number == 1 || page.interim_count > 1);
+        if let Some(interim) = closes_with {
+            check_identity(&page, &pages, interim, so_far, account)?;
+        }
+        pages.interim = closes_with;
+        return Ok(Progress::More(Box::new(pages)));
+    }
+    for late in &pages.later {
+        check_summary(late, pages.booked_as_written, pages.all_as_written, account)?;
+    }
+    let Some(closing) = page.closing else {
+        return Err(page.refuse(
+            "no booked closing balance (CLBD): without one its entries cannot be checked".to_owned(),
+        ));
+    };
+    check_identity(&page, &pages, closing, so_far, account)?;
+    Ok(Progress::Done(Box::new(TiedOut {
+        opening: pages.opening,
+        closing,
+        line: pages.first.line,
+        words: format!(
+            "statement {}: {}",
+            pages.first.name(),
+            identity(&pages, closing, account)
+        ),
+        totals: match pages.declared_count {
+            0 => String::new(),
+            count => format!(
+                "statement {}: {count} declared counts and sums hold",
+                pages.first.name()
+            ),
+        },
+    })))
+}
+
+fn identity(pages: &Pages, closing: Balance, account: &Account) -> String {
+    format!(
+        "opening {} + {} credits {} - {} debits {} = closing {} {}",
+        text(pages.opening.minor.into(), account),
+        pages.booked.credit.count,
+        text(pages.booked.credit.sum_minor, account),
+        pages.booked.debit.count,
+        text(pages.booked.debit.sum_minor, account),
+        text(closing.minor.into(), account),
+        account.currency
+    )
+}
+
+fn check_identity(
+    page: &Page,
+    pages: &Pages,
+    closing: Balance,
+    so_far: i128,
+    account: &Account,
+) -> Result<(), FileRefused> {
+    if so_far == i128::from(closing.minor) {
+        return Ok(());
+    }
+    Err(page.refuse(format!(
+        "balances do not tie out: opening {} + {} credits {} - {} debits {} = {}, but the statement closes with {} {}",
+        text(pages.opening.minor.into(), account),
+        pages.booked.credit.count,
+        text(pages.booked.credit.sum_minor, account),
+        pages.booked.debit.count,
+        text(pages.booked.debit.sum_minor, account),
+        text(so_far, account),
+        text(closing.minor.into(), account),
+        account.currency
+    )))
+}
+
+fn declared(summary: &SummaryText) -> u32 {
+    [&summary.all, &summary.credit, &summary.debit]
+        .iter()
+        .flat_map(|total| [&total.count, &total.sum])
+        .filter(|text| !text.is_empty())
+        .count() as u32
+}
+
+/// Checks the declared totals of `page` against the booked entries, or else against all entries.
+fn check_summary(page: &Page, booked: Tallies, all: Tallies, account: &Account) -> Result<(), FileRefused> {
+    let totals = [
+        ("TtlNtries", &page.summary.all, booked.total(), all.total()),
+        ("TtlCdtNtries", &page.summary.credit, booked.credit, all.credit),
+        ("TtlDbtNtries", &page.summary.debit, booked.debit, all.debit),
+    ];
+    for (name, declared, booked, all) in totals {
+        if holds(declared, booked, account) || holds(declared, all, account) {
+            continue;
+        }
+        return Err(page.refuse(format!(
+            "{name}: found {} booked entries of {}, expected {} of {}",
+            booked.count,
+            text(booked.sum_minor, account),
+            or_any(&declared.count),
+            or_any(&declared.sum)
+        )));
+    }
+    Ok(())
+}
+
+fn or_any(text: &str) -> String {
+    if text.is_empty() {
+        "any".to_owned()
+    } else {
+        shown(text)
+    }
+}
+
+fn holds(declared: &DeclaredText, found: Tally, account: &Account) -> bool {
+    let count = declared.count.is_empty() || declared.count.parse::<u64>() == Ok(found.count);
+    let sum = declared.sum.is_empty()
+        || padded_minor(&declared.sum, account.currency.digits())
+            .is_ok_and(|minor| i128::from(minor) == found.sum_minor);
+    count && sum
+}
+
+fn text(minor: i128, account: &Account) -> String {
+    format_minor(minor, account.currency.digits())
+}

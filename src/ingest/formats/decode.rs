@@ -1,0 +1,305 @@
+//! Bytes of a file as delivered -> UTF-8 text, exactly or not at all (SPEC §4.1).
+//!
+//! The encoding is what the byte order mark says, else what the source's settings say, else what the file declares
+//! or shows; nothing is replaced. A NUL refuses the file, and so does a piece (element, comment, line) that is longer
+//! than [`PIECE_BYTES_MAX`]: memory stays bounded whatever is delivered.
+
+use std::fmt;
+use std::io::{self, BufRead, Read};
+
+use encoding_rs::{Decoder, DecoderResult, Encoding, UTF_8, UTF_16BE, UTF_16LE};
+
+use super::FileRefused;
+
+/// Longest piece of a file that is held at once.
+pub const PIECE_BYTES_MAX: usize = 16 << 20;
+
+const CHUNK_BYTES: usize = 64 << 10;
+
+/// A refusal on its way through an `io::Error`.
+#[derive(Debug)]
+struct Fault(FileRefused);
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.message)
+    }
+}
+
+impl std::error::Error for Fault {}
+
+/// A refusal as an `io::Error`, to pass through code that reads.
+pub fn as_io(refused: FileRefused) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, Fault(refused))
+}
+
+/// The refusal that a failed read stands for.
+pub fn refused_by(error: &io::Error, line: u64) -> FileRefused {
+    match error.get_ref().and_then(|inner| inner.downcast_ref::<Fault>()) {
+        Some(Fault(refused)) => refused.clone(),
+        None => FileRefused::at(
+            line,
+            format!("cannot be read to its end: {error}"),
+            "fetch the file again and run the day again",
+        ),
+    }
+}
+
+/// What the first bytes of a file are: its byte order mark.
+pub fn byte_order_mark(bytes: &[u8]) -> Option<(&'static Encoding, usize)> {
+    Encoding::for_bom(bytes)
+}
+
+/// The encoding of a label such as `gbk`.
+///
+/// # Errors
+/// An unknown label refuses the file.
+pub fn by_label(label: &str, line: u64) -> Result<&'static Encoding, FileRefused> {
+    Encoding::for_label(label.trim().as_bytes()).ok_or_else(|| {
+        FileRefused::at(
+            line,
+            format!("encoding: `{label}` is not a known name, expected one such as utf-8 or gb18030"),
+            "set `encoding` of the source in book.toml to the name of the file's encoding",
+        )
+    })
+}
+
+/// Reads up to `bytes_max` bytes to look at; `source` then goes on behind them.
+///
+/// # Errors
+/// When reading fails.
+pub fn peek(source: &mut dyn Read, bytes_max: usize) -> Result<Vec<u8>, FileRefused> {
+    let mut head = Vec::new();
+    source
+        .take(bytes_max as u64)
+        .read_to_end(&mut head)
+        .map_err(|error| refused_by(&error, 0))?;
+    Ok(head)
+}
+
+/// UTF-8 text of a file, counting its lines as they are consumed.
+pub struct TextReader<'a> {
+    source: Box<dyn Read + 'a>,
+    decoder: Decoder,
+    encoding: &'static Encoding,
+    raw: Vec<u8>,
+    raw_at: usize,
+    raw_end: usize,
+    source_ended: bool,
+    decoder_ended: bool,
+    text: Vec<u8>,
+    text_at: usize,
+    text_end: usize,
+    line_feeds: u64,
+    piece_bytes: usize,
+    failure: Option<FileRefused>,
+}
+
+impl<'a> TextReader<'a> {
+    /// Text of `source`, whose byte order mark is gone already, in `encoding`.
+    pub fn new(source: Box<dyn Read + 'a>, encoding: &'static Encoding) -> TextReader<'a> {
+        TextReader {
+            source,
+            decoder: encoding.new_decoder_without_bom_handling(),
+            encoding,
+            raw: vec![0; CHUNK_BYTES],
+            raw_at: 0,
+            raw_end: 0,
+            source_ended: false,
+            decoder_ended: false,
+            text: vec![0; CHUNK_BYTES * 3 + 16],
+            text_at: 0,
+            text_end: 0,
+            line_feeds: 0,
+            piece_bytes: 0,
+            failure: None,
+        }
+    }
+
+    /// 1-based line of the next byte.
+    pub fn line(&self) -> u64 {
+        self.line_feeds + 1
+    }
+
+    /// Says that a piece ended: the next may be [`PIECE_BYTES_MAX`] long again.
+    pub fn next_piece(&mut self) {
+        self.piece_bytes = 0;
+    }
+
+    fn refill(&mut self) -> io::Result<()> {
+        while self.text_at == self.text_end && !self.decoder_ended {
+            if let Some(failure) = self.failure.take() {
+                // Asked again, it ends: the caller has its error.
+                self.decoder_ended = true;
+                return Err(as_io(failure));
+            }
+            if self.raw_at == self.raw_end && !self.source_ended {
+                self.raw_at = 0;
+                self.raw_end = self.source.read(&mut self.raw)?;
+                self.source_ended = self.raw_end == 0;
+            }
+            let (result, read, written) = self.decoder.decode_to_utf8_without_replacement(
+                &self.raw[self.raw_at..self.raw_end],
+                &mut self.text,
+                self.source_ended,
+            );
+            self.raw_at += read;
+            self.text_at = 0;
+            self.text_end = written;
+            if result == DecoderResult::InputEmpty && self.source_ended {
+                self.decoder_ended = true;
+            }
+            let decoded = &self.text[..written];
+            let nul = memchr::memchr(0, decoded);
+            let malformed = matches!(result, DecoderResult::Malformed(..));
+            if malformed || nul.is_some() {
+                let good = nul.unwrap_or(written);
+                let line = self.line() + memchr::memchr_iter(b'\n', &decoded[..good]).count() as u64;
+                self.text_end = good;
+                self.failure = Some(match nul {
+                    Some(_) => FileRefused::at(
+                        line,
+                        "a NUL character stands in the text",
+                        "the file is damaged or not a text: fetch it again",
+                    ),
+                    None => not_decodable(self.encoding, line),
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The refusal of bytes that are not in the encoding they should be in.
+pub fn not_decodable(encoding: &'static Encoding, line: u64) -> FileRefused {
+    FileRefused::at(
+        line,
+        format!("the bytes of this line are not {}", encoding.name()),
+        "fetch the file again; if the sender writes another encoding, set `encoding` of the source in book.toml",
+    )
+}
+
+impl Read for TextReader<'_> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let available = self.fill_buf()?;
+        let count = available.len().min(out.len());
+        out[..count].copy_from_slice(&available[..count]);
+        self.consume(count);
+        Ok(count)
+    }
+}
+
+impl BufRead for TextReader<'_> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.refill()?;
+        if self.piece_bytes > PIECE_BYTES_MAX {
+            return Err(as_io(FileRefused::at(
+                self.line(),
+                format!("one element or line is longer than {PIECE_BYTES_MAX} bytes"),
+                "this is no file of this format: fetch it again",
+            )));
+        }
+        Ok(&self.text[self.text_at..self.text_end])
+    }
+
+    fn consume(&mut self, count: usize) {
+        let consumed = &self.text[self.text_at..self.text_at + count];
+        self.line_feeds += memchr::memchr_iter(b'\n', consumed).count() as u64;
+        self.text_at += count;
+        self.piece_bytes += count;
+    }
+}
+
+/// The encoding of an XML file by its byte order mark, the settings, its shape or its declaration, and the length of
+/// the mark.
+///
+/// # Errors
+/// An unknown label, or a declaration that the bytes themselves contradict.
+pub fn xml_encoding(
+    head: &[u8],
+    configured: Option<&str>,
+) -> Result<(&'static Encoding, usize), FileRefused> {
+    if let Some(marked) = byte_order_mark(head) {
+        return Ok(marked);
+    }
+    if let Some(label) = configured {
+        return Ok((by_label(label, 0)?, 0));
+    }
+    if head.starts_with(b"<\0") {
+        return Ok((UTF_16LE, 0));
+    }
+    if head.starts_with(b"\0<") {
+        return Ok((UTF_16BE, 0));
+    }
+    let Some(label) = declared_encoding(head) else {
+        return Ok((UTF_8, 0));
+    };
+    let encoding = by_label(&label, 1)?;
+    if encoding == UTF_16LE || encoding == UTF_16BE {
+        return Err(FileRefused::at(
+            1,
+            format!("declares `{label}`, but its bytes are not UTF-16"),
+            "ask the bank for a file in the encoding it declares, or set `encoding` of the source in book.toml",
+        ));
+    }
+    Ok((encoding, 0))
+}
+
+/// The `encoding` of an XML declaration.
+fn declared_encoding(head: &[u8]) -> Option<String> {
+    let declaration = head.strip_prefix(b"<?xml")?;
+    let end = memchr::memmem::find(declaration, b"?>")?;
+    let declaration = std::str::from_utf8(&declaration[..end]).ok()?;
+    let value = declaration.split_once("encoding")?.1.trim_start();
+    let value = value.strip_prefix('=')?.trim_start();
+    let quote = value.chars().next().filter(|c| matches!(c, '"' | '\''))?;
+    let (label, _) = value[1..].split_once(quote)?;
+    Some(label.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(bytes: &'static [u8], encoding: &'static Encoding) -> Result<String, FileRefused> {
+        let mut reader = TextReader::new(Box::new(bytes), encoding);
+        let mut text = String::new();
+        match reader.read_to_string(&mut text) {
+            Ok(_) => Ok(text),
+            Err(error) => Err(refused_by(&error, 0)),
+        }
+    }
+
+    #[test]
+    fn text_is_decoded_exactly_or_refused_with_its_line() {
+        assert_eq!(text(b"a\nb", UTF_8).unwrap(), "a\nb");
+        assert_eq!(text(b"\xd6\xa7", encoding_rs::GB18030).unwrap(), "支");
+        assert_eq!(text(b"a\nb\xff", UTF_8).unwrap_err().line, 2);
+        assert_eq!(text(b"a\nb\n\xd6", encoding_rs::GB18030).unwrap_err().line, 3);
+        assert_eq!(text(b"a\n\0", UTF_8).unwrap_err().line, 2);
+        assert_eq!(text(b"a\0b\0", UTF_16LE).unwrap(), "ab");
+    }
+
+    #[test]
+    fn the_encoding_of_xml_is_found() {
+        let check = |head: &[u8], configured, expected: &str| {
+            assert_eq!(xml_encoding(head, configured).unwrap().0.name(), expected);
+        };
+        check(b"<Document>", None, "UTF-8");
+        check(
+            b"<?xml version=\"1.0\" encoding=\"ISO-8859-15\"?>",
+            None,
+            "ISO-8859-15",
+        );
+        check(b"<?xml version='1.0' encoding = 'gbk' ?>", None, "GBK");
+        check(
+            b"<?xml version='1.0' encoding='utf-8'?>",
+            Some("iso-8859-15"),
+            "ISO-8859-15",
+        );
+        check(b"\xef\xbb\xbf<a/>", Some("gbk"), "UTF-8");
+        check(b"<\0?\0", None, "UTF-16LE");
+        assert!(xml_encoding(b"<?xml version='1.0' encoding='utf-16'?>", None).is_err());
+        assert!(xml_encoding(b"<?xml version='1.0' encoding='ebcdic'?>", None).is_err());
+    }
+}
