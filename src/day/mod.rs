@@ -10,6 +10,7 @@ pub mod identify;
 pub mod breaks;
 pub mod agree;
 pub mod close;
+pub mod settle;
 pub mod clock;
 pub mod matched;
 pub mod read;

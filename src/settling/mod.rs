@@ -362,7 +362,8 @@ impl Part {
     }
 }
 
-fn unknown_merchant(txn_id: &[u8]) -> Stop {
+/// A row brought forward whose merchant the master no longer has (R18).
+pub fn unknown_merchant(txn_id: &[u8]) -> Stop {
     Stop::new(
         StopCode::BadData,
         Finding::about(
