@@ -57,6 +57,9 @@ const REPEATED: [&str; 8] = [
     "funding",
 ];
 
+/// Seconds since 1970 of the years 1 to 9999.
+const YEARS_1_TO_9999: std::ops::Range<i64> = -62_135_596_800..253_402_300_800;
+
 /// Which columns a reading takes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Columns {
@@ -266,10 +269,10 @@ impl ParquetFile {
             .enumerate()
             .map(|(number, field)| {
                 let there = self.binding.columns[number] != ABSENT;
-                let judged = !UNJUDGED.contains(&field.name)
-                    && !(field.name == "booking_time"
-                        && self.zones[number].is_some()
-                        && self.has_no_null(number, group));
+                let time_without_null = field.name == "booking_time"
+                    && self.zones[number].is_some()
+                    && self.has_no_null(number, group);
+                let judged = !UNJUDGED.contains(&field.name) && !time_without_null;
                 there && (columns == Columns::All || judged)
             })
             .collect()
@@ -507,7 +510,11 @@ impl<'a> BatchFields<'a> {
             if field.id {
                 fields.irregular |= match &column {
                     Column::Text(array, _) | Column::Dictionary(_, array, _) => {
-                        array.values().iter().any(u8::is_ascii_control)
+                        // Without an early way out the compiler makes it a vector loop.
+                        array
+                            .values()
+                            .iter()
+                            .fold(false, |any, byte| any | byte.is_ascii_control())
                     }
                     _ => false,
                 };
@@ -616,10 +623,8 @@ impl Fields for BatchFields<'_> {
             Column::Time(values, unit, _, nulls) if !is_null(*nulls, self.row) => {
                 let (seconds, nanos) = seconds_and_nanos(values[self.row], *unit);
                 // Years that no calendar day of ours has are refused, as in a text.
-                let date = i32::try_from(seconds.div_euclid(86_400)).ok().map(Date)?;
-                let (year, ..) = date.ymd();
-                (1..=9999)
-                    .contains(&year)
+                YEARS_1_TO_9999
+                    .contains(&seconds)
                     .then_some(Instant(seconds * 1000 + nanos / 1_000_000))
             }
             Column::Time(..) | Column::Days(..) => None,

@@ -92,7 +92,7 @@ fn amount_text(row: usize) -> String {
 #[test]
 fn platform_rows_are_those_of_the_same_csv() {
     let merchants: Vec<String> = (0..ROWS).map(|row| format!("M{}", row % 7)).collect();
-    let memo = |row: usize| (row % 3 > 0).then(|| format!("memo, {row}"));
+    let memo = |row: usize| (!row.is_multiple_of(3)).then(|| format!("memo, {row}"));
     let csv: String = (0..ROWS).fold(
         "txn_id,txn_time,merchant_id,customer_id,txn_type,channel,currency,amount,bank_ref,status,memo\n"
             .to_owned(),
@@ -344,6 +344,16 @@ fn times_are_written_in_the_zone_of_their_column() {
         "1970-01-01T08:00:00.002+08:00",
     );
     assert!(zone_of("Nowhere/Land").is_none());
+}
+
+#[test]
+fn the_years_of_a_time_are_those_of_a_day() {
+    let first = Date::from_ymd(1, 1, 1).unwrap();
+    let last = Date::from_ymd(9999, 12, 31).unwrap();
+    assert_eq!(
+        YEARS_1_TO_9999,
+        i64::from(first.0) * 86_400..(i64::from(last.0) + 1) * 86_400
+    );
 }
 
 #[test]
