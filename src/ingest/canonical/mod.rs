@@ -530,7 +530,7 @@ pub fn fetch_rows<S: RowSink>(
                 break length;
             }
             let before = buffer.len();
-            if before > RECORD_BYTES_MAX || text.more(at + before as u64, &mut buffer)? == 0 {
+            if before > RECORD_BYTES_MAX || text.more(&mut buffer)? == 0 {
                 if buffer.is_empty() {
                     return Err(changed());
                 }
@@ -590,7 +590,7 @@ impl Text {
     }
 
     /// Appends the text that follows; the number of bytes, 0 at the end.
-    fn more(&mut self, _from: u64, buffer: &mut Vec<u8>) -> io::Result<usize> {
+    fn more(&mut self, buffer: &mut Vec<u8>) -> io::Result<usize> {
         match self {
             Text::Positions(file) => file.take(4096).read_to_end(buffer),
             Text::Stream(stream) => stream.take(64 << 10).read_to_end(buffer),
