@@ -8,6 +8,8 @@
 
 use std::fmt;
 use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -26,6 +28,7 @@ use parquet::arrow::arrow_reader::{
     RowSelection,
 };
 use parquet::errors::ParquetError;
+use parquet::file::reader::{ChunkReader, Length};
 
 use crate::book::settings::Role;
 use crate::entries::rows::{Place, Reject, RowSink};
@@ -81,9 +84,71 @@ pub struct ParquetFile {
     first_rows: Vec<u64>,
 }
 
+#[derive(Clone)]
 enum Input {
-    File(File),
+    File(Arc<File>, u64),
     Memory(Bytes),
+}
+
+/// Reads by position: descriptors of one file share their offset, and row groups are read by several threads.
+impl ChunkReader for Input {
+    type T = Positioned;
+
+    fn get_read(&self, start: u64) -> Result<Positioned, ParquetError> {
+        Ok(Positioned {
+            input: self.clone(),
+            at: start,
+        })
+    }
+
+    fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes, ParquetError> {
+        // A length beyond the file is damage; it must not ask for memory first.
+        if start
+            .checked_add(length as u64)
+            .is_none_or(|end| end > self.len())
+        {
+            return Err(ParquetError::EOF(
+                "a part lies beyond the end of the file".to_owned(),
+            ));
+        }
+        match self {
+            Input::File(file, _) => {
+                let mut part = vec![0; length];
+                file.read_exact_at(&mut part, start)?;
+                Ok(Bytes::from(part))
+            }
+            Input::Memory(content) => content.get_bytes(start, length),
+        }
+    }
+}
+
+impl Length for Input {
+    fn len(&self) -> u64 {
+        match self {
+            Input::File(_, bytes) => *bytes,
+            Input::Memory(content) => content.len() as u64,
+        }
+    }
+}
+
+/// A place in a file from which it is read on.
+struct Positioned {
+    input: Input,
+    at: u64,
+}
+
+impl Read for Positioned {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let read = match &self.input {
+            Input::File(file, _) => file.read_at(out, self.at)?,
+            Input::Memory(content) => {
+                let start = usize::try_from(self.at).unwrap_or(usize::MAX).min(content.len());
+                (&content[start..]).read(out)?
+            }
+        };
+        self.at += read as u64;
+        Ok(read)
+    }
 }
 
 /// How a column's times are written.
@@ -112,7 +177,16 @@ impl ParquetFile {
     /// # Errors
     /// It cannot be opened, is no Parquet file, lacks columns, or has columns of a type that their field cannot have.
     pub fn open(path: &Path, role: Role, context: &ReadContext) -> Result<ParquetFile, BlockError> {
-        ParquetFile::bind(Input::File(File::open(path)?), role, context)
+        ParquetFile::from_file(File::open(path)?, role, context)
+    }
+
+    /// As [`ParquetFile::open`], for a file that is open already ([`crate::ingest::files::open_on_disk`]).
+    ///
+    /// # Errors
+    /// As [`ParquetFile::open`].
+    pub fn from_file(file: File, role: Role, context: &ReadContext) -> Result<ParquetFile, BlockError> {
+        let bytes = file.metadata()?.len();
+        ParquetFile::bind(Input::File(Arc::new(file), bytes), role, context)
     }
 
     /// As [`ParquetFile::open`], for content unpacked into memory.
@@ -128,11 +202,8 @@ impl ParquetFile {
     }
 
     fn bind(input: Input, role: Role, context: &ReadContext) -> Result<ParquetFile, BlockError> {
-        let load = |options| match &input {
-            Input::File(file) => ArrowReaderMetadata::load(file, options),
-            Input::Memory(bytes) => ArrowReaderMetadata::load(bytes, options),
-        };
-        let found = load(ArrowReaderOptions::new()).map_err(|e| BlockError::Refused(unreadable(e)))?;
+        let found = ArrowReaderMetadata::load(&input, ArrowReaderOptions::new())
+            .map_err(|e| BlockError::Refused(unreadable(e)))?;
         let names = found
             .schema()
             .fields()
@@ -301,37 +372,21 @@ impl ParquetFile {
         group: Option<usize>,
         selection: Option<RowSelection>,
     ) -> Result<ParquetRecordBatchReader, FileRefused> {
-        fn build<T: parquet::file::reader::ChunkReader + 'static>(
-            file: &ParquetFile,
-            input: T,
-            taken: &[bool],
-            group: Option<usize>,
-            selection: Option<RowSelection>,
-        ) -> Result<ParquetRecordBatchReader, ParquetError> {
-            let roots = (0..taken.len())
-                .filter(|field| taken[*field])
-                .map(|field| usize::from(file.binding.columns[field]));
-            let mask = ProjectionMask::roots(file.metadata.parquet_schema(), roots);
-            let mut builder =
-                ParquetRecordBatchReaderBuilder::new_with_metadata(input, file.metadata.clone())
-                    .with_batch_size(BATCH_ROWS)
-                    .with_projection(mask);
-            if let Some(group) = group {
-                builder = builder.with_row_groups(vec![group]);
-            }
-            if let Some(selection) = selection {
-                builder = builder.with_row_selection(selection);
-            }
-            builder.build()
+        let roots = (0..taken.len())
+            .filter(|field| taken[*field])
+            .map(|field| usize::from(self.binding.columns[field]));
+        let mask = ProjectionMask::roots(self.metadata.parquet_schema(), roots);
+        let mut builder =
+            ParquetRecordBatchReaderBuilder::new_with_metadata(self.input.clone(), self.metadata.clone())
+                .with_batch_size(BATCH_ROWS)
+                .with_projection(mask);
+        if let Some(group) = group {
+            builder = builder.with_row_groups(vec![group]);
         }
-        match &self.input {
-            Input::File(file) => {
-                let file = file.try_clone().map_err(refused)?;
-                build(self, file, taken, group, selection)
-            }
-            Input::Memory(bytes) => build(self, bytes.clone(), taken, group, selection),
+        if let Some(selection) = selection {
+            builder = builder.with_row_selection(selection);
         }
-        .map_err(unreadable)
+        builder.build().map_err(unreadable)
     }
 
     fn hand_on<S: RowSink>(

@@ -371,3 +371,48 @@ fn decimals_become_minor_units_or_are_refused() {
     check(i128::from(i64::MAX) + 1, 2, 2, false, Err(AmountError::Overflow));
     check(i128::MAX / 2, 0, 2, false, Err(AmountError::Overflow));
 }
+
+#[test]
+fn threads_share_one_file() {
+    let content = written(bank("", times()));
+    let mut on_disk = tempfile::NamedTempFile::new().unwrap();
+    std::io::Write::write_all(&mut on_disk, &content).unwrap();
+    let context = context(Role::Bank);
+    let file = ParquetFile::open(on_disk.path(), Role::Bank, &context).unwrap_or_else(|_| panic!("it opens"));
+    let expected = read_all(&file, Columns::All, Role::Bank);
+    for _ in 0..20 {
+        let rows: Vec<String> = std::thread::scope(|scope| {
+            let read = |group| {
+                let mut seen = Seen::default();
+                file.read_row_group(group, Columns::All, &context, &mut seen)
+                    .unwrap();
+                seen.rows
+            };
+            let threads: Vec<_> = (0..file.row_groups())
+                .map(|group| scope.spawn(move || read(group)))
+                .collect();
+            threads
+                .into_iter()
+                .flat_map(|thread| thread.join().unwrap())
+                .collect()
+        });
+        assert_eq!(rows, expected.rows);
+    }
+}
+
+#[test]
+fn damaged_files_are_refused() {
+    let content = written(bank("", times()));
+    let context = context(Role::Bank);
+    for at in (0..content.len()).step_by(97) {
+        let mut damaged = content.clone();
+        damaged[at] ^= 0x55;
+        let mut seen = Seen::default();
+        // Whatever comes out, it is rows or a refusal.
+        if let Ok(file) = ParquetFile::from_bytes(damaged, Role::Bank, &context) {
+            for group in 0..file.row_groups() {
+                let _ = file.read_row_group(group, Columns::All, &context, &mut seen);
+            }
+        }
+    }
+}
