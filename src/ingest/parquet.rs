@@ -10,6 +10,7 @@ use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
+use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -171,6 +172,11 @@ fn unreadable(error: ParquetError) -> FileRefused {
     refused(error)
 }
 
+/// The decoder panics on some damaged files; to us that is a damaged file like any other.
+fn guarded<T>(decode: impl FnOnce() -> T) -> Result<T, FileRefused> {
+    std::panic::catch_unwind(AssertUnwindSafe(decode)).map_err(|_| refused("it is damaged"))
+}
+
 impl ParquetFile {
     /// Opens a file and binds its columns.
     ///
@@ -202,8 +208,9 @@ impl ParquetFile {
     }
 
     fn bind(input: Input, role: Role, context: &ReadContext) -> Result<ParquetFile, BlockError> {
-        let found = ArrowReaderMetadata::load(&input, ArrowReaderOptions::new())
-            .map_err(|e| BlockError::Refused(unreadable(e)))?;
+        let found = guarded(|| ArrowReaderMetadata::load(&input, ArrowReaderOptions::new()))
+            .and_then(|found| found.map_err(unreadable))
+            .map_err(BlockError::Refused)?;
         let names = found
             .schema()
             .fields()
@@ -386,12 +393,12 @@ impl ParquetFile {
         if let Some(selection) = selection {
             builder = builder.with_row_selection(selection);
         }
-        builder.build().map_err(unreadable)
+        guarded(|| builder.build())?.map_err(unreadable)
     }
 
     fn hand_on<S: RowSink>(
         &self,
-        reader: ParquetRecordBatchReader,
+        mut reader: ParquetRecordBatchReader,
         taken: &[bool],
         numbers: &mut dyn Iterator<Item = u64>,
         context: &ReadContext,
@@ -399,7 +406,7 @@ impl ParquetFile {
     ) -> Result<u64, FileRefused> {
         let mut memory = Memory::default();
         let mut rows = 0;
-        for batch in reader {
+        while let Some(batch) = guarded(|| reader.next())? {
             let batch = batch.map_err(refused)?;
             let fields = BatchFields::new(self, &batch, taken)?;
             rows += batch.num_rows() as u64;
