@@ -358,6 +358,12 @@ impl Search<'_> {
         self.unpacked_bytes = members.iter().fold(self.unpacked_bytes, |sum, member| {
             sum.saturating_add(member.bytes)
         });
+        if let Some(nested) = outer.members.first() {
+            // An inner archive is unpacked again for each of its members: that work is bounded too.
+            self.unpacked_bytes = self
+                .unpacked_bytes
+                .saturating_add(nested.bytes.saturating_mul(members.len() as u64));
+        }
         if self.unpacked_bytes > UNPACKED_BYTES_MAX {
             return self.bad(
                 &outer.name,

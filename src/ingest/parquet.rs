@@ -8,6 +8,9 @@
 
 use std::fmt;
 use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::FileExt;
+use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -26,6 +29,7 @@ use parquet::arrow::arrow_reader::{
     RowSelection,
 };
 use parquet::errors::ParquetError;
+use parquet::file::reader::{ChunkReader, Length};
 
 use crate::book::settings::Role;
 use crate::entries::rows::{Place, Reject, RowSink};
@@ -57,6 +61,9 @@ const REPEATED: [&str; 8] = [
     "funding",
 ];
 
+/// Seconds since 1970 of the years 1 to 9999.
+const YEARS_1_TO_9999: std::ops::Range<i64> = -62_135_596_800..253_402_300_800;
+
 /// Which columns a reading takes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Columns {
@@ -78,9 +85,71 @@ pub struct ParquetFile {
     first_rows: Vec<u64>,
 }
 
+#[derive(Clone)]
 enum Input {
-    File(File),
+    File(Arc<File>, u64),
     Memory(Bytes),
+}
+
+/// Reads by position: descriptors of one file share their offset, and row groups are read by several threads.
+impl ChunkReader for Input {
+    type T = Positioned;
+
+    fn get_read(&self, start: u64) -> Result<Positioned, ParquetError> {
+        Ok(Positioned {
+            input: self.clone(),
+            at: start,
+        })
+    }
+
+    fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes, ParquetError> {
+        // A length beyond the file is damage; it must not ask for memory first.
+        if start
+            .checked_add(length as u64)
+            .is_none_or(|end| end > self.len())
+        {
+            return Err(ParquetError::EOF(
+                "a part lies beyond the end of the file".to_owned(),
+            ));
+        }
+        match self {
+            Input::File(file, _) => {
+                let mut part = vec![0; length];
+                file.read_exact_at(&mut part, start)?;
+                Ok(Bytes::from(part))
+            }
+            Input::Memory(content) => content.get_bytes(start, length),
+        }
+    }
+}
+
+impl Length for Input {
+    fn len(&self) -> u64 {
+        match self {
+            Input::File(_, bytes) => *bytes,
+            Input::Memory(content) => content.len() as u64,
+        }
+    }
+}
+
+/// A place in a file from which it is read on.
+struct Positioned {
+    input: Input,
+    at: u64,
+}
+
+impl Read for Positioned {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let read = match &self.input {
+            Input::File(file, _) => file.read_at(out, self.at)?,
+            Input::Memory(content) => {
+                let start = usize::try_from(self.at).unwrap_or(usize::MAX).min(content.len());
+                (&content[start..]).read(out)?
+            }
+        };
+        self.at += read as u64;
+        Ok(read)
+    }
 }
 
 /// How a column's times are written.
@@ -103,13 +172,27 @@ fn unreadable(error: ParquetError) -> FileRefused {
     refused(error)
 }
 
+/// The decoder panics on some damaged files; to us that is a damaged file like any other.
+fn guarded<T>(decode: impl FnOnce() -> T) -> Result<T, FileRefused> {
+    std::panic::catch_unwind(AssertUnwindSafe(decode)).map_err(|_| refused("it is damaged"))
+}
+
 impl ParquetFile {
     /// Opens a file and binds its columns.
     ///
     /// # Errors
     /// It cannot be opened, is no Parquet file, lacks columns, or has columns of a type that their field cannot have.
     pub fn open(path: &Path, role: Role, context: &ReadContext) -> Result<ParquetFile, BlockError> {
-        ParquetFile::bind(Input::File(File::open(path)?), role, context)
+        ParquetFile::from_file(File::open(path)?, role, context)
+    }
+
+    /// As [`ParquetFile::open`], for a file that is open already ([`crate::ingest::files::open_on_disk`]).
+    ///
+    /// # Errors
+    /// As [`ParquetFile::open`].
+    pub fn from_file(file: File, role: Role, context: &ReadContext) -> Result<ParquetFile, BlockError> {
+        let bytes = file.metadata()?.len();
+        ParquetFile::bind(Input::File(Arc::new(file), bytes), role, context)
     }
 
     /// As [`ParquetFile::open`], for content unpacked into memory.
@@ -125,11 +208,9 @@ impl ParquetFile {
     }
 
     fn bind(input: Input, role: Role, context: &ReadContext) -> Result<ParquetFile, BlockError> {
-        let load = |options| match &input {
-            Input::File(file) => ArrowReaderMetadata::load(file, options),
-            Input::Memory(bytes) => ArrowReaderMetadata::load(bytes, options),
-        };
-        let found = load(ArrowReaderOptions::new()).map_err(|e| BlockError::Refused(unreadable(e)))?;
+        let found = guarded(|| ArrowReaderMetadata::load(&input, ArrowReaderOptions::new()))
+            .and_then(|found| found.map_err(unreadable))
+            .map_err(BlockError::Refused)?;
         let names = found
             .schema()
             .fields()
@@ -266,10 +347,10 @@ impl ParquetFile {
             .enumerate()
             .map(|(number, field)| {
                 let there = self.binding.columns[number] != ABSENT;
-                let judged = !UNJUDGED.contains(&field.name)
-                    && !(field.name == "booking_time"
-                        && self.zones[number].is_some()
-                        && self.has_no_null(number, group));
+                let time_without_null = field.name == "booking_time"
+                    && self.zones[number].is_some()
+                    && self.has_no_null(number, group);
+                let judged = !UNJUDGED.contains(&field.name) && !time_without_null;
                 there && (columns == Columns::All || judged)
             })
             .collect()
@@ -298,42 +379,26 @@ impl ParquetFile {
         group: Option<usize>,
         selection: Option<RowSelection>,
     ) -> Result<ParquetRecordBatchReader, FileRefused> {
-        fn build<T: parquet::file::reader::ChunkReader + 'static>(
-            file: &ParquetFile,
-            input: T,
-            taken: &[bool],
-            group: Option<usize>,
-            selection: Option<RowSelection>,
-        ) -> Result<ParquetRecordBatchReader, ParquetError> {
-            let roots = (0..taken.len())
-                .filter(|field| taken[*field])
-                .map(|field| usize::from(file.binding.columns[field]));
-            let mask = ProjectionMask::roots(file.metadata.parquet_schema(), roots);
-            let mut builder =
-                ParquetRecordBatchReaderBuilder::new_with_metadata(input, file.metadata.clone())
-                    .with_batch_size(BATCH_ROWS)
-                    .with_projection(mask);
-            if let Some(group) = group {
-                builder = builder.with_row_groups(vec![group]);
-            }
-            if let Some(selection) = selection {
-                builder = builder.with_row_selection(selection);
-            }
-            builder.build()
+        let roots = (0..taken.len())
+            .filter(|field| taken[*field])
+            .map(|field| usize::from(self.binding.columns[field]));
+        let mask = ProjectionMask::roots(self.metadata.parquet_schema(), roots);
+        let mut builder =
+            ParquetRecordBatchReaderBuilder::new_with_metadata(self.input.clone(), self.metadata.clone())
+                .with_batch_size(BATCH_ROWS)
+                .with_projection(mask);
+        if let Some(group) = group {
+            builder = builder.with_row_groups(vec![group]);
         }
-        match &self.input {
-            Input::File(file) => {
-                let file = file.try_clone().map_err(refused)?;
-                build(self, file, taken, group, selection)
-            }
-            Input::Memory(bytes) => build(self, bytes.clone(), taken, group, selection),
+        if let Some(selection) = selection {
+            builder = builder.with_row_selection(selection);
         }
-        .map_err(unreadable)
+        guarded(|| builder.build())?.map_err(unreadable)
     }
 
     fn hand_on<S: RowSink>(
         &self,
-        reader: ParquetRecordBatchReader,
+        mut reader: ParquetRecordBatchReader,
         taken: &[bool],
         numbers: &mut dyn Iterator<Item = u64>,
         context: &ReadContext,
@@ -341,7 +406,7 @@ impl ParquetFile {
     ) -> Result<u64, FileRefused> {
         let mut memory = Memory::default();
         let mut rows = 0;
-        for batch in reader {
+        while let Some(batch) = guarded(|| reader.next())? {
             let batch = batch.map_err(refused)?;
             let fields = BatchFields::new(self, &batch, taken)?;
             rows += batch.num_rows() as u64;
@@ -507,7 +572,11 @@ impl<'a> BatchFields<'a> {
             if field.id {
                 fields.irregular |= match &column {
                     Column::Text(array, _) | Column::Dictionary(_, array, _) => {
-                        array.values().iter().any(u8::is_ascii_control)
+                        // Without an early way out the compiler makes it a vector loop.
+                        array
+                            .values()
+                            .iter()
+                            .fold(false, |any, byte| any | byte.is_ascii_control())
                     }
                     _ => false,
                 };
@@ -616,10 +685,8 @@ impl Fields for BatchFields<'_> {
             Column::Time(values, unit, _, nulls) if !is_null(*nulls, self.row) => {
                 let (seconds, nanos) = seconds_and_nanos(values[self.row], *unit);
                 // Years that no calendar day of ours has are refused, as in a text.
-                let date = i32::try_from(seconds.div_euclid(86_400)).ok().map(Date)?;
-                let (year, ..) = date.ymd();
-                (1..=9999)
-                    .contains(&year)
+                YEARS_1_TO_9999
+                    .contains(&seconds)
                     .then_some(Instant(seconds * 1000 + nanos / 1_000_000))
             }
             Column::Time(..) | Column::Days(..) => None,

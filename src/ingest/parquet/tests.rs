@@ -92,7 +92,7 @@ fn amount_text(row: usize) -> String {
 #[test]
 fn platform_rows_are_those_of_the_same_csv() {
     let merchants: Vec<String> = (0..ROWS).map(|row| format!("M{}", row % 7)).collect();
-    let memo = |row: usize| (row % 3 > 0).then(|| format!("memo, {row}"));
+    let memo = |row: usize| (!row.is_multiple_of(3)).then(|| format!("memo, {row}"));
     let csv: String = (0..ROWS).fold(
         "txn_id,txn_time,merchant_id,customer_id,txn_type,channel,currency,amount,bank_ref,status,memo\n"
             .to_owned(),
@@ -347,6 +347,16 @@ fn times_are_written_in_the_zone_of_their_column() {
 }
 
 #[test]
+fn the_years_of_a_time_are_those_of_a_day() {
+    let first = Date::from_ymd(1, 1, 1).unwrap();
+    let last = Date::from_ymd(9999, 12, 31).unwrap();
+    assert_eq!(
+        YEARS_1_TO_9999,
+        i64::from(first.0) * 86_400..(i64::from(last.0) + 1) * 86_400
+    );
+}
+
+#[test]
 fn decimals_become_minor_units_or_are_refused() {
     let check = |value, scale, digits, signed, expected| {
         assert_eq!(decimal_minor(value, scale, digits, signed), expected)
@@ -360,4 +370,49 @@ fn decimals_become_minor_units_or_are_refused() {
     check(i128::from(i64::MAX), 2, 2, false, Ok(i64::MAX));
     check(i128::from(i64::MAX) + 1, 2, 2, false, Err(AmountError::Overflow));
     check(i128::MAX / 2, 0, 2, false, Err(AmountError::Overflow));
+}
+
+#[test]
+fn threads_share_one_file() {
+    let content = written(bank("", times()));
+    let mut on_disk = tempfile::NamedTempFile::new().unwrap();
+    std::io::Write::write_all(&mut on_disk, &content).unwrap();
+    let context = context(Role::Bank);
+    let file = ParquetFile::open(on_disk.path(), Role::Bank, &context).unwrap_or_else(|_| panic!("it opens"));
+    let expected = read_all(&file, Columns::All, Role::Bank);
+    for _ in 0..20 {
+        let rows: Vec<String> = std::thread::scope(|scope| {
+            let read = |group| {
+                let mut seen = Seen::default();
+                file.read_row_group(group, Columns::All, &context, &mut seen)
+                    .unwrap();
+                seen.rows
+            };
+            let threads: Vec<_> = (0..file.row_groups())
+                .map(|group| scope.spawn(move || read(group)))
+                .collect();
+            threads
+                .into_iter()
+                .flat_map(|thread| thread.join().unwrap())
+                .collect()
+        });
+        assert_eq!(rows, expected.rows);
+    }
+}
+
+#[test]
+fn damaged_files_are_refused() {
+    let content = written(bank("", times()));
+    let context = context(Role::Bank);
+    for at in (0..content.len()).step_by(97) {
+        let mut damaged = content.clone();
+        damaged[at] ^= 0x55;
+        let mut seen = Seen::default();
+        // Whatever comes out, it is rows or a refusal.
+        if let Ok(file) = ParquetFile::from_bytes(damaged, Role::Bank, &context) {
+            for group in 0..file.row_groups() {
+                let _ = file.read_row_group(group, Columns::All, &context, &mut seen);
+            }
+        }
+    }
 }
