@@ -10,3 +10,5 @@ pub mod identify;
 pub mod breaks;
 pub mod agree;
 pub mod close;
+pub mod history;
+pub mod verify;
