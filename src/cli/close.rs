@@ -11,7 +11,6 @@ use crate::cli::screen::{Screen, quoted};
 use crate::day::close::{CloseOptions, Outcome, close};
 use crate::findings::{Finding, Stop, StopCode};
 use crate::report::show;
-use crate::report::summary::Summary;
 
 /// Closes the day and prints its summary.
 ///
@@ -38,11 +37,15 @@ pub fn run(arguments: &CloseArgs, screen: &Screen) -> Result<u8, Stop> {
             Some(threads) => pool(threads)?.install(|| close(&options, progress.as_ref())),
         }?
     };
+    for note in &outcome.notes {
+        screen.note(&format!("note: {}", show::visible(note)));
+    }
     if screen.json() {
         screen.out(&json::line(&outcome_json(&outcome)?))?;
     } else {
         screen.out(&told(arguments, &outcome, screen.colour_out())?)?;
-        screen.note(&format!("closed: exit code {}", outcome.exit_code));
+        let word = if outcome.folder.is_some() { "closed" } else { "computed, nothing written" };
+        screen.note(&format!("{word}: {}, exit code {}", arguments.date, outcome.exit_code));
     }
     Ok(outcome.exit_code)
 }
@@ -59,17 +62,18 @@ pub fn pool(threads: u16) -> Result<rayon::ThreadPool, Stop> {
     })
 }
 
-fn summary_value(summary: &Summary) -> Result<Value, Stop> {
-    serde_json::to_value(summary).map_err(|error| Stop::invariant(format!("the summary is no JSON: {error}")))
+fn parsed(summary_json: &[u8]) -> Result<Value, Stop> {
+    serde_json::from_slice(summary_json).map_err(|error| Stop::invariant(format!("the summary is no JSON: {error}")))
 }
 
-/// The summary, and beside its members `folder`, `already_done` and, for a what-if, `compared_with`.
+/// The summary, and beside its members `folder`, `already_done`, `notes` and, for a what-if, `compared_with`.
 fn outcome_json(outcome: &Outcome) -> Result<Value, Stop> {
-    let mut told = summary_value(&outcome.summary)?;
-    let compared = outcome.compared_with.as_ref().map(summary_value).transpose()?;
+    let mut told = parsed(&outcome.summary_json)?;
+    let compared = outcome.compared_with.as_ref().map(|summary| parsed(&summary.to_json())).transpose()?;
     if let Some(members) = told.as_object_mut() {
         members.insert("exit_code".to_owned(), outcome.exit_code.into());
         members.insert("findings".to_owned(), Value::Array(Vec::new()));
+        members.insert("notes".to_owned(), outcome.notes.clone().into());
         members.insert("already_done".to_owned(), outcome.already_done.into());
         let folder = outcome.folder.as_ref().map(|folder| folder.display().to_string());
         members.insert("folder".to_owned(), folder.into());
@@ -81,18 +85,14 @@ fn outcome_json(outcome: &Outcome) -> Result<Value, Stop> {
 }
 
 fn told(arguments: &CloseArgs, outcome: &Outcome, colour: bool) -> Result<String, Stop> {
-    let mut text = outcome.summary.to_text(colour);
+    let mut text = match &outcome.summary {
+        Some(summary) => summary.to_text(colour),
+        None => outcome.summary_text.clone(),
+    };
     if let Some(as_it_is) = &outcome.compared_with {
-        text.push_str(&differences(&summary_value(as_it_is)?, &summary_value(&outcome.summary)?));
+        text.push_str(&differences(&parsed(&as_it_is.to_json())?, &parsed(&outcome.summary_json)?));
     }
     match &outcome.folder {
-        _ if outcome.already_done => {
-            let folder = outcome.folder.as_ref().map(|folder| folder.display().to_string());
-            text.push_str(&format!(
-                "Already closed with the same inputs and settings; nothing was done: {}\n",
-                folder.unwrap_or_default()
-            ));
-        }
         Some(folder) => text.push_str(&format!("Close    {}\n", folder.display())),
         None => text.push_str(&format!(
             "Nothing was written. To close: tieout close {} --date {}\n",

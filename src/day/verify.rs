@@ -184,15 +184,18 @@ fn check_close(
         let sound = checks
             .iter()
             .all(|check| check.subject == "invariants" || check.verdict <= Verdict::Note);
-        let inputs_differ = checks.iter().any(|check| check.subject == "inputs" && !check.findings.is_empty());
-        checks.push(match (sound, superseded && inputs_differ) {
-            (_, true) => Check::of(
+        let same_inbox = checks
+            .iter()
+            .all(|check| check.subject != "inputs" || check.findings.is_empty());
+        checks.push(match (sound, same_inbox) {
+            (true, true) => replayed::check_replay(layout, history, closed, &manifest, progress),
+            (true, false) if superseded => Check::of(
                 "replay",
                 "not run: superseded, and its inputs have been replaced",
                 Vec::new(),
             ),
-            (false, _) => replayed::not_run(closed),
-            (true, _) => replayed::check_replay(layout, history, closed, &manifest, progress),
+            (true, false) => replayed::not_run(closed, "the inbox holds files that the close did not take"),
+            (false, _) => replayed::not_run(closed, "the close or its inputs are not whole"),
         });
     }
     checks

@@ -16,10 +16,10 @@ use crate::report::manifest::{Manifest, manifest_hash};
 use crate::report::show;
 
 /// Said when another check has failed: what is replayed would not be the day that was closed.
-pub fn not_run(closed: &Closed) -> Check {
+pub fn not_run(closed: &Closed, why: &str) -> Check {
     let finding = Finding::about(
         format!("closes/{}", closed.name()),
-        "the day was not run again, because the close or its inputs are not whole",
+        format!("the day was not run again, because {why}"),
         "mend what is named above, then run the same command",
     );
     Check::of("replay", "not run", vec![(Verdict::NotCheckable, finding)])
