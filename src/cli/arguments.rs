@@ -264,17 +264,21 @@ impl Command {
         match (code, name) {
             (StopCode::Usage, _) => Some(format!("tieout {name} --help")),
             (StopCode::Settings, _) if no_book => Some(format!("tieout init {book}")),
-            (StopCode::Settings, "check") => Some(format!("tieout check {book}{day}   (after mending the settings)")),
+            (StopCode::Settings, "check") => {
+                Some(format!("tieout check {book}{day}   (after mending the settings)"))
+            }
             (StopCode::Settings, _) => Some(format!("tieout check {book}{day}")),
             (StopCode::BadData | StopCode::InputMissing, "close") => {
                 Some(format!("tieout check {book}{day}   (then close again)"))
             }
-            (StopCode::BadData | StopCode::InputMissing, "check") => {
-                Some(format!("tieout check {book}{day}   (after mending what is named above)"))
-            }
+            (StopCode::BadData | StopCode::InputMissing, "check") => Some(format!(
+                "tieout check {book}{day}   (after mending what is named above)"
+            )),
             (StopCode::InputMissing, _) => Some(format!("tieout status {book}")),
             (StopCode::BadData | StopCode::NotCheckable, _) => Some(format!("tieout verify {book}")),
-            (StopCode::Locked, _) => Some(format!("tieout {name} {book}{day}   (when the other close has ended)")),
+            (StopCode::Locked, _) => Some(format!(
+                "tieout {name} {book}{day}   (when the other close has ended)"
+            )),
             (StopCode::Permission | StopCode::CannotCreate | StopCode::Io, _) => {
                 Some(format!("tieout {name} {book}{day}   (after mending the cause)"))
             }
@@ -339,9 +343,15 @@ mod tests {
     fn hints_are_commands() {
         let parse = |line: &str| Arguments::try_parse_from(line.split(' ')).unwrap().command;
         let close = parse("tieout close /no/book --date 2026-11-20");
-        assert_eq!(close.hint(StopCode::Settings), Some("tieout init /no/book".to_owned()));
+        assert_eq!(
+            close.hint(StopCode::Settings),
+            Some("tieout init /no/book".to_owned())
+        );
         let hint = close.hint(StopCode::BadData).unwrap();
-        assert!(hint.starts_with("tieout check /no/book --date 2026-11-20"), "{hint}");
+        assert!(
+            hint.starts_with("tieout check /no/book --date 2026-11-20"),
+            "{hint}"
+        );
         assert_eq!(close.hint(StopCode::Invariant), None);
     }
 }

@@ -63,7 +63,9 @@ fn delivered(book: &Book, date: Date) -> Result<Delivery, Stop> {
 fn look_ahead(book: &Book, date: Date) -> Result<(), Stop> {
     let mut stops = Vec::new();
     for id in needed_calendars(&book.settings, &book.merchants) {
-        let Some(calendar) = book.calendars.get(&id) else { continue };
+        let Some(calendar) = book.calendars.get(&id) else {
+            continue;
+        };
         stops.extend(
             calendar
                 .nth_business_day_after(date, BUSINESS_DAYS_AHEAD)
@@ -112,11 +114,18 @@ fn told(book: &Book, date: Option<Date>, delivery: Option<&Delivery>) -> String 
         lines.push(format!("calendar   ok: {id}, {}", years.unwrap_or_default()));
     }
     if let (Some(date), Some(delivery)) = (date, delivery) {
-        lines.push(format!("inbox      ok: {date}, {} files", show::count(delivery.files.len() as u64)));
+        lines.push(format!(
+            "inbox      ok: {date}, {} files",
+            show::count(delivery.files.len() as u64)
+        ));
         for (index, source) in settings.sources.iter().enumerate() {
             let count = delivery.files.iter().filter(|file| file.source == index).count();
             let needed = if source.required { "required" } else { "optional" };
-            lines.push(format!("  {:<16} {:<9} {needed:<9} {count} files", source.name, source.role.name()));
+            lines.push(format!(
+                "  {:<16} {:<9} {needed:<9} {count} files",
+                source.name,
+                source.role.name()
+            ));
         }
         for name in &delivery.skipped {
             lines.push(format!("  passed over: {} (hidden)", show::visible(name)));

@@ -44,8 +44,15 @@ pub fn run(arguments: &CloseArgs, screen: &Screen) -> Result<u8, Stop> {
         screen.out(&json::line(&outcome_json(&outcome)?))?;
     } else {
         screen.out(&told(arguments, &outcome, screen.colour_out())?)?;
-        let word = if outcome.folder.is_some() { "closed" } else { "computed, nothing written" };
-        screen.note(&format!("{word}: {}, exit code {}", arguments.date, outcome.exit_code));
+        let word = if outcome.folder.is_some() {
+            "closed"
+        } else {
+            "computed, nothing written"
+        };
+        screen.note(&format!(
+            "{word}: {}, exit code {}",
+            arguments.date, outcome.exit_code
+        ));
     }
     Ok(outcome.exit_code)
 }
@@ -58,18 +65,26 @@ pub fn pool(threads: u16) -> Result<rayon::ThreadPool, Stop> {
     let builder = rayon::ThreadPoolBuilder::new().num_threads(usize::from(threads));
     builder.build().map_err(|error| {
         let message = format!("cannot start {threads} threads: {error}");
-        Stop::new(StopCode::Io, Finding::about("", message, "ask for fewer with --threads"))
+        Stop::new(
+            StopCode::Io,
+            Finding::about("", message, "ask for fewer with --threads"),
+        )
     })
 }
 
 fn parsed(summary_json: &[u8]) -> Result<Value, Stop> {
-    serde_json::from_slice(summary_json).map_err(|error| Stop::invariant(format!("the summary is no JSON: {error}")))
+    serde_json::from_slice(summary_json)
+        .map_err(|error| Stop::invariant(format!("the summary is no JSON: {error}")))
 }
 
 /// The summary, and beside its members `folder`, `already_done`, `notes` and, for a what-if, `compared_with`.
 fn outcome_json(outcome: &Outcome) -> Result<Value, Stop> {
     let mut told = parsed(&outcome.summary_json)?;
-    let compared = outcome.compared_with.as_ref().map(|summary| parsed(&summary.to_json())).transpose()?;
+    let compared = outcome
+        .compared_with
+        .as_ref()
+        .map(|summary| parsed(&summary.to_json()))
+        .transpose()?;
     if let Some(members) = told.as_object_mut() {
         members.insert("exit_code".to_owned(), outcome.exit_code.into());
         members.insert("findings".to_owned(), Value::Array(Vec::new()));
@@ -90,7 +105,10 @@ fn told(arguments: &CloseArgs, outcome: &Outcome, colour: bool) -> Result<String
         None => outcome.summary_text.clone(),
     };
     if let Some(as_it_is) = &outcome.compared_with {
-        text.push_str(&differences(&parsed(&as_it_is.to_json())?, &parsed(&outcome.summary_json)?));
+        text.push_str(&differences(
+            &parsed(&as_it_is.to_json())?,
+            &parsed(&outcome.summary_json)?,
+        ));
     }
     match &outcome.folder {
         Some(folder) => text.push_str(&format!("Close    {}\n", folder.display())),
@@ -113,10 +131,17 @@ fn differences(as_it_is: &Value, what_if: &Value) -> String {
     let empty = "-".to_owned();
     let mut changed = 0;
     for name in names {
-        let (old, new) = (before.get(name).unwrap_or(&empty), after.get(name).unwrap_or(&empty));
+        let (old, new) = (
+            before.get(name).unwrap_or(&empty),
+            after.get(name).unwrap_or(&empty),
+        );
         if old != new {
             changed += 1;
-            text.push_str(&format!("  {name}: {} -> {}\n", show::visible(old), show::visible(new)));
+            text.push_str(&format!(
+                "  {name}: {} -> {}\n",
+                show::visible(old),
+                show::visible(new)
+            ));
         }
     }
     if changed == 0 {
@@ -127,16 +152,28 @@ fn differences(as_it_is: &Value, what_if: &Value) -> String {
 
 /// Leaves by path; members of lists by what they are about.
 fn flatten(at: &str, value: &Value, leaves: &mut BTreeMap<String, String>) {
-    let under = |key: &str| if at.is_empty() { key.to_owned() } else { format!("{at}.{key}") };
+    let under = |key: &str| {
+        if at.is_empty() {
+            key.to_owned()
+        } else {
+            format!("{at}.{key}")
+        }
+    };
     match value {
-        Value::Object(members) => members.iter().for_each(|(key, value)| flatten(&under(key), value, leaves)),
+        Value::Object(members) => members
+            .iter()
+            .for_each(|(key, value)| flatten(&under(key), value, leaves)),
         Value::Array(values) => {
             for (index, value) in values.iter().enumerate() {
                 let words: Vec<&str> = ["pool", "class", "currency"]
                     .iter()
                     .filter_map(|key| value.get(key)?.as_str())
                     .collect();
-                let name = if words.is_empty() { (index + 1).to_string() } else { words.join("/") };
+                let name = if words.is_empty() {
+                    (index + 1).to_string()
+                } else {
+                    words.join("/")
+                };
                 flatten(&format!("{at}[{name}]"), value, leaves);
             }
         }
@@ -153,11 +190,16 @@ mod tests {
 
     #[test]
     fn differences_name_the_figure() {
-        let before = json!({"exit_code": 0, "payouts": [{"currency": "CNY", "issued_minor": "100"}], "same": [1]});
-        let after = json!({"exit_code": 10, "payouts": [{"currency": "CNY", "issued_minor": "90"}], "same": [1]});
+        let before =
+            json!({"exit_code": 0, "payouts": [{"currency": "CNY", "issued_minor": "100"}], "same": [1]});
+        let after =
+            json!({"exit_code": 10, "payouts": [{"currency": "CNY", "issued_minor": "90"}], "same": [1]});
         let text = differences(&before, &after);
         assert!(text.contains("  exit_code: 0 -> 10\n"), "{text}");
-        assert!(text.contains("  payouts[CNY].issued_minor: 100 -> 90\n"), "{text}");
+        assert!(
+            text.contains("  payouts[CNY].issued_minor: 100 -> 90\n"),
+            "{text}"
+        );
         assert!(!text.contains("same"), "{text}");
         assert!(differences(&before, &before).contains("nothing would change"));
     }

@@ -129,21 +129,38 @@ fn read_table(closed: &Closed, name: &str, mut take: impl FnMut(&Row<'_>) -> Opt
     let mut reader = csv::Reader::from_reader(bytes.as_slice());
     let unreadable = |error: csv::Error| {
         let line = error.position().map_or(0, csv::Position::line);
-        altered(StopCode::BadData, &path, &format!("the table does not read: {error}"), line)
+        altered(
+            StopCode::BadData,
+            &path,
+            &format!("the table does not read: {error}"),
+            line,
+        )
     };
     let header = reader.headers().map_err(unreadable)?.clone();
     for record in reader.records() {
         let record = record.map_err(unreadable)?;
-        let row = Row { header: &header, record: &record };
+        let row = Row {
+            header: &header,
+            record: &record,
+        };
         if take(&row).is_none() {
             let line = record.position().map_or(0, csv::Position::line);
-            return Err(altered(StopCode::BadData, &path, "the row is not one that a close writes", line));
+            return Err(altered(
+                StopCode::BadData,
+                &path,
+                "the row is not one that a close writes",
+                line,
+            ));
         }
     }
     Ok(())
 }
 
 fn altered(code: StopCode, path: &Path, message: &str, line: u64) -> Stop {
-    let finding = Finding::about(path.display().to_string(), message, "the close was altered: run `tieout verify`");
+    let finding = Finding::about(
+        path.display().to_string(),
+        message,
+        "the close was altered: run `tieout verify`",
+    );
     Stop::new(code, finding.at(line, 0))
 }

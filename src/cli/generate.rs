@@ -10,7 +10,13 @@ use crate::findings::{Finding, Stop, StopCode};
 /// As `demo::generate`.
 pub fn run(arguments: &GenerateArgs, screen: &Screen) -> Result<u8, Stop> {
     // CALL SITE of crate::demo::generate: folder, rows, seed, date, days.
-    let _ = (arguments.rows, arguments.seed, arguments.date, arguments.days, screen);
+    let _ = (
+        arguments.rows,
+        arguments.seed,
+        arguments.date,
+        arguments.days,
+        screen,
+    );
     Err(Stop::new(
         StopCode::Usage,
         Finding::about(

@@ -37,7 +37,10 @@ pub fn run(arguments: &InitArgs, screen: &Screen) -> Result<u8, Stop> {
     write(&root.join("book.toml"), SETTINGS)?;
     host::sync_folder(root)?;
     Book::open(root)?;
-    screen.out(&format!("made the book {}: book.toml, merchants.csv, inbox/, closes/\n", root.display()))?;
+    screen.out(&format!(
+        "made the book {}: book.toml, merchants.csv, inbox/, closes/\n",
+        root.display()
+    ))?;
     screen.note("edit book.toml and merchants.csv, then deliver files into inbox/YYYY-MM-DD/");
     screen.hint(Some(&format!("tieout check {}", quoted(root))));
     Ok(0)
@@ -57,7 +60,10 @@ fn demo(root: &Path, _screen: &Screen) -> Result<u8, Stop> {
 
 fn refuse_existing(root: &Path) -> Result<(), Stop> {
     let ours = ["book.toml", "merchants.csv", "merchants.parquet", "closes"];
-    match ours.into_iter().find(|name| std::fs::symlink_metadata(root.join(name)).is_ok()) {
+    match ours
+        .into_iter()
+        .find(|name| std::fs::symlink_metadata(root.join(name)).is_ok())
+    {
         None => Ok(()),
         Some(name) => Err(Stop::new(
             StopCode::CannotCreate,
@@ -72,7 +78,8 @@ fn refuse_existing(root: &Path) -> Result<(), Stop> {
 
 fn write(path: &Path, text: &str) -> Result<(), Stop> {
     let mut file = HashingFile::create(path)?;
-    file.write_all(text.as_bytes()).map_err(|error| Stop::io(path, "write", &error))?;
+    file.write_all(text.as_bytes())
+        .map_err(|error| Stop::io(path, "write", &error))?;
     file.finish().map(drop)
 }
 
@@ -86,7 +93,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().join("new");
         let screen = Screen::new(false, true);
-        let arguments = InitArgs { book: root.clone(), demo: false };
+        let arguments = InitArgs {
+            book: root.clone(),
+            demo: false,
+        };
         assert_eq!(run(&arguments, &screen).map_err(|stop| stop.to_string()), Ok(0));
         let book = Book::open(&root).unwrap();
         assert!(book.merchants.is_empty());

@@ -41,7 +41,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         dispatch(&parsed.command, &screen)
     }));
     // Its own words went to stderr when it happened; rayon hands a panic of a worker on to here.
-    let outcome = ran.unwrap_or_else(|_| Err(Stop::invariant("the engine stopped itself, see the line above")));
+    let outcome =
+        ran.unwrap_or_else(|_| Err(Stop::invariant("the engine stopped itself, see the line above")));
     match outcome {
         Ok(code) => code,
         Err(stop) => {

@@ -60,7 +60,10 @@ impl Progress for Bars {
         }
         let (length, template) = match total {
             0 => (None, "{spinner} {prefix:<14} {elapsed}"),
-            total => (Some(total), "{spinner} {prefix:<14} [{bar:30}] {percent:>3} % {elapsed}"),
+            total => (
+                Some(total),
+                "{spinner} {prefix:<14} [{bar:30}] {percent:>3} % {elapsed}",
+            ),
         };
         let bar = ProgressBar::with_draw_target(length, ProgressDrawTarget::stderr()).with_prefix(name);
         if let Ok(style) = ProgressStyle::with_template(template) {

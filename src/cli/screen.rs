@@ -147,18 +147,27 @@ fn shown(finding: &Finding, colour: bool) -> String {
 }
 
 fn paint_if(colour: bool, code: &str, text: &str) -> String {
-    if text.is_empty() { String::new() } else { paint(colour, code, text) }
+    if text.is_empty() {
+        String::new()
+    } else {
+        paint(colour, code, text)
+    }
 }
 
 /// Hidden characters made visible; line feeds stay, indented so that no line begins like a finding of its own.
 fn visible_lines(text: &str) -> String {
-    text.split('\n').map(show::visible).collect::<Vec<_>>().join("\n    ")
+    text.split('\n')
+        .map(show::visible)
+        .collect::<Vec<_>>()
+        .join("\n    ")
 }
 
 /// A path as a shell takes it.
 pub fn quoted(path: &Path) -> String {
     let text = path.display().to_string();
-    let plain = |c: char| c.is_alphanumeric() || matches!(c, '/' | '.' | '_' | '-' | ',' | ':' | '+' | '=' | '@' | '%');
+    let plain = |c: char| {
+        c.is_alphanumeric() || matches!(c, '/' | '.' | '_' | '-' | ',' | ':' | '+' | '=' | '@' | '%')
+    };
     if !text.is_empty() && !text.starts_with('-') && text.chars().all(plain) {
         return text;
     }
@@ -176,7 +185,10 @@ mod tests {
         let bare = Finding::about("", "no place", "");
         assert_eq!(shown(&bare, false), "no place");
         let coloured = shown(&finding, true);
-        assert!(coloured.starts_with("\u{1b}[1minbox/a.csv:2:3: \u{1b}[0mamount"), "{coloured}");
+        assert!(
+            coloured.starts_with("\u{1b}[1minbox/a.csv:2:3: \u{1b}[0mamount"),
+            "{coloured}"
+        );
         let hostile = Finding::about("a\u{1b}[2Jb", "x\ny\u{202e}", "");
         let text = shown(&hostile, false);
         assert!(!text.contains('\u{1b}') && !text.contains('\u{202e}'), "{text}");

@@ -14,8 +14,13 @@ use crate::findings::{Finding, Stop, StopCode};
 /// When the system refuses the handler.
 pub fn keep_file_size_errors() -> Result<(), Stop> {
     let noted = Arc::new(AtomicBool::new(false));
-    signal_hook::flag::register(SIGXFSZ, noted).map(drop).map_err(|error| {
-        let message = format!("cannot handle SIGXFSZ: {error}");
-        Stop::new(StopCode::Io, Finding::about("", message, "run the same command again"))
-    })
+    signal_hook::flag::register(SIGXFSZ, noted)
+        .map(drop)
+        .map_err(|error| {
+            let message = format!("cannot handle SIGXFSZ: {error}");
+            Stop::new(
+                StopCode::Io,
+                Finding::about("", message, "run the same command again"),
+            )
+        })
 }

@@ -76,7 +76,11 @@ fn next(layout: &Layout, history: &History, book: Result<Book, Stop>) -> Result<
 fn command(arguments: &StatusArgs, next: Option<&Next>) -> Option<String> {
     let root = quoted(&arguments.book);
     let next = next?;
-    let name = if next.findings.is_empty() { "close" } else { "check" };
+    let name = if next.findings.is_empty() {
+        "close"
+    } else {
+        "check"
+    };
     Some(format!("tieout {name} {root} --date {}", next.date))
 }
 
@@ -89,14 +93,25 @@ fn told(history: &History, next: Option<&Next>, colour: bool) -> String {
         text.push_str("no day is closed yet\n");
     }
     for closed in &history.incomplete {
-        text.push_str(&format!("{:<13} has no manifest: run tieout verify\n", closed.name()));
+        text.push_str(&format!(
+            "{:<13} has no manifest: run tieout verify\n",
+            closed.name()
+        ));
     }
     text.push_str(&match next {
         None => "next: deliver the first day's files into inbox/YYYY-MM-DD/\n".to_owned(),
         Some(next) if next.findings.is_empty() => {
-            format!("next: {}, inbox complete, {} files\n", next.date, show::count(next.files as u64))
+            format!(
+                "next: {}, inbox complete, {} files\n",
+                next.date,
+                show::count(next.files as u64)
+            )
         }
-        Some(next) => format!("next: {}, not ready: {} findings\n", next.date, next.findings.len()),
+        Some(next) => format!(
+            "next: {}, not ready: {} findings\n",
+            next.date,
+            next.findings.len()
+        ),
     });
     text
 }
@@ -104,7 +119,10 @@ fn told(history: &History, next: Option<&Next>, colour: bool) -> String {
 /// One day: sequence, code, breaks, payouts, reserve.
 fn line(closed: &Closed, colour: bool) -> String {
     let Some(summary) = closed.summary() else {
-        return format!("{:<13} summary.json cannot be read: run tieout verify\n", closed.name());
+        return format!(
+            "{:<13} summary.json cannot be read: run tieout verify\n",
+            closed.name()
+        );
     };
     let code = summary.get("exit_code").and_then(Value::as_u64);
     let shade = match code {
@@ -124,12 +142,20 @@ fn line(closed: &Closed, colour: bool) -> String {
     }
     for pool in rows(&summary, "reserve") {
         let name = pool.get("pool").and_then(Value::as_str).unwrap_or("?");
-        parts.push(format!("reserve {} {}", show::visible(name), money(pool, "worst_minor")));
+        parts.push(format!(
+            "reserve {} {}",
+            show::visible(name),
+            money(pool, "worst_minor")
+        ));
     }
     format!(
         "{:<13} {} {}; {}\n",
         closed.name(),
-        paint(colour, shade, &format!("{:>2}", code.map_or("?".to_owned(), |code| code.to_string()))),
+        paint(
+            colour,
+            shade,
+            &format!("{:>2}", code.map_or("?".to_owned(), |code| code.to_string()))
+        ),
         show::visible(&word("status")),
         parts.join("; ")
     )

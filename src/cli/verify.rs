@@ -33,7 +33,12 @@ pub fn run(arguments: &VerifyArgs, screen: &Screen) -> Result<u8, Stop> {
     for check in &report.checks {
         text.push_str(&line(check, colour));
     }
-    let worst = report.checks.iter().map(|check| check.verdict).max().unwrap_or(Verdict::Good);
+    let worst = report
+        .checks
+        .iter()
+        .map(|check| check.verdict)
+        .max()
+        .unwrap_or(Verdict::Good);
     let word = match worst {
         Verdict::Good | Verdict::Note => "good",
         other => other.name(),
@@ -50,7 +55,10 @@ pub fn run(arguments: &VerifyArgs, screen: &Screen) -> Result<u8, Stop> {
     if code != 0 {
         screen.hint(Some(&next(arguments)));
     } else if !arguments.replay {
-        screen.note(&format!("to run every day again and compare: {} --replay", next(arguments)));
+        screen.note(&format!(
+            "to run every day again and compare: {} --replay",
+            next(arguments)
+        ));
     }
     Ok(code)
 }
@@ -64,8 +72,16 @@ fn next(arguments: &VerifyArgs) -> String {
 }
 
 fn line(check: &Check, colour: bool) -> String {
-    let word = paint(colour, colour_of(check.verdict), &format!("{:<13}", check.verdict.name()));
-    let close = if check.close.is_empty() { "book" } else { &check.close };
+    let word = paint(
+        colour,
+        colour_of(check.verdict),
+        &format!("{:<13}", check.verdict.name()),
+    );
+    let close = if check.close.is_empty() {
+        "book"
+    } else {
+        &check.close
+    };
     format!("{word} {close:<13} {:<11} {}\n", check.subject, check.said)
 }
 
@@ -80,7 +96,9 @@ fn colour_of(verdict: Verdict) -> &'static str {
 fn report_json(report: &Report) -> serde_json::Value {
     let all: Vec<_> = report.checks.iter().flat_map(|check| &check.findings).collect();
     let told = |worse: bool| -> Vec<_> {
-        let chosen = all.iter().filter(|(verdict, _)| (*verdict > Verdict::Note) == worse);
+        let chosen = all
+            .iter()
+            .filter(|(verdict, _)| (*verdict > Verdict::Note) == worse);
         chosen.map(|(_, finding)| json::finding(finding)).collect()
     };
     let checks: Vec<_> = report

@@ -25,7 +25,12 @@ pub fn check_days(history: &History, date: Option<Date>) -> Check {
         for (closed, expected) in closes.iter().zip(1..) {
             if closed.sequence != expected && wanted(closed.date) {
                 let message = format!("close {expected} is missing: {} supersedes it", closed.name());
-                find(Verdict::Missing, format!("closes/{}", closed.date), message, RESTORE);
+                find(
+                    Verdict::Missing,
+                    format!("closes/{}", closed.date),
+                    message,
+                    RESTORE,
+                );
                 break;
             }
         }
@@ -40,7 +45,12 @@ pub fn check_days(history: &History, date: Option<Date>) -> Check {
         }
         for name in &history.strange {
             let message = "this is no close and does not belong here".to_owned();
-            find(Verdict::Note, format!("closes/{name}"), message, "take it out of closes/");
+            find(
+                Verdict::Note,
+                format!("closes/{name}"),
+                message,
+                "take it out of closes/",
+            );
         }
         for name in history.hidden.iter().filter(|name| name.starts_with(".replay-")) {
             let message = "a replay that was ended from outside left this".to_owned();
@@ -49,7 +59,9 @@ pub fn check_days(history: &History, date: Option<Date>) -> Check {
     }
     let span = match (date, history.closes.first(), history.closes.last()) {
         (Some(date), ..) => date.to_string(),
-        (None, Some(first), Some(last)) if first.date != last.date => format!("{} to {}", first.date, last.date),
+        (None, Some(first), Some(last)) if first.date != last.date => {
+            format!("{} to {}", first.date, last.date)
+        }
         (None, Some(first), _) => first.date.to_string(),
         (None, None, _) => "none".to_owned(),
     };
@@ -65,8 +77,15 @@ pub fn check_chain(history: &History, closed: &Closed, manifest: &Manifest) -> C
         .of(closed.date)
         .is_none_or(|last| last.sequence == closed.sequence);
     // The close that counts follows the one that counts; one that is superseded may follow one that is.
-    let candidates = if in_force { &before[before.len().saturating_sub(1)..] } else { before };
-    let first = history.closes.first().is_none_or(|first| first.date == closed.date);
+    let candidates = if in_force {
+        &before[before.len().saturating_sub(1)..]
+    } else {
+        before
+    };
+    let first = history
+        .closes
+        .first()
+        .is_none_or(|first| first.date == closed.date);
     match (&manifest.previous, candidates) {
         (None, _) if first => {}
         (None, _) => {
@@ -75,7 +94,10 @@ pub fn check_chain(history: &History, closed: &Closed, manifest: &Manifest) -> C
         }
         (Some(hash), []) => {
             let day = closed.date.plus_days(-1);
-            let message = format!("the close of {day} with hash {hash} is not there, and {} follows it", closed.name());
+            let message = format!(
+                "the close of {day} with hash {hash} is not there, and {} follows it",
+                closed.name()
+            );
             let finding = Finding::about(format!("closes/{day}"), message, RESTORE);
             findings.push((Verdict::Missing, finding));
         }
@@ -96,7 +118,10 @@ pub fn check_chain(history: &History, closed: &Closed, manifest: &Manifest) -> C
         (Some(_), None) if closed.sequence > 1 => {}
         (named, _) => {
             let found = named.as_deref().unwrap_or("nothing");
-            let message = format!("`supersedes` names {found}, which does not fit sequence {}", closed.sequence);
+            let message = format!(
+                "`supersedes` names {found}, which does not fit sequence {}",
+                closed.sequence
+            );
             findings.push((Verdict::Altered, Finding::about(&file, message, RESTORE)));
         }
     }
@@ -119,10 +144,20 @@ fn follows(closed: &Closed, key: &str, hash: &str, candidates: &[Closed]) -> Opt
     if hashes.iter().any(|(_, found)| found == hash) {
         return None;
     }
-    let there: Vec<String> = hashes.iter().map(|(file, hash)| format!("{file} has {hash}")).collect();
+    let there: Vec<String> = hashes
+        .iter()
+        .map(|(file, hash)| format!("{file} has {hash}"))
+        .collect();
     let message = format!(
         "`{key}` is {hash}, and {}: one of the two was altered, or another close was put in its place",
-        if there.is_empty() { "no manifest can be read there".to_owned() } else { there.join(", ") }
+        if there.is_empty() {
+            "no manifest can be read there".to_owned()
+        } else {
+            there.join(", ")
+        }
     );
-    Some((Verdict::Altered, Finding::about(place(closed, MANIFEST), message, RESTORE)))
+    Some((
+        Verdict::Altered,
+        Finding::about(place(closed, MANIFEST), message, RESTORE),
+    ))
 }

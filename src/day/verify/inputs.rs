@@ -30,7 +30,10 @@ pub fn check_inputs(layout: &Layout, closed: &Closed, manifest: &Manifest, super
         for (verdict, finding) in &mut findings {
             if *verdict > Verdict::Note {
                 *verdict = Verdict::Note;
-                finding.help = format!("{} is superseded: the inbox is that of the later close", closed.name());
+                finding.help = format!(
+                    "{} is superseded: the inbox is that of the later close",
+                    closed.name()
+                );
             }
         }
     }
@@ -44,9 +47,16 @@ fn compare(inbox: &std::path::Path, closed: &Closed, manifest: &Manifest) -> Vec
         Ok(_) => discover_all(inbox),
         Err(_) => Default::default(),
     };
-    let named: BTreeMap<&str, &Input> = manifest.inputs.iter().map(|input| (input.name.as_str(), input)).collect();
-    let hashed: Vec<(&Delivered, std::io::Result<(String, u64)>)> =
-        delivery.files.par_iter().map(|file| (file, hash_content(file))).collect();
+    let named: BTreeMap<&str, &Input> = manifest
+        .inputs
+        .iter()
+        .map(|input| (input.name.as_str(), input))
+        .collect();
+    let hashed: Vec<(&Delivered, std::io::Result<(String, u64)>)> = delivery
+        .files
+        .par_iter()
+        .map(|file| (file, hash_content(file)))
+        .collect();
 
     let mut findings = Vec::new();
     let mut found = BTreeSet::new();
@@ -56,7 +66,10 @@ fn compare(inbox: &std::path::Path, closed: &Closed, manifest: &Manifest) -> Vec
             (Some(input), Ok((sha256, _))) => {
                 found.insert(name);
                 if *sha256 != input.sha256 {
-                    let message = format!("the SHA-256 of its content is {sha256}, sealed was {}", input.sha256);
+                    let message = format!(
+                        "the SHA-256 of its content is {sha256}, sealed was {}",
+                        input.sha256
+                    );
                     findings.push((Verdict::Altered, Finding::about(place(name), message, RESTORE)));
                 }
             }
@@ -77,13 +90,19 @@ fn compare(inbox: &std::path::Path, closed: &Closed, manifest: &Manifest) -> Vec
             }
             (None, Err(error)) => {
                 let message = format!("the manifest does not name this file, and it cannot be read: {error}");
-                findings.push((Verdict::Note, Finding::about(place(name), message, "see what it is")));
+                findings.push((
+                    Verdict::Note,
+                    Finding::about(place(name), message, "see what it is"),
+                ));
             }
         }
     }
     // What cannot be taken names the file on disk, by its name below the inbox or by its whole path.
     let on_disk = |finding: &Finding| {
-        let file = finding.file.strip_prefix(&format!("{}/", inbox.display())).unwrap_or(&finding.file);
+        let file = finding
+            .file
+            .strip_prefix(&format!("{}/", inbox.display()))
+            .unwrap_or(&finding.file);
         file.split('!').next().unwrap_or_default().to_owned()
     };
     let spoilt: BTreeSet<String> = untakable.iter().map(on_disk).collect();
@@ -91,7 +110,11 @@ fn compare(inbox: &std::path::Path, closed: &Closed, manifest: &Manifest) -> Vec
     let needed: BTreeSet<String> = named.keys().map(|name| outer(name)).collect();
     for finding in untakable {
         let file = on_disk(&finding);
-        let verdict = if needed.contains(&file) { Verdict::Altered } else { Verdict::Note };
+        let verdict = if needed.contains(&file) {
+            Verdict::Altered
+        } else {
+            Verdict::Note
+        };
         findings.push((verdict, Finding::about(place(&file), finding.message, RESTORE)));
     }
     for name in named.keys().filter(|name| !found.contains(*name)) {
@@ -100,7 +123,10 @@ fn compare(inbox: &std::path::Path, closed: &Closed, manifest: &Manifest) -> Vec
             continue;
         }
         let (verdict, message) = if disk != **name && fs::symlink_metadata(inbox.join(&disk)).is_ok() {
-            (Verdict::Altered, format!("the archive {disk} holds no such member any more"))
+            (
+                Verdict::Altered,
+                format!("the archive {disk} holds no such member any more"),
+            )
         } else {
             (Verdict::Missing, "the file is not there".to_owned())
         };

@@ -55,7 +55,12 @@ pub fn check_replay(
         );
         return Check::of("replay", "not run", vec![(Verdict::NotCheckable, finding)]);
     }
-    let name = format!(".replay-{}-{}-{}", closed.date, closed.sequence, std::process::id());
+    let name = format!(
+        ".replay-{}-{}-{}",
+        closed.date,
+        closed.sequence,
+        std::process::id()
+    );
     let aside = Aside(layout.closes().join(name));
     let previous = previous_of(history, closed, manifest);
     let into = &aside.0;
@@ -70,7 +75,10 @@ pub fn check_replay(
                 StopCode::BadData | StopCode::Settings => Verdict::Altered,
                 _ => Verdict::NotCheckable,
             };
-            stop.findings.into_iter().map(|finding| (verdict, finding)).collect()
+            stop.findings
+                .into_iter()
+                .map(|finding| (verdict, finding))
+                .collect()
         }
     };
     if let Err(stop) = host::remove_folder(into) {
@@ -90,15 +98,14 @@ fn previous_of(history: &History, closed: &Closed, manifest: &Manifest) -> Optio
         .all_of(closed.date.plus_days(-1))
         .iter()
         .rev()
-        .find(|other| {
-            fs::read(other.folder.join(MANIFEST)).is_ok_and(|bytes| manifest_hash(&bytes) == *hash)
-        })
+        .find(|other| fs::read(other.folder.join(MANIFEST)).is_ok_and(|bytes| manifest_hash(&bytes) == *hash))
         .map(|other| other.folder.clone())
 }
 
 /// Every sealed file that differs, and where it first does.
 fn differences(closed: &Closed, manifest: &Manifest, into: &Path) -> Vec<(Verdict, Finding)> {
-    const HELP: &str = "the close was altered together with its manifest, or the engine differs: keep both, and find out";
+    const HELP: &str =
+        "the close was altered together with its manifest, or the engine differs: keep both, and find out";
     let sealed = sealed_files(manifest);
     let mut findings = Vec::new();
     for path in sealed.keys().copied().chain([MANIFEST]) {
@@ -123,7 +130,10 @@ fn differences(closed: &Closed, manifest: &Manifest, into: &Path) -> Vec<(Verdic
     for path in written {
         if path != MANIFEST && path != "run.json" && !sealed.contains_key(path.as_str()) {
             let message = "the day run again writes this file, and the close does not have it";
-            findings.push((Verdict::Altered, Finding::about(place(closed, &path), message, HELP)));
+            findings.push((
+                Verdict::Altered,
+                Finding::about(place(closed, &path), message, HELP),
+            ));
         }
     }
     findings

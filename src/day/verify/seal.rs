@@ -56,7 +56,10 @@ pub fn check_manifest(closed: &Closed) -> (Check, Option<Manifest>) {
             "settings_sha256 is not that of the sealed book.toml".to_owned(),
         ));
     }
-    (Check::of("manifest", format!("hash {hash}"), findings), Some(manifest))
+    (
+        Check::of("manifest", format!("hash {hash}"), findings),
+        Some(manifest),
+    )
 }
 
 /// The sealed copy of book.toml.
@@ -157,7 +160,11 @@ pub fn walk(folder: &Path, below: &str, found: &mut BTreeSet<String>) -> std::io
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        let path = if below.is_empty() { name } else { format!("{below}/{name}") };
+        let path = if below.is_empty() {
+            name
+        } else {
+            format!("{below}/{name}")
+        };
         if entry.file_type()?.is_dir() {
             walk(&entry.path(), &path, found)?;
         } else {
@@ -169,14 +176,20 @@ pub fn walk(folder: &Path, below: &str, found: &mut BTreeSet<String>) -> std::io
 
 /// What was proved before publishing was proved indeed.
 pub fn check_invariants(closed: &Closed, manifest: &Manifest) -> Check {
-    let broken = manifest.invariants.iter().filter(|one| !one.ok || one.lhs != one.rhs);
+    let broken = manifest
+        .invariants
+        .iter()
+        .filter(|one| !one.ok || one.lhs != one.rhs);
     let findings = broken
         .map(|one| {
             let message = format!(
                 "invariant {} says {} = {}, ok: {}: no close is published like this",
                 one.id, one.lhs, one.rhs, one.ok
             );
-            (Verdict::Altered, Finding::about(place(closed, MANIFEST), message, RESTORE))
+            (
+                Verdict::Altered,
+                Finding::about(place(closed, MANIFEST), message, RESTORE),
+            )
         })
         .collect();
     Check::of(
