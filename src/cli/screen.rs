@@ -108,10 +108,10 @@ impl Screen {
         self.hint(hint);
     }
 
-    /// The exact next command.
+    /// The exact next command, unless `--quiet`.
     pub fn hint(&self, hint: Option<&str>) {
         if let Some(hint) = hint {
-            self.err(&format!("{} {hint}", paint(self.colour_err, CYAN, "next:")));
+            self.note(&format!("{} {hint}", paint(self.colour_err, CYAN, "next:")));
         }
     }
 }
