@@ -190,6 +190,13 @@ fn a_new_book_checks_and_tells_what_is_next() {
         stderr(&output)
     );
 
+    for name in ["platform/p.csv", "bank/b.csv"] {
+        book.write(&format!("inbox/2026-12-28/{name}"), "x\n");
+    }
+    let told = json(0, &["check", book.path(), "--date", "2026-12-28"]);
+    assert!(told["notes"][0]["file"] == "calendars/CN.json", "{told}");
+    fs::remove_dir_all(book.root.join("inbox/2026-12-28")).unwrap();
+
     book.write("inbox/2026-11-20/platform/p.csv", "x\n");
     let output = tieout(&["check", book.path(), "--date", "2026-11-20"]);
     assert_eq!(output.status.code(), Some(66));

@@ -2,16 +2,19 @@
 
 use serde_json::json;
 
+use crate::book::calendars::due_date;
+use crate::book::settings::Cycle;
 use crate::book::{Book, needed_calendars};
 use crate::cli::arguments::CheckArgs;
 use crate::cli::json;
 use crate::cli::screen::{Screen, quoted};
-use crate::findings::Stop;
+use crate::day::history::History;
+use crate::findings::{Finding, Stop};
 use crate::ingest::files::{Delivery, discover};
 use crate::report::show;
 use crate::terms::date::Date;
 
-/// Due dates, execution dates and overdue counts look ahead; ten business days cover the usual cycles.
+/// How far ahead a calendar that ends is told of.
 const BUSINESS_DAYS_AHEAD: u32 = 10;
 
 /// Checks the book.
@@ -21,10 +24,17 @@ const BUSINESS_DAYS_AHEAD: u32 = 10;
 pub fn run(arguments: &CheckArgs, screen: &Screen) -> Result<u8, Stop> {
     let book = Book::open(&arguments.book)?;
     let mut stops = Vec::new();
-    // Without a date there is no day to look ahead from: the clock is not read.
     if let Some(date) = arguments.date {
-        stops.extend(look_ahead(&book, date).err());
+        stops.extend(days_needed(&book, date).err());
     }
+    // The clock is not read: without a date the day after the last close is the one to look ahead from.
+    let from = match arguments.date {
+        Some(date) => Some(date),
+        None => History::read(&book.layout)?
+            .last_date()
+            .map(|last| last.plus_days(1)),
+    };
+    let ahead = from.map_or_else(Vec::new, |from| look_ahead(&book, from));
     let delivery = arguments
         .date
         .map(|date| delivered(&book, date).map_err(|stop| stops.push(stop)))
@@ -36,6 +46,7 @@ pub fn run(arguments: &CheckArgs, screen: &Screen) -> Result<u8, Stop> {
         let told = json!({
             "exit_code": 0,
             "findings": [],
+            "notes": ahead.iter().map(json::finding).collect::<Vec<_>>(),
             "institution": book.settings.institution.name,
             "merchants": book.merchants.len(),
             "date": arguments.date.map(|date| date.to_string()),
@@ -46,6 +57,9 @@ pub fn run(arguments: &CheckArgs, screen: &Screen) -> Result<u8, Stop> {
         return Ok(0);
     }
     screen.out(&told(&book, arguments.date, delivery.as_ref()))?;
+    for finding in &ahead {
+        screen.finding(finding);
+    }
     let root = quoted(&arguments.book);
     screen.hint(Some(&match arguments.date {
         Some(date) => format!("tieout close {root} --date {date}"),
@@ -59,21 +73,41 @@ fn delivered(book: &Book, date: Date) -> Result<Delivery, Stop> {
     discover(&book.layout.inbox(date), &book.settings)
 }
 
-/// Every calendar in use knows the days that closing `date` will ask for (R8).
-fn look_ahead(book: &Book, date: Date) -> Result<(), Stop> {
-    let mut stops = Vec::new();
-    for id in needed_calendars(&book.settings, &book.merchants) {
-        let Some(calendar) = book.calendars.get(&id) else {
-            continue;
-        };
-        stops.extend(
-            calendar
-                .nth_business_day_after(date, BUSINESS_DAYS_AHEAD)
-                .map_err(Stop::from)
-                .err(),
-        );
+/// The days that closing `date` asks for (R8, R9): execution date and due dates of every cycle in use.
+fn days_needed(book: &Book, date: Date) -> Result<(), Stop> {
+    let settings = &book.settings;
+    let home = settings.institution.calendar.as_str();
+    let mut cycles = vec![(home, Cycle::Business(1)), (home, settings.payout.default_cycle)];
+    for terms in book.merchants.terms.iter() {
+        let cycle = (terms.calendar.as_deref().unwrap_or(home), terms.cycle);
+        if !cycles.contains(&cycle) {
+            cycles.push(cycle);
+        }
     }
+    let unknown = cycles.into_iter().filter_map(|(id, cycle)| {
+        let calendar = book.calendars.get(id)?;
+        due_date(cycle, date, calendar).err()
+    });
+    let mut stops: Vec<Stop> = unknown.map(Stop::from).collect();
+    stops.dedup_by(|a, b| a.findings == b.findings);
     Stop::join(stops).map_or(Ok(()), Err)
+}
+
+/// Calendars that will soon not know a day that is needed: no fault today.
+fn look_ahead(book: &Book, date: Date) -> Vec<Finding> {
+    let needed = needed_calendars(&book.settings, &book.merchants);
+    let unknown = needed.iter().filter_map(|id| {
+        let calendar = book.calendars.get(id)?;
+        calendar.nth_business_day_after(date, BUSINESS_DAYS_AHEAD).err()
+    });
+    let told = |mut finding: Finding| {
+        finding.message = format!("within {BUSINESS_DAYS_AHEAD} business days: {}", finding.message);
+        finding
+    };
+    unknown
+        .flat_map(|unknown| Stop::from(unknown).findings)
+        .map(told)
+        .collect()
 }
 
 fn files_json(book: &Book, delivery: &Delivery) -> Vec<serde_json::Value> {
