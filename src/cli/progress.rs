@@ -55,8 +55,11 @@ struct Bars {
 impl Progress for Bars {
     fn stage(&self, name: &'static str, total: u64) {
         let mut current = self.bar.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(bar) = current.take() {
+        if let Some(bar) = current.take_if(|bar| bar.prefix() != name) {
             bar.finish_and_clear();
+        }
+        if current.is_some() {
+            return;
         }
         let (length, template) = match total {
             0 => (None, "{spinner} {prefix:<14} {elapsed}"),

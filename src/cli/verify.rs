@@ -44,8 +44,9 @@ pub fn run(arguments: &VerifyArgs, screen: &Screen) -> Result<u8, Stop> {
         other => other.name(),
     };
     text.push_str(&format!(
-        "{} closes checked: {} (exit code {code})\n",
+        "{} {} checked: {} (exit code {code})\n",
         report.closes,
+        if report.closes == 1 { "close" } else { "closes" },
         paint(colour, colour_of(worst), word)
     ));
     screen.out(&text)?;

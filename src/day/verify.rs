@@ -144,15 +144,16 @@ pub fn verify(options: &VerifyOptions, progress: &dyn Progress) -> Result<Report
     if chosen.is_empty() && !lost {
         return Err(nothing_to_check(&layout, options.date));
     }
-    progress.stage("verify", chosen.len() as u64);
     let mut checks = vec![chain::check_days(&history, options.date)];
     for (index, closed) in chosen.iter().enumerate() {
+        // Said again for every close: a replay tells stages of its own in between.
+        progress.stage("verify", chosen.len() as u64);
+        progress.advance(index as u64);
         let more = check_close(&layout, &history, closed, options.replay, progress);
         checks.extend(more.into_iter().map(|check| Check {
             close: closed.name(),
             ..check
         }));
-        progress.advance(index as u64 + 1);
     }
     Ok(Report {
         closes: chosen.len(),
