@@ -75,8 +75,16 @@ impl History {
                 match parse_sequence(&inner).filter(|_| is_folder(&folder)) {
                     Some(sequence) => {
                         let whole = fs::symlink_metadata(folder.join(MANIFEST)).is_ok();
-                        let list = if whole { &mut history.closes } else { &mut history.incomplete };
-                        list.push(Closed { date, sequence, folder });
+                        let list = if whole {
+                            &mut history.closes
+                        } else {
+                            &mut history.incomplete
+                        };
+                        list.push(Closed {
+                            date,
+                            sequence,
+                            folder,
+                        });
                     }
                     None => history.strange.push(format!("{name}/{inner}")),
                 }
@@ -119,7 +127,10 @@ impl History {
 /// What the system reports.
 pub fn inbox_dates(layout: &Layout) -> Result<Vec<Date>, Stop> {
     let names = names(&layout.root.join("inbox"))?;
-    Ok(names.iter().filter_map(|name| Date::parse(name.as_bytes())).collect())
+    Ok(names
+        .iter()
+        .filter_map(|name| Date::parse(name.as_bytes()))
+        .collect())
 }
 
 /// `1` or more without leading zeros.

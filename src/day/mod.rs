@@ -21,3 +21,4 @@ pub mod clock;
 pub mod matched;
 pub mod read;
 pub mod fetch;
+pub mod verify;

@@ -16,7 +16,7 @@ use rustix::fs::{Mode, OFlags};
 use sha2::{Digest, Sha256};
 use zip::{CompressionMethod, ZipArchive};
 
-use crate::book::settings::{Settings, Source};
+use crate::book::settings::{ReversalSign, Role, Settings, Source};
 use crate::findings::{Finding, Stop, StopCode};
 use crate::terms::digest::hex;
 
@@ -167,6 +167,35 @@ pub fn discover(inbox: &Path, settings: &Settings) -> Result<Delivery, Stop> {
             Err(stop)
         }
     }
+}
+
+/// Finds what lies below `inbox` whoever claims it, and beside it what cannot be taken: for checks after the fact,
+/// when one bad file must not hide the others.
+pub fn discover_all(inbox: &Path) -> (Delivery, Vec<Finding>) {
+    let everything = [Source {
+        name: "any".to_owned(),
+        role: Role::Bank,
+        format: "canonical".to_owned(),
+        files: vec!["**".to_owned()],
+        required: false,
+        account: None,
+        channel: None,
+        encoding: None,
+        reversal_sign: ReversalSign::Iso,
+    }];
+    let mut search = Search {
+        sources: &everything,
+        delivery: Delivery::default(),
+        stops: Vec::new(),
+        unpacked_bytes: 0,
+    };
+    search.folder(inbox, "");
+    let mut delivery = search.delivery;
+    delivery.files.sort_by(|a, b| a.name.as_bytes().cmp(b.name.as_bytes()));
+    delivery.skipped.sort();
+    let mut findings: Vec<Finding> = search.stops.into_iter().flat_map(|stop| stop.findings).collect();
+    findings.sort();
+    (delivery, findings)
 }
 
 struct Search<'a> {
@@ -780,7 +809,6 @@ fn part_matches(glob: &str, part: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::book::settings::Role;
     use crate::ingest::canonical::tests::{settings, source};
     use std::io::Write;
     use zip::write::SimpleFileOptions;

@@ -113,7 +113,7 @@ mod tests {
             check(&lacking, "CNY", 100, &none, carried(CarryReason::NoDestination));
             check(&lacking, "EUR", 100, &none, carried(CarryReason::NoAccount));
             let mut csv = settings.clone();
-            csv.payout.format = PayoutFormat::Csv;
+            csv.payout.format = crate::book::settings::PayoutFormat::Csv;
             assert_eq!(decide(&csv, &lacking, currency("CNY"), 100, &none), issued);
         }
     }

@@ -1,0 +1,5 @@
+//! The tests of the engine from outside, in one binary.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod cli;
