@@ -18,7 +18,7 @@ use crate::ingest::canonical::{self, HeaderBinding, ReadContext, Work};
 use crate::ingest::csv_blocks::{BlockError, BlockReader};
 use crate::ingest::files::{self, Delivered};
 use crate::ingest::formats::{FileRefused, FormatContext, read_foreign};
-use crate::ingest::parquet::ParquetFile;
+use crate::ingest::parquet::{Columns, ParquetFile};
 use crate::terms::digest::hex;
 
 /// The format of canonical tables.
@@ -200,9 +200,9 @@ impl Shared<'_> {
     fn open_canonical(&self, task: &Task<'_>, role: Role, encoding: Option<&str>) -> Result<Opened, Stop> {
         let file = task.file;
         let read_failed = |error: std::io::Error| files::read_failed(file, &error);
-        if is_parquet(file) {
+        if file.parquet {
             let (sha256, bytes) = files::hash_content(file).map_err(read_failed)?;
-            let table = ParquetFile::open(file, role, task.context).map_err(|refused| refuse(file, refused))?;
+            let table = open_parquet(file, role, task.context)?;
             let groups = table.row_groups();
             return Ok(Opened::Parquet {
                 file: table,
@@ -256,7 +256,8 @@ impl Shared<'_> {
                 break;
             }
             intake.restart(number, group as u32);
-            file.read_row_group(group, task.context, intake).map_err(|refused| refuse(task.file, refused))?;
+            file.read_row_group(group, Columns::Judged, task.context, intake)
+                .map_err(|refused| refuse(task.file, refused))?;
             self.advance(bytes / groups as u64);
             done = left.fetch_sub(1, Ordering::AcqRel) == 1;
         }
@@ -293,9 +294,21 @@ impl Shared<'_> {
     }
 }
 
-/// True for a canonical table in Parquet: by the ending of its name, which is how tools name them.
-pub fn is_parquet(file: &Delivered) -> bool {
-    file.name.ends_with(".parquet")
+/// Opens a canonical table in Parquet: as it lies on disk, or unpacked into memory.
+///
+/// # Errors
+/// 65 when it is refused; 74 when it cannot be read.
+pub fn open_parquet(file: &Delivered, role: Role, context: &ReadContext) -> Result<ParquetFile, Stop> {
+    let table = if file.is_plain() {
+        ParquetFile::open(&file.path, role, context)
+    } else {
+        let mut content = Vec::new();
+        files::open(file)
+            .and_then(|mut bytes| bytes.read_to_end(&mut content))
+            .map_err(|error| files::read_failed(file, &error))?;
+        ParquetFile::from_bytes(content, role, context)
+    };
+    table.map_err(|error| block_failed(file, error))
 }
 
 /// A refused file as a stop (65).

@@ -133,6 +133,11 @@ impl BlockReader {
         &self.header
     }
 
+    /// True when the text is the content byte for byte, so that rows can be fetched from a plain file by position.
+    pub fn is_undecoded(&self) -> bool {
+        self.lock().source.decoder.is_none()
+    }
+
     /// Fills `buffer` with the next whole records, the last ended by a line feed. `None` at the end.
     ///
     /// # Errors
@@ -208,6 +213,7 @@ impl Inner {
         block_bytes: usize,
     ) -> Result<Option<BlockHead>, BlockError> {
         buffer.clear();
+        buffer.reserve(block_bytes + STEP_BYTES);
         buffer.append(&mut self.carry);
         let mut counted = count(buffer);
         let mut wanted = block_bytes;

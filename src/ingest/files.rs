@@ -123,7 +123,11 @@ pub fn discover(inbox: &Path, settings: &Settings) -> Result<Delivery, Stop> {
     };
     match fs::symlink_metadata(inbox) {
         Ok(metadata) if metadata.is_dir() => search.folder(inbox, ""),
-        Ok(_) => search.bad("", inbox, "found something that is no folder, expected the folder of the date"),
+        Ok(_) => search.bad(
+            "",
+            inbox,
+            "found something that is no folder, expected the folder of the date",
+        ),
         Err(error) if error.kind() == io::ErrorKind::NotFound => search.stops.push(Stop::new(
             StopCode::InputMissing,
             Finding::about(
@@ -152,7 +156,9 @@ pub fn discover(inbox: &Path, settings: &Settings) -> Result<Delivery, Stop> {
         }
     }
     let mut delivery = search.delivery;
-    delivery.files.sort_by(|a, b| a.name.as_bytes().cmp(b.name.as_bytes()));
+    delivery
+        .files
+        .sort_by(|a, b| a.name.as_bytes().cmp(b.name.as_bytes()));
     delivery.skipped.sort();
     match Stop::join(search.stops) {
         None => Ok(delivery),
@@ -172,7 +178,11 @@ struct Search<'a> {
 
 impl Search<'_> {
     fn bad(&mut self, name: &str, path: &Path, message: impl Into<String>) {
-        let file = if name.is_empty() { path.display().to_string() } else { name.to_owned() };
+        let file = if name.is_empty() {
+            path.display().to_string()
+        } else {
+            name.to_owned()
+        };
         self.stops.push(Stop::new(
             StopCode::BadData,
             Finding::about(
@@ -194,13 +204,21 @@ impl Search<'_> {
                 self.bad("", &path, "found a file name that is not UTF-8, expected UTF-8");
                 continue;
             };
-            let name = if below.is_empty() { name } else { format!("{below}/{name}") };
+            let name = if below.is_empty() {
+                name
+            } else {
+                format!("{below}/{name}")
+            };
             if is_hidden(&name) {
                 self.delivery.skipped.push(name);
                 continue;
             }
             if name.contains(|c: char| c.is_control() || c == '!') {
-                self.bad(&name.escape_debug().to_string(), &path, "found a control character or `!` in a file name");
+                self.bad(
+                    &name.escape_debug().to_string(),
+                    &path,
+                    "found a control character or `!` in a file name",
+                );
                 continue;
             }
             let metadata = match fs::symlink_metadata(&path) {
@@ -216,7 +234,11 @@ impl Search<'_> {
             } else if kind.is_file() {
                 self.file(&path, name, &metadata);
             } else {
-                let what = if kind.is_symlink() { "a symbolic link" } else { "a pipe, socket or device" };
+                let what = if kind.is_symlink() {
+                    "a symbolic link"
+                } else {
+                    "a pipe, socket or device"
+                };
                 self.bad(&name, &path, format!("found {what}, expected a file"));
             }
         }
@@ -247,7 +269,11 @@ impl Search<'_> {
                 return self.archive(&file, &paths);
             }
             let path = file.path.clone();
-            return self.bad(&file.name, &path, "found an archive three levels deep, expected at most one inside another");
+            return self.bad(
+                &file.name,
+                &path,
+                "found an archive three levels deep, expected at most one inside another",
+            );
         }
         file.packing = packing_of(&head);
         if file.packing != Packing::Plain {
@@ -257,7 +283,11 @@ impl Search<'_> {
             };
             if is_zip(&head) || packing_of(&head) != Packing::Plain {
                 let path = file.path.clone();
-                return self.bad(&file.name, &path, "found an archive inside a compressed file, expected a table");
+                return self.bad(
+                    &file.name,
+                    &path,
+                    "found an archive inside a compressed file, expected a table",
+                );
             }
         }
         file.parquet = head == *b"PAR1";
@@ -274,10 +304,14 @@ impl Search<'_> {
             }
         }
         let claims = |source: &Source| {
-            source.files.iter().any(|glob| paths.iter().any(|path| matches(glob, path)))
+            source
+                .files
+                .iter()
+                .any(|glob| paths.iter().any(|path| matches(glob, path)))
         };
-        let claimants: Vec<usize> =
-            (0..self.sources.len()).filter(|index| claims(&self.sources[*index])).collect();
+        let claimants: Vec<usize> = (0..self.sources.len())
+            .filter(|index| claims(&self.sources[*index]))
+            .collect();
         match claimants[..] {
             [source] => {
                 file.source = source;
@@ -295,13 +329,18 @@ impl Search<'_> {
                 ));
             }
             _ => {
-                let names: Vec<String> =
-                    claimants.iter().map(|index| format!("`{}`", self.sources[*index].name)).collect();
+                let names: Vec<String> = claimants
+                    .iter()
+                    .map(|index| format!("`{}`", self.sources[*index].name))
+                    .collect();
                 self.stops.push(Stop::new(
                     StopCode::BadData,
                     Finding::about(
                         file.name,
-                        format!("the sources {} claim this file, expected one", names.join(" and ")),
+                        format!(
+                            "the sources {} claim this file, expected one",
+                            names.join(" and ")
+                        ),
                         "make their `files` in book.toml tell them apart",
                     ),
                 ));
@@ -316,10 +355,24 @@ impl Search<'_> {
             Ok(Listing::Spreadsheet) => return self.claim(outer.clone(), paths.to_vec()),
             Err(error) => return self.stops.push(read_failed(outer, &error)),
         };
-        self.unpacked_bytes =
-            members.iter().fold(self.unpacked_bytes, |sum, member| sum.saturating_add(member.bytes));
+        self.unpacked_bytes = members.iter().fold(self.unpacked_bytes, |sum, member| {
+            sum.saturating_add(member.bytes)
+        });
+        if let Some(nested) = outer.members.first() {
+            // An inner archive is unpacked again for each of its members: that work is bounded too.
+            self.unpacked_bytes = self
+                .unpacked_bytes
+                .saturating_add(nested.bytes.saturating_mul(members.len() as u64));
+        }
         if self.unpacked_bytes > UNPACKED_BYTES_MAX {
-            return self.bad(&outer.name, &outer.path, format!("archives of the day unpack to more than {} GiB", UNPACKED_BYTES_MAX >> 30));
+            return self.bad(
+                &outer.name,
+                &outer.path,
+                format!(
+                    "archives of the day unpack to more than {} GiB",
+                    UNPACKED_BYTES_MAX >> 30
+                ),
+            );
         }
         for member in members {
             let name = format!("{}!{}", outer.name, member.name);
@@ -329,7 +382,9 @@ impl Search<'_> {
             }
             let mut inner_paths = paths.to_vec();
             for path in paths {
-                let folder = path.rsplit_once('/').map_or(String::new(), |(folder, _)| format!("{folder}/"));
+                let folder = path
+                    .rsplit_once('/')
+                    .map_or(String::new(), |(folder, _)| format!("{folder}/"));
                 let stem = path.strip_suffix(".zip").unwrap_or(path);
                 inner_paths.push(format!("{path}!{}", member.name));
                 inner_paths.push(format!("{folder}{}", member.name));
@@ -348,7 +403,8 @@ fn is_hidden(name: &str) -> bool {
 }
 
 fn is_hidden_member(name: &str) -> bool {
-    name.split('/').any(|part| part.starts_with('.') || part == "__MACOSX")
+    name.split('/')
+        .any(|part| part.starts_with('.') || part == "__MACOSX")
 }
 
 fn is_zip(head: &[u8]) -> bool {
@@ -391,7 +447,11 @@ pub fn open(file: &Delivered) -> io::Result<Box<dyn Read + Send>> {
     let buffered = |content| BufReader::with_capacity(256 << 10, content);
     Ok(match file.packing {
         Packing::Plain => content,
-        Packing::Gzip => Box::new(Bounded::new(MultiGzDecoder::new(buffered(content)), packed_bytes, None)),
+        Packing::Gzip => Box::new(Bounded::new(
+            MultiGzDecoder::new(buffered(content)),
+            packed_bytes,
+            None,
+        )),
         Packing::Zstd => Box::new(Bounded::new(
             zstd::Decoder::with_buffer(buffered(content))?,
             packed_bytes,
@@ -418,7 +478,11 @@ pub fn open_on_disk(file: &Delivered) -> io::Result<File> {
 /// # Errors
 /// It changed, or is gone.
 pub fn check_unchanged(file: &Delivered) -> io::Result<()> {
-    if Seen::of(&fs::symlink_metadata(&file.path)?) == file.seen { Ok(()) } else { Err(changed()) }
+    if Seen::of(&fs::symlink_metadata(&file.path)?) == file.seen {
+        Ok(())
+    } else {
+        Err(changed())
+    }
 }
 
 fn changed() -> io::Error {
@@ -474,7 +538,11 @@ fn open_member<R: Read + Seek + Send + 'static>(
     let packed = BufReader::with_capacity(256 << 10, archive.take(member.packed_bytes));
     let sealed = Some((member.bytes, member.crc32));
     Ok(if member.deflated {
-        Box::new(Bounded::new(DeflateDecoder::new(packed), member.packed_bytes, sealed))
+        Box::new(Bounded::new(
+            DeflateDecoder::new(packed),
+            member.packed_bytes,
+            sealed,
+        ))
     } else {
         Box::new(Bounded::new(packed, member.packed_bytes, sealed))
     })
@@ -522,15 +590,23 @@ impl<R: Read> Read for Bounded<R> {
         let read = self.content.read(out)?;
         self.bytes += read as u64;
         if self.bytes > RATIO_FROM_BYTES && self.bytes / RATIO_MAX > self.packed_bytes {
-            return Err(damaged(format!("it unpacks to more than {RATIO_MAX} times its size")));
+            return Err(damaged(format!(
+                "it unpacks to more than {RATIO_MAX} times its size"
+            )));
         }
         if self.bytes > UNPACKED_BYTES_MAX {
-            return Err(damaged(format!("it unpacks to more than {} GiB", UNPACKED_BYTES_MAX >> 30)));
+            return Err(damaged(format!(
+                "it unpacks to more than {} GiB",
+                UNPACKED_BYTES_MAX >> 30
+            )));
         }
         if let Some((bytes, crc32)) = self.sealed {
             self.crc.update(&out[..read]);
             if self.bytes > bytes || (read == 0 && self.bytes != bytes) {
-                return Err(damaged(format!("found {} bytes or more, the archive says {bytes}", self.bytes)));
+                return Err(damaged(format!(
+                    "found {} bytes or more, the archive says {bytes}",
+                    self.bytes
+                )));
             }
             if read == 0 && self.crc.sum() != crc32 {
                 return Err(damaged("its checksum (CRC-32) is not the one the archive gives"));
@@ -564,7 +640,10 @@ fn list_members<R: Read + Seek>(reader: R) -> io::Result<Listing> {
         return Err(damaged("the archive holds a name twice"));
     }
     if archive.len() > ENTRIES_MAX {
-        return Err(damaged(format!("the archive has {} entries, expected at most {ENTRIES_MAX}", archive.len())));
+        return Err(damaged(format!(
+            "the archive has {} entries, expected at most {ENTRIES_MAX}",
+            archive.len()
+        )));
     }
     let mut members: Vec<Member> = Vec::new();
     let mut spreadsheet = false;
@@ -579,15 +658,23 @@ fn list_members<R: Read + Seek>(reader: R) -> io::Result<Listing> {
             return Err(damaged(format!("member `{shown}` is a symbolic link")));
         }
         if entry.encrypted() {
-            return Err(damaged(format!("member `{shown}` is encrypted: deliver it without a password")));
+            return Err(damaged(format!(
+                "member `{shown}` is encrypted: deliver it without a password"
+            )));
         }
         let deflated = match entry.compression() {
             CompressionMethod::Stored => false,
             CompressionMethod::Deflated => true,
-            other => return Err(damaged(format!("member `{shown}` is packed by {other}, expected deflate"))),
+            other => {
+                return Err(damaged(format!(
+                    "member `{shown}` is packed by {other}, expected deflate"
+                )));
+            }
         };
         if entry.size() > RATIO_FROM_BYTES && entry.size() / RATIO_MAX > entry.compressed_size() {
-            return Err(damaged(format!("member `{shown}` unpacks to more than {RATIO_MAX} times its size")));
+            return Err(damaged(format!(
+                "member `{shown}` unpacks to more than {RATIO_MAX} times its size"
+            )));
         }
         let start = entry
             .data_start()
@@ -605,9 +692,16 @@ fn list_members<R: Read + Seek>(reader: R) -> io::Result<Listing> {
     let mut names: Vec<&str> = members.iter().map(|member| member.name.as_str()).collect();
     names.sort_unstable();
     if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
-        return Err(damaged(format!("the archive holds the name `{}` twice", twice[0].escape_debug())));
+        return Err(damaged(format!(
+            "the archive holds the name `{}` twice",
+            twice[0].escape_debug()
+        )));
     }
-    Ok(if spreadsheet { Listing::Spreadsheet } else { Listing::Members(members) })
+    Ok(if spreadsheet {
+        Listing::Spreadsheet
+    } else {
+        Listing::Members(members)
+    })
 }
 
 /// The name of a member: UTF-8, else GBK as Chinese systems write it; with `/` between folders.
@@ -622,12 +716,16 @@ fn member_name(raw: &[u8]) -> io::Result<String> {
     let name = name.replace('\\', "/");
     let shown = name.escape_debug().to_string();
     if name.contains(|c: char| c.is_control() || c == '!') {
-        return Err(damaged(format!("member `{shown}` has a control character or `!` in its name")));
+        return Err(damaged(format!(
+            "member `{shown}` has a control character or `!` in its name"
+        )));
     }
     let path = name.strip_suffix('/').unwrap_or(&name);
     let drive = path.as_bytes().get(1) == Some(&b':');
     if drive || path.split('/').any(|part| matches!(part, "" | "." | "..")) {
-        return Err(damaged(format!("member `{shown}` has a path that leads out of the archive")));
+        return Err(damaged(format!(
+            "member `{shown}` has a path that leads out of the archive"
+        )));
     }
     Ok(path.to_owned())
 }
@@ -744,7 +842,8 @@ mod tests {
 
     #[test]
     fn globs_match_within_folders() {
-        let check = |glob: &str, path: &str, expected| assert_eq!(matches(glob, path), expected, "{glob} {path}");
+        let check =
+            |glob: &str, path: &str, expected| assert_eq!(matches(glob, path), expected, "{glob} {path}");
         check("platform/*.csv", "platform/a.csv", true);
         check("platform/*.csv", "platform/x/a.csv", false);
         check("**/*.csv", "a.csv", true);
@@ -763,8 +862,18 @@ mod tests {
             ("platform/p.csv", b"plain"),
             ("platform/q.csv.gz", &gzipped(b"gz")),
             ("platform/r.csv.zst", &zstd::encode_all(&b"zst"[..], 3).unwrap()),
-            ("platform-2.zip", &zipped(&[("any/name.txt", b"zip"), (".hidden", b"")])),
-            ("bank/a.zip", &zipped(&[("b1.csv", b"member"), ("more.zip", &inner), ("b3.csv.gz", &gzipped(b"both"))])),
+            (
+                "platform-2.zip",
+                &zipped(&[("any/name.txt", b"zip"), (".hidden", b"")]),
+            ),
+            (
+                "bank/a.zip",
+                &zipped(&[
+                    ("b1.csv", b"member"),
+                    ("more.zip", &inner),
+                    ("b3.csv.gz", &gzipped(b"both")),
+                ]),
+            ),
             ("bank/deep/b4.parquet", b"PAR1"),
         ]);
         let names: Vec<_> = all
@@ -788,11 +897,21 @@ mod tests {
 
     #[test]
     fn every_file_has_one_source() {
-        refused(&[("other/x.csv", b"")], "no source claims this file (sources: platform, bank)");
+        refused(
+            &[("other/x.csv", b"")],
+            "no source claims this file (sources: platform, bank)",
+        );
         let folder = inbox(&[("x.csv", b"")]);
-        let both = settings(vec![source("one", Role::Bank, &["*.csv"]), source("two", Role::Bank, &["x*"])]);
+        let both = settings(vec![
+            source("one", Role::Bank, &["*.csv"]),
+            source("two", Role::Bank, &["x*"]),
+        ]);
         let stop = discover(folder.path(), &both).unwrap_err();
-        assert!(stop.to_string().contains("the sources `one` and `two` claim this file"), "{stop}");
+        assert!(
+            stop.to_string()
+                .contains("the sources `one` and `two` claim this file"),
+            "{stop}"
+        );
     }
 
     #[test]
@@ -802,7 +921,10 @@ mod tests {
         let folder = inbox(&[(".DS_Store", b"x"), ("bank/b.csv", b"")]);
         let stop = discover(folder.path(), &book).unwrap_err();
         assert_eq!(stop.code, StopCode::InputMissing);
-        assert!(stop.to_string().contains("source `platform` is required"), "{stop}");
+        assert!(
+            stop.to_string().contains("source `platform` is required"),
+            "{stop}"
+        );
         book.sources[0].required = false;
         let delivery = discover(folder.path(), &book).unwrap();
         assert_eq!(delivery.skipped, [".DS_Store"]);
@@ -832,7 +954,14 @@ mod tests {
     #[test]
     fn hostile_archives_are_refused() {
         let check = |archive: Vec<u8>, expected: &str| refused(&[("platform.zip", &archive)], expected);
-        for name in ["../x.csv", "/x.csv", "a//b.csv", "C:\\x.csv", "a/../../x.csv", "a/./b"] {
+        for name in [
+            "../x.csv",
+            "/x.csv",
+            "a//b.csv",
+            "C:\\x.csv",
+            "a/../../x.csv",
+            "a/./b",
+        ] {
             check(zipped(&[(name, b"x")]), "leads out of the archive");
         }
         check(zipped(&[("a!b.csv", b"x")]), "`!` in its name");
@@ -845,16 +974,26 @@ mod tests {
         cut.truncate(cut.len() - 5);
         check(cut, "cannot be unpacked");
         let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
-        zip.add_symlink("l.csv", "/etc/passwd", SimpleFileOptions::default()).unwrap();
+        zip.add_symlink("l.csv", "/etc/passwd", SimpleFileOptions::default())
+            .unwrap();
         check(zip.finish().unwrap().into_inner(), "symbolic link");
         let mut wrong = zipped(&[("a.csv", b"hello")]);
         let at = wrong.windows(4).position(|w| w == b"PK\x01\x02").unwrap();
         wrong[at + 16] ^= 1;
-        check(wrong.clone(), "checksum");
+        let damaged = inbox(&[("platform.zip", &wrong)]);
+        let file = &discover(damaged.path(), &book()).unwrap().files[0];
+        let error = io::copy(&mut open(file).unwrap(), &mut io::sink()).unwrap_err();
+        assert!(
+            read_failed(file, &error).to_string().contains("checksum"),
+            "{error}"
+        );
         wrong[at + 16] ^= 1;
         wrong[at + 8] |= 1;
         check(wrong, "encrypted");
-        refused(&[("platform/a.csv.gz", &gzipped(&zipped(&[("a", b"x")])))], "archive inside a compressed file");
+        refused(
+            &[("platform/a.csv.gz", &gzipped(&zipped(&[("a", b"x")])))],
+            "archive inside a compressed file",
+        );
         let bomb = inbox(&[("platform/a.csv.gz", &gzipped(&zeros))]);
         let file = &discover(bomb.path(), &book()).unwrap().files[0];
         let error = io::copy(&mut open(file).unwrap(), &mut io::sink()).unwrap_err();

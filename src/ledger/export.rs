@@ -258,3 +258,161 @@ fn piece(text: &mut String, content: std::fmt::Arguments<'_>) {
     let written = text.write_fmt(content);
     assert!(written.is_ok(), "text is written to memory");
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::book::settings::Basis;
+    use crate::ledger::testing::{World, day_one};
+    use std::io::Write as _;
+    use std::process::{Command, Stdio};
+
+    fn some_days() -> (Vec<(Date, Vec<JournalLine>)>, Vec<crate::ledger::TrialLine>) {
+        let mut world = World::new(20261120);
+        let mut days = Vec::new();
+        let mut last = Vec::new();
+        for n in 0..6 {
+            let date = day_one().plus_days(n);
+            let (_, journal, ..) = world.day(date, Basis::Received);
+            days.push((date, journal.lines));
+            last = journal.trial_balance;
+        }
+        (days, last)
+    }
+
+    /// What hledger prints for `arguments`, or `None` where it is not installed.
+    fn hledger(journal: &str, arguments: &[&str]) -> Option<String> {
+        let started = Command::new("hledger")
+            .args(["-f", "-"])
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn();
+        let Ok(mut child) = started else {
+            println!("skipped: hledger is not on PATH");
+            return None;
+        };
+        child.stdin.take().unwrap().write_all(journal.as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        Some(String::from_utf8(output.stdout).unwrap())
+    }
+
+    #[test]
+    fn hledger_accepts_the_journal_and_shows_the_trial_balance() {
+        let (days, trial_balance) = some_days();
+        // From zero, and from balances brought forward: the second is cut after its first day.
+        let text = export_hledger(&[], &days);
+        if hledger(&text, &["check", "--strict"]).is_none() {
+            return;
+        }
+        let shown = hledger(
+            &text,
+            &["balance", "--flat", "--no-total", "--layout=bare", "-O", "csv"],
+        )
+        .unwrap();
+        let mut expected: Vec<String> = trial_balance
+            .iter()
+            .filter(|line| line.closing_minor != 0)
+            .map(|line| {
+                let amount = format_minor(line.closing_minor, line.currency.digits());
+                format!("\"{}\",\"{}\",\"{amount}\"", line.ledger_account, line.currency)
+            })
+            .collect();
+        // hledger lists a commodity with balance 0 beside others that are not.
+        let is_zero = |line: &&str| line.ends_with("\"0\"") || line.ends_with("\"0.00\"");
+        let mut lines: Vec<&str> = shown.lines().skip(1).filter(|line| !is_zero(line)).collect();
+        lines.sort_unstable();
+        expected.sort_unstable();
+        assert_eq!(lines, expected);
+    }
+
+    #[test]
+    fn beancount_accepts_the_journal() {
+        let (days, _) = some_days();
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(export_beancount(&[], &days).as_bytes()).unwrap();
+        match Command::new("bean-check").arg(file.path()).output() {
+            Ok(output) => {
+                let said = String::from_utf8_lossy(&output.stderr).into_owned();
+                assert!(output.status.success() && said.is_empty(), "{said}");
+            }
+            Err(_) => println!("skipped: bean-check is not on PATH"),
+        }
+    }
+
+    #[test]
+    fn opening_balances_stand_on_the_day_before() {
+        let (days, trial_balance) = some_days();
+        let opening: Vec<LedgerBalance> = trial_balance
+            .iter()
+            .filter(|line| line.opening_minor != 0)
+            .map(|line| LedgerBalance {
+                ledger_account: line.ledger_account.clone(),
+                currency: line.currency,
+                balance_minor: line.opening_minor as i64,
+            })
+            .collect();
+        let text = export_hledger(&opening, &days[5..]);
+        assert!(text.contains("\n2026-11-24 opening\n"), "{text}");
+        if let Some(shown) = hledger(
+            &text,
+            &[
+                "balance",
+                "--flat",
+                "--layout=bare",
+                "-O",
+                "csv",
+                "assets:in-transit",
+            ],
+        ) {
+            for line in trial_balance
+                .iter()
+                .filter(|line| line.ledger_account == "assets:in-transit")
+            {
+                let amount = format_minor(line.closing_minor, line.currency.digits());
+                let expected = format!("\"assets:in-transit\",\"{}\",\"{amount}\"", line.currency);
+                assert!(
+                    line.closing_minor == 0 || shown.contains(&expected),
+                    "{expected} in {shown}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn text_that_tools_read_as_syntax_is_escaped() {
+        let line = |ledger_account: &str, debit_minor, credit_minor| JournalLine {
+            entry_id: "e1".to_owned(),
+            ledger_account: ledger_account.to_owned(),
+            obligee_id: "M;1,\"x\"\ny".to_owned(),
+            currency: Currency::parse(b"JPY").unwrap(),
+            kind: "settled",
+            debit_minor,
+            credit_minor,
+        };
+        let days = [(
+            day_one(),
+            vec![
+                line("assets:bank:RA  1", 500, 0),
+                line("liabilities:merchants", 0, 500),
+            ],
+        )];
+        let text = export_hledger(&[], &days);
+        assert!(text.contains("; obligee:M%3B1%2C%22x%22%0Ay\n"), "{text}");
+        assert!(text.contains("    assets:bank:RA%20%201  500 JPY\n"), "{text}");
+        hledger(&text, &["check", "--strict"]);
+        let text = export_beancount(&[], &days);
+        assert!(text.contains("2026-11-20 open Assets:Bank:RA-20-201\n"), "{text}");
+        assert!(text.contains("  obligee: \"M;1,%22x%22%0Ay\"\n"), "{text}");
+        assert_eq!(
+            export_csv(&[], &days).lines().nth(1).unwrap(),
+            "2026-11-20,e1,assets:bank:RA  1,\"M;1,\"\"x\"\""
+        );
+    }
+}

@@ -11,7 +11,7 @@ use crate::ledger::accounts::{
     UNIDENTIFIED_DEBITS, UNRECEIVED, UNSETTLED, WALLET_CLEARING,
 };
 use crate::ledger::day_figures::DayFigures;
-use crate::ledger::standing::{Claim, ItemClass, Obligee, Standing};
+use crate::ledger::standing::{Claim, ItemClass, Obligee, Standing, Standings};
 use crate::terms::currency::Currency;
 use crate::terms::digest;
 use crate::terms::kinds::Purpose;
@@ -79,13 +79,11 @@ impl Journal {
 /// Books the day.
 ///
 /// # Errors
-/// An account of the state that the settings do not know (78); a sum beyond 64 bits or an entry that does not
-/// balance (70).
-pub fn journal(day: &DayFigures<'_>) -> Result<Journal, Stop> {
-    let before = Standing::brought_forward(day)?;
-    let after = Standing::after(day)?;
+/// A sum beyond 64 bits, or an entry that does not balance (70).
+pub fn journal(day: &DayFigures<'_>, standings: &Standings<'_>) -> Result<Journal, Stop> {
+    let Standings { before, after } = standings;
     let opening = if day.previous.ledger.is_empty() {
-        opening_from(day)?
+        opening_from(day, before)?
     } else {
         day.previous.ledger.clone()
     };
@@ -101,10 +99,10 @@ pub fn journal(day: &DayFigures<'_>) -> Result<Journal, Stop> {
         postings: Vec::new(),
     };
     book.merchant_lines(day);
-    book.claims(day, &before, &after, previous_basis(day, &before));
+    book.claims(day, standings);
     book.payouts(day);
     book.customers(day);
-    book.accounts(day, &before, &after);
+    book.accounts(day, before, after);
     let lines = book.lines(day)?;
     let trial_balance = trial_balance(&opening, &lines);
     let closing = trial_balance
@@ -137,9 +135,8 @@ pub fn previous_basis(day: &DayFigures<'_>, before: &Standing<'_>) -> Basis {
 /// Ledger balances that follow from the other tables of the state: the opening balances of a first close (R46).
 ///
 /// # Errors
-/// An account of the state that the settings do not know (78), or a sum beyond 64 bits (70).
-pub fn opening_from(day: &DayFigures<'_>) -> Result<Vec<LedgerBalance>, Stop> {
-    let standing = Standing::brought_forward(day)?;
+/// A sum beyond 64 bits (70).
+pub fn opening_from(day: &DayFigures<'_>, standing: &Standing<'_>) -> Result<Vec<LedgerBalance>, Stop> {
     let basis = day.settings.reserve.basis;
     let mut sums: BTreeMap<(String, Currency), i128> = BTreeMap::new();
     let mut add = |account: &str, currency, debit: i128| {
@@ -295,19 +292,11 @@ impl<'a> Book<'a> {
 
     /// What follows from the change of each obligee's rows under way. Booked = settled + Δ unsettled + Δ in
     /// flight; agreed at the bank = settled + Δ unsettled.
-    fn claims(
-        &mut self,
-        day: &DayFigures<'a>,
-        before: &Standing<'a>,
-        after: &Standing<'a>,
-        previous_basis: Basis,
-    ) {
+    fn claims(&mut self, day: &DayFigures<'a>, standings: &Standings<'a>) {
         let basis = day.settings.reserve.basis;
-        let keys: BTreeSet<_> = before.claims.keys().chain(after.claims.keys()).collect();
-        for key in keys {
-            let was = before.claims.get(key).copied().unwrap_or_default();
-            let is = after.claims.get(key).copied().unwrap_or_default();
-            let (_, currency, obligee) = *key;
+        let previous_basis = previous_basis(day, &standings.before);
+        for (key, was, is) in standings.claim_pairs() {
+            let (_, currency, obligee) = key;
             let id = obligee.id();
             let booked_kind = match obligee {
                 Obligee::Merchant(_) => "inflow-booked",

@@ -42,4 +42,4 @@ pub(crate) mod testing;
 pub use day_figures::{DEFAULT_POOL, DayFigures};
 pub use export::{export_beancount, export_csv, export_hledger};
 pub use journal::{Journal, JournalLine, TrialLine, journal, opening_from, previous_basis};
-pub use standing::{Claim, Item, ItemClass, Obligee, Standing, home_pool};
+pub use standing::{Claim, ClaimKey, Item, ItemClass, Obligee, Standing, Standings, home_pool};

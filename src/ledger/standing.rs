@@ -145,12 +145,101 @@ pub struct Item<'a> {
 /// Everything owed and under way at one moment.
 #[derive(Clone, Debug, Default)]
 pub struct Standing<'a> {
-    /// Claims by (pool, currency, obligee).
-    pub claims: BTreeMap<(&'a str, Currency, Obligee<'a>), Claim>,
+    /// Claims, sorted by (pool, currency, obligee), one of each.
+    pub claims: Vec<(ClaimKey<'a>, Claim)>,
     /// Items, in no stated order.
     pub items: Vec<Item<'a>>,
     /// Statement closing balance of each reserve account, by index into `Settings::accounts`.
     pub bank: BTreeMap<usize, i128>,
+    /// Parts of claims as they were found, until they are gathered.
+    parts: Vec<(ClaimKey<'a>, Part, i128)>,
+}
+
+/// Pool, currency and obligee.
+pub type ClaimKey<'a> = (&'a str, Currency, Obligee<'a>);
+
+/// Which field of a [`Claim`] an amount belongs to.
+#[derive(Clone, Copy, Debug)]
+enum Part {
+    Carried,
+    Undue,
+    Held,
+    Wallet,
+    InFlight,
+    UnsettledIn,
+    UnsettledOut,
+    Unreceived,
+}
+
+impl Claim {
+    fn part_mut(&mut self, part: Part) -> &mut i128 {
+        match part {
+            Part::Carried => &mut self.carried_minor,
+            Part::Undue => &mut self.undue_minor,
+            Part::Held => &mut self.held_minor,
+            Part::Wallet => &mut self.wallet_minor,
+            Part::InFlight => &mut self.in_flight_minor,
+            Part::UnsettledIn => &mut self.unsettled_in_minor,
+            Part::UnsettledOut => &mut self.unsettled_out_minor,
+            Part::Unreceived => &mut self.unreceived_minor,
+        }
+    }
+}
+
+/// How it stood before the day and how it stands after it: what ledger and reserve are computed from.
+#[derive(Clone, Debug)]
+pub struct Standings<'a> {
+    /// After the previous close.
+    pub before: Standing<'a>,
+    /// After this one.
+    pub after: Standing<'a>,
+}
+
+impl<'a> Standings<'a> {
+    /// Both ends of the day.
+    ///
+    /// # Errors
+    /// An account of the state that the settings do not know (78).
+    pub fn of(day: &DayFigures<'a>) -> Result<Standings<'a>, Stop> {
+        Ok(Standings {
+            before: Standing::brought_forward(day)?,
+            after: Standing::after(day)?,
+        })
+    }
+
+    /// The same beginning with another end: the day as it comes out once payouts are withheld (R3).
+    ///
+    /// # Errors
+    /// As [`Standings::of`].
+    pub fn with_end_of(self, day: &DayFigures<'a>) -> Result<Standings<'a>, Stop> {
+        Ok(Standings {
+            before: self.before,
+            after: Standing::after(day)?,
+        })
+    }
+
+    /// Every claim that exists at either end, with both its values.
+    pub fn claim_pairs(&self) -> Vec<(ClaimKey<'a>, Claim, Claim)> {
+        let mut pairs = Vec::with_capacity(self.after.claims.len());
+        let (mut was, mut is) = (
+            self.before.claims.iter().peekable(),
+            self.after.claims.iter().peekable(),
+        );
+        loop {
+            let key = match (was.peek(), is.peek()) {
+                (Some(left), Some(right)) => left.0.min(right.0),
+                (Some(one), None) | (None, Some(one)) => one.0,
+                (None, None) => return pairs,
+            };
+            let left = was
+                .next_if(|claim| claim.0 == key)
+                .map_or(Claim::default(), |claim| claim.1);
+            let right = is
+                .next_if(|claim| claim.0 == key)
+                .map_or(Claim::default(), |claim| claim.1);
+            pairs.push((key, left, right));
+        }
+    }
 }
 
 /// The pool in which an undebited payout counts: that of its paying account when it is a reserve account (that
@@ -182,7 +271,7 @@ impl<'a> Standing<'a> {
                 balance.currency,
                 Obligee::Customer(&balance.customer_id),
             );
-            standing.claim(key).wallet_minor += i128::from(balance.closing_minor);
+            standing.add(key, Part::Wallet, balance.closing_minor);
         }
         standing.add_payouts(day, &state.payouts, day.date.plus_days(-1))?;
         for balance in &state.accounts {
@@ -206,6 +295,7 @@ impl<'a> Standing<'a> {
                 standing.add_open_item(day, item, &at_bank)?;
             }
         }
+        standing.gather();
         Ok(standing)
     }
 
@@ -218,7 +308,7 @@ impl<'a> Standing<'a> {
         standing.add_merchant_balances(day, day.carried, day.dues, day.holds);
         for line in day.customers {
             let key = (DEFAULT_POOL, line.currency, Obligee::Customer(&line.customer_id));
-            standing.claim(key).wallet_minor += line.closing_minor;
+            standing.add(key, Part::Wallet, line.closing_minor);
         }
         standing.add_payouts(day, day.issued, day.date)?;
         for line in day.accounts {
@@ -272,6 +362,7 @@ impl<'a> Standing<'a> {
                 });
             }
         }
+        standing.gather();
         Ok(standing)
     }
 
@@ -290,8 +381,22 @@ impl<'a> Standing<'a> {
         sums
     }
 
-    fn claim(&mut self, key: (&'a str, Currency, Obligee<'a>)) -> &mut Claim {
-        self.claims.entry(key).or_default()
+    fn add(&mut self, key: ClaimKey<'a>, part: Part, amount_minor: impl Into<i128>) {
+        self.parts.push((key, part, amount_minor.into()));
+    }
+
+    /// Adds the parts up to claims. The tables they come from are sorted, so this is a merge of a few runs.
+    fn gather(&mut self) {
+        let mut parts = std::mem::take(&mut self.parts);
+        parts.sort_by(|a, b| a.0.cmp(&b.0));
+        for (key, part, amount) in parts {
+            if self.claims.last().is_none_or(|last| last.0 != key) {
+                self.claims.push((key, Claim::default()));
+            }
+            if let Some((_, claim)) = self.claims.last_mut() {
+                *claim.part_mut(part) += amount;
+            }
+        }
     }
 
     fn add_merchant_balances(
@@ -303,13 +408,25 @@ impl<'a> Standing<'a> {
     ) {
         let key = |id: &'a str, currency| (day.merchant_pool(id), currency, Obligee::Merchant(id));
         for line in carried {
-            self.claim(key(&line.merchant_id, line.currency)).carried_minor += i128::from(line.amount_minor);
+            self.add(
+                key(&line.merchant_id, line.currency),
+                Part::Carried,
+                line.amount_minor,
+            );
         }
         for line in dues {
-            self.claim(key(&line.merchant_id, line.currency)).undue_minor += i128::from(line.amount_minor);
+            self.add(
+                key(&line.merchant_id, line.currency),
+                Part::Undue,
+                line.amount_minor,
+            );
         }
         for line in holds {
-            self.claim(key(&line.merchant_id, line.currency)).held_minor += i128::from(line.amount_minor);
+            self.add(
+                key(&line.merchant_id, line.currency),
+                Part::Held,
+                line.amount_minor,
+            );
         }
     }
 
@@ -413,21 +530,19 @@ impl<'a> Standing<'a> {
         direction: Direction,
         amount_minor: i64,
     ) {
-        let claim = self.claim(key);
         match direction {
-            Direction::Credit => claim.unsettled_in_minor += i128::from(amount_minor),
-            Direction::Debit => claim.unsettled_out_minor += i128::from(amount_minor),
+            Direction::Credit => self.add(key, Part::UnsettledIn, amount_minor),
+            Direction::Debit => self.add(key, Part::UnsettledOut, amount_minor),
         }
     }
 
     fn add_platform_item(&mut self, item: Item<'a>) {
         if let Some(obligee) = item.obligee {
-            let amount = i128::from(item.amount_minor);
-            let claim = self.claim((item.pool, item.currency, obligee));
-            match item.class {
-                ItemClass::A1 => claim.unreceived_minor += amount,
-                _ => claim.in_flight_minor += amount,
-            }
+            let part = match item.class {
+                ItemClass::A1 => Part::Unreceived,
+                _ => Part::InFlight,
+            };
+            self.add((item.pool, item.currency, obligee), part, item.amount_minor);
         }
         self.items.push(item);
     }

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use crate::book::merchants::{MerchantStatus, MerchantTerms};
-use crate::book::settings::{PayoutFormat, Settings};
+use crate::book::settings::Settings;
+use crate::clearing::payee_problem;
 use crate::day::figures::{CarryReason, PayoutStatus};
 use crate::terms::currency::Currency;
 
@@ -31,7 +32,7 @@ pub fn decide(
         return (PayoutStatus::Withheld, Some(CarryReason::Shortfall));
     } else if !settings.payout.accounts.contains_key(&currency) {
         CarryReason::NoAccount
-    } else if !has_destination(settings.payout.format, terms) {
+    } else if payee_problem(settings.payout.format, terms).is_some() {
         CarryReason::NoDestination
     } else {
         return (PayoutStatus::Issued, None);
@@ -50,16 +51,6 @@ fn least_payout_minor(settings: &Settings, terms: &MerchantTerms, currency: Curr
     match currency == in_currency {
         true => i128::from(least_minor),
         false => 0,
-    }
-}
-
-/// Whether the payee has what the file format needs (R44).
-fn has_destination(format: PayoutFormat, terms: &MerchantTerms) -> bool {
-    match format {
-        PayoutFormat::Pain001 => {
-            !terms.payout_account.is_empty() && !terms.payout_name.is_empty() && !terms.payout_bank.is_empty()
-        }
-        PayoutFormat::Csv => true,
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::book::settings::{AccountKind, Basis};
 use crate::day::state::{InterPool, OwnMoney};
 use crate::findings::{Finding, Stop, StopCode};
-use crate::ledger::{Claim, DayFigures, Item, ItemClass, Standing};
+use crate::ledger::{Claim, DayFigures, Item, ItemClass, Standing, Standings};
 use crate::reserve::roll::{BANK, INTER_POOL, Movements, OWN, REQUIREMENT, RollTerm};
 use crate::terms::currency::Currency;
 use crate::terms::date::Date;
@@ -147,6 +147,18 @@ pub struct ItemRow {
     pub is_payout: bool,
 }
 
+impl ItemRow {
+    /// The part of R that the item is counted in: U, P or F; empty for A1 and B2, which are in none.
+    pub fn figure(&self) -> &'static str {
+        match self.class {
+            ItemClass::A1 | ItemClass::B2 => "",
+            ItemClass::A2 if self.is_payout => "P",
+            ItemClass::A2 => "F",
+            ItemClass::B1 => "U",
+        }
+    }
+}
+
 /// A line of balances.csv: what one obligee is owed, part by part.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BalanceRow {
@@ -230,13 +242,12 @@ type PoolKey<'a> = (&'a str, Currency);
 /// # Errors
 /// Balances brought forward whose money has no owner: 65 for `opening/`, else 78 (an account changed its kind). An
 /// account with open payouts or items that the settings do not know: 78. A sum beyond 64 bits: 70.
-pub fn figures(day: &DayFigures<'_>) -> Result<ReserveReport, Stop> {
-    let before = Standing::brought_forward(day)?;
-    let after = Standing::after(day)?;
+pub fn figures(day: &DayFigures<'_>, standings: &Standings<'_>) -> Result<ReserveReport, Stop> {
+    let Standings { before, after } = standings;
     let basis = day.settings.reserve.basis;
     let mut movements = Movements::of(day)?;
-    let opening = Sums::of(day, &before, basis);
-    let closing = Sums::of(day, &after, basis);
+    let opening = Sums::of(day, before, basis);
+    let closing = Sums::of(day, after, basis);
 
     let mut keys: BTreeSet<PoolKey<'_>> = opening.keys().chain(closing.keys()).copied().collect();
     keys.extend(movements.keys());
@@ -252,7 +263,7 @@ pub fn figures(day: &DayFigures<'_>) -> Result<ReserveReport, Stop> {
             .iter()
             .map(|line| (line.pool.as_str(), line.currency)),
     );
-    let brought = brought_forward(day, &keys, &opening)?;
+    let brought = brought_forward(day, &keys, before, &opening)?;
 
     let mut pools = Vec::new();
     for key in &keys {
@@ -303,11 +314,11 @@ pub fn figures(day: &DayFigures<'_>) -> Result<ReserveReport, Stop> {
             movements.add(key, figure, (99, "closing", "reserve.json"), "", to);
         }
     }
-    let lines = lines(day, &after, &movements.books, &pools);
+    let lines = lines(day, after, &movements.books, &pools);
     Ok(ReserveReport {
         lines,
         items: item_rows(day, &after.items)?,
-        balances: balance_rows(&after, basis),
+        balances: balance_rows(after, basis),
         own: next_own(&pools)?,
         inter_pool: next_inter_pool(&pools)?,
         books: movements.books.clone(),
@@ -385,6 +396,7 @@ struct Brought {
 fn brought_forward<'a>(
     day: &DayFigures<'a>,
     keys: &BTreeSet<PoolKey<'a>>,
+    before: &Standing<'a>,
     opening: &BTreeMap<PoolKey<'a>, Sums>,
 ) -> Result<BTreeMap<PoolKey<'a>, Brought>, Stop> {
     let mut brought = BTreeMap::new();
@@ -418,7 +430,7 @@ fn brought_forward<'a>(
         );
     }
     let first = day.previous.ledger.is_empty();
-    let findings: Vec<Finding> = residue
+    let mut findings: Vec<Finding> = residue
         .into_iter()
         .filter(|(_, residue)| *residue != 0)
         .map(|(currency, residue)| {
@@ -444,6 +456,9 @@ fn brought_forward<'a>(
             }
         })
         .collect();
+    if first {
+        findings.extend(opening_books(day, before));
+    }
     if findings.is_empty() {
         return Ok(brought);
     }
@@ -453,6 +468,39 @@ fn brought_forward<'a>(
         StopCode::Settings
     };
     Err(Stop { code, findings })
+}
+
+/// Cash books of `opening/` that are not the bank balance and the items under way.
+fn opening_books(day: &DayFigures<'_>, before: &Standing<'_>) -> Vec<Finding> {
+    let mut books = before.bank.clone();
+    for item in &before.items {
+        if let Some(account) = item.account {
+            let amount = i128::from(item.amount_minor);
+            *books.entry(account).or_insert(0) += match item.class {
+                ItemClass::A1 | ItemClass::B2 => amount,
+                ItemClass::A2 | ItemClass::B1 => -amount,
+            };
+        }
+    }
+    let wrong = day.accounts.iter().filter_map(|line| {
+        let account = &day.settings.accounts[line.account];
+        let expected = books.get(&line.account).copied().unwrap_or(0);
+        let shown = |amount| money::format_minor(amount, account.currency.digits());
+        (account.kind == AccountKind::Reserve && line.book_opening_minor != expected).then(|| {
+            Finding::about(
+                "opening/accounts.csv",
+                format!(
+                    "account {}: cash book {}, expected {} (bank balance, less payouts under way and open bank \
+                     credits, plus open bank debits)",
+                    account.id,
+                    shown(line.book_opening_minor),
+                    shown(expected)
+                ),
+                "correct book_minor, or complete payouts and open_items",
+            )
+        })
+    });
+    wrong.collect()
 }
 
 /// The terms of R and S_bank that are changes of items and positions.
@@ -677,7 +725,7 @@ fn balance_rows(after: &Standing<'_>, basis: Basis) -> Vec<BalanceRow> {
     after
         .claims
         .iter()
-        .filter(|(_, claim)| **claim != Claim::default())
+        .filter(|(_, claim)| *claim != Claim::default())
         .map(|((pool, currency, obligee), claim)| BalanceRow {
             pool: (*pool).to_owned(),
             currency: *currency,

@@ -78,6 +78,7 @@ impl ReserveReport {
             "age_business_days",
             "bucket",
             "break_id",
+            "figure",
         ];
         let rows = self.items.iter().map(|item| {
             [
@@ -93,6 +94,7 @@ impl ReserveReport {
                 item.age_business_days.to_string(),
                 bucket(item.age_business_days).to_owned(),
                 item.break_id.clone(),
+                item.figure().to_owned(),
             ]
         });
         table("items.csv", header, rows)

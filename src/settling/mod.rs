@@ -231,6 +231,15 @@ fn fee_too_large(merchants: &Merchants, merchant: MerchantCode) -> Stop {
     )
 }
 
+/// Pairs and the sum of their amounts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MatchedSum {
+    /// Pairs.
+    pub rows: u64,
+    /// Minor units.
+    pub minor: i128,
+}
+
 /// What the pairs of one leg settled.
 #[derive(Clone, Debug)]
 pub struct SettledPairs {
@@ -240,6 +249,8 @@ pub struct SettledPairs {
     pub sums: Sums,
     /// Sums by account and pool of the obligee.
     pub agreed: Vec<AgreedSums>,
+    /// All pairs, by currency: the amount of one side, which is that of the other.
+    pub matched: Vec<(Currency, MatchedSum)>,
     /// Pairs whose platform row is a wallet row (TOPUP, WITHDRAWAL) and complete.
     pub wallet: Vec<u32>,
     /// Pairs whose platform row is a REFUND that may give its fee back.
@@ -271,6 +282,7 @@ pub fn settle_pairs(
         fee_minor: Vec::with_capacity(pairs.len()),
         sums: Sums::new(context),
         agreed: Vec::new(),
+        matched: context.currencies.iter().map(|currency| (*currency, MatchedSum::default())).collect(),
         wallet: Vec::new(),
         refunds: Vec::new(),
         incomplete: Vec::new(),
@@ -280,6 +292,10 @@ pub fn settle_pairs(
         let part = part?;
         whole.fee_minor.extend_from_slice(&part.fee_minor);
         whole.sums.merge(&part.sums);
+        for ((_, mine), theirs) in whole.matched.iter_mut().zip(&part.matched) {
+            mine.rows += theirs.rows;
+            mine.minor += theirs.minor;
+        }
         whole.wallet.extend_from_slice(&part.wallet);
         whole.refunds.extend_from_slice(&part.refunds);
         whole.incomplete.extend_from_slice(&part.incomplete);
@@ -305,6 +321,7 @@ struct Part {
     fee_minor: Vec<i64>,
     sums: Sums,
     agreed: Vec<[i128; 2]>,
+    matched: Vec<MatchedSum>,
     wallet: Vec<u32>,
     refunds: Vec<u32>,
     incomplete: Vec<u32>,
@@ -324,6 +341,7 @@ impl Part {
             fee_minor: Vec::with_capacity(pairs.len()),
             sums: Sums::new(context),
             agreed: vec![[0; 2]; context.accounts * pools],
+            matched: vec![MatchedSum::default(); context.currencies.len()],
             wallet: Vec::new(),
             refunds: Vec::new(),
             incomplete: Vec::new(),
@@ -336,6 +354,9 @@ impl Part {
                 block.owner(position),
                 block.amount_minor(position),
             );
+            let matched = &mut part.matched[usize::from(part.sums.slots[usize::from(meta.currency().index())])];
+            matched.rows += 1;
+            matched.minor += i128::from(amount);
             let other = &right[r.block()];
             if other.meta(r.position()).txn_type().is_none() {
                 let account = other.owner(r.position()) as usize;
@@ -362,7 +383,8 @@ impl Part {
     }
 }
 
-fn unknown_merchant(txn_id: &[u8]) -> Stop {
+/// A row brought forward whose merchant the master no longer has (R18).
+pub fn unknown_merchant(txn_id: &[u8]) -> Stop {
     Stop::new(
         StopCode::BadData,
         Finding::about(

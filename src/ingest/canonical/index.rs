@@ -71,6 +71,8 @@ struct Masks {
     carriage_return: u64,
     /// Below 0x20 or 0x7F, without the two line-end characters.
     control: u64,
+    /// Above 0x7F.
+    high: u64,
 }
 
 /// The starts of all fields seen so far, and what the scan remembers between calls.
@@ -91,6 +93,8 @@ pub struct Index {
     pub quotes: bool,
     /// A control character, a line end inside quotes or a carriage return alone was seen.
     pub irregular: bool,
+    /// A byte above 0x7F was seen.
+    pub beyond_ascii: bool,
 }
 
 impl Index {
@@ -106,6 +110,7 @@ impl Index {
             after_return: 0,
             quotes: false,
             irregular: false,
+            beyond_ascii: false,
         };
         index.restart();
         index
@@ -122,6 +127,7 @@ impl Index {
         self.after_return = 0;
         self.quotes = false;
         self.irregular = false;
+        self.beyond_ascii = false;
     }
 
     /// Field starts, in order; the last one has no end yet.
@@ -155,7 +161,7 @@ impl Index {
             (to - from).is_multiple_of(64) || bytes[to - 1] == b'\n',
             "a text ends with a line feed"
         );
-        let wanted = self.count + (to - from) + 64;
+        let wanted = self.count + (to - from) + 128;
         if self.starts.len() < wanted {
             self.starts.resize(wanted, 0);
         }
@@ -186,23 +192,31 @@ impl Index {
         let alone = ((masks.carriage_return << 1) | self.after_return) & !masks.line_feed;
         self.after_return = masks.carriage_return >> 63;
         self.irregular |= masks.control | alone != 0;
+        self.beyond_ascii |= masks.high != 0;
 
         let first = self.count;
         let found = separators.count_ones() as usize;
-        let out = &mut self.starts[first..first + 64];
+        let out = &mut self.starts[first..first + 80];
         let base = at as u32 + 1;
         let mut rest = separators;
         let mut done = 0;
-        while done < found {
-            // Eight at a time: the surplus is overwritten by the next word.
+        loop {
+            // Eight at a time, without a branch for each: the surplus is overwritten by the next word.
             for slot in &mut out[done..done + 8] {
                 *slot = base.wrapping_add(rest.trailing_zeros());
                 rest &= rest.wrapping_sub(1);
             }
             done += 8;
+            if done >= found {
+                break;
+            }
         }
+        // Most words have one line end or none; for none the mark falls on the surplus.
+        let mut lowest = line_feed & line_feed.wrapping_neg();
+        out[(separators & lowest.wrapping_sub(1)).count_ones() as usize] |= RECORD;
+        line_feed ^= lowest;
         while line_feed != 0 {
-            let lowest = line_feed & line_feed.wrapping_neg();
+            lowest = line_feed & line_feed.wrapping_neg();
             out[(separators & (lowest - 1)).count_ones() as usize] |= RECORD;
             line_feed ^= lowest;
         }
@@ -286,6 +300,7 @@ fn scan_avx512(index: &mut Index, bytes: &[u8], from: usize, to: usize) -> Resul
                 quote: equal(b'"'),
                 carriage_return,
                 control: low & !(line_feed | carriage_return),
+                high: _mm512_movepi8_mask(text),
             }
         }
     })
@@ -324,6 +339,7 @@ fn scan_avx2(index: &mut Index, bytes: &[u8], from: usize, to: usize) -> Result<
                 quote: equal(b'"'),
                 carriage_return,
                 control: low & !(line_feed | carriage_return),
+                high: join(first, second),
             }
         }
     })
@@ -350,6 +366,7 @@ fn portable_masks(word: &[u8; 64]) -> Masks {
         masks.quote |= equal(b'"');
         masks.carriage_return |= carriage_return;
         masks.control |= low & !(line_feed | carriage_return);
+        masks.high |= gather(x & (ONES * 0x80)) << (number * 8);
     }
     masks
 }

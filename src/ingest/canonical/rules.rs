@@ -91,9 +91,9 @@ fn instant<F: Fields>(fields: &F, field: usize, memory: &mut Memory) -> Result<I
 }
 
 #[inline]
-fn date<F: Fields>(fields: &F, field: usize) -> Result<Date, Wrong> {
+fn date<F: Fields>(fields: &F, field: usize, memory: &mut Memory) -> Result<Date, Wrong> {
     fields
-        .date(field)
+        .date(field, &mut memory.time)
         .ok_or_else(words(field, "a day, such as 2026-03-02"))
 }
 
@@ -294,14 +294,14 @@ impl Table for Bank {
         let account = account(fields, ACCOUNT, context)?;
         if !fields.left_out(BOOKING_TIME)
             && fields.instant(BOOKING_TIME, &mut memory.time).is_none()
-            && fields.date(BOOKING_TIME).is_none()
+            && fields.date(BOOKING_TIME, &mut memory.time).is_none()
         {
             return wrong(
                 BOOKING_TIME,
                 "a date and time with an offset (RFC 3339) or a day, such as 2026-03-02T10:00:00+08:00",
             );
         }
-        let value_date = date(fields, VALUE_DATE)?;
+        let value_date = date(fields, VALUE_DATE, memory)?;
         let direction = Direction::parse(fields.text(DIRECTION))
             .ok_or_else(words(DIRECTION, "C (into the account) or D (out of it)"))?;
         let currency = currency(fields, CURRENCY, memory)?;
@@ -404,7 +404,7 @@ impl Table for Channel {
         let mut buffer = TimeText::default();
         let txn_time = fields.time_text(TXN_TIME, &mut buffer);
         // Without a settlement day it is the day of the time as written (R45).
-        let settle_date = match fields.date(SETTLE_DATE) {
+        let settle_date = match fields.date(SETTLE_DATE, &mut memory.time) {
             Some(date) => Some(date),
             None if fields.text(SETTLE_DATE).is_empty() => txn_time.get(..10).and_then(Date::parse),
             None => None,
@@ -461,7 +461,7 @@ impl Table for Balances {
             place,
             account,
             currency,
-            date: date(fields, DATE)?,
+            date: date(fields, DATE, memory)?,
             opening_minor: any_amount(fields, OPENING, currency, true)?,
             closing_minor: any_amount(fields, CLOSING, currency, true)?,
         });

@@ -733,3 +733,85 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn threads_share_one_text() {
+    let mut text = PLATFORM_HEADER.to_owned();
+    for row in 0..500 {
+        let memo = if row % 5 == 0 { "\"two\nlines\"" } else { "one" };
+        text.push_str(&platform_row("memo", memo));
+        text.push('\n');
+    }
+    let expected = read(Role::Platform, text.as_bytes(), 1 << 20, Level::best()).unwrap();
+    let content = Box::new(io::Cursor::new(text.clone().into_bytes()));
+    let blocks = BlockReader::with_block_bytes(content, None, 700).unwrap();
+    assert!(blocks.finish().is_none() && blocks.is_undecoded());
+    let context = context(Role::Platform);
+    let binding = bind_header(Role::Platform, blocks.header(), &context).unwrap();
+    let mut parts: Vec<(u32, Seen)> = std::thread::scope(|scope| {
+        let work = || {
+            let (mut parts, mut work, mut buffer) = (Vec::new(), Work::default(), Vec::new());
+            while let Some(head) = blocks.next_block(&mut buffer).unwrap() {
+                let mut seen = Seen::default();
+                parse_block(&binding, &head, &buffer, &context, &mut work, &mut seen).unwrap();
+                parts.push((head.sequence, seen));
+            }
+            parts
+        };
+        let threads: Vec<_> = (0..3).map(|_| scope.spawn(work)).collect();
+        threads
+            .into_iter()
+            .flat_map(|thread| thread.join().unwrap())
+            .collect()
+    });
+    parts.sort_by_key(|(sequence, _)| *sequence);
+    assert!(
+        parts
+            .iter()
+            .enumerate()
+            .all(|(at, (sequence, _))| at as u32 == *sequence)
+    );
+    let rows: Vec<String> = parts.into_iter().flat_map(|(_, seen)| seen.rows).collect();
+    assert_eq!(rows, expected.rows);
+    assert_eq!(blocks.finish().unwrap().lines, 601);
+}
+
+#[test]
+fn a_record_without_end_is_refused_and_nothing_follows() {
+    let mut text = format!("{PLATFORM_HEADER}{}\nT2,\"", platform_row("", "")).into_bytes();
+    text.resize(RECORD_BYTES_MAX * 2 + (1 << 20), b'x');
+    let blocks = BlockReader::new(Box::new(io::Cursor::new(text)), None).unwrap();
+    let mut buffer = Vec::new();
+    let found = blocks.next_block(&mut buffer).unwrap();
+    assert_eq!(found.map(|head| head.first_line), Some(2));
+    let Err(BlockError::Refused(refused)) = blocks.next_block(&mut buffer) else {
+        panic!("a record above the bound is refused");
+    };
+    assert_eq!(refused.line, 3);
+    assert!(blocks.next_block(&mut buffer).unwrap().is_none());
+    assert!(blocks.finish().is_none());
+}
+
+proptest! {
+    #[test]
+    fn any_text_is_read_or_refused_the_same_way(
+        body in proptest::collection::vec(
+            prop_oneof![Just(b','), Just(b'"'), Just(b'\n'), Just(b'\r'), Just(b'a'), Just(0xd6u8), Just(0u8)],
+            0..400,
+        ),
+        quotes in any::<bool>(),
+        block in 1usize..300,
+    ) {
+        let mut text = b"account,currency,date,opening,closing\n".to_vec();
+        text.extend(body.into_iter().filter(|byte| quotes || *byte != b'"'));
+        let expected = read(Role::Balances, &text, 1 << 20, Level::Portable);
+        for level in Level::all() {
+            prop_assert_eq!(&read(Role::Balances, &text, 1 << 20, level), &expected);
+            let cut = read(Role::Balances, &text, block, level);
+            prop_assert_eq!(cut.is_ok(), expected.is_ok());
+            if !quotes {
+                prop_assert_eq!(&cut, &expected);
+            }
+        }
+    }
+}

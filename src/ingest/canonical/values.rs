@@ -17,7 +17,7 @@ pub trait Fields {
     /// A field as an instant.
     fn instant(&self, field: usize, memory: &mut TimeMemory) -> Option<Instant>;
     /// A field as a day.
-    fn date(&self, field: usize) -> Option<Date>;
+    fn date(&self, field: usize, memory: &mut TimeMemory) -> Option<Date>;
     /// True when the field was left out of this reading and must not be judged.
     fn left_out(&self, field: usize) -> bool;
     /// The field as RFC 3339 text, where the file has times that are no texts.
@@ -45,10 +45,20 @@ impl TimeText {
 #[derive(Default)]
 pub struct TimeMemory {
     day: [u8; 10],
+    date: Option<Date>,
     day_ms: i64,
     offset: [u8; 6],
     offset_ms: i64,
     known: bool,
+}
+
+/// Reads a day; the answer is [`Date::parse`]'s.
+#[inline]
+pub fn date(text: &[u8], memory: &mut TimeMemory) -> Option<Date> {
+    if memory.date.is_some() && *text == memory.day {
+        return memory.date;
+    }
+    Date::parse(text)
 }
 
 /// Reads RFC 3339; the answer is [`Instant::parse_rfc3339`]'s.
@@ -101,6 +111,7 @@ fn remember(text: &[u8], rest: usize, memory: &mut TimeMemory) {
         return;
     }
     memory.day.copy_from_slice(&text[..10]);
+    memory.date = Some(date);
     memory.offset.copy_from_slice(&text[rest..rest + 6]);
     memory.day_ms = i64::from(date.0) * 86_400_000;
     let zero = *b"1970-01-01T00:00:00";
@@ -277,7 +288,9 @@ mod tests {
         ) {
             let mut memory = TimeMemory::default();
             for text in texts.iter().chain(&texts) {
+                let day = &text.as_bytes()[..10];
                 prop_assert_eq!(instant(text.as_bytes(), &mut memory), Instant::parse_rfc3339(text.as_bytes()), "{}", text);
+                prop_assert_eq!(date(day, &mut memory), Date::parse(day));
             }
         }
     }

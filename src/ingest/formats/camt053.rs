@@ -41,7 +41,9 @@ const REMITTANCE_BYTES_MAX: usize = 64 << 10;
 
 /// True when the first bytes of a file name a camt.053 namespace.
 pub fn recognise(head: &[u8]) -> bool {
-    memchr::memmem::find(head, NAMESPACE.as_bytes()).is_some()
+    // Without its zero bytes UTF-16 shows the same letters.
+    let letters: Vec<u8> = head.iter().copied().filter(|byte| *byte != 0).collect();
+    memchr::memmem::find(&letters, NAMESPACE.as_bytes()).is_some()
 }
 
 /// Reads a camt.053 file.
@@ -210,7 +212,9 @@ impl Reading<'_> {
     }
 
     fn account(&self, walk: &Walk<'_>) -> Result<(usize, &Account), FileRefused> {
-        let found = self.account.and_then(|index| Some((index, self.ctx.settings.accounts.get(index)?)));
+        let found = self
+            .account
+            .and_then(|index| Some((index, self.ctx.settings.accounts.get(index)?)));
         found.ok_or_else(|| {
             walk.refuse(
                 "the statement names no account (Acct/Id) before its balances and entries",
@@ -299,21 +303,47 @@ impl Reading<'_> {
     }
 
     /// Gives a booked entry to the sink: a row, or a reject of what cannot be read (its amount is counted).
-    fn book(&mut self, entry: &EntryText, place: Place, index: usize, direction: Direction, amount_minor: i64) {
+    fn book(
+        &mut self,
+        entry: &EntryText,
+        place: Place,
+        index: usize,
+        direction: Direction,
+        amount_minor: i64,
+    ) {
         let account = &self.ctx.settings.accounts[index];
         let mut rejects = Vec::new();
         let booked = day(&entry.booking_date, &entry.booking_time, &self.zone);
         let valued = day(&entry.value_date, &entry.value_time, &self.zone);
         if let Err(found) = &booked {
-            rejects.push(refuse(place, "booking_time", found, "BookgDt with a day or a time that exists"));
+            rejects.push(refuse(
+                place,
+                "booking_time",
+                found,
+                "BookgDt with a day or a time that exists",
+            ));
         }
         if let Err(found) = &valued {
-            rejects.push(refuse(place, "value_date", found, "ValDt with a day or a time that exists"));
+            rejects.push(refuse(
+                place,
+                "value_date",
+                found,
+                "ValDt with a day or a time that exists",
+            ));
         }
         let booked = booked.ok().flatten();
-        let value_date = valued.ok().flatten().or_else(|| booked.clone()).map(|(date, _)| date);
+        let value_date = valued
+            .ok()
+            .flatten()
+            .or_else(|| booked.clone())
+            .map(|(date, _)| date);
         if value_date.is_none() && rejects.is_empty() {
-            rejects.push(refuse(place, "value_date", "", "a value date (ValDt) or a booking date (BookgDt)"));
+            rejects.push(refuse(
+                place,
+                "value_date",
+                "",
+                "a value date (ValDt) or a booking date (BookgDt)",
+            ));
         }
         let purpose_text = entry.purpose();
         let purpose = Purpose::parse(purpose_text.as_bytes());
@@ -330,7 +360,11 @@ impl Reading<'_> {
         // Without a booking date the day of value is the day of booking.
         let booking_time = booked.map_or_else(|| value_date.to_string(), |(_, text)| text);
         let servicer = entry.servicer();
-        let statement = if self.page.id.is_empty() { &self.page.sequence } else { &self.page.id };
+        let statement = if self.page.id.is_empty() {
+            &self.page.sequence
+        } else {
+            &self.page.id
+        };
         let line_id;
         // Banks give a reversal or return the reference of the entry it undoes: it names the other, not this one.
         let (entry_id, original_ref) = match (servicer, entry.undoes()) {
@@ -369,7 +403,10 @@ impl Reading<'_> {
     /// An entry that cannot be added up: rejected, and the statement with it.
     fn unread(&mut self, reject: Reject, place: Place) {
         if self.page.unread.is_none() {
-            let words = format!("{}: found `{}`, expected {}", reject.field, reject.found, reject.expected);
+            let words = format!(
+                "{}: found `{}`, expected {}",
+                reject.field, reject.found, reject.expected
+            );
             self.page.unread = Some((place.line, words));
         }
         self.sink.reject(reject);
@@ -378,7 +415,8 @@ impl Reading<'_> {
     fn end_page(&mut self) -> Result<(), FileRefused> {
         let page = std::mem::take(&mut self.page);
         let settings = self.ctx.settings;
-        let Some((index, account)) = self.account.and_then(|at| Some((at, settings.accounts.get(at)?))) else {
+        let Some((index, account)) = self.account.and_then(|at| Some((at, settings.accounts.get(at)?)))
+        else {
             return Err(FileRefused::at(
                 page.line,
                 "the statement names no account (Acct/Id)",
@@ -417,9 +455,10 @@ impl Reading<'_> {
             ));
         }
         self.ordinal = 0;
-        self.facts
-            .statements
-            .push(format!("{identity}, closing {} {}", done.closing.date, done.closing.minor));
+        self.facts.statements.push(format!(
+            "{identity}, closing {} {}",
+            done.closing.date, done.closing.minor
+        ));
         self.facts.checked.push(done.words);
         if !done.totals.is_empty() {
             self.facts.checked.push(done.totals);
@@ -514,7 +553,11 @@ fn refuse(place: Place, field: &str, found: &str, expected: &str) -> Reject {
 }
 
 fn or_none(text: &str) -> String {
-    if text.is_empty() { "none".to_owned() } else { shown(text) }
+    if text.is_empty() {
+        "none".to_owned()
+    } else {
+        shown(text)
+    }
 }
 
 #[cfg(test)]

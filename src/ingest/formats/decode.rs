@@ -35,10 +35,7 @@ pub fn as_io(refused: FileRefused) -> io::Error {
 
 /// The refusal that a failed read stands for.
 pub fn refused_by(error: &io::Error, line: u64) -> FileRefused {
-    match error
-        .get_ref()
-        .and_then(|inner| inner.downcast_ref::<Fault>())
-    {
+    match error.get_ref().and_then(|inner| inner.downcast_ref::<Fault>()) {
         Some(Fault(refused)) => refused.clone(),
         None => FileRefused::at(
             line,
@@ -289,9 +286,17 @@ mod tests {
             assert_eq!(xml_encoding(head, configured).unwrap().0.name(), expected);
         };
         check(b"<Document>", None, "UTF-8");
-        check(b"<?xml version=\"1.0\" encoding=\"ISO-8859-15\"?>", None, "ISO-8859-15");
+        check(
+            b"<?xml version=\"1.0\" encoding=\"ISO-8859-15\"?>",
+            None,
+            "ISO-8859-15",
+        );
         check(b"<?xml version='1.0' encoding = 'gbk' ?>", None, "GBK");
-        check(b"<?xml version='1.0' encoding='utf-8'?>", Some("iso-8859-15"), "ISO-8859-15");
+        check(
+            b"<?xml version='1.0' encoding='utf-8'?>",
+            Some("iso-8859-15"),
+            "ISO-8859-15",
+        );
         check(b"\xef\xbb\xbf<a/>", Some("gbk"), "UTF-8");
         check(b"<\0?\0", None, "UTF-16LE");
         assert!(xml_encoding(b"<?xml version='1.0' encoding='utf-16'?>", None).is_err());

@@ -126,7 +126,10 @@ fn profile_of(
         let message: Vec<String> = findings.iter().map(Finding::to_string).collect();
         FileRefused::at(
             0,
-            format!("the profile of format `{format}` is wrong: {}", message.join("; ")),
+            format!(
+                "the profile of format `{format}` is wrong: {}",
+                message.join("; ")
+            ),
             format!("mend profiles/{format}.toml and run the day again"),
         )
     })
@@ -134,3 +137,58 @@ fn profile_of(
 
 #[cfg(test)]
 mod testing;
+
+#[cfg(test)]
+mod tests {
+    use super::testing::{Kept, context, sample, settings, source};
+    use super::*;
+    use crate::book::settings::Role;
+
+    fn none(_: &str) -> Option<String> {
+        None
+    }
+
+    #[test]
+    fn formats_are_found_by_name() {
+        assert!(known_format("camt.053") && known_format("alipay-trade"));
+        assert!(!known_format("canonical") && !known_format("mt940"));
+        let settings = settings(&[]);
+        let source = source("x", Role::Channel);
+        let read = |format: &str, profiles: &dyn Fn(&str) -> Option<String>| {
+            let ctx = context(&settings, &source);
+            read_foreign(format, profiles, Box::new(&b"a"[..]), &ctx, &mut Kept::default()).unwrap_err()
+        };
+        assert_eq!(read("x", &none).message, "format `x` is unknown");
+        // A profile of the book wins over a built-in one.
+        let refused = read("alipay-trade", &|_| Some("title = 1".to_owned()));
+        assert!(
+            refused.message.contains("profiles/alipay-trade.toml:1"),
+            "{}",
+            refused.message
+        );
+        assert_eq!(refused.finding("f.csv").file, "f.csv");
+    }
+
+    #[test]
+    fn files_are_recognised_by_their_first_bytes() {
+        let kind = |format: &str, head: &[u8]| recognise(format, &none, head).unwrap();
+        assert_eq!(
+            kind(
+                "camt.053",
+                b"<Document xmlns='urn:iso:std:iso:20022:tech:xsd:camt.053.001.13'"
+            ),
+            Some(table::Kind::Rows)
+        );
+        assert_eq!(
+            kind(
+                "camt.053",
+                b"<Document xmlns='urn:iso:std:iso:20022:tech:xsd:camt.054.001.08'"
+            ),
+            None
+        );
+        assert!(recognise("x", &none, b"").is_err());
+        if let Some(bytes) = sample("alipay/trade_detail_2019-09-16.gbk.csv") {
+            assert_eq!(kind("alipay-trade", &bytes[..100]), Some(table::Kind::Rows));
+        }
+    }
+}

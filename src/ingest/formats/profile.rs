@@ -352,9 +352,9 @@ impl Profile {
     pub fn parse(text: &str, name: &str) -> Result<Profile, Vec<Finding>> {
         let file = format!("profiles/{name}.toml");
         let raw: Raw = toml::from_str(text).map_err(|error| {
-            let line = error
-                .span()
-                .map_or(0, |span| text[..span.start.min(text.len())].matches('\n').count() as u64 + 1);
+            let line = error.span().map_or(0, |span| {
+                text[..span.start.min(text.len())].matches('\n').count() as u64 + 1
+            });
             vec![Finding::about(file.clone(), error.message(), HELP).at(line, 0)]
         })?;
         let mut check = Check {
@@ -387,7 +387,8 @@ struct Check {
 
 impl Check {
     fn wrong(&mut self, message: String) {
-        self.findings.push(Finding::about(self.file.clone(), message, HELP));
+        self.findings
+            .push(Finding::about(self.file.clone(), message, HELP));
     }
 
     fn take<T>(&mut self, at: &str, result: Result<T, String>) -> Option<T> {
@@ -413,7 +414,9 @@ impl Check {
         for label in &raw.encodings {
             match encoding_rs::Encoding::for_label(label.as_bytes()) {
                 Some(encoding) => encodings.push(encoding),
-                None => self.wrong(format!("encodings: `{label}` is not a known name such as utf-8 or gb18030")),
+                None => self.wrong(format!(
+                    "encodings: `{label}` is not a known name such as utf-8 or gb18030"
+                )),
             }
         }
         if raw.encodings.is_empty() {
@@ -425,7 +428,9 @@ impl Check {
             .as_deref()
             .and_then(|text| self.line("recognise.first_line", text));
         if first_line.is_none() && raw.recognise.header.is_empty() {
-            self.wrong("recognise: expected first_line or header, or every file would be of this format".to_owned());
+            self.wrong(
+                "recognise: expected first_line or header, or every file would be of this format".to_owned(),
+            );
         }
         let mut skipped_files = Vec::new();
         for skip in raw.recognise.skip {
@@ -486,6 +491,11 @@ impl Check {
         if quote.is_some() && raw.free_text.is_some() {
             self.wrong("frame.free_text: a quoted format needs no anchoring".to_owned());
         }
+        if raw.free_text.is_some() && raw.guards.is_empty() {
+            self.wrong(
+                "frame.free_text: expected guards, columns whose times prove an anchored row".to_owned(),
+            );
+        }
         let mut guards = Vec::new();
         for (column, pattern) in raw.guards {
             if let Some(pattern) = self.take("frame.guards", TimePattern::parse(&pattern)) {
@@ -498,7 +508,10 @@ impl Check {
             trim: raw.trim.chars().collect(),
             comment: raw.comment,
             comment_padding: raw.comment_padding.chars().collect(),
-            begin: raw.begin.as_deref().and_then(|text| self.line("frame.begin", text)),
+            begin: raw
+                .begin
+                .as_deref()
+                .and_then(|text| self.line("frame.begin", text)),
             end: raw.end.as_deref().and_then(|text| self.line("frame.end", text)),
             preamble_lines: raw.preamble_lines,
             free_text: raw.free_text,
@@ -529,8 +542,11 @@ impl Check {
             }
         };
         let two_columns = !raw.credit_columns.is_empty() || !raw.debit_columns.is_empty();
-        if two_columns && (name != "amount" || raw.credit_columns.is_empty() || raw.debit_columns.is_empty()) {
-            self.wrong(format!("{at}: credit_columns and debit_columns go together, on amount only"));
+        if two_columns && (name != "amount" || raw.credit_columns.is_empty() || raw.debit_columns.is_empty())
+        {
+            self.wrong(format!(
+                "{at}: credit_columns and debit_columns go together, on amount only"
+            ));
         }
         let origins = usize::from(!raw.columns.is_empty())
             + usize::from(two_columns)
@@ -542,7 +558,9 @@ impl Check {
             None | Some("major") => false,
             Some("minor") => true,
             Some(other) => {
-                self.wrong(format!("{at}.unit: found `{other}`, expected major (yuan) or minor (fen)"));
+                self.wrong(format!(
+                    "{at}.unit: found `{other}`, expected major (yuan) or minor (fen)"
+                ));
                 false
             }
         };
@@ -557,10 +575,16 @@ impl Check {
             }
         };
         let thousands = self
-            .take(&format!("{at}.thousands"), separator(raw.thousands.as_deref(), None))
+            .take(
+                &format!("{at}.thousands"),
+                separator(raw.thousands.as_deref(), None),
+            )
             .flatten();
         let decimal = self
-            .take(&format!("{at}.decimal"), separator(raw.decimal.as_deref(), Some('.')))
+            .take(
+                &format!("{at}.decimal"),
+                separator(raw.decimal.as_deref(), Some('.')),
+            )
             .flatten()
             .unwrap_or('.');
         if thousands == Some(decimal) {
@@ -576,7 +600,9 @@ impl Check {
                 "negative" => sign.insert(kind, Sign::Negative),
                 "any" => sign.insert(kind, Sign::Any),
                 other => {
-                    self.wrong(format!("{at}.sign: found `{other}`, expected positive, negative or any"));
+                    self.wrong(format!(
+                        "{at}.sign: found `{other}`, expected positive, negative or any"
+                    ));
                     None
                 }
             };
@@ -605,7 +631,10 @@ impl Check {
         if !vocabulary.is_empty() {
             for text in raw.map.values().chain(&raw.value) {
                 if !vocabulary.contains(&text.as_str()) {
-                    self.wrong(format!("{at}: found `{text}`, expected one of {}", vocabulary.join(", ")));
+                    self.wrong(format!(
+                        "{at}: found `{text}`, expected one of {}",
+                        vocabulary.join(", ")
+                    ));
                 }
             }
         }
@@ -646,7 +675,9 @@ impl Check {
                 "signed" => Take::Signed,
                 "magnitude" => Take::Magnitude,
                 other => {
-                    self.wrong(format!("{at}: take: found `{other}`, expected signed or magnitude"));
+                    self.wrong(format!(
+                        "{at}: take: found `{other}`, expected signed or magnitude"
+                    ));
                     Take::Signed
                 }
             };
@@ -662,7 +693,9 @@ impl Check {
             }
         }
         if !sums.is_empty() && currency.is_none() {
-            self.wrong(format!("{at}: sums need one currency for the whole format (fields.currency.value)"));
+            self.wrong(format!(
+                "{at}: sums need one currency for the whole format (fields.currency.value)"
+            ));
         }
         let when = raw.when.map(|when| self.when(when));
         Some(Total {
@@ -678,7 +711,10 @@ impl Check {
         let known = Profile::fields_of(role);
         for name in fields.keys() {
             if !known.iter().any(|(field, _)| field == name) {
-                self.wrong(format!("fields.{name}: a {} table has no such field", role.name()));
+                self.wrong(format!(
+                    "fields.{name}: a {} table has no such field",
+                    role.name()
+                ));
             }
         }
         let two_columns = fields
@@ -728,11 +764,27 @@ mod tests {
                 assert!(words.contains(part), "expected `{part}` in:\n{words}");
             }
         };
-        check("role = \"channel\"", "role = \"platform\"", &["role: found `platform`"]);
-        check("delimiter = \",\"", "delimiter = \"，\"", &["frame.delimiter", "one ASCII character"]);
-        check("[fields.fee]", "[fields.fees]", &["fields.fees: a channel table has no such field", "fields.fee is missing"]);
+        check(
+            "role = \"channel\"",
+            "role = \"platform\"",
+            &["role: found `platform`"],
+        );
+        check(
+            "delimiter = \",\"",
+            "delimiter = \"，\"",
+            &["frame.delimiter", "one ASCII character"],
+        );
+        check(
+            "[fields.fee]",
+            "[fields.fees]",
+            &[
+                "fields.fees: a channel table has no such field",
+                "fields.fee is missing",
+            ],
+        );
         check("\"PAYMENT\"", "\"PAID\"", &["fields.txn_type: found `PAID`"]);
         check("count = \"count\"", "count = \"n\"", &["has no hole {n}"]);
+        check("guards =", "# guards =", &["frame.free_text: expected guards"]);
         check("title =", "titel =", &["titel"]);
         check("\"CNY\"", "\"RMB\"", &["`RMB` is no currency"]);
     }

@@ -17,16 +17,15 @@ use super::decode::{TextReader, by_label, byte_order_mark, peek};
 use super::profile::{Profile, When};
 use super::values::{shown, zone};
 use super::{FileFacts, FileRefused, FormatContext};
-use crate::book::settings::Role;
-use crate::entries::rows::{BankRow, ChannelRow, Reject, RowSink};
-use crate::terms::currency::Currency;
-use crate::terms::kinds::{Direction, Purpose, Status, TxnType};
+use crate::entries::rows::{Reject, RowSink};
 
-use bind::{Bad, Bound, Columns, Row, anchor, cut, cut_quoted};
+use bind::{Columns, Row, anchor, cut, cut_quoted};
+use fields::{Fields, bind_fields};
 use lines::{Lines, decode};
 use totals::Totals;
 
 mod bind;
+mod fields;
 mod lines;
 mod totals;
 
@@ -117,9 +116,14 @@ fn kind_of_text(profile: &Profile, text: &str) -> Option<Kind> {
     let has_header = text.lines().take(HEAD_LINES).any(|line| {
         let titles: Vec<&str> = line
             .split(delimiter)
-            .map(|title| title.trim_matches(|c| profile.frame.trim.contains(&c) || Some(c) == quote || c == '\r'))
+            .map(|title| {
+                title.trim_matches(|c| profile.frame.trim.contains(&c) || Some(c) == quote || c == '\r')
+            })
             .collect();
-        profile.header.iter().all(|title| titles.contains(&title.as_str()))
+        profile
+            .header
+            .iter()
+            .all(|title| titles.contains(&title.as_str()))
     });
     has_header.then_some(Kind::Rows)
 }
@@ -156,7 +160,11 @@ pub fn read<'a>(
     let source: Box<dyn Read + 'a> = Box::new(std::io::Cursor::new(head[mark..].to_vec()).chain(bytes));
     let mut lines = if encoding == UTF_16LE || encoding == UTF_16BE {
         // Offsets are those of the decoded text.
-        Lines::new(Box::new(UnboundedText(TextReader::new(source, encoding))), UTF_8, 0)
+        Lines::new(
+            Box::new(UnboundedText(TextReader::new(source, encoding))),
+            UTF_8,
+            0,
+        )
     } else {
         Lines::new(source, encoding, mark)
     };
@@ -211,45 +219,6 @@ struct Plan<'p> {
     fields: Fields<'p>,
 }
 
-/// Fields by role. One reader lives at a time, so their sizes do not matter.
-#[allow(clippy::large_enum_variant)]
-enum Fields<'p> {
-    Channel(ChannelFields<'p>),
-    Bank(BankFields<'p>),
-}
-
-struct ChannelFields<'p> {
-    channel: Bound<'p>,
-    channel_ref: Bound<'p>,
-    order_id: Option<Bound<'p>>,
-    txn_type: Bound<'p>,
-    amount: Bound<'p>,
-    fee: Bound<'p>,
-    currency: Bound<'p>,
-    txn_time: Bound<'p>,
-    settle_date: Bound<'p>,
-    batch_ref: Option<Bound<'p>>,
-    status: Bound<'p>,
-    refund_ref: Option<Bound<'p>>,
-}
-
-struct BankFields<'p> {
-    entry_id: Bound<'p>,
-    account: Bound<'p>,
-    booking_time: Bound<'p>,
-    value_date: Bound<'p>,
-    direction: Option<Bound<'p>>,
-    amount: Bound<'p>,
-    currency: Bound<'p>,
-    bank_ref: Option<Bound<'p>>,
-    remark: Option<Bound<'p>>,
-    batch_ref: Option<Bound<'p>>,
-    counterparty_name: Option<Bound<'p>>,
-    counterparty_account: Option<Bound<'p>>,
-    purpose: Option<Bound<'p>>,
-    original_ref: Option<Bound<'p>>,
-}
-
 struct Table<'r> {
     profile: &'r Profile,
     ctx: &'r FormatContext<'r>,
@@ -288,7 +257,10 @@ impl Table<'_> {
                 return Ok(());
             }
             if frame.begin.is_some() {
-                return Err(self.broken(lines.place.line, "a row stands before the line that begins the table"));
+                return Err(self.broken(
+                    lines.place.line,
+                    "a row stands before the line that begins the table",
+                ));
             }
             self.at = At::Header;
         }
@@ -298,7 +270,10 @@ impl Table<'_> {
                 self.row(lines);
                 Ok(())
             }
-            At::Behind => Err(self.broken(lines.place.line, "a row stands behind the line that ends the table")),
+            At::Behind => Err(self.broken(
+                lines.place.line,
+                "a row stands behind the line that ends the table",
+            )),
         }
     }
 
@@ -313,7 +288,11 @@ impl Table<'_> {
     /// Takes a line of the frame; false when it says nothing that the profile knows.
     fn frame_line(&mut self, line: u64, text: &str) -> Result<bool, FileRefused> {
         let frame = &self.profile.frame;
-        if frame.begin.as_ref().is_some_and(|begin| begin.fit(text).is_some()) {
+        if frame
+            .begin
+            .as_ref()
+            .is_some_and(|begin| begin.fit(text).is_some())
+        {
             if self.at != At::Before {
                 return Err(self.broken(line, "the table begins twice"));
             }
@@ -341,7 +320,8 @@ impl Table<'_> {
     }
 
     fn header(&mut self, lines: &Lines<'_>) -> Result<(), FileRefused> {
-        self.cut(lines).map_err(|what| self.broken(lines.place.line, what))?;
+        self.cut(lines)
+            .map_err(|what| self.broken(lines.place.line, what))?;
         let row = Row {
             place: lines.place,
             text: self.text(lines),
@@ -359,13 +339,23 @@ impl Table<'_> {
             })
         };
         let free_text = profile.frame.free_text.as_ref().map(&mut column);
-        let guards: Vec<usize> = profile.frame.guards.iter().map(|(title, _)| column(title)).collect();
-        let skipped = profile.skipped_rows.iter().map(|when| (column(&when.column), when)).collect();
+        let guards: Vec<usize> = profile
+            .frame
+            .guards
+            .iter()
+            .map(|(title, _)| column(title))
+            .collect();
+        let skipped = profile
+            .skipped_rows
+            .iter()
+            .map(|when| (column(&when.column), when))
+            .collect();
         self.totals.bind(&columns, &mut missing);
         let fields = bind_fields(profile, &columns, self.ctx, &mut missing);
         missing.sort();
         missing.dedup();
-        let help = "the sender changed the table: compare its header with the profile, and ask for the known one";
+        let help =
+            "the sender changed the table: compare its header with the profile, and ask for the known one";
         if !missing.is_empty() {
             return Err(FileRefused::at(
                 lines.place.line,
@@ -413,7 +403,11 @@ impl Table<'_> {
 
     /// The text that `cells` are cut from.
     fn text<'t>(&'t self, lines: &'t Lines<'_>) -> &'t str {
-        if self.profile.frame.quote.is_some() { &self.plain } else { &lines.text }
+        if self.profile.frame.quote.is_some() {
+            &self.plain
+        } else {
+            &lines.text
+        }
     }
 
     fn row(&mut self, lines: &Lines<'_>) {
@@ -428,7 +422,11 @@ impl Table<'_> {
         }
         let row = Row {
             place: lines.place,
-            text: if self.profile.frame.quote.is_some() { &self.plain } else { &lines.text },
+            text: if self.profile.frame.quote.is_some() {
+                &self.plain
+            } else {
+                &lines.text
+            },
             cells: &self.cells,
         };
         let guarded = !anchored
@@ -439,14 +437,17 @@ impl Table<'_> {
                 .all(|(at, (_, pattern))| pattern.read(row.cell(*at)).is_some());
         let misfit = match cut {
             Err(what) => Some((what.to_owned(), "quotes only around whole fields".to_owned())),
-            Ok(()) if self.cells.len() != expected || !guarded => {
-                Some((format!("{found} fields"), format!("{expected} fields, as in the header")))
-            }
+            Ok(()) if self.cells.len() != expected || !guarded => Some((
+                format!("{found} fields"),
+                format!("{expected} fields, as in the header"),
+            )),
             Ok(()) => None,
         };
         if let Some((found, expected)) = misfit {
-            self.totals
-                .add_unknown(lines.place.line, &format!("a row: found {found}, expected {expected}"));
+            self.totals.add_unknown(
+                lines.place.line,
+                &format!("a row: found {found}, expected {expected}"),
+            );
             self.sink.reject(Reject {
                 line: lines.place.line,
                 column: 0,
@@ -471,7 +472,8 @@ impl Table<'_> {
             Fields::Bank(fields) => fields.give(&row, &self.zone, self.ctx, self.sink),
         };
         if let Err(bad) = result {
-            self.sink.reject(bad.reject(&row, &lines.text, &plan.columns));
+            self.sink
+                .reject(bad.reject(&row, self.profile.frame.quote.is_none(), &plan.columns));
         }
         self.plan = Some(plan);
     }
@@ -487,176 +489,6 @@ impl Table<'_> {
         }
         self.facts.checked = self.totals.check()?;
         Ok(self.facts)
-    }
-}
-
-fn bind_fields<'p>(
-    profile: &'p Profile,
-    columns: &Columns,
-    ctx: &FormatContext<'_>,
-    missing: &mut Vec<String>,
-) -> Option<Fields<'p>> {
-    let mut bound = |name: &'static str| {
-        let field = profile.fields.get(name)?;
-        Some(Bound::new(name, field, columns, ctx, missing))
-    };
-    Some(match profile.role {
-        Role::Channel => Fields::Channel(ChannelFields {
-            channel: bound("channel")?,
-            channel_ref: bound("channel_ref")?,
-            order_id: bound("order_id"),
-            txn_type: bound("txn_type")?,
-            amount: bound("amount")?,
-            fee: bound("fee")?,
-            currency: bound("currency")?,
-            txn_time: bound("txn_time")?,
-            settle_date: bound("settle_date")?,
-            batch_ref: bound("batch_ref"),
-            status: bound("status")?,
-            refund_ref: bound("refund_ref"),
-        }),
-        Role::Bank => Fields::Bank(BankFields {
-            entry_id: bound("entry_id")?,
-            account: bound("account")?,
-            booking_time: bound("booking_time")?,
-            value_date: bound("value_date")?,
-            direction: bound("direction"),
-            amount: bound("amount")?,
-            currency: bound("currency")?,
-            bank_ref: bound("bank_ref"),
-            remark: bound("remark"),
-            batch_ref: bound("batch_ref"),
-            counterparty_name: bound("counterparty_name"),
-            counterparty_account: bound("counterparty_account"),
-            purpose: bound("purpose"),
-            original_ref: bound("original_ref"),
-        }),
-        Role::Platform | Role::Balances => return None,
-    })
-}
-
-fn optional<'t>(bound: &'t Option<Bound<'_>>, row: &Row<'t>) -> Result<&'t [u8], Bad> {
-    match bound {
-        Some(bound) => Ok(bound.text(row)?.0.as_bytes()),
-        None => Ok(b""),
-    }
-}
-
-fn needed<'t>(bound: &'t Bound<'_>, row: &Row<'t>) -> Result<&'t [u8], Bad> {
-    match bound.text(row)?.0 {
-        "" => Err(bound.refuse(row, "a text")),
-        text => Ok(text.as_bytes()),
-    }
-}
-
-/// Text of a time, with the offset of the book's zone; of a day where the format has no time of day.
-fn time_text(bound: &Bound<'_>, row: &Row<'_>, zone: &TimeZone) -> Result<String, Bad> {
-    let (time, otherwise) = bound.time(row)?;
-    if !bound.has_time() {
-        return Ok(time.date.to_string());
-    }
-    time.rfc3339(zone).ok_or(otherwise)
-}
-
-const A_CURRENCY: &str = "a currency code of ISO 4217 such as CNY";
-
-impl ChannelFields<'_> {
-    fn give(&self, row: &Row<'_>, zone: &TimeZone, sink: &mut dyn RowSink) -> Result<(), Bad> {
-        let txn_type = self.txn_type.word(row, TxnType::parse, "a transaction type such as PAYMENT")?;
-        let status = self.status.word(row, Status::parse, "SUCCESS, FAILED or PENDING")?;
-        let currency = self.currency.word(row, Currency::parse, A_CURRENCY)?;
-        let amount_minor = self.amount.magnitude(row, currency, Some(txn_type))?;
-        let fee_minor = self.fee.magnitude(row, currency, Some(txn_type))?;
-        let txn_time = time_text(&self.txn_time, row, zone)?;
-        let settle_date = self.settle_date.time(row)?.0.date;
-        let channel = needed(&self.channel, row)?;
-        let channel_ref = needed(&self.channel_ref, row)?;
-        if amount_minor == 0 {
-            if fee_minor != 0 {
-                return Err(self.amount.refuse(row, "an amount greater than 0, since there is a fee"));
-            }
-            sink.not_booked(row.place);
-            return Ok(());
-        }
-        sink.channel(&ChannelRow {
-            place: row.place,
-            channel,
-            channel_ref,
-            order_id: optional(&self.order_id, row)?,
-            txn_type,
-            amount_minor,
-            fee_minor,
-            currency,
-            txn_time: txn_time.as_bytes(),
-            settle_date,
-            batch_ref: optional(&self.batch_ref, row)?,
-            status,
-            refund_ref: optional(&self.refund_ref, row)?,
-        });
-        Ok(())
-    }
-}
-
-impl BankFields<'_> {
-    fn give(
-        &self,
-        row: &Row<'_>,
-        zone: &TimeZone,
-        ctx: &FormatContext<'_>,
-        sink: &mut dyn RowSink,
-    ) -> Result<(), Bad> {
-        let currency = self.currency.word(row, Currency::parse, A_CURRENCY)?;
-        let named = self.account.text(row)?.0;
-        let Some(index) = ctx.settings.account_index(named) else {
-            return Err(self.account.refuse(row, "the number or id of an account of the book"));
-        };
-        let account_currency = ctx.settings.accounts[index].currency;
-        if currency != account_currency {
-            return Err(self.currency.refuse(row, format!("{account_currency}, the currency of the account")));
-        }
-        let (signed_minor, _) = self.amount.signed(row, currency)?;
-        let by_sign = self.direction.as_ref().is_none_or(Bound::by_sign);
-        let (direction, amount_minor) = match &self.direction {
-            Some(direction) if !by_sign => {
-                let direction = direction.word(row, Direction::parse, "a direction, in or out")?;
-                (direction, self.amount.magnitude(row, currency, None)?)
-            }
-            _ if signed_minor < 0 => (Direction::Debit, -signed_minor),
-            _ => (Direction::Credit, signed_minor),
-        };
-        let booking_time = time_text(&self.booking_time, row, zone)?;
-        let value_date = self.value_date.time(row)?.0.date;
-        let entry_id = needed(&self.entry_id, row)?;
-        let purpose_text = optional(&self.purpose, row)?;
-        let purpose = Purpose::parse(purpose_text);
-        if let Some(bound) = &self.purpose
-            && purpose.direction().is_some_and(|allowed| allowed != direction)
-        {
-            return Err(bound.refuse(row, format!("a purpose that fits direction {}", direction.name())));
-        }
-        if amount_minor == 0 {
-            sink.not_booked(row.place);
-            return Ok(());
-        }
-        sink.bank(&BankRow {
-            place: row.place,
-            entry_id,
-            account: index as u16,
-            booking_time: booking_time.as_bytes(),
-            value_date,
-            direction,
-            amount_minor,
-            currency,
-            bank_ref: optional(&self.bank_ref, row)?,
-            remark: optional(&self.remark, row)?,
-            batch_ref: optional(&self.batch_ref, row)?,
-            counterparty_name: optional(&self.counterparty_name, row)?,
-            counterparty_account: optional(&self.counterparty_account, row)?,
-            purpose,
-            purpose_text,
-            original_ref: optional(&self.original_ref, row)?,
-        });
-        Ok(())
     }
 }
 

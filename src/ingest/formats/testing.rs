@@ -91,7 +91,9 @@ pub fn context<'a>(settings: &'a Settings, source: &'a Source) -> FormatContext<
 
 /// The bytes of a public sample, or `None` (said in print) where the samples are not at hand.
 pub fn sample(name: &str) -> Option<Vec<u8>> {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/samples").join(name);
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("../shared/samples")
+        .join(name);
     let shared = PathBuf::from("/work/shared/samples").join(name);
     let bytes = std::fs::read(path).or_else(|_| std::fs::read(shared)).ok();
     if bytes.is_none() {

@@ -109,7 +109,11 @@ impl WallTime {
             return None;
         };
         let seconds = offset.seconds();
-        let (sign, minutes) = if seconds < 0 { ('-', -seconds / 60) } else { ('+', seconds / 60) };
+        let (sign, minutes) = if seconds < 0 {
+            ('-', -seconds / 60)
+        } else {
+            ('+', seconds / 60)
+        };
         Some(format!(
             "{}T{:02}:{:02}:{:02}{sign}{:02}:{:02}",
             self.date,
@@ -147,7 +151,8 @@ pub fn iso_time(text: &str, zone: &TimeZone) -> Option<(Date, String)> {
 pub fn iso_date(text: &str) -> Option<Date> {
     let date = Date::parse(text.as_bytes().get(..10)?)?;
     let rest = text.get(10..)?;
-    let zoned = rest.is_empty() || Instant::parse_rfc3339(format!("{date}T00:00:00{rest}").as_bytes()).is_some();
+    let zoned =
+        rest.is_empty() || Instant::parse_rfc3339(format!("{date}T00:00:00{rest}").as_bytes()).is_some();
     zoned.then_some(date)
 }
 

@@ -192,12 +192,20 @@ impl Page {
 
     /// The statement's id for messages.
     pub fn name(&self) -> String {
-        let name = if self.id.is_empty() { &self.sequence } else { &self.id };
+        let name = if self.id.is_empty() {
+            &self.sequence
+        } else {
+            &self.id
+        };
         shown(name)
     }
 
     fn refuse(&self, message: String) -> FileRefused {
-        FileRefused::at(self.line, format!("statement {}: {message}", self.name()), ASK_THE_BANK)
+        FileRefused::at(
+            self.line,
+            format!("statement {}: {message}", self.name()),
+            ASK_THE_BANK,
+        )
     }
 
     /// Page number and whether it is the last; `None` without pages.
@@ -226,7 +234,11 @@ fn read_balance(text: &BalanceText, account: &Account) -> Result<Balance, FileRe
     let refuse = |field: &str, found: &str, expected: &str| {
         Err(FileRefused::at(
             text.line,
-            format!("balance {}: {field}: found `{}`, expected {expected}", text.code, shown(found)),
+            format!(
+                "balance {}: {field}: found `{}`, expected {expected}",
+                text.code,
+                shown(found)
+            ),
             ASK_THE_BANK,
         ))
     };
@@ -242,7 +254,11 @@ fn read_balance(text: &BalanceText, account: &Account) -> Result<Balance, FileRe
         other => return refuse("CdtDbtInd", other, "CRDT or DBIT"),
     };
     // A time stands for its day as written.
-    let day = if text.date.as_bytes().get(10) == Some(&b'T') { &text.date[..10] } else { &text.date };
+    let day = if text.date.as_bytes().get(10) == Some(&b'T') {
+        &text.date[..10]
+    } else {
+        &text.date
+    };
     match iso_date(day) {
         Some(date) => Ok(Balance { date, minor }),
         None => refuse("Dt", &text.date, "a day such as 2026-03-31"),
@@ -330,7 +346,10 @@ pub fn add_page(before: Option<Pages>, page: Page, account: &Account) -> Result<
     }
     let mut pages = match before {
         Some(mut pages) => {
-            let opens_with = page.interim.map(|(first, _)| first.minor).filter(|_| last || page.interim_count > 1);
+            let opens_with = page
+                .interim
+                .map(|(first, _)| first.minor)
+                .filter(|_| last || page.interim_count > 1);
             if let (Some(closed), Some(opens)) = (pages.interim, opens_with)
                 && closed.minor != opens
             {
@@ -375,7 +394,10 @@ pub fn add_page(before: Option<Pages>, page: Page, account: &Account) -> Result<
     }
     let so_far = i128::from(pages.opening.minor) + pages.booked.net_minor();
     if !last {
-        let closes_with = page.interim.map(|(_, last)| last).filter(|_| number == 1 || page.interim_count > 1);
+        let closes_with = page
+            .interim
+            .map(|(_, last)| last)
+            .filter(|_| number == 1 || page.interim_count > 1);
         if let Some(interim) = closes_with {
             check_identity(&page, &pages, interim, so_far, account)?;
         }
@@ -395,10 +417,17 @@ pub fn add_page(before: Option<Pages>, page: Page, account: &Account) -> Result<
         opening: pages.opening,
         closing,
         line: pages.first.line,
-        words: format!("statement {}: {}", pages.first.name(), identity(&pages, closing, account)),
+        words: format!(
+            "statement {}: {}",
+            pages.first.name(),
+            identity(&pages, closing, account)
+        ),
         totals: match pages.declared_count {
             0 => String::new(),
-            count => format!("statement {}: {count} declared counts and sums hold", pages.first.name()),
+            count => format!(
+                "statement {}: {count} declared counts and sums hold",
+                pages.first.name()
+            ),
         },
     })))
 }
@@ -470,7 +499,11 @@ fn check_summary(page: &Page, booked: Tallies, all: Tallies, account: &Account) 
 }
 
 fn or_any(text: &str) -> String {
-    if text.is_empty() { "any".to_owned() } else { shown(text) }
+    if text.is_empty() {
+        "any".to_owned()
+    } else {
+        shown(text)
+    }
 }
 
 fn holds(declared: &DeclaredText, found: Tally, account: &Account) -> bool {

@@ -12,7 +12,11 @@ const ACCOUNTS: [(&str, &str); 7] = [
     ("GB33BUKB20201555555555", "RON"),
 ];
 
-fn read_as(bytes: &[u8], encoding: Option<&str>, reversal: ReversalSign) -> (Result<FileFacts, FileRefused>, Kept) {
+fn read_as(
+    bytes: &[u8],
+    encoding: Option<&str>,
+    reversal: ReversalSign,
+) -> (Result<FileFacts, FileRefused>, Kept) {
     let settings = settings(&ACCOUNTS);
     let mut source = source("camt.053", Role::Bank);
     source.encoding = encoding.map(str::to_owned);
@@ -38,15 +42,35 @@ fn samples_that_balance_are_read_and_the_others_refused_by_name_of_the_check() {
         assert!(facts.checked.len() >= balances.len());
         assert_eq!(facts.statements.len(), balances.len());
         for place in &kept.places {
-            let line = bytes[..place.offset as usize].iter().filter(|byte| **byte == b'\n').count() as u64 + 1;
+            let line = bytes[..place.offset as usize]
+                .iter()
+                .filter(|byte| **byte == b'\n')
+                .count() as u64
+                + 1;
             assert!(bytes[place.offset as usize..].starts_with(b"<Ntry"), "{name}");
             assert_eq!(place.line, line, "{name}");
         }
     };
-    balanced("camt053/isojs-abn_amro-example_camt.xml", 13, &["?"]);
-    balanced("camt053/isojs-ing-example_camt.xml", 9, &["?"]);
-    balanced("camt053/viafintech-valid_example_v4.xml", 13, &["?"]);
-    balanced("camt053/genkgo-v2.multi.statement.xml", 2, &["?"]);
+    balanced(
+        "camt053/isojs-abn_amro-example_camt.xml",
+        13,
+        &["0 EUR 2013-04-02 100001 10001"],
+    );
+    balanced(
+        "camt053/isojs-ing-example_camt.xml",
+        9,
+        &["1 EUR 2014-01-03 100000 160500"],
+    );
+    balanced(
+        "camt053/viafintech-valid_example_v4.xml",
+        13,
+        &["2 CHF 2016-04-30 32215216 32268977"],
+    );
+    balanced(
+        "camt053/genkgo-v2.multi.statement.xml",
+        2,
+        &["3 EUR 2014-12-31 1815 2700", "3 EUR 2014-12-31 2700 2000"],
+    );
 
     let refused = |name: &str, expected: &str| {
         let Some(bytes) = sample(name) else { return };
@@ -55,10 +79,435 @@ fn samples_that_balance_are_read_and_the_others_refused_by_name_of_the_check() {
         assert!(refused.message.contains(expected), "{name}: {}", refused.message);
         assert!(!refused.help.is_empty());
     };
-    refused("camt053/genkgo-only-Dt-with-DtTm.xml", "no booked closing balance (CLBD)");
-    refused("camt053/genkgo-v2.all-balance-types.xml", "balances do not tie out");
+    refused(
+        "camt053/genkgo-only-Dt-with-DtTm.xml",
+        "no booked closing balance (CLBD)",
+    );
+    refused(
+        "camt053/genkgo-v2.all-balance-types.xml",
+        "balances do not tie out",
+    );
     refused("camt053/genkgo-v4.xml", "currency");
     refused("camt053/genkgo-v8.xml", "currency");
-    refused("camt053/viafintech-valid_example_with_instdamt.xml", "balances do not tie out");
+    refused(
+        "camt053/viafintech-valid_example_with_instdamt.xml",
+        "balances do not tie out",
+    );
     refused("camt054/genkgo-v8.xml", "camt.054");
+}
+
+/// A statement of the CHF account around some entries.
+fn statement(inner: &str, opening: &str, closing: &str) -> String {
+    page("S1", "", inner, &[("OPBD", opening), ("CLBD", closing)])
+}
+
+fn page(id: &str, pagination: &str, inner: &str, balances: &[(&str, &str)]) -> String {
+    let mut text =
+        format!("<Stmt><Id>{id}</Id>{pagination}<Acct><Id><IBAN>CH9788761065025111111</IBAN></Id></Acct>");
+    for (code, amount) in balances {
+        let (sign, amount) = match amount.strip_prefix('-') {
+            Some(amount) => ("DBIT", amount),
+            None => ("CRDT", *amount),
+        };
+        text += &format!(
+            "<Bal><Tp><CdOrPrtry><Cd>{code}</Cd></CdOrPrtry></Tp><Amt Ccy=\"CHF\">{amount}</Amt><CdtDbtInd>{sign}</CdtDbtInd><Dt><Dt>2026-03-31</Dt></Dt></Bal>"
+        );
+    }
+    text + inner + "</Stmt>"
+}
+
+fn document(statements: &str) -> String {
+    format!(
+        "<?xml version=\"1.0\"?>\n<Document xmlns=\"urn:iso:std:iso:20022:tech:xsd:camt.053.001.08\"><BkToCstmrStmt>\n{statements}\n</BkToCstmrStmt></Document>\n"
+    )
+}
+
+const DATES: &str = "<BookgDt><Dt>2026-03-31</Dt></BookgDt><ValDt><Dt>2026-04-01</Dt></ValDt>";
+
+fn entry(amount: &str, sign: &str, more: &str) -> String {
+    format!(
+        "<Ntry><Amt Ccy=\"CHF\">{amount}</Amt><CdtDbtInd>{sign}</CdtDbtInd><Sts><Cd>BOOK</Cd></Sts>{DATES}{more}</Ntry>"
+    )
+}
+
+fn detail(inner: &str) -> String {
+    format!("<NtryDtls><TxDtls>{inner}</TxDtls></NtryDtls>")
+}
+
+/// Reads one entry in a statement that ties out and gives its row.
+fn row(amount: &str, sign: &str, more: &str) -> String {
+    let closing = if sign == "DBIT" {
+        format!("-{amount}")
+    } else {
+        amount.to_owned()
+    };
+    let text = document(&statement(&entry(amount, sign, more), "0.00", &closing));
+    let (result, kept) = read_bytes(text.as_bytes());
+    result.unwrap();
+    assert_eq!(kept.rejects, []);
+    kept.rows.join("\n")
+}
+
+fn refused(text: &str, expected: &str) {
+    let (result, _) = read_bytes(text.as_bytes());
+    let message = result.unwrap_err().message;
+    assert!(message.contains(expected), "`{message}` lacks `{expected}`");
+}
+
+#[test]
+fn references_follow_r45() {
+    let check = |more: &str, id: Option<&str>, bank_ref: &str| {
+        let row = row("5.00", "CRDT", more);
+        let fields: Vec<&str> = row.split('|').collect();
+        match id {
+            Some(id) => assert_eq!(fields[0], id, "{more}"),
+            None => assert_eq!(fields[0].len(), 32, "{more}"),
+        }
+        assert_eq!(fields[7], bank_ref, "{more}");
+    };
+    let e2e = "<Refs><EndToEndId>E1</EndToEndId></Refs>";
+    let none = "<Refs><EndToEndId>NOTPROVIDED</EndToEndId></Refs>";
+    let bank = "<AcctSvcrRef>B1</AcctSvcrRef>";
+    check("", None, "");
+    check(bank, Some("B1"), "B1");
+    check(&(bank.to_owned() + &detail(e2e)), Some("B1"), "E1");
+    check(&detail(e2e), None, "E1");
+    check(&(bank.to_owned() + &detail(none)), Some("B1"), "B1");
+    check(
+        &detail("<Refs><AcctSvcrRef>B2</AcctSvcrRef><EndToEndId>E1</EndToEndId></Refs>"),
+        Some("B2"),
+        "E1",
+    );
+    // Several details are a batch: no one of them speaks for the entry.
+    let two = format!("<NtryDtls><TxDtls>{e2e}</TxDtls><TxDtls>{e2e}</TxDtls></NtryDtls>");
+    check(&(bank.to_owned() + &two), Some("B1"), "B1");
+    check(&two, None, "");
+}
+
+#[test]
+fn line_ids_differ_by_place_and_stay_the_same() {
+    let text = document(&statement(
+        &(entry("1.00", "CRDT", "") + &entry("1.00", "CRDT", "")),
+        "0",
+        "2",
+    ));
+    let ids = |text: &str| -> Vec<String> {
+        let (_, kept) = read_bytes(text.as_bytes());
+        kept.rows
+            .iter()
+            .map(|row| row.split('|').next().unwrap_or_default().to_owned())
+            .collect()
+    };
+    let first = ids(&text);
+    assert_ne!(first[0], first[1]);
+    assert_eq!(ids(&text.replace("><", ">\n<")), first);
+}
+
+#[test]
+fn entries_carry_what_the_bank_says() {
+    let more = "<AcctSvcrRef>B1</AcctSvcrRef><AddtlNtryInf>info</AddtlNtryInf>".to_owned()
+        + &detail(
+            "<Refs><EndToEndId>E1</EndToEndId></Refs><RltdPties><Dbtr><Pty><Nm>A &amp; B</Nm></Pty></Dbtr><DbtrAcct><Id><IBAN>DE1</IBAN></Id></DbtrAcct><Cdtr><Nm>We</Nm></Cdtr></RltdPties><Purp><Cd>SALA</Cd></Purp><RmtInf><Ustrd>one</Ustrd><Ustrd>two</Ustrd></RmtInf>",
+        );
+    assert_eq!(
+        row("005.0000", "CRDT", &more),
+        "B1|5|2026-03-31|2026-04-01|C|500|CHF|E1|one two|A & B|DE1|SALA|"
+    );
+    // What undoes another entry carries that entry's reference, and has an id of its own.
+    let returned = row(
+        "5.00",
+        "CRDT",
+        &("<AcctSvcrRef>B1</AcctSvcrRef>".to_owned()
+            + &detail(
+                "<Refs><EndToEndId>E1</EndToEndId></Refs><RltdPties><Cdtr><Nm>Payee</Nm></Cdtr></RltdPties><RtrInf><Rsn><Cd>AC01</Cd></Rsn></RtrInf>",
+            )),
+    );
+    assert!(returned.ends_with("|E1||Payee|||B1"), "{returned}");
+    assert!(!returned.starts_with("B1"));
+}
+
+#[test]
+fn a_reversal_keeps_its_direction_unless_the_bank_inverts_it() {
+    let reversal = entry("5.00", "CRDT", "<RvslInd>true</RvslInd>");
+    let kept_sign = document(&statement(&reversal, "0", "5.00"));
+    let flipped = document(&statement(&reversal, "0", "-5.00"));
+    let check = |text: &str, habit, expected: Option<&str>| {
+        let (result, kept) = read_as(text.as_bytes(), None, habit);
+        match expected {
+            Some(direction) => {
+                result.unwrap();
+                assert!(kept.rows[0].contains(&format!("|{direction}|500|")));
+            }
+            None => assert!(result.unwrap_err().message.contains("do not tie out")),
+        }
+    };
+    check(&kept_sign, ReversalSign::Iso, Some("C"));
+    check(&flipped, ReversalSign::Invert, Some("D"));
+    check(&flipped, ReversalSign::Iso, None);
+    check(&kept_sign, ReversalSign::Invert, None);
+}
+
+#[test]
+fn what_is_not_booked_moves_no_money() {
+    let pending = entry("9.00", "CRDT", "").replace("<Cd>BOOK</Cd>", "PDNG");
+    let text = document(&statement(
+        &(pending + "\n" + &entry("0.00", "DBIT", "") + &entry("1.00", "CRDT", "")),
+        "2",
+        "3",
+    ));
+    let (result, kept) = read_bytes(text.as_bytes());
+    result.unwrap();
+    assert_eq!(kept.rows.len(), 1);
+    assert_eq!(kept.not_booked, [3, 4]);
+}
+
+#[test]
+fn rows_that_cannot_be_read_are_refused() {
+    // The amount is known: the row is set aside and the totals hold.
+    let rejected = |more: &str, field: &str| {
+        let text = document(&statement(
+            &format!(
+                "<Ntry><Amt Ccy=\"CHF\">1.00</Amt><CdtDbtInd>CRDT</CdtDbtInd><Sts>BOOK</Sts>{more}</Ntry>"
+            ),
+            "0",
+            "1.00",
+        ));
+        let (result, kept) = read_bytes(text.as_bytes());
+        result.unwrap();
+        assert!(kept.rows.is_empty());
+        assert_eq!(kept.rejects.len(), 1);
+        assert_eq!(kept.rejects[0].field, field);
+    };
+    rejected("", "value_date");
+    rejected("<ValDt><Dt>2026-02-30</Dt></ValDt>", "value_date");
+    rejected(
+        "<BookgDt><DtTm>2026-03-31T25:00:00</DtTm></BookgDt>",
+        "booking_time",
+    );
+    rejected(
+        &(DATES.to_owned() + &detail("<Purp><Prtry>BANK_FEE</Prtry></Purp>")),
+        "purpose",
+    );
+    // It is not: the statement cannot be added up.
+    let unread =
+        |entry: String, expected: &str| refused(&document(&statement(&entry, "0", "1.00")), expected);
+    unread(entry("1.005", "CRDT", ""), "at most 2 decimals (CHF)");
+    unread(entry("-1.00", "CRDT", ""), "amount: found `-1.00`");
+    unread(entry("1.00", "CREDIT", ""), "direction: found `CREDIT`");
+    unread(
+        entry("1.00", "CRDT", "").replace("CHF", "EUR"),
+        "currency: found `EUR`, expected CHF",
+    );
+    unread(entry("1.00", "CRDT", "<RvslInd>yes</RvslInd>"), "RvslInd");
+    unread(entry("1.00", "CRDT", "").replace("<Cd>BOOK</Cd>", ""), "status");
+}
+
+#[test]
+fn statements_tie_out_or_the_file_is_refused() {
+    let one = entry("1.00", "CRDT", "");
+    refused(
+        &document(&statement(&one, "0", "2.00")),
+        "statement S1: balances do not tie out: opening 0.00 + 1 credits 1.00 - 0 debits 0.00 = 1.00, but the statement closes with 2.00 CHF",
+    );
+    refused(
+        &document(&page("S1", "", &one, &[("CLBD", "1")])),
+        "no booked opening balance",
+    );
+    refused(
+        &document(&page("S1", "", &one, &[("OPBD", "0"), ("CLAV", "1")])),
+        "no booked closing balance",
+    );
+    refused(
+        &document(&page(
+            "S1",
+            "",
+            &one,
+            &[("OPBD", "0"), ("CLBD", "1"), ("CLBD", "2")],
+        )),
+        "two different CLBD",
+    );
+    refused(&document(""), "no statement");
+    refused(
+        &document(&(statement(&one, "0", "1").repeat(2))),
+        "S1 stands twice",
+    );
+    refused(
+        &document(&statement(&one, "0", "1")).replace("5111111<", "5119999<"),
+        "Acct/Id: found `…9999`",
+    );
+    refused(
+        &document(&statement(&one, "0", "1")).replace("camt.053", "camt.052"),
+        "camt.052",
+    );
+    refused(
+        &document(&statement(&one, "0", "1"))
+            .replace("<Document", "<Doc")
+            .replace("</Document", "</Doc"),
+        "`Doc`",
+    );
+    // PRCD opens where OPBD is missing; overdrawn accounts are routine.
+    let text = document(&page(
+        "S1",
+        "",
+        &one,
+        &[("PRCD", "-3"), ("CLBD", "-2"), ("CLAV", "99")],
+    ));
+    let (result, kept) = read_bytes(text.as_bytes());
+    result.unwrap();
+    assert_eq!(kept.balances, ["5 CHF 2026-03-31 -300 -200"]);
+}
+
+#[test]
+fn declared_totals_hold_over_booked_or_all_entries() {
+    let text = |declared: &str| {
+        let pending = entry("9.00", "DBIT", "").replace("<Cd>BOOK</Cd>", "PDNG");
+        document(&statement(
+            &format!(
+                "<TxsSummry>{declared}</TxsSummry>{}{pending}",
+                entry("1.00", "CRDT", "")
+            ),
+            "0",
+            "1",
+        ))
+    };
+    let holds = |declared: &str| {
+        let (result, _) = read_bytes(text(declared).as_bytes());
+        assert_eq!(result.unwrap().checked.len(), 2, "{declared}");
+    };
+    holds("<TtlNtries><NbOfNtries>1</NbOfNtries><Sum>1</Sum></TtlNtries>");
+    holds("<TtlNtries><NbOfNtries>2</NbOfNtries><Sum>10.00</Sum></TtlNtries>");
+    holds("<TtlDbtNtries><NbOfNtries>0</NbOfNtries></TtlDbtNtries>");
+    refused(
+        &text("<TtlNtries><NbOfNtries>3</NbOfNtries></TtlNtries>"),
+        "TtlNtries: found 1 booked entries of 1.00, expected 3 of any",
+    );
+    refused(
+        &text("<TtlCdtNtries><Sum>1.01</Sum></TtlCdtNtries>"),
+        "TtlCdtNtries",
+    );
+}
+
+#[test]
+fn pages_are_put_together_in_order() {
+    let pagination = |number: u32, last: bool| {
+        format!("<StmtPgntn><PgNb>{number}</PgNb><LastPgInd>{last}</LastPgInd></StmtPgntn>")
+    };
+    let one = entry("1.00", "CRDT", "");
+    let first = page("S1", &pagination(1, false), &one, &[("OPBD", "5"), ("ITBD", "6")]);
+    let second = page("S1", &pagination(2, false), &one, &[("ITBD", "6"), ("ITBD", "7")]);
+    let third = page("S1", &pagination(3, true), &one, &[("ITBD", "7"), ("CLBD", "8")]);
+    let whole = document(&(first.clone() + &second + &third));
+    let (result, kept) = read_bytes(whole.as_bytes());
+    result.unwrap();
+    assert_eq!(kept.balances, ["5 CHF 2026-03-31 500 800"]);
+    let mut ids: Vec<&str> = kept.rows.iter().filter_map(|row| row.split('|').next()).collect();
+    ids.dedup();
+    assert_eq!(ids.len(), 3);
+
+    refused(&document(&(first.clone() + &second)), "page 3 is missing");
+    refused(
+        &document(&(first.clone() + &third)),
+        "found page 3, expected page 2",
+    );
+    refused(&document(&third), "found page 3, expected page 1");
+    refused(
+        &document(&(first.clone() + &statement(&one, "0", "1").replace("S1", "S2") + &second)),
+        "page 2 is missing",
+    );
+    let off = second.replacen(">6<", ">6.50<", 1);
+    refused(
+        &document(&(first + &off + &third)),
+        "page 2 opens with 6.50, but the page before it closes with 6.00",
+    );
+}
+
+#[test]
+fn encodings_are_decoded_exactly() {
+    let text = document(&statement(
+        &entry("1.00", "CRDT", "<AddtlNtryInf>Zürich</AddtlNtryInf>"),
+        "0",
+        "1",
+    ));
+    let latin: Vec<u8> = text
+        .chars()
+        .map(|c| u8::try_from(u32::from(c)).unwrap())
+        .collect();
+    let (result, _) = read_bytes(&latin);
+    assert!(result.unwrap_err().message.contains("not UTF-8"));
+    let declared: Vec<u8> = [
+        b"<?xml version=\"1.0\" encoding=\"iso-8859-15\"?>",
+        &latin["<?xml version=\"1.0\"?>".len()..],
+    ]
+    .concat();
+    let wide: Vec<u8> = [0xfe, 0xff]
+        .into_iter()
+        .chain(text.encode_utf16().flat_map(u16::to_be_bytes))
+        .collect();
+    let check = |bytes: &[u8], encoding| {
+        let (result, kept) = read_as(bytes, encoding, ReversalSign::Iso);
+        result.unwrap();
+        assert!(kept.rows[0].contains("|Zürich|"), "{}", kept.rows[0]);
+    };
+    check(text.as_bytes(), None);
+    check(format!("\u{feff}{text}").as_bytes(), None);
+    check(&latin, Some("iso-8859-15"));
+    check(&declared, None);
+    check(&wide, None);
+}
+
+#[test]
+fn namespaces_may_have_a_prefix() {
+    let text = document(&statement(&entry("1.00", "CRDT", ""), "0", "1"))
+        .replace("<?xml", "\u{1}")
+        .replace("</", "\u{2}")
+        .replace('<', "<n:")
+        .replace('\u{2}', "</n:")
+        .replace('\u{1}', "<?xml")
+        .replace("xmlns=", "xmlns:n=");
+    let (result, kept) = read_bytes(text.as_bytes());
+    result.unwrap();
+    assert_eq!(kept.rows.len(), 1);
+}
+
+#[test]
+fn a_cut_statement_is_never_taken_for_another() {
+    let check = |bytes: &[u8]| {
+        let (result, whole) = read_bytes(bytes);
+        result.unwrap();
+        // Only the white space behind the document can be lost.
+        let end_of_document = bytes.iter().rposition(|byte| *byte == b'>').unwrap() + 1;
+        for end in 0..bytes.len() {
+            let (result, kept) = read_bytes(&bytes[..end]);
+            assert_eq!(result.is_ok(), end >= end_of_document, "cut to {end} bytes");
+            if result.is_ok() {
+                assert_eq!(kept, whole);
+            }
+        }
+    };
+    check(document(&statement(&entry("1.00", "CRDT", ""), "0", "1")).as_bytes());
+    if let Some(bytes) = sample("camt053/genkgo-v2.multi.statement.xml") {
+        check(&bytes);
+    }
+}
+
+#[test]
+fn a_damaged_statement_ties_out_or_is_refused() {
+    let text = document(&statement(
+        &(entry("1.00", "CRDT", "") + &entry("0.30", "DBIT", &detail("<Purp><Cd>X</Cd></Purp>"))),
+        "0.20",
+        "0.90",
+    ));
+    let (_, whole) = read_bytes(text.as_bytes());
+    let mut damaged = text.clone().into_bytes();
+    for at in 0..text.len() {
+        for byte in [b'<', b'>', b'&', b'7', b'/', 0, 0xff] {
+            damaged[at] = byte;
+            let (result, kept) = read_bytes(&damaged);
+            if result.is_ok() {
+                let seen = kept.rows.len() + kept.rejects.len() + kept.not_booked.len();
+                assert_eq!(seen, whole.rows.len(), "byte {at} is {byte}");
+            }
+        }
+        damaged[at] = text.as_bytes()[at];
+    }
 }

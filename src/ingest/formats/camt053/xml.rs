@@ -3,8 +3,6 @@
 //! Refused: a DTD, entities beyond the five of XML, duplicate attributes, characters that XML forbids, a second root,
 //! text outside the root, and a document that ends before its root does.
 
-use std::io::Read;
-
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::reader::Reader;
 use quick_xml::{Error, XmlVersion};
@@ -76,8 +74,7 @@ impl<'a> Walk<'a> {
 
     /// Text of the element that closes, without white space around it.
     pub fn text(&self) -> &str {
-        self.text
-            .trim_matches(|c| matches!(c, ' ' | '\t' | '\r' | '\n'))
+        self.text.trim_matches(|c| matches!(c, ' ' | '\t' | '\r' | '\n'))
     }
 
     /// An attribute of the start tag seen last.
@@ -175,7 +172,12 @@ impl<'a> Walk<'a> {
                             "ask the bank for a file without entities of its own",
                         ));
                     };
-                    push(&mut self.text, character.encode_utf8(&mut [0; 4]), self.depths.len(), line)?;
+                    push(
+                        &mut self.text,
+                        character.encode_utf8(&mut [0; 4]),
+                        self.depths.len(),
+                        line,
+                    )?;
                 }
                 Event::DocType(_) => {
                     return Err(FileRefused::at(
@@ -222,7 +224,8 @@ fn read_attributes(
 }
 
 fn push(text: &mut String, more: &str, depth: usize, line: u64) -> Result<(), FileRefused> {
-    let forbidden = |c: char| (c < ' ' && !matches!(c, '\t' | '\n' | '\r')) || matches!(c, '\u{fffe}' | '\u{ffff}');
+    let forbidden =
+        |c: char| (c < ' ' && !matches!(c, '\t' | '\n' | '\r')) || matches!(c, '\u{fffe}' | '\u{ffff}');
     if more.contains(forbidden) {
         return Err(FileRefused::at(
             line,
@@ -234,7 +237,11 @@ fn push(text: &mut String, more: &str, depth: usize, line: u64) -> Result<(), Fi
         if more.trim().is_empty() {
             return Ok(());
         }
-        return Err(FileRefused::at(line, "text stands outside the document", FETCH_AGAIN));
+        return Err(FileRefused::at(
+            line,
+            "text stands outside the document",
+            FETCH_AGAIN,
+        ));
     }
     if text.len() + more.len() > TEXT_BYTES_MAX {
         return Err(FileRefused::at(
@@ -267,6 +274,8 @@ fn broken(error: &Error, line: u64) -> FileRefused {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read;
+
     use super::*;
 
     fn walk(text: &'static str) -> Result<String, FileRefused> {
@@ -289,7 +298,10 @@ mod tests {
 
     #[test]
     fn elements_come_with_path_text_and_place() {
-        assert_eq!(walk("<a>\n <x:b>1 &amp; 2</x:b>\n\n<c/>\n</a>\n").unwrap(), "a/b=1 & 2;a/c=;a=;");
+        assert_eq!(
+            walk("<a>\n <x:b>1 &amp; 2</x:b>\n\n<c/>\n</a>\n").unwrap(),
+            "a/b=1 & 2;a/c=;a=;"
+        );
         assert_eq!(walk("<a><![CDATA[<b>]]>&#x4e2d;</a>").unwrap(), "a=<b>中;");
     }
 

@@ -21,7 +21,9 @@ impl LinePattern {
         let mut parts = text.split('{');
         let start = parts.next().unwrap_or_default();
         if start.is_empty() {
-            return Err(format!("`{text}` must begin with a text, or it would fit every line"));
+            return Err(format!(
+                "`{text}` must begin with a text, or it would fit every line"
+            ));
         }
         let mut holes: Vec<(String, String)> = Vec::new();
         for part in parts {
@@ -116,7 +118,9 @@ impl TimePattern {
                 parts.push(Part::Number(*unit, name.len()));
                 rest = &rest[name.len()..];
             } else if first.is_ascii_alphabetic() && first != 'T' {
-                return Err(format!("`{text}`: expected yyyy, MM, dd, HH, mm, ss and signs between them"));
+                return Err(format!(
+                    "`{text}`: expected yyyy, MM, dd, HH, mm, ss and signs between them"
+                ));
             } else {
                 parts.push(Part::Literal(first));
                 rest = &rest[first.len_utf8()..];
@@ -184,9 +188,17 @@ mod tests {
             assert_eq!(pattern.fit(line).as_deref(), expected, "{line}");
         };
         let total = "#交易合计：{n}笔，共{sum}元";
-        check(total, "#交易合计：6笔，共0.06元", Some(&[("n", "6"), ("sum", "0.06")]));
+        check(
+            total,
+            "#交易合计：6笔，共0.06元",
+            Some(&[("n", "6"), ("sum", "0.06")]),
+        );
         check(total, "#交易合计：6笔，共0.06", None);
-        check(total, "#交易合计：6笔，共0.06元元", Some(&[("n", "6"), ("sum", "0.06元")]));
+        check(
+            total,
+            "#交易合计：6笔，共0.06元元",
+            Some(&[("n", "6"), ("sum", "0.06元")]),
+        );
         check("#-{}列表-{}", "#---列表---", Some(&[]));
         check("#-{}列表-{}", "#---列表结束---", None);
         check("#a", "#a", Some(&[]));

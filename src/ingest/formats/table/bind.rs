@@ -3,9 +3,9 @@
 use std::ops::Range;
 
 use crate::entries::rows::{Place, Reject};
+use crate::ingest::formats::FormatContext;
 use crate::ingest::formats::profile::{Field, Frame, FromBook, Sign};
 use crate::ingest::formats::values::{WallTime, amount_expected, shown};
-use crate::ingest::formats::FormatContext;
 use crate::terms::currency::Currency;
 use crate::terms::kinds::TxnType;
 use crate::terms::money::{AmountError, parse_minor};
@@ -132,22 +132,21 @@ pub struct Bad {
 }
 
 impl Bad {
-    /// The reject of a row; the file's own title of the column is told.
-    pub fn reject(self, row: &Row<'_>, line_text: &str, columns: &Columns) -> Reject {
+    /// The reject of a row; the file's own title of the column is told. `cut_from_line` is false where quotes were
+    /// taken out, so that a cell's place in the line is not known.
+    pub fn reject(self, row: &Row<'_>, cut_from_line: bool, columns: &Columns) -> Reject {
         let title = self.column.and_then(|at| columns.titles.get(at));
         let expected = match title {
             Some(title) => format!("{} (column {title})", self.expected),
             None => self.expected,
         };
-        // Only unquoted rows are cut from the line itself.
-        let start = self.column.and_then(|at| row.cells.get(at)).map(|range| range.start);
-        let column = match start {
-            Some(start) if row.text.len() == line_text.len() => row.text[..start].chars().count() as u32 + 1,
-            _ => 0,
-        };
+        let cell = self
+            .column
+            .and_then(|at| row.cells.get(at))
+            .filter(|_| cut_from_line);
         Reject {
             line: row.place.line,
-            column,
+            column: cell.map_or(0, |range| row.text[..range.start].chars().count() as u32 + 1),
             field: self.field.to_owned(),
             found: shown(&self.found),
             expected,
@@ -292,7 +291,10 @@ impl<'p> Bound<'p> {
 
     /// True when the field holds a time of day.
     pub fn has_time(&self) -> bool {
-        self.field.pattern.as_ref().is_some_and(|pattern| pattern.has_time)
+        self.field
+            .pattern
+            .as_ref()
+            .is_some_and(|pattern| pattern.has_time)
     }
 
     /// The signed amount of the field: as written, or with two columns positive in and negative out.
@@ -319,7 +321,11 @@ impl<'p> Bound<'p> {
             (0, 0) => Ok((0, credit_at)),
             (amount, 0) => Ok((amount.abs(), credit_at)),
             (0, amount) => Ok((-amount.abs(), debit_at)),
-            _ => Err(self.bad(debit_at, row.cell(debit_at.unwrap_or(0)), "one amount, in or out, not both")),
+            _ => Err(self.bad(
+                debit_at,
+                row.cell(debit_at.unwrap_or(0)),
+                "one amount, in or out, not both",
+            )),
         }
     }
 
@@ -337,8 +343,12 @@ impl<'p> Bound<'p> {
             .unwrap_or(Sign::Positive);
         let of = kind.map_or(String::new(), |kind| format!(" on {}", kind.name()));
         match sign {
-            Sign::Positive if minor < 0 => Err(self.bad(at, at.map_or("", |at| row.cell(at)), format!("no minus sign{of}"))),
-            Sign::Negative if minor > 0 => Err(self.bad(at, at.map_or("", |at| row.cell(at)), format!("a minus sign{of}"))),
+            Sign::Positive if minor < 0 => {
+                Err(self.bad(at, at.map_or("", |at| row.cell(at)), format!("no minus sign{of}")))
+            }
+            Sign::Negative if minor > 0 => {
+                Err(self.bad(at, at.map_or("", |at| row.cell(at)), format!("a minus sign{of}")))
+            }
             _ => Ok(minor.abs()),
         }
     }
@@ -373,7 +383,9 @@ fn read_with_habit(text: &str, field: &Field, digits: u32) -> Result<i64, Amount
     if field.minor_units {
         return parse_minor(text.as_bytes(), 0);
     }
-    let (whole, fraction) = text.split_once(field.decimal).map_or((text, None), |(w, f)| (w, Some(f)));
+    let (whole, fraction) = text
+        .split_once(field.decimal)
+        .map_or((text, None), |(w, f)| (w, Some(f)));
     let mut plain = String::with_capacity(text.len());
     let mut groups = whole.split(|c| Some(c) == field.thousands);
     let first = groups.next().unwrap_or_default();
@@ -393,4 +405,80 @@ fn read_with_habit(text: &str, field: &Field, digits: u32) -> Result<i64, Amount
         plain.push_str(fraction);
     }
     parse_minor(plain.as_bytes(), digits)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::ingest::formats::profile::{Profile, builtin};
+
+    fn frame(delimiter: u8, quote: Option<u8>) -> Frame {
+        let mut frame = Profile::parse(builtin("alipay-trade").unwrap(), "x")
+            .unwrap()
+            .frame;
+        frame.delimiter = delimiter;
+        frame.quote = quote;
+        frame.trim = Vec::new();
+        frame
+    }
+
+    proptest! {
+        #[test]
+        fn quoted_cells_come_back(cells in prop::collection::vec("[a;\"支\n ]{0,6}", 1..6)) {
+            let line: Vec<String> = cells.iter().map(|cell| format!("\"{}\"", cell.replace('"', "\"\""))).collect();
+            let (mut plain, mut ranges) = (String::new(), Vec::new());
+            let result = cut_quoted(&line.join(";"), b'"', &frame(b';', Some(b'"')), &mut plain, &mut ranges);
+            prop_assert_eq!(result, Ok(()));
+            let read: Vec<&str> = ranges.iter().map(|range| &plain[range.clone()]).collect();
+            prop_assert_eq!(read, cells);
+        }
+
+        #[test]
+        fn anchored_cells_come_back(
+            cells in prop::collection::vec("[a-z支]{0,4}", 3..8),
+            goods in "[a-z,支]{0,9}",
+            at in 0usize..8,
+        ) {
+            let mut cells = cells;
+            let at = at % cells.len();
+            cells[at] = goods;
+            let line = cells.join(",");
+            let mut ranges = Vec::new();
+            cut(&line, &frame(b',', None), &mut ranges);
+            if ranges.len() > cells.len() {
+                anchor(&mut ranges, at, cells.len());
+            }
+            let read: Vec<&str> = ranges.iter().map(|range| &line[range.clone()]).collect();
+            prop_assert_eq!(read, cells);
+        }
+    }
+
+    #[test]
+    fn amounts_follow_the_habits_of_a_profile() {
+        let mut habit = Profile::parse(builtin("alipay-trade").unwrap(), "x")
+            .unwrap()
+            .fields["amount"]
+            .clone();
+        let mut check = |thousands, decimal, minor_units, text: &str, expected| {
+            habit.thousands = thousands;
+            habit.decimal = decimal;
+            habit.minor_units = minor_units;
+            assert_eq!(read_amount(text, Some(&habit), 2), expected, "{text}");
+        };
+        check(None, '.', false, "-0.01", Ok(-1));
+        check(None, '.', false, "1,234.50", Err(AmountError::Form));
+        check(Some(','), '.', false, "1,234.50", Ok(123_450));
+        check(Some(','), '.', false, "1234.50", Ok(123_450));
+        check(Some('.'), ',', false, "-1.234.567,8", Ok(-123_456_780));
+        for bad in [
+            "1,23", "1234,567", ",123", "1,", "1,2345", "1,234,5", "--1", "1,234.", "0,123",
+        ] {
+            check(Some(','), '.', false, bad, Err(AmountError::Form));
+        }
+        check(None, ',', false, "1.5", Err(AmountError::Form));
+        check(None, '.', true, "1999", Ok(1999));
+        check(None, '.', true, "19.99", Err(AmountError::Decimals));
+    }
 }

@@ -9,7 +9,11 @@ fn alipay() -> Profile {
     Profile::parse(builtin("alipay-trade").unwrap(), "alipay-trade").unwrap()
 }
 
-fn read_with(profile: &Profile, bytes: &[u8], encoding: Option<&str>) -> (Result<FileFacts, FileRefused>, Kept) {
+fn read_with(
+    profile: &Profile,
+    bytes: &[u8],
+    encoding: Option<&str>,
+) -> (Result<FileFacts, FileRefused>, Kept) {
     let settings = settings(&[("6222", "CNY")]);
     let mut source = source(&profile.name, profile.role);
     source.encoding = encoding.map(str::to_owned);
@@ -39,7 +43,10 @@ fn one(row: String, paid: &str, refunded: &str) -> Result<String, String> {
     let (result, kept) = read_with(&alipay(), bill(&[row], paid, refunded).as_bytes(), None);
     result.map_err(|refused| refused.message)?;
     match kept.rejects.first() {
-        Some(reject) => Err(format!("{}: {} / {}", reject.field, reject.found, reject.expected)),
+        Some(reject) => Err(format!(
+            "{}: {} / {}",
+            reject.field, reject.found, reject.expected
+        )),
         None => Ok(kept.rows.join("\n")),
     }
 }
@@ -79,7 +86,10 @@ fn copies_saved_again_in_utf8_say_the_same() {
     let Some(bytes) = sample(SAMPLE) else { return };
     let (_, original) = read_with(&alipay(), &bytes, None);
     let text = encoding_rs::GB18030.decode(&bytes).0.into_owned();
-    let wide: Vec<u8> = [0xff, 0xfe].into_iter().chain(text.encode_utf16().flat_map(u16::to_le_bytes)).collect();
+    let wide: Vec<u8> = [0xff, 0xfe]
+        .into_iter()
+        .chain(text.encode_utf16().flat_map(u16::to_le_bytes))
+        .collect();
     let copies: [Vec<u8>; 4] = [
         text.clone().into_bytes(),
         format!("\u{feff}{text}").into_bytes(),
@@ -98,7 +108,13 @@ fn copies_saved_again_in_utf8_say_the_same() {
     // Spreadsheets pad the lines of the frame.
     let padded: Vec<String> = text
         .lines()
-        .map(|line| if line.starts_with('#') { format!("{line},,,,") } else { line.to_owned() })
+        .map(|line| {
+            if line.starts_with('#') {
+                format!("{line},,,,")
+            } else {
+                line.to_owned()
+            }
+        })
         .collect();
     let (result, kept) = read_with(&alipay(), padded.join("\n").as_bytes(), None);
     result.unwrap();
@@ -123,7 +139,10 @@ fn a_cut_bill_is_never_taken_for_another() {
     }
     // From the end of 退款合计 on only the time of export is lost; nothing checks it, and no row depends on it. A cut
     // inside one of its characters does not decode and is refused.
-    let tail = encoding_rs::GB18030.encode("\n#导出时间：[2019年09月17日 05:46:49]\n").0.len();
+    let tail = encoding_rs::GB18030
+        .encode("\n#导出时间：[2019年09月17日 05:46:49]\n")
+        .0
+        .len();
     assert!(taken > 0 && taken <= tail, "{taken} of {tail}");
 }
 
@@ -139,22 +158,87 @@ fn rows_are_read_exactly_or_refused() {
     let paid = "1笔，商家实收共10.00元";
     let none = "0笔，商家实收共0.00元";
     let refunded = "1笔，商家实收退款共-10.00元";
-    check(row("交易", "x", "10.00", "-0.06", ""), paid, NO_REFUND, Ok("PAYMENT|1000|6|CNY"));
-    check(row("退款", "x", "-10.00", "0.06", "r1"), none, refunded, Ok("REFUND|1000|6|CNY"));
+    check(
+        row("交易", "x", "10.00", "-0.06", ""),
+        paid,
+        NO_REFUND,
+        Ok("PAYMENT|1000|6|CNY"),
+    );
+    check(
+        row("退款", "x", "-10.00", "0.06", "r1"),
+        none,
+        refunded,
+        Ok("REFUND|1000|6|CNY"),
+    );
     // A refund may be written without its minus sign; the type decides.
-    check(row("退款", "x", "10.00", "0.00", "r1"), none, refunded, Ok("REFUND|1000|0|CNY"));
-    check(row("退款", "x", "10.00", "0.00", "r1"), none, "1笔，商家实收退款共10.00元", Ok("REFUND|1000"));
-    check(row("交易", "x", "-10.00", "0.00", ""), paid, NO_REFUND, Err("amount: -10.00 / no minus sign on PAYMENT (column 商家实收（元）)"));
-    check(row("交易", "x", "10.00", "0.06", ""), paid, NO_REFUND, Err("fee: 0.06 / a minus sign on PAYMENT (column 服务费（元）)"));
-    check(row("退款", "x", "-10.00", "-0.06", ""), none, refunded, Err("fee: -0.06 / no minus sign on REFUND"));
-    check(row("转账", "x", "10.00", "0.00", ""), none, NO_REFUND, Err("txn_type: 转账 / one of 交易, 退款 (column 业务类型)"));
+    check(
+        row("退款", "x", "10.00", "0.00", "r1"),
+        none,
+        refunded,
+        Ok("REFUND|1000|0|CNY"),
+    );
+    check(
+        row("退款", "x", "10.00", "0.00", "r1"),
+        none,
+        "1笔，商家实收退款共10.00元",
+        Ok("REFUND|1000"),
+    );
+    check(
+        row("交易", "x", "-10.00", "0.00", ""),
+        paid,
+        NO_REFUND,
+        Err("amount: -10.00 / no minus sign on PAYMENT (column 商家实收（元）)"),
+    );
+    check(
+        row("交易", "x", "10.00", "0.06", ""),
+        paid,
+        NO_REFUND,
+        Err("fee: 0.06 / a minus sign on PAYMENT (column 服务费（元）)"),
+    );
+    check(
+        row("退款", "x", "-10.00", "-0.06", ""),
+        none,
+        refunded,
+        Err("fee: -0.06 / no minus sign on REFUND"),
+    );
+    check(
+        row("转账", "x", "10.00", "0.00", ""),
+        none,
+        NO_REFUND,
+        Err("txn_type: 转账 / one of 交易, 退款 (column 业务类型)"),
+    );
     // Amounts that cannot be read leave the total uncheckable: the file is refused.
-    for bad in ["10.005", "1,0.00", "１0.00", "1e1", "", "NaN", "+10.00", "010.00", "99999999999999999999.00"] {
-        check(row("交易", "x", bad, "0.00", ""), paid, NO_REFUND, Err("交易合计 cannot be checked"));
+    for bad in [
+        "10.005",
+        "1,0.00",
+        "１0.00",
+        "1e1",
+        "",
+        "NaN",
+        "+10.00",
+        "010.00",
+        "99999999999999999999.00",
+    ] {
+        check(
+            row("交易", "x", bad, "0.00", ""),
+            paid,
+            NO_REFUND,
+            Err("交易合计 cannot be checked"),
+        );
     }
     // A zero row moves no money.
-    check(row("交易", "x", "0.00", "0.00", ""), "1笔，商家实收共0.00元", NO_REFUND, Ok(""));
-    check(row("交易", "x", "0.00", "-0.01", ""), "1笔，商家实收共0.00元", NO_REFUND, Err("there is a fee"));
+    check(
+        row("交易", "x", "0.00", "0.00", ""),
+        "1笔，商家实收共0.00元",
+        NO_REFUND,
+        Ok(""),
+    );
+    check(
+        row("交易", "x", "0.00", "-0.01", ""),
+        "1笔，商家实收共0.00元",
+        NO_REFUND,
+        Err("there is a fee"),
+    );
     let late = row("交易", "x", "10.00", "0.00", "").replace("10:55:23", "25:55:23");
     check(late, paid, NO_REFUND, Err("txn_time: 2019-09-16 25:55:23"));
 }
@@ -162,7 +246,11 @@ fn rows_are_read_exactly_or_refused() {
 #[test]
 fn a_comma_in_the_goods_is_anchored_and_elsewhere_refused() {
     let paid = "1笔，商家实收共10.00元";
-    let found = one(row("交易", "tea, green, 50g", "10.00", "0.00", ""), paid, NO_REFUND);
+    let found = one(
+        row("交易", "tea, green, 50g", "10.00", "0.00", ""),
+        paid,
+        NO_REFUND,
+    );
     assert!(found.unwrap().contains("PAYMENT|1000|0"));
     let remark = format!("{}a,b", row("交易", "x", "10.00", "0.00", ""));
     assert_eq!(
@@ -170,31 +258,67 @@ fn a_comma_in_the_goods_is_anchored_and_elsewhere_refused() {
         "交易合计 cannot be checked: a row: found 26 fields, expected 25 fields, as in the header"
     );
     let short = "20190916,order,交易".to_owned();
-    assert!(one(short, paid, NO_REFUND).unwrap_err().contains("found 3 fields"));
+    assert!(
+        one(short, paid, NO_REFUND)
+            .unwrap_err()
+            .contains("found 3 fields")
+    );
 }
 
 #[test]
 fn totals_and_frame_hold_or_the_file_is_refused() {
-    let good = bill(&[row("交易", "x", "10.00", "0.00", "")], "1笔，商家实收共10.00元", NO_REFUND);
+    let good = bill(
+        &[row("交易", "x", "10.00", "0.00", "")],
+        "1笔，商家实收共10.00元",
+        NO_REFUND,
+    );
     let check = |from: &str, to: &str, expected: &str| {
         assert!(good.contains(from), "{from}");
         let (result, _) = read_with(&alipay(), good.replacen(from, to, 1).as_bytes(), None);
         let refused = result.unwrap_err();
-        assert!(refused.message.contains(expected), "{} lacks {expected}", refused.message);
+        assert!(
+            refused.message.contains(expected),
+            "{} lacks {expected}",
+            refused.message
+        );
         assert!(!refused.help.is_empty());
     };
     assert!(read_with(&alipay(), good.as_bytes(), None).0.is_ok());
     check("：1笔", "：2笔", "交易合计: rows: found 1, expected 2");
-    check("共10.00元", "共10.01元", "交易合计: 商家实收（元）: found 10.00, expected 10.01");
+    check(
+        "共10.00元",
+        "共10.01元",
+        "交易合计: 商家实收（元）: found 10.00, expected 10.01",
+    );
     check("#退款合计", "#合计", "退款合计 is missing");
-    check("#---业务明细列表结束---", "#", "the line that ends the table is missing");
-    check("#---业务明细列表---", "#", "a row stands before the line that begins the table");
+    check(
+        "#---业务明细列表结束---",
+        "#",
+        "the line that ends the table is missing",
+    );
+    check(
+        "#---业务明细列表---",
+        "#",
+        "a row stands before the line that begins the table",
+    );
     check("#导出时间", "#---业务明细列表---\n#", "the table begins twice");
-    check("#导出时间", "#退款合计：0笔，商家实收退款共0.00元，商家优惠退款共0.00元\n#", "退款合计 stands twice");
-    check("#导出时间：[c]", "1,2,3", "a row stands behind the line that ends the table");
+    check(
+        "#导出时间",
+        "#退款合计：0笔，商家实收退款共0.00元，商家优惠退款共0.00元\n#",
+        "退款合计 stands twice",
+    );
+    check(
+        "#导出时间：[c]",
+        "1,2,3",
+        "a row stands behind the line that ends the table",
+    );
     check("服务费（元）", "服务费", "the header has no column 服务费（元）");
     check("门店编号", "备注", "the column 备注 twice");
-    check("#支付宝业务明细查询", "#支付宝账务明细查询", "this is no file of format alipay-trade");
+    check(
+        "#支付宝业务明细查询",
+        "#支付宝账务明细查询",
+        "this is no file of format alipay-trade",
+    );
     check("order", "or\0der", "NUL");
 }
 
@@ -203,20 +327,34 @@ fn the_summary_is_known_for_what_it_is() {
     let text = "#支付宝业务汇总查询\n#账号：[20880156]\n合计,,1\n";
     let gbk = encoding_rs::GB18030.encode(text).0.into_owned();
     for bytes in [text.as_bytes(), &gbk] {
-        assert!(matches!(recognise(&alipay(), bytes, None), Some(Kind::Skipped(_))));
+        assert!(matches!(
+            recognise(&alipay(), bytes, None),
+            Some(Kind::Skipped(_))
+        ));
         let (result, kept) = read_with(&alipay(), bytes, None);
         assert!(result.unwrap().checked[0].starts_with("not read: summary per store"));
         assert_eq!(kept, Kept::default());
     }
-    assert_eq!(recognise(&alipay(), "#支付宝业务明细查询\n".as_bytes(), None), Some(Kind::Rows));
+    assert_eq!(
+        recognise(&alipay(), "#支付宝业务明细查询\n".as_bytes(), None),
+        Some(Kind::Rows)
+    );
     assert_eq!(recognise(&alipay(), b"a,b\n", None), None);
     assert_eq!(recognise(&alipay(), b"", None), None);
 }
 
 #[test]
 fn the_wider_bill_of_institutions_is_bound_by_name() {
-    let wide = HEADER.replace("退款批次号/请求号,服务费（元）,分润（元）,备注", "退款批次号,服务费（元）,实收净额（元）,商户识别号,交易方式,备注,花呗分期手续费,花呗分期数");
-    let text = bill(&[row("退款", "x", "-10.00", "0.00", "r1") + ",,,,"], "0笔，商家实收共0.00元", "1笔，商家实收退款共-10.00元").replace(HEADER, &wide);
+    let wide = HEADER.replace(
+        "退款批次号/请求号,服务费（元）,分润（元）,备注",
+        "退款批次号,服务费（元）,实收净额（元）,商户识别号,交易方式,备注,花呗分期手续费,花呗分期数",
+    );
+    let text = bill(
+        &[row("退款", "x", "-10.00", "0.00", "r1") + ",,,,"],
+        "0笔，商家实收共0.00元",
+        "1笔，商家实收退款共-10.00元",
+    )
+    .replace(HEADER, &wide);
     let (result, kept) = read_with(&alipay(), text.as_bytes(), None);
     result.unwrap();
     assert_eq!(kept.rejects, []);
@@ -279,7 +417,66 @@ fn a_bank_table_is_read_by_a_profile_of_the_book() {
             "3|0|2026-03-31T12:00:00+08:00|2026-03-31|C|999|CNY|||||INTEREST|",
         ]
     );
-    let rejects: Vec<_> = kept.rejects.iter().map(|r| (r.line, r.field.as_str(), r.found.as_str())).collect();
-    assert_eq!(rejects, [(7, "amount", "1.00"), (8, "amount", "12,34.00"), (9, "purpose", "利息")]);
+    let rejects: Vec<_> = kept
+        .rejects
+        .iter()
+        .map(|r| (r.line, r.field.as_str(), r.found.as_str()))
+        .collect();
+    assert_eq!(
+        rejects,
+        [
+            (7, "amount", "1.00"),
+            (8, "amount", "12,34.00"),
+            (9, "purpose", "利息")
+        ]
+    );
     assert_eq!(kept.not_booked, [10]);
+}
+
+#[test]
+fn a_damaged_bill_never_loses_a_row_in_silence() {
+    let Some(bytes) = sample(SAMPLE) else { return };
+    let profile = alipay();
+    // Type and amount of every row; fees stand in no total.
+    let money = |kept: &Kept| -> Vec<String> {
+        let fields = |row: &String| row.split('|').skip(3).take(2).collect::<Vec<_>>().join("|");
+        kept.rows.iter().map(fields).collect()
+    };
+    let (_, whole) = read_with(&profile, &bytes, None);
+    let mut damaged = bytes.clone();
+    for at in 0..bytes.len() {
+        for byte in [b'\n', b',', b'7', 0xff] {
+            damaged[at] = byte;
+            let (result, kept) = read_with(&profile, &damaged, None);
+            if result.is_ok() {
+                assert_eq!(kept.rows.len() + kept.rejects.len(), 10, "byte {at} is {byte}");
+                if kept.rejects.is_empty() {
+                    assert_eq!(money(&kept), money(&whole), "byte {at} is {byte}");
+                }
+            }
+        }
+        damaged[at] = bytes[at];
+    }
+}
+
+#[test]
+fn rejects_name_line_column_and_title() {
+    let rows = [
+        row("交易", "x", "10.00", "0.00", ""),
+        row("交易", "茶", "10.00", "0.06", ""),
+    ];
+    let (result, kept) = read_with(
+        &alipay(),
+        bill(&rows, "2笔，商家实收共20.00元", NO_REFUND).as_bytes(),
+        None,
+    );
+    result.unwrap();
+    let reject = &kept.rejects[0];
+    let before = rows[1].split("0.06").next().unwrap().chars().count() as u32;
+    assert_eq!(
+        (reject.line, reject.column, reject.field.as_str()),
+        (7, before + 1, "fee")
+    );
+    assert!(reject.expected.ends_with("(column 服务费（元）)"));
+    assert_eq!(kept.rows.len(), 1);
 }

@@ -109,7 +109,9 @@ impl<'p> Totals<'p> {
     /// The total was stated before.
     pub fn state(&mut self, line: u64, text: &str) -> Result<bool, FileRefused> {
         for counting in &mut self.all {
-            let Some(holes) = counting.total.line.fit(text) else { continue };
+            let Some(holes) = counting.total.line.fit(text) else {
+                continue;
+            };
             if let Some((first, _)) = counting.stated {
                 return Err(FileRefused::at(
                     line,
@@ -150,7 +152,12 @@ impl<'p> Totals<'p> {
                     "ask the sender for a corrected file; no row of this one is taken",
                 ));
             }
-            let stated = |hole: &str| holes.iter().find(|(name, _)| name == hole).map_or("", |(_, text)| text.trim());
+            let stated = |hole: &str| {
+                holes
+                    .iter()
+                    .find(|(name, _)| name == hole)
+                    .map_or("", |(_, text)| text.trim())
+            };
             let fails = |what: &str, found: String, expected: &str| {
                 FileRefused::at(
                     *line,

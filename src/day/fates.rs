@@ -1,0 +1,244 @@
+//! Every input row ends in exactly one fate (SPEC §4.1, R39): counted and summed on its own path, not as a rest.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::book::settings::{LegKind, Role, Settings};
+use crate::checks::{Conservation, Totals};
+use crate::day::agree::{Agreed, Completion, name_of};
+use crate::day::breaks::{OpenBreakRows, RowName};
+use crate::day::intake::Sum;
+use crate::day::pool::{Origin, Pool};
+use crate::day::settle::Settled;
+use crate::day::state::OpenSide;
+use crate::entries::block::{EntryBlock, RowRef};
+use crate::report::manifest::Fate;
+use crate::terms::currency::Currency;
+
+/// What fates are counted from.
+pub struct FateInputs<'a> {
+    /// Settings.
+    pub settings: &'a Settings,
+    /// Rows.
+    pub pool: &'a Pool,
+    /// Index of the platform↔bank leg.
+    pub bank_leg: usize,
+    /// Matches.
+    pub agreed: &'a Agreed,
+    /// Which rows are complete.
+    pub completion: &'a Completion,
+    /// What settled.
+    pub settled: &'a Settled,
+    /// All breaks.
+    pub open: &'a [OpenBreakRows],
+    /// Accepted rows as delivered.
+    pub sums: &'a BTreeMap<(Role, Currency), Sum>,
+    /// Of those, rows of files delivered before or twice.
+    pub repeated: &'a BTreeMap<(Role, Currency), Sum>,
+    /// Refused rows by role.
+    pub rejected: &'a BTreeMap<Role, u64>,
+    /// Statement entries that are not booked.
+    pub not_booked: u64,
+}
+
+/// The fates of a day.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fates {
+    /// For the checks.
+    pub conservation: Vec<Conservation>,
+    /// For the manifest.
+    pub lines: Vec<Fate>,
+}
+
+type ByCurrency = BTreeMap<Currency, Totals>;
+
+/// Counts the fates of all rows.
+pub fn count(inputs: &FateInputs<'_>) -> Fates {
+    let mut table: BTreeMap<Role, BTreeMap<&'static str, ByCurrency>> = BTreeMap::new();
+    table.insert(Role::Platform, platform(inputs));
+    table.insert(Role::Bank, bank(inputs));
+    table.insert(Role::Channel, channel(inputs));
+    let mut entered: BTreeMap<(Role, Currency), Totals> = BTreeMap::new();
+    for (key, sum) in inputs.sums {
+        put(entered.entry(*key).or_default(), sum.rows, sum.minor);
+    }
+    for row in &inputs.pool.forward {
+        let role = match row.item.side {
+            OpenSide::Platform => Role::Platform,
+            OpenSide::Bank => Role::Bank,
+            OpenSide::Channel => Role::Channel,
+        };
+        let item = &row.item.row;
+        put(entered.entry((role, item.currency)).or_default(), 1, i128::from(item.amount_minor));
+    }
+    for ((role, currency), sum) in inputs.repeated {
+        if let Some(fates) = table.get_mut(role) {
+            let totals = fates.entry("duplicate_delivery").or_default().entry(*currency).or_default();
+            put(totals, sum.rows, sum.minor);
+        }
+    }
+    let mut fates = Fates::default();
+    for (role, by_fate) in &table {
+        let currencies: BTreeSet<Currency> = entered
+            .keys()
+            .filter(|(known, _)| known == role)
+            .map(|(_, currency)| *currency)
+            .chain(by_fate.values().flat_map(|by_currency| by_currency.keys().copied()))
+            .collect();
+        for currency in currencies {
+            let of_fate = |by_currency: &ByCurrency| by_currency.get(&currency).copied().unwrap_or_default();
+            fates.conservation.push(Conservation {
+                subject: format!("{} {currency}", role.name()),
+                entered: entered.get(&(*role, currency)).copied().unwrap_or_default(),
+                fates: by_fate.iter().map(|(fate, by_currency)| (*fate, of_fate(by_currency))).collect(),
+            });
+            for (fate, by_currency) in by_fate {
+                let totals = of_fate(by_currency);
+                if totals.rows > 0 {
+                    fates.lines.push(Fate {
+                        role: role.name().to_owned(),
+                        fate: (*fate).to_owned(),
+                        currency: currency.code().to_owned(),
+                        rows: totals.rows,
+                        sum_minor: totals.sum_minor,
+                    });
+                }
+            }
+        }
+    }
+    let uncounted = inputs.rejected.iter().map(|(role, rows)| (role.name(), "rejected", *rows));
+    for (role, fate, rows) in uncounted.chain([("bank", "not_booked", inputs.not_booked)]) {
+        if rows > 0 {
+            // A refused row has no amount that could be trusted, and an entry not booked moved none.
+            fates.lines.push(Fate {
+                role: role.to_owned(),
+                fate: fate.to_owned(),
+                currency: String::new(),
+                rows,
+                sum_minor: 0,
+            });
+        }
+    }
+    fates
+}
+
+fn put(totals: &mut Totals, rows: u64, minor: i128) {
+    totals.rows += rows;
+    totals.sum_minor += minor;
+}
+
+fn add_row(by_currency: &mut ByCurrency, block: &EntryBlock, position: usize) {
+    let totals = by_currency.entry(block.meta(position).currency()).or_default();
+    put(totals, 1, i128::from(block.amount_minor(position)));
+}
+
+fn add_rows<'a>(by_currency: &mut ByCurrency, side: &[EntryBlock], rows: impl Iterator<Item = &'a RowRef>) {
+    for row in rows {
+        add_row(by_currency, &side[row.block()], row.position());
+    }
+}
+
+/// Rows by name, each once: block and ordinal.
+fn by_name(by_currency: &mut ByCurrency, side: &[EntryBlock], names: &BTreeSet<RowName>) {
+    let mut at = 0;
+    let names: Vec<&RowName> = names.iter().collect();
+    while at < names.len() {
+        let number = names[at].0;
+        let block = &side[number];
+        let end = at + names[at..].partition_point(|name| name.0 == number);
+        let wanted: BTreeSet<u32> = names[at..end].iter().map(|name| name.1).collect();
+        for (position, ordinal) in block.ordinals().iter().enumerate() {
+            if wanted.contains(ordinal) {
+                add_row(by_currency, block, position);
+            }
+        }
+        at = end;
+    }
+}
+
+fn platform(inputs: &FateInputs<'_>) -> BTreeMap<&'static str, ByCurrency> {
+    let FateInputs { pool, agreed, settled, .. } = *inputs;
+    let side = &pool.left[inputs.bank_leg];
+    let open: BTreeSet<RowName> = inputs.open.iter().filter_map(|row| row.left).collect();
+    let mut fates: BTreeMap<&'static str, ByCurrency> = BTreeMap::new();
+    let mut matched = ByCurrency::new();
+    for (currency, totals) in &settled.legs[inputs.bank_leg].matched {
+        put(matched.entry(*currency).or_default(), totals.rows, totals.minor);
+    }
+    if !inputs.completion.is_single_leg() {
+        // A row that matched at the bank today and is open elsewhere is open; one that matched there earlier and is
+        // complete today is matched.
+        let bank_bit = 1u8 << inputs.bank_leg;
+        for (number, block) in side.iter().enumerate() {
+            for position in 0..block.len() {
+                let name = (number, block.ordinal(position));
+                let (earlier, today) = inputs.completion.matched(name);
+                let is_open = open.contains(&name);
+                let totals = matched.entry(block.meta(position).currency()).or_default();
+                let minor = i128::from(block.amount_minor(position));
+                if today & bank_bit != 0 && is_open {
+                    totals.rows -= 1;
+                    totals.sum_minor -= minor;
+                } else if earlier & bank_bit != 0 && today & bank_bit == 0 && !is_open {
+                    put(totals, 1, minor);
+                }
+            }
+        }
+    }
+    fates.insert("matched", matched);
+    add_rows(fates.entry("settled").or_default(), side, settled.wallet_pairs.iter().map(|(row, _)| row));
+    by_name(fates.entry("open").or_default(), side, &open);
+    let no_money = fates.entry("no_money_expected").or_default();
+    let unopened = |row: &&RowRef| name_of(side, **row).is_some_and(|name| !open.contains(&name));
+    add_rows(no_money, side, agreed.legs[inputs.bank_leg].left_no_money.iter().filter(unopened));
+    add_rows(no_money, side, settled.wallet_no_money.iter().chain(&agreed.left.replaced));
+    add_rows(fates.entry("duplicate_delivery").or_default(), side, agreed.left.duplicates.iter());
+    fates
+}
+
+fn bank(inputs: &FateInputs<'_>) -> BTreeMap<&'static str, ByCurrency> {
+    let (agreed, leg) = (inputs.agreed, inputs.bank_leg);
+    let side = &inputs.pool.right[leg];
+    let mut fates: BTreeMap<&'static str, ByCurrency> = BTreeMap::new();
+    let matched = fates.entry("matched").or_default();
+    for (currency, totals) in &inputs.settled.legs[leg].matched {
+        put(matched.entry(*currency).or_default(), totals.rows, totals.minor);
+    }
+    add_rows(matched, side, agreed.legs[leg].reversals.iter().flat_map(|(a, b)| [a, b]));
+    add_rows(fates.entry("posted").or_default(), side, inputs.settled.posted.iter());
+    let open: BTreeSet<RowName> = inputs
+        .open
+        .iter()
+        .filter(|row| row.leg == inputs.settings.legs[leg].name || row.leg == crate::day::breaks::PAYOUT_LEG)
+        .filter_map(|row| row.right)
+        .collect();
+    by_name(fates.entry("open").or_default(), side, &open);
+    add_rows(fates.entry("duplicate_delivery").or_default(), side, agreed.right[leg].duplicates.iter());
+    fates
+}
+
+fn channel(inputs: &FateInputs<'_>) -> BTreeMap<&'static str, ByCurrency> {
+    let mut fates: BTreeMap<&'static str, ByCurrency> = BTreeMap::new();
+    for (leg, named) in inputs.settings.legs.iter().enumerate() {
+        if named.kind != LegKind::PlatformChannel {
+            continue;
+        }
+        let side = &inputs.pool.right[leg];
+        let result = &inputs.agreed.legs[leg];
+        add_rows(fates.entry("matched").or_default(), side, result.pairs.iter().map(|(_, row)| row));
+        let open: BTreeSet<RowName> =
+            inputs.open.iter().filter(|row| row.leg == named.name).filter_map(|row| row.right).collect();
+        by_name(fates.entry("open").or_default(), side, &open);
+        add_rows(fates.entry("no_money_expected").or_default(), side, result.right_no_money.iter());
+        add_rows(
+            fates.entry("duplicate_delivery").or_default(),
+            side,
+            inputs.agreed.right[leg].duplicates.iter(),
+        );
+    }
+    fates
+}
+
+/// Where the row of an origin was counted: for `explain`.
+pub fn is_brought_forward(origin: Origin) -> bool {
+    matches!(origin, Origin::Forward(_))
+}

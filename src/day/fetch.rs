@@ -1,0 +1,150 @@
+//! Full rows, read again at the places where the first reading saw them.
+//!
+//! The first reading keeps only what the stages need. The few rows that break, share an id or are asked about are
+//! fetched afterwards with all their fields: by position from plain files, by reading through from packed ones.
+
+use std::collections::BTreeMap;
+
+use crate::book::Book;
+use crate::book::settings::Settings;
+use crate::day::forward::{open_bank, open_channel, open_platform};
+use crate::day::pool::{Origin, Pool};
+use crate::day::read::{CANONICAL, refuse};
+use crate::day::state::OpenRow;
+use crate::entries::rows::{BalanceRow, BankRow, ChannelRow, Place, PlatformRow, Reject, RowSink};
+use crate::findings::Stop;
+use crate::ingest::canonical::{self, ReadContext, RowSource, Work};
+use crate::ingest::csv_blocks::{BlockError, BlockReader, text_stream};
+use crate::ingest::files::{self, Delivered};
+use crate::ingest::formats::{FormatContext, read_foreign};
+use crate::terms::date::Date;
+
+/// Where full rows are fetched.
+#[derive(Clone, Copy)]
+pub struct Fetcher<'a> {
+    /// The book.
+    pub book: &'a Book,
+    /// Files of the day by number.
+    pub delivered: &'a [Delivered],
+    /// The day being closed.
+    pub business_date: Date,
+}
+
+impl Fetcher<'_> {
+    /// The full rows at some origins, in the order asked for.
+    ///
+    /// # Errors
+    /// 74 when a file can no longer be read as it was.
+    pub fn fetch(&self, pool: &Pool, origins: &[Origin]) -> Result<Vec<OpenRow>, Stop> {
+        let mut by_file: BTreeMap<u32, Vec<(Place, usize)>> = BTreeMap::new();
+        let mut rows: Vec<Option<OpenRow>> = vec![None; origins.len()];
+        for (index, origin) in origins.iter().enumerate() {
+            match origin {
+                Origin::Forward(at) => rows[index] = Some(pool.forward[*at].item.row.clone()),
+                Origin::Today(file, place) => by_file.entry(*file).or_default().push((*place, index)),
+            }
+        }
+        for (file, mut wanted) in by_file {
+            wanted.sort_unstable();
+            let mut places: Vec<Place> = wanted.iter().map(|(place, _)| *place).collect();
+            places.dedup();
+            let found = self.read(&self.delivered[file as usize], &places)?;
+            for (place, index) in wanted {
+                rows[index] = found.get(&place).cloned();
+            }
+        }
+        rows.into_iter()
+            .zip(origins)
+            .map(|(row, origin)| row.ok_or_else(|| Stop::invariant(format!("a row was not found again at {origin:?}"))))
+            .collect()
+    }
+
+    /// The rows of one file at some places, ascending.
+    ///
+    /// # Errors
+    /// As [`Fetcher::fetch`].
+    pub fn read(&self, file: &Delivered, places: &[Place]) -> Result<BTreeMap<Place, OpenRow>, Stop> {
+        let settings = &self.book.settings;
+        let source = &settings.sources[file.source];
+        let context = ReadContext::new(settings, source, None);
+        let mut sink = Keeper { settings, wanted: places, found: BTreeMap::new() };
+        let read_failed = |error: std::io::Error| files::read_failed(file, &error);
+        let block_failed = |error: BlockError| match error {
+            BlockError::Refused(refused) => refuse(file, refused),
+            BlockError::Io(error) => files::read_failed(file, &error),
+        };
+        let encoding = source.encoding.as_deref();
+        if source.format != CANONICAL {
+            let bytes = files::open(file).map_err(read_failed)?;
+            let context = FormatContext { settings, source, business_date: self.business_date };
+            let profiles =
+                |name: &str| self.book.profiles.get(name).map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+            read_foreign(&source.format, &profiles, bytes, &context, &mut sink)
+                .map_err(|refused| refuse(file, refused))?;
+        } else if file.parquet {
+            let table = crate::day::read::open_parquet(file, source.role, &context)?;
+            let numbers: Vec<u64> = places.iter().map(|place| place.offset).collect();
+            table.read_rows(&numbers, &context, &mut sink).map_err(|refused| refuse(file, refused))?;
+        } else {
+            let reader = BlockReader::new(files::open(file).map_err(read_failed)?, encoding).map_err(block_failed)?;
+            let binding = canonical::bind_header(source.role, reader.header(), &context)
+                .map_err(|refused| refuse(file, refused))?;
+            let as_it_lies = file.is_plain() && encoding.is_none() && !is_utf16(file).map_err(read_failed)?;
+            let rows = if as_it_lies {
+                RowSource::Positions(files::open_on_disk(file).map_err(read_failed)?)
+            } else {
+                RowSource::Stream(text_stream(files::open(file).map_err(read_failed)?, encoding).map_err(block_failed)?)
+            };
+            let mut work = Work::default();
+            canonical::fetch_rows(rows, &binding, places, &context, &mut work, &mut sink).map_err(read_failed)?;
+        }
+        Ok(sink.found)
+    }
+}
+
+/// True when the file begins with a mark of UTF-16: its text is then not its bytes.
+fn is_utf16(file: &Delivered) -> std::io::Result<bool> {
+    use std::io::Read;
+    let mut mark = Vec::new();
+    files::open_on_disk(file)?.take(2).read_to_end(&mut mark)?;
+    Ok(matches!(mark.as_slice(), [0xff, 0xfe] | [0xfe, 0xff]))
+}
+
+/// Keeps the wanted rows in full.
+struct Keeper<'a> {
+    settings: &'a Settings,
+    wanted: &'a [Place],
+    found: BTreeMap<Place, OpenRow>,
+}
+
+impl Keeper<'_> {
+    fn wants(&self, place: Place) -> bool {
+        self.wanted.binary_search(&place).is_ok()
+    }
+}
+
+impl RowSink for Keeper<'_> {
+    fn platform(&mut self, row: &PlatformRow<'_>) {
+        if self.wants(row.place) {
+            self.found.insert(row.place, open_platform(row));
+        }
+    }
+
+    fn bank(&mut self, row: &BankRow<'_>) {
+        if self.wants(row.place) {
+            self.found.insert(row.place, open_bank(row, self.settings));
+        }
+    }
+
+    fn channel(&mut self, row: &ChannelRow<'_>) {
+        if self.wants(row.place) {
+            self.found.insert(row.place, open_channel(row));
+        }
+    }
+
+    fn balance(&mut self, _row: &BalanceRow) {}
+
+    fn reject(&mut self, _reject: Reject) {}
+
+    fn not_booked(&mut self, _place: Place) {}
+}
