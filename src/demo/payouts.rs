@@ -175,7 +175,7 @@ fn half_up(minor: i64, ppm: i64) -> i64 {
     (minor * ppm + 500_000) / 1_000_000
 }
 
-fn fee(terms: Fee, channel: &str, minor: i64) -> i64 {
+pub(super) fn fee(terms: Fee, channel: &str, minor: i64) -> i64 {
     match terms {
         Fee::Columns(bps, least, most) => {
             let fee = half_up(minor, i64::from(bps) * 100).max(least);
