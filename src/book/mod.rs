@@ -51,6 +51,14 @@ impl Book {
         Book::read(root, load_calendars)
     }
 
+    /// Opens the book with another settings file in the place of its own (`close --what-if`).
+    ///
+    /// # Errors
+    /// As [`Book::open`].
+    pub fn open_with_settings(root: &Path, settings: &Path) -> Result<Book, Stop> {
+        Book::read_with(root, settings, load_calendars)
+    }
+
     /// Opens the sealed copies of a close, laid out as in a book: only sealed calendars are used.
     ///
     /// # Errors
@@ -63,13 +71,21 @@ impl Book {
         root: &Path,
         calendars: fn(&Layout, &BTreeSet<String>) -> Result<Calendars, Stop>,
     ) -> Result<Book, Stop> {
+        Book::read_with(root, &Layout::new(root).settings(), calendars)
+    }
+
+    fn read_with(
+        root: &Path,
+        settings_file: &Path,
+        calendars: fn(&Layout, &BTreeSet<String>) -> Result<Calendars, Stop>,
+    ) -> Result<Book, Stop> {
         let layout = Layout::new(root);
         let mut sealed = Vec::new();
-        let Some(bytes) = read_if_there(&layout.settings())? else {
+        let Some(bytes) = read_if_there(settings_file)? else {
             return Err(Stop::new(
                 StopCode::Settings,
                 Finding::about(
-                    layout.settings().display().to_string(),
+                    settings_file.display().to_string(),
                     "there is no such file, so this folder is no book",
                     "name the folder that holds book.toml, or make a book with `tieout init`",
                 ),

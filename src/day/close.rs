@@ -1,10 +1,25 @@
 //! Closes one business date: the order of the stages, the lock, what is brought forward, publishing all or nothing.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::findings::Stop;
-use crate::report::summary::Summary;
+use rustc_hash::FxHashSet;
+
+use crate::book::Book;
+use crate::book::layout::Layout;
+use crate::day::history::{Closed, History, MANIFEST};
+use crate::day::originals;
+use crate::day::output::{self, BOOK_COPY, Seal};
+use crate::day::publish::Staging;
+use crate::day::run::{Computed, DayInputs, compute};
+use crate::day::state::State;
+use crate::findings::{Finding, Stop, StopCode};
+use crate::host;
+use crate::ingest::files::{self, Delivery};
+use crate::report::manifest::{Manifest, manifest_hash};
+use crate::report::summary::{Summary, published_exit_code};
 use crate::terms::date::Date;
+use crate::terms::digest::sha256_hex;
 
 /// What to close, and how.
 #[derive(Clone, Debug)]
@@ -28,10 +43,16 @@ pub struct Outcome {
     pub folder: Option<PathBuf>,
     /// True when the same inputs and settings had been closed before and nothing was done.
     pub already_done: bool,
-    /// What a person reads first.
-    pub summary: Summary,
+    /// summary.json, byte for byte.
+    pub summary_json: Vec<u8>,
+    /// The summary in words, without colours.
+    pub summary_text: String,
+    /// The summary of a close just computed; `None` where it had been closed before.
+    pub summary: Option<Summary>,
     /// The same for the book as it is, beside a what-if.
     pub compared_with: Option<Summary>,
+    /// Things to say that are no findings: files taken once, rows outside the day.
+    pub notes: Vec<String>,
 }
 
 /// Tells how far a close has come. Called from any thread.
@@ -47,16 +68,294 @@ pub trait Progress: Sync {
 /// # Errors
 /// Everything that stops a day (SPEC §9); nothing is published then.
 pub fn close(options: &CloseOptions, progress: &dyn Progress) -> Result<Outcome, Stop> {
-    let _ = (options, progress);
-    Err(Stop::invariant("being written"))
+    let book = Book::open(&options.root)?;
+    let layout = book.layout.clone();
+    if options.dry_run || options.what_if.is_some() {
+        return rehearse(options, &book, progress);
+    }
+    host::create_folder(&layout.closes())?;
+    let holder = format!("{}, closing {}", host::holder(), options.date);
+    let _lock = host::lock(&layout.closes().join(".lock"), &holder)?;
+    let history = History::read(&layout)?;
+    if let Some(done) = history.of(options.date) {
+        return already_closed(&book, done);
+    }
+    let before = Before::find(&book, &history, options.date)?;
+    let delivery = files::discover(&layout.inbox(options.date), &book.settings)?;
+    let started = host::now_seconds();
+    let inputs = before.inputs(&book, &delivery, options.date);
+    let originals = |wanted: &FxHashSet<Vec<u8>>| originals::find(&history, options.date, wanted);
+    let computed = compute(&DayInputs { originals: &originals, ..inputs }, progress)?;
+    let seal = Seal { date: options.date, sequence: 1, previous: before.manifest_hash.clone() };
+    progress.stage("write", 0);
+    let mut staging = Staging::begin(&layout)?;
+    let published = output::write(&book, &computed, &seal, &mut staging).and_then(|summary| {
+        let run = run_json(&computed, started);
+        staging.write("run.json", run.as_bytes())?;
+        Ok(summary)
+    });
+    let summary = match published {
+        Ok(summary) => summary,
+        Err(stop) => {
+            // The first failure is what counts; what it left behind is removed by the next close at the latest.
+            let _ = staging.abandon();
+            return Err(stop);
+        }
+    };
+    let folder = staging.publish(options.date, seal.sequence)?;
+    Ok(Outcome {
+        exit_code: summary.exit_code,
+        folder: Some(folder),
+        already_done: false,
+        summary_json: summary.to_json(),
+        summary_text: summary.to_text(false),
+        compared_with: None,
+        notes: computed.notes,
+        summary: Some(summary),
+    })
+}
+
+/// What the previous close left for this one.
+struct Before {
+    state: State,
+    manifest_hash: Option<String>,
+    is_first: bool,
+}
+
+impl Before {
+    /// The close of the day before, or `opening/`, or nothing.
+    fn find(book: &Book, history: &History, date: Date) -> Result<Before, Stop> {
+        let layout = &book.layout;
+        let earlier = history.in_force().into_iter().rfind(|closed| closed.date < date);
+        if let Some(later) = history.in_force().into_iter().find(|closed| closed.date > date) {
+            return Err(Stop::new(
+                StopCode::BadData,
+                Finding::about(
+                    later.folder.display().to_string(),
+                    format!("{} is closed already, so {date} cannot be closed before it", later.date),
+                    "closes follow one another day by day (R29)",
+                ),
+            ));
+        }
+        match earlier {
+            Some(closed) if closed.date.plus_days(1) == date => Before::from_close(book, &closed.folder),
+            Some(closed) => Err(Stop::new(
+                StopCode::InputMissing,
+                Finding::about(
+                    layout.closes().display().to_string(),
+                    format!("the last close is of {}: {} comes next, not {date}", closed.date, closed.date.plus_days(1)),
+                    format!("close {} first; an empty day is a legal day (R29)", closed.date.plus_days(1)),
+                ),
+            )),
+            None => Before::from_opening(book),
+        }
+    }
+
+    /// The state of a sealed close, its bytes checked against the seal first (ASSURANCE F12).
+    fn from_close(book: &Book, folder: &Path) -> Result<Before, Stop> {
+        let (manifest, bytes) = read_manifest(folder)?;
+        let mut altered = Vec::new();
+        let mut tables: BTreeMap<String, Vec<u8>> = BTreeMap::new();
+        for output in manifest.outputs.iter().filter(|output| output.path.starts_with("state/")) {
+            let path = folder.join(&output.path);
+            let bytes = std::fs::read(&path).map_err(|error| Stop::io(&path, "read", &error))?;
+            if sha256_hex(&bytes) != output.sha256 {
+                altered.push(Finding::about(
+                    path.display().to_string(),
+                    "its bytes are not those that were sealed",
+                    "restore the close from its archive; `tieout verify` shows what else was altered",
+                ));
+            }
+            tables.insert(output.path["state/".len()..].to_owned(), bytes);
+        }
+        if !altered.is_empty() {
+            return Err(Stop { code: StopCode::BadData, findings: altered });
+        }
+        let place = folder.join("state").display().to_string();
+        let state = State::from_files(&|name| tables.get(name).cloned(), &book.settings, &place)?;
+        Ok(Before { state, manifest_hash: Some(manifest_hash(&bytes)), is_first: false })
+    }
+
+    fn from_opening(book: &Book) -> Result<Before, Stop> {
+        let folder = book.layout.opening();
+        if !folder.is_dir() {
+            return Ok(Before { state: State::default(), manifest_hash: None, is_first: true });
+        }
+        let mut names = Vec::new();
+        let listed = std::fs::read_dir(&folder).map_err(|error| Stop::io(&folder, "read", &error))?;
+        for entry in listed {
+            let entry = entry.map_err(|error| Stop::io(&folder, "read", &error))?;
+            names.push(entry.file_name().to_string_lossy().into_owned());
+        }
+        names.sort();
+        State::check_names(names.iter().map(String::as_str), "opening")?;
+        let mut tables: BTreeMap<String, Vec<u8>> = BTreeMap::new();
+        for name in names {
+            let path = folder.join(&name);
+            tables.insert(name, std::fs::read(&path).map_err(|error| Stop::io(&path, "read", &error))?);
+        }
+        let state = State::from_files(&|name| tables.get(name).cloned(), &book.settings, "opening")?;
+        Ok(Before { state, manifest_hash: None, is_first: false })
+    }
+
+    fn inputs<'a>(&'a self, book: &'a Book, delivery: &'a Delivery, date: Date) -> DayInputs<'a> {
+        DayInputs {
+            book,
+            state: &self.state,
+            is_first: self.is_first,
+            delivery,
+            date,
+            originals: &|_| Ok(BTreeMap::new()),
+        }
+    }
+}
+
+fn read_manifest(folder: &Path) -> Result<(Manifest, Vec<u8>), Stop> {
+    let path = folder.join(MANIFEST);
+    let bytes = std::fs::read(&path).map_err(|error| Stop::io(&path, "read", &error))?;
+    let manifest = Manifest::parse(&bytes).map_err(|why| {
+        Stop::new(
+            StopCode::BadData,
+            Finding::about(path.display().to_string(), why, "restore the close from its archive"),
+        )
+    })?;
+    Ok((manifest, bytes))
+}
+
+/// A day that is closed: the same inputs and settings do nothing; others are refused.
+fn already_closed(book: &Book, done: &Closed) -> Result<Outcome, Stop> {
+    let (manifest, _) = read_manifest(&done.folder)?;
+    let mut changes: Vec<Finding> = Vec::new();
+    let mut change = |file: String, what: &str| {
+        changes.push(Finding::about(
+            file,
+            format!("{what} since {} was closed", done.date),
+            "a sealed close never changes: put the input back as it was; restating a day is not built yet (R34)",
+        ));
+    };
+    for (name, bytes) in &book.sealed {
+        let path = format!("{BOOK_COPY}/{name}");
+        match manifest.copies.iter().find(|copy| copy.path == path) {
+            Some(copy) if copy.sha256 == sha256_hex(bytes) => {}
+            Some(_) => change(name.clone(), "it has changed"),
+            None => change(name.clone(), "it is new"),
+        }
+    }
+    let delivery = files::discover(&book.layout.inbox(done.date), &book.settings)?;
+    for file in &delivery.files {
+        let (sha256, _) = files::hash_content(file).map_err(|error| files::read_failed(file, &error))?;
+        match manifest.inputs.iter().find(|input| input.name == file.name) {
+            Some(input) if input.sha256 == sha256 => {}
+            Some(_) => change(file.name.clone(), "it has changed"),
+            None => change(file.name.clone(), "it was delivered"),
+        }
+    }
+    for input in &manifest.inputs {
+        if !delivery.files.iter().any(|file| file.name == input.name) {
+            change(input.name.clone(), "it was removed");
+        }
+    }
+    if !changes.is_empty() {
+        return Err(Stop { code: StopCode::BadData, findings: changes });
+    }
+    let path = done.folder.join("summary.json");
+    let summary_json = std::fs::read(&path).map_err(|error| Stop::io(&path, "read", &error))?;
+    let exit_code = published_exit_code(&summary_json)
+        .ok_or_else(|| Stop::new(StopCode::BadData, Finding::about(path.display().to_string(), "it has no exit code", "run `tieout verify`")))?;
+    Ok(Outcome {
+        exit_code,
+        folder: Some(done.folder.clone()),
+        already_done: true,
+        summary_json,
+        summary_text: format!("{} is closed already with the same inputs and settings: nothing was done\n", done.date),
+        compared_with: None,
+        notes: Vec::new(),
+        summary: None,
+    })
+}
+
+/// A dry run or a what-if: everything computed, nothing written under the book (R39).
+fn rehearse(options: &CloseOptions, book: &Book, progress: &dyn Progress) -> Result<Outcome, Stop> {
+    let history = History::read(&book.layout)?;
+    // A day that is closed can still be rehearsed: from where it began.
+    let until = History { closes: history.closes.iter().filter(|c| c.date < options.date).cloned().collect(), ..History::default() };
+    let summary_of = |book: &Book| -> Result<(Summary, Vec<String>), Stop> {
+        let before = Before::find(book, &until, options.date)?;
+        let delivery = files::discover(&book.layout.inbox(options.date), &book.settings)?;
+        let inputs = before.inputs(book, &delivery, options.date);
+        let originals = |wanted: &FxHashSet<Vec<u8>>| originals::find(&until, options.date, wanted);
+        let computed = compute(&DayInputs { originals: &originals, ..inputs }, progress)?;
+        let seal = Seal { date: options.date, sequence: 1, previous: before.manifest_hash.clone() };
+        Ok((output::summary(book, &computed, &seal)?, computed.notes))
+    };
+    let (summary, notes, compared_with) = match &options.what_if {
+        None => {
+            let (summary, notes) = summary_of(book)?;
+            (summary, notes, None)
+        }
+        Some(path) => {
+            let other = Book::open_with_settings(&options.root, path)?;
+            let (summary, notes) = summary_of(&other)?;
+            let (as_is, _) = summary_of(book)?;
+            (summary, notes, Some(as_is))
+        }
+    };
+    Ok(Outcome {
+        exit_code: summary.exit_code,
+        folder: None,
+        already_done: false,
+        summary_json: summary.to_json(),
+        summary_text: summary.to_text(false),
+        compared_with,
+        notes,
+        summary: Some(summary),
+    })
+}
+
+fn run_json(computed: &Computed, started: u64) -> String {
+    let ended = host::now_seconds();
+    format!(
+        "{{\"started\":{started},\"ended\":{ended},\"peak_memory_bytes\":{},\"threads\":{},\"notes\":{}}}\n",
+        host::peak_memory_bytes(),
+        rayon::current_num_threads(),
+        serde_json::Value::from(computed.notes.clone()),
+    )
 }
 
 /// Runs the day of a sealed close again from `inbox`, with the settings sealed in it, into `into`, which must not
-/// exist. The caller compares the bytes.
+/// exist. The caller compares the bytes. `previous` is the folder of the close before, if there was one.
 ///
 /// # Errors
 /// As [`close`].
-pub fn replay(sealed: &Path, inbox: &Path, previous: Option<&Path>, into: &Path, progress: &dyn Progress) -> Result<(), Stop> {
-    let _ = (sealed, inbox, previous, into, progress);
-    Err(Stop::invariant("being written"))
+pub fn replay(
+    sealed: &Path,
+    inbox: &Path,
+    previous: Option<&Path>,
+    into: &Path,
+    progress: &dyn Progress,
+) -> Result<(), Stop> {
+    let (manifest, _) = read_manifest(sealed)?;
+    let date = manifest.business_date;
+    let mut book = Book::open_sealed(&sealed.join(BOOK_COPY))?;
+    // closes/DATE/SEQUENCE lies three folders below the book, where opening/ and earlier closes are.
+    if let Some(root) = sealed.ancestors().nth(3) {
+        book.layout = Layout::new(root);
+    }
+    let before = match previous {
+        Some(folder) => Before::from_close(&book, folder)?,
+        None => Before::from_opening(&book)?,
+    };
+    let delivery = files::discover(inbox, &book.settings)?;
+    let history = History::read(&book.layout)?;
+    let originals = |wanted: &FxHashSet<Vec<u8>>| originals::find(&history, date, wanted);
+    let inputs = before.inputs(&book, &delivery, date);
+    let computed = compute(&DayInputs { originals: &originals, ..inputs }, progress)?;
+    let seal = Seal {
+        date,
+        sequence: u32::try_from(manifest.sequence).unwrap_or(1),
+        previous: before.manifest_hash.clone(),
+    };
+    let mut staging = Staging::at(into)?;
+    output::write(&book, &computed, &seal, &mut staging)?;
+    Ok(())
 }

@@ -55,7 +55,7 @@ pub struct LegPairs<'a> {
     /// Pass shown.
     pub pass: &'static str,
     /// Pair number + 1 by block and ordinal.
-    pub index: PairIndex,
+    pub index: &'a PairIndex,
 }
 
 /// Finds a pair by the platform row's block and ordinal.
@@ -110,7 +110,7 @@ pub struct MatchedTable<'a> {
     /// Legs, sorted by name.
     pub legs: Vec<LegPairs<'a>>,
     /// Small lines, sorted.
-    pub small: Vec<SmallLine>,
+    pub small: &'a [SmallLine],
 }
 
 /// One line of a part, before its texts are gathered.
@@ -156,7 +156,7 @@ impl MatchedTable<'_> {
         names.dedup();
         let mut lines = Vec::new();
         for name in names {
-            for (number, line) in (0u32..).zip(&self.small) {
+            for (number, line) in (0u32..).zip(self.small) {
                 if line.leg == name && part_of(key_hash(line.bank_ref.as_bytes()), bits) == part {
                     lines.push(LineRef::Small(number));
                 }

@@ -45,6 +45,16 @@ impl Staging {
         })
     }
 
+    /// Starts in `folder`, which must not exist: for a replay, which publishes nothing.
+    ///
+    /// # Errors
+    /// What the system reports.
+    pub fn at(folder: &Path) -> Result<Staging, Stop> {
+        host::create_folder(folder)?;
+        let folder = folder.to_path_buf();
+        Ok(Staging { folders: vec![folder.clone()], closes: folder.clone(), folder })
+    }
+
     /// A new file at `path` within the close.
     ///
     /// # Errors

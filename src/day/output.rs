@@ -1,0 +1,272 @@
+//! Writes what a day computed: every table and file of SPEC §8, then the manifest that seals them.
+
+use std::collections::BTreeMap;
+
+use crate::book::Book;
+use crate::day::matched::{LegPairs, MatchedTable, PairIndex, is_keyed_by_channel, wallet_leg_name};
+use crate::day::publish::{Sealed, Staging};
+use crate::day::run::Computed;
+use crate::findings::Stop;
+use crate::report::html;
+use crate::report::json::{self, Json};
+use crate::report::manifest::{CalendarSeal, Invariant, Manifest, Output, SealedFile};
+use crate::report::pools;
+use crate::report::summary::{Day, Summary, summarise};
+use crate::report::table::Table;
+use crate::report::tables;
+use crate::terms::date::Date;
+use crate::terms::digest::sha256_hex;
+
+/// What a close is called and what it follows.
+#[derive(Clone, Debug)]
+pub struct Seal {
+    /// D.
+    pub date: Date,
+    /// Sequence.
+    pub sequence: u32,
+    /// Manifest hash of the close of D − 1.
+    pub previous: Option<String>,
+}
+
+/// Folder of the sealed copies of settings, merchants and calendars (R18).
+pub const BOOK_COPY: &str = "book";
+
+/// The summary of a computed day.
+///
+/// # Errors
+/// What reading back the reserve figures reports.
+pub fn summary(book: &Book, computed: &Computed, seal: &Seal) -> Result<Summary, Stop> {
+    let pools = pools::read(&reserve_json(computed)?)?;
+    Ok(summarise(&report_day(book, computed, seal, &listed(computed), &pools)))
+}
+
+fn listed(computed: &Computed) -> Vec<crate::day::figures::PayoutLine> {
+    computed.settlement.lines.iter().filter(|line| line.is_listed()).cloned().collect()
+}
+
+fn reserve_json(computed: &Computed) -> Result<Json, Stop> {
+    let text = computed.reserve.json()?;
+    let value: serde_json::Value = serde_json::from_str(&text).map_err(|e| Stop::invariant(format!("reserve.json: {e}")))?;
+    json::from_value(&value).map_err(|e| Stop::invariant(format!("reserve.json: {e}")))
+}
+
+fn report_day<'a>(
+    book: &'a Book,
+    computed: &'a Computed,
+    seal: &Seal,
+    payouts: &'a [crate::day::figures::PayoutLine],
+    pools: &'a [pools::PoolFigures],
+) -> Day<'a> {
+    Day {
+        settings: &book.settings,
+        merchants: &book.merchants,
+        business_date: seal.date,
+        sequence: u64::from(seal.sequence),
+        execution_date: computed.execution_date,
+        payouts,
+        breaks: &computed.breaks.lines,
+        resolved: &computed.resolved,
+        accounts: &computed.accounts,
+        pools,
+        rejects: &computed.rejects,
+        inputs: &computed.inputs,
+    }
+}
+
+/// Writes everything into `staging`, the manifest last. Gives the summary.
+///
+/// # Errors
+/// What writing reports.
+pub fn write(book: &Book, computed: &Computed, seal: &Seal, staging: &mut Staging) -> Result<Summary, Stop> {
+    let mut outputs = Outputs { staging, list: Vec::new() };
+    outputs.matched(book, computed)?;
+    let payouts = listed(computed);
+    outputs.table(&tables::payouts(&payouts, &book.merchants, computed.execution_date)?, true)?;
+    outputs.table(&tables::breaks(&computed.breaks.lines), true)?;
+    outputs.table(&tables::customers(&computed.settled.wallets.lines)?, true)?;
+    let journal: Vec<tables::JournalLine> = computed.journal.lines.iter().map(journal_line).collect();
+    outputs.table(&tables::journal(&journal)?, true)?;
+    outputs.table(&tables::rejects(&computed.rejects), false)?;
+    outputs.table(&tables::resolved(&computed.resolved), false)?;
+    let mut accounts: Vec<_> = computed.accounts.clone();
+    accounts.sort_by(|a, b| book.settings.accounts[a.account].id.cmp(&book.settings.accounts[b.account].id));
+    outputs.table(&tables::accounts(&accounts, &book.settings)?, false)?;
+    let trial: Vec<tables::TrialLine> = computed.journal.trial_balance.iter().map(trial_line).collect();
+    outputs.table(&tables::trial_balance(&trial)?, false)?;
+    outputs.table(&tables::positions(&computed.positions)?, false)?;
+
+    let reserve = reserve_json(computed)?;
+    outputs.bytes("reserve/reserve.json", computed.reserve.json()?.as_bytes(), None)?;
+    for (name, bytes) in computed.reserve.tables()? {
+        let rows = csv_rows(&bytes);
+        outputs.bytes(&format!("reserve/{name}"), &bytes, Some(rows))?;
+    }
+    for file in &computed.clearing {
+        outputs.bytes(&format!("clearing/{}", file.name), &file.bytes, None)?;
+    }
+    for (name, bytes) in computed.next.to_files() {
+        let rows = csv_rows(&bytes);
+        outputs.bytes(&format!("state/{name}"), &bytes, Some(rows))?;
+    }
+    let pools = pools::read(&reserve)?;
+    let day = report_day(book, computed, seal, &payouts, &pools);
+    let summary = summarise(&day);
+    outputs.bytes("summary.json", &summary.to_json(), None)?;
+    outputs.bytes("reports/index.html", &html::page(&day, &summary), None)?;
+    let mut copies = Vec::new();
+    for (name, bytes) in &book.sealed {
+        let sealed = outputs.staging.write(&format!("{BOOK_COPY}/{name}"), bytes)?;
+        copies.push(SealedFile { path: sealed.path, bytes: sealed.bytes, sha256: sealed.sha256 });
+    }
+    let manifest = manifest(book, computed, seal, reserve, copies, outputs.list)?;
+    staging.write("manifest.json", &manifest.write())?;
+    Ok(summary)
+}
+
+fn journal_line(line: &crate::ledger::JournalLine) -> tables::JournalLine {
+    tables::JournalLine {
+        entry_id: line.entry_id.clone(),
+        ledger_account: line.ledger_account.clone(),
+        obligee_id: line.obligee_id.clone(),
+        currency: line.currency,
+        kind: line.kind.to_string(),
+        debit_minor: line.debit_minor,
+        credit_minor: line.credit_minor,
+    }
+}
+
+fn trial_line(line: &crate::ledger::TrialLine) -> tables::TrialLine {
+    tables::TrialLine {
+        ledger_account: line.ledger_account.clone(),
+        currency: line.currency,
+        opening_minor: line.opening_minor,
+        debit_minor: line.debit_minor,
+        credit_minor: line.credit_minor,
+        closing_minor: line.closing_minor,
+    }
+}
+
+/// Rows of a CSV that this crate wrote: records less the header.
+fn csv_rows(bytes: &[u8]) -> u64 {
+    let mut reader = csv::ReaderBuilder::new().from_reader(bytes);
+    reader.byte_records().count() as u64
+}
+
+struct Outputs<'a> {
+    staging: &'a mut Staging,
+    list: Vec<Output>,
+}
+
+impl Outputs<'_> {
+    fn sealed(&mut self, sealed: Sealed, rows: Option<u64>, sums: BTreeMap<String, BTreeMap<String, i128>>) {
+        self.list.push(Output { path: sealed.path, bytes: sealed.bytes, sha256: sealed.sha256, rows, sums });
+    }
+
+    fn bytes(&mut self, path: &str, bytes: &[u8], rows: Option<u64>) -> Result<(), Stop> {
+        let sealed = self.staging.write(path, bytes)?;
+        self.sealed(sealed, rows, BTreeMap::new());
+        Ok(())
+    }
+
+    fn table(&mut self, table: &Table<'_>, parquet_too: bool) -> Result<(), Stop> {
+        let rows = table.rows() as u64;
+        let sealed = self.staging.write(&format!("{}.csv", table.name), &table.to_csv())?;
+        self.sealed(sealed, Some(rows), table.sums());
+        if parquet_too {
+            let sealed = self.staging.write(&format!("{}.parquet", table.name), &table.to_parquet()?)?;
+            self.sealed(sealed, Some(rows), table.sums());
+        }
+        Ok(())
+    }
+
+    fn matched(&mut self, book: &Book, computed: &Computed) -> Result<(), Stop> {
+        let settings = &book.settings;
+        let (pool, agreed, settled) = (&computed.pool, &computed.agreed, &computed.settled);
+        let mut legs: Vec<LegPairs<'_>> = settings
+            .legs
+            .iter()
+            .enumerate()
+            .map(|(leg, named)| LegPairs {
+                leg: named.name.clone(),
+                left: &pool.left[leg],
+                right: &pool.right[leg],
+                pairs: &agreed.legs[leg].pairs,
+                fee_minor: &settled.legs[leg].fee_minor,
+                keyed_by_channel: is_keyed_by_channel(named.kind),
+                pass: "exact",
+                index: &settled.indexes[leg],
+            })
+            .collect();
+        let wallet_index = PairIndex::new(&pool.left[computed.bank_leg], &settled.wallet_pairs);
+        legs.push(LegPairs {
+            leg: wallet_leg_name(),
+            left: &pool.left[computed.bank_leg],
+            right: &[],
+            pairs: &settled.wallet_pairs,
+            fee_minor: &settled.wallet_fees,
+            keyed_by_channel: false,
+            pass: "balance",
+            index: &wallet_index,
+        });
+        let table = MatchedTable {
+            settings,
+            merchants: &book.merchants,
+            pool,
+            agreed,
+            bank_leg: computed.bank_leg,
+            legs,
+            small: &settled.small,
+        };
+        let parts = table.write(self.staging)?;
+        for (sealed, rows) in parts {
+            self.sealed(sealed, Some(rows), BTreeMap::new());
+        }
+        Ok(())
+    }
+}
+
+fn manifest(
+    book: &Book,
+    computed: &Computed,
+    seal: &Seal,
+    reserve: Json,
+    copies: Vec<SealedFile>,
+    outputs: Vec<Output>,
+) -> Result<Manifest, Stop> {
+    let calendar = &book.settings.institution.calendar;
+    let days = book.calendars.sealed().into_iter().find(|(id, _)| id == calendar).map(|(_, text)| text);
+    let number = |text: &str| {
+        text.parse::<i128>().map_err(|_| Stop::invariant(format!("an invariant's figure is no integer: {text}")))
+    };
+    let mut invariants = Vec::new();
+    for invariant in &computed.invariants {
+        invariants.push(Invariant {
+            id: invariant.id.clone(),
+            lhs: number(&invariant.lhs)?,
+            rhs: number(&invariant.rhs)?,
+            ok: invariant.ok,
+        });
+    }
+    Ok(Manifest {
+        institution: book.settings.institution.id.clone(),
+        business_date: seal.date,
+        sequence: u64::from(seal.sequence),
+        supersedes: None,
+        engine: env!("CARGO_PKG_NAME").to_owned(),
+        engine_version: env!("CARGO_PKG_VERSION").to_owned(),
+        settings_sha256: book.settings.sha256.clone(),
+        calendar: CalendarSeal {
+            id: calendar.clone(),
+            sha256: sha256_hex(days.unwrap_or_default().as_bytes()),
+        },
+        copies,
+        inputs: computed.inputs.clone(),
+        outputs,
+        fates: computed.fates.lines.clone(),
+        rejects: computed.rejects.len() as u64,
+        invariants,
+        reserve,
+        previous: seal.previous.clone(),
+        tree_roots: BTreeMap::new(),
+    })
+}
