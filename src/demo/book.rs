@@ -170,6 +170,7 @@ max_age_days = 3
 [policy.alert]
 MISSING_AT_BANK = { count = 3, amount = "20000.00" }
 MISSING_AT_PLATFORM = { count = 3 }
+MISSING_AT_CHANNEL = { count = 3 }
 
 [privacy]
 mask_accounts = true
@@ -406,7 +407,9 @@ pub fn master() -> String {
             false => holder.to_owned(),
         };
         let most = most.map(|minor: i64| minor.to_string()).unwrap_or_default();
-        let min_payout = merchant.min_payout_minor.map(|minor| format_minor(i128::from(minor), 2));
+        let min_payout = merchant
+            .min_payout_minor
+            .map(|minor| format_minor(i128::from(minor), 2));
         text.push_str(&format!(
             "{},{},{plan},{bps},{least},{most},{hold_bps},{hold_days},1,{},{},{},{account},{bank},{holder},{},{},{}\n",
             merchant.id,

@@ -85,9 +85,23 @@ fn week(book: &Book) -> Result<Week, Stop> {
             continue;
         }
         let Some(debited) = debited else { continue };
-        story::payout_entry(&mut week, debited, &payout.id, payout.currency, payout.minor, false);
+        story::payout_entry(
+            &mut week,
+            debited,
+            &payout.id,
+            payout.currency,
+            payout.minor,
+            false,
+        );
         if (payout.merchant, payout.day) == (RETURNED.0, RETURNED.1) {
-            story::payout_entry(&mut week, RETURNED.2, &payout.id, payout.currency, payout.minor, true);
+            story::payout_entry(
+                &mut week,
+                RETURNED.2,
+                &payout.id,
+                payout.currency,
+                payout.minor,
+                true,
+            );
             week.plant(
                 "payout returned by the bank",
                 &payout.id,

@@ -71,7 +71,11 @@ fn of_merchant(
     returned: &[(&str, usize, usize)],
     all: &mut Vec<Expected>,
 ) -> Result<(), Stop> {
-    let text = if merchant.cycle.is_empty() { "T+1" } else { merchant.cycle };
+    let text = if merchant.cycle.is_empty() {
+        "T+1"
+    } else {
+        merchant.cycle
+    };
     let cycle = parse_cycle(text).ok_or_else(|| Stop::invariant("a cycle of the demo does not read"))?;
     let sums = sums_by_day(week, merchant);
     let mut dues: Vec<(Date, i64)> = Vec::new();

@@ -44,7 +44,13 @@ pub struct Txn {
 
 impl Txn {
     /// A row of a merchant, with a reference of its own at the bank.
-    pub fn new(id: impl Into<String>, kind: TxnType, of: &'static str, channel: &'static str, minor: i64) -> Txn {
+    pub fn new(
+        id: impl Into<String>,
+        kind: TxnType,
+        of: &'static str,
+        channel: &'static str,
+        minor: i64,
+    ) -> Txn {
         let id = id.into();
         Txn {
             bank_ref: format!("R-{id}"),
@@ -212,7 +218,11 @@ impl Week {
             refund: if refund { txn.id.clone() } else { String::new() },
             done: txn.time[..19].replace('T', " "),
             minor: txn.minor,
-            fee_minor: if refund { 0 } else { (txn.minor * 38 + 5_000) / 10_000 },
+            fee_minor: if refund {
+                0
+            } else {
+                (txn.minor * 38 + 5_000) / 10_000
+            },
         });
         let last = bills.len() - 1;
         &mut bills[last]
@@ -221,7 +231,10 @@ impl Week {
     /// Notes that a row settles in the close of a day.
     pub fn settles(&mut self, day: usize, txn: &Txn) {
         if txn.kind.is_merchant() {
-            self.settled.push(Settled { day, txn: txn.clone() });
+            self.settled.push(Settled {
+                day,
+                txn: txn.clone(),
+            });
         }
     }
 

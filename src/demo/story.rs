@@ -16,16 +16,19 @@ const EURO_DAYS: [bool; DAYS] = [true, true, true, false, false, true, true];
 
 /// The number that Alipay gives the trade of a row: 28 digits, as theirs have.
 fn trade_number(week: &Week, day: usize, serial: u64) -> String {
-    format!("{}22001{serial:015}", week.dates[day].to_string().replace('-', ""))
+    format!(
+        "{}22001{serial:015}",
+        week.dates[day].to_string().replace('-', "")
+    )
 }
 
 /// Everyday trade: sales, and refunds of the day before's sales.
 pub fn trade(week: &mut Week) {
     let mut sold: Vec<Txn> = Vec::new();
-    for day in 0..DAYS {
+    for (day, euro_open) in EURO_DAYS.into_iter().enumerate() {
         let mut random = Random::new(SEED, day as u64);
         let mut today = Vec::new();
-        let sales = CNY_SALES + if EURO_DAYS[day] { EUR_SALES } else { 0 };
+        let sales = CNY_SALES + if euro_open { EUR_SALES } else { 0 };
         let stamp = week.dates[day].to_string().replace('-', "");
         for serial in 1..=sales {
             let euro = serial > CNY_SALES;
@@ -59,7 +62,7 @@ pub fn trade(week: &mut Week) {
             }
             let at = random.below(sold.len() as u64) as usize;
             let sale = sold.swap_remove(at);
-            if sale.currency == "EUR" && !EURO_DAYS[day] {
+            if sale.currency == "EUR" && !euro_open {
                 continue;
             }
             let mut txn = Txn::new(
@@ -129,12 +132,52 @@ fn own_money(week: &mut Week) {
     use Direction::{Credit, Debit};
     let entries = [
         // The own account is in no leg and its entries carry no purpose (R28).
-        (0, "DEMO-CAPITAL", "OA1", Credit, 20_000_000, "", "capital paid in"),
-        (0, "DEMO-TO-RESERVE", "OA1", Debit, 5_000_000, "", "to the reserve account"),
-        (0, "DEMO-OWN-IN-CNY", "RA1", Credit, 5_000_000, "OWN_IN", "own money put in"),
-        (0, "DEMO-OWN-IN-EUR", "RA2", Credit, 500_000, "OWN_IN", "own money put in"),
+        (
+            0,
+            "DEMO-CAPITAL",
+            "OA1",
+            Credit,
+            20_000_000,
+            "",
+            "capital paid in",
+        ),
+        (
+            0,
+            "DEMO-TO-RESERVE",
+            "OA1",
+            Debit,
+            5_000_000,
+            "",
+            "to the reserve account",
+        ),
+        (
+            0,
+            "DEMO-OWN-IN-CNY",
+            "RA1",
+            Credit,
+            5_000_000,
+            "OWN_IN",
+            "own money put in",
+        ),
+        (
+            0,
+            "DEMO-OWN-IN-EUR",
+            "RA2",
+            Credit,
+            500_000,
+            "OWN_IN",
+            "own money put in",
+        ),
         (2, "DEMO-BANK-FEE", "RA1", Debit, 3_550, "BANK_FEE", "转账手续费"),
-        (4, "DEMO-FEE-SWEEP", "RA1", Debit, 150_000, "FEE_SWEEP", "结转手续费收入"),
+        (
+            4,
+            "DEMO-FEE-SWEEP",
+            "RA1",
+            Debit,
+            150_000,
+            "FEE_SWEEP",
+            "结转手续费收入",
+        ),
         (4, "DEMO-FEE-SWEPT", "OA1", Credit, 150_000, "", "结转手续费收入"),
         (5, "DEMO-INTEREST", "RA1", Credit, 12_345, "INTEREST", "结息"),
     ];
@@ -144,9 +187,24 @@ fn own_money(week: &mut Week) {
         entry.remark = remark;
         week.enter(day, entry);
     }
-    week.plant("own money in", "DEMO-OWN-IN-CNY", &[0], "posted to own money: no break");
-    week.plant("own money in", "DEMO-OWN-IN-EUR", &[0], "posted to own money: no break");
-    week.plant("bank fee", "DEMO-BANK-FEE", &[2], "posted to own money, which shrinks by 35.50");
+    week.plant(
+        "own money in",
+        "DEMO-OWN-IN-CNY",
+        &[0],
+        "posted to own money: no break",
+    );
+    week.plant(
+        "own money in",
+        "DEMO-OWN-IN-EUR",
+        &[0],
+        "posted to own money: no break",
+    );
+    week.plant(
+        "bank fee",
+        "DEMO-BANK-FEE",
+        &[2],
+        "posted to own money, which shrinks by 35.50",
+    );
     week.plant(
         "fee sweep",
         "DEMO-FEE-SWEEP",
@@ -231,7 +289,12 @@ fn breaks_that_end(week: &mut Week) {
     let mut failed = sale(week, 1, "DEMO-FAILED", "M-NOODLE", 3_300);
     failed.status = Status::Failed;
     week.log(1, &failed);
-    week.plant("failed payment without money", "DEMO-FAILED", &[1], "fate no_money_expected: no break");
+    week.plant(
+        "failed payment without money",
+        "DEMO-FAILED",
+        &[1],
+        "fate no_money_expected: no break",
+    );
 
     let mut txn = sale(week, 2, "DEMO-STATUS", "M-NOODLE", 7_700);
     txn.status = Status::Failed;
@@ -286,7 +349,12 @@ fn merchants(week: &mut Week) {
     refund.original = bought.id;
     refund.customer = bought.customer;
     week.agree(1, &refund);
-    week.plant("refund in full, fee kept", "DEMO-REFUND", &[1], "debited at the bank, taken from M-TEA's net");
+    week.plant(
+        "refund in full, fee kept",
+        "DEMO-REFUND",
+        &[1],
+        "debited at the bank, taken from M-TEA's net",
+    );
 
     // A chargeback and its reversal.
     let phone = sale(week, 0, "DEMO-PHONE", "M-MEDIA", 199_900);
@@ -325,8 +393,18 @@ fn merchants(week: &mut Week) {
         &[0, 2],
         "carried with reason CLOSED; after a refund of 200.00 its balance is −50.90, reason NEGATIVE, and R_neg shows it",
     );
-    week.plant("held merchant", "M-GAME", &[0, 1, 2, 3, 4, 5, 6], "carried with reason HELD every day");
-    week.plant("least payout", "M-STALL", &[0, 1], "carried with reason BELOW_MIN until 5,000.00 are reached");
+    week.plant(
+        "held merchant",
+        "M-GAME",
+        &[0, 1, 2, 3, 4, 5, 6],
+        "carried with reason HELD every day",
+    );
+    week.plant(
+        "least payout",
+        "M-STALL",
+        &[0, 1],
+        "carried with reason BELOW_MIN until 5,000.00 are reached",
+    );
     week.plant(
         "make-up workday",
         "M-TEA",
@@ -339,9 +417,24 @@ fn merchants(week: &mut Week) {
         &[2, 3, 4],
         "calendar TARGET: Friday's net is undue on the 18th and 19th and paid on Monday the 21st by the close of the 20th",
     );
-    week.plant("weekly cycle", "M-FARM", &[1], "paid on Friday the 18th by the close of the 17th");
-    week.plant("monthly cycle", "M-RENT", &[2, 3], "due on the 20th, a worked Sunday: paid by the closes of the 18th and 19th");
-    week.plant("fee per day", "M-MARKET", &[0], "one fee of 0.5 % on the day's gross, at most 200.00; rows carry 0");
+    week.plant(
+        "weekly cycle",
+        "M-FARM",
+        &[1],
+        "paid on Friday the 18th by the close of the 17th",
+    );
+    week.plant(
+        "monthly cycle",
+        "M-RENT",
+        &[2, 3],
+        "due on the 20th, a worked Sunday: paid by the closes of the 18th and 19th",
+    );
+    week.plant(
+        "fee per day",
+        "M-MARKET",
+        &[0],
+        "one fee of 0.5 % on the day's gross, at most 200.00; rows carry 0",
+    );
 }
 
 fn alipay(week: &mut Week) {
@@ -393,14 +486,38 @@ fn wallets(week: &mut Week) {
         txn.funding = Funding::Balance;
         txn
     };
-    let paid = legless(wallet(week, 1, "DEMO-WALLET-PAID", TxnType::Payment, "M-TEA", "C-LI", 12_000));
+    let paid = legless(wallet(
+        week,
+        1,
+        "DEMO-WALLET-PAID",
+        TxnType::Payment,
+        "M-TEA",
+        "C-LI",
+        12_000,
+    ));
     week.log(1, &paid);
     week.settles(1, &paid);
-    let mut sent = legless(wallet(week, 2, "DEMO-TRANSFER", TxnType::Transfer, "", "C-LI", 5_000));
+    let mut sent = legless(wallet(
+        week,
+        2,
+        "DEMO-TRANSFER",
+        TxnType::Transfer,
+        "",
+        "C-LI",
+        5_000,
+    ));
     sent.counterparty = "C-WANG";
     sent.memo = "午饭";
     week.log(2, &sent);
-    let mut back = legless(wallet(week, 3, "DEMO-WALLET-REFUND", TxnType::Refund, "M-TEA", "C-LI", 2_000));
+    let mut back = legless(wallet(
+        week,
+        3,
+        "DEMO-WALLET-REFUND",
+        TxnType::Refund,
+        "M-TEA",
+        "C-LI",
+        2_000,
+    ));
     back.original = paid.id.clone();
     week.log(3, &back);
     week.settles(3, &back);
@@ -411,7 +528,15 @@ fn wallets(week: &mut Week) {
         "top-up 300.00, pays 120.00, sends 50.00 to C-WANG, gets 20.00 back, withdraws 100.00: 50.00 are left",
     );
 
-    let mut over = legless(wallet(week, 3, "DEMO-NEGATIVE", TxnType::Payment, "M-BOOK", "C-ZHAO", 8_800));
+    let mut over = legless(wallet(
+        week,
+        3,
+        "DEMO-NEGATIVE",
+        TxnType::Payment,
+        "M-BOOK",
+        "C-ZHAO",
+        8_800,
+    ));
     over.time = week.at(3, 17 * 3600);
     week.log(3, &over);
     week.settles(5, &over);
@@ -426,13 +551,38 @@ fn wallets(week: &mut Week) {
 fn deliveries(week: &mut Week) {
     let file = |week: &Week, day: usize, text: &str| text.replace("DATE", &week.dates[day].to_string());
     let list: [(&str, &str, usize, &str); 7] = [
-        ("a file delivered twice under two names", "platform/platform-DATE-resent.csv", 1, "taken once; the other is said"),
-        ("a zip", "platform/platform-DATE.zip", 2, "opened; the member is claimed by source platform"),
-        ("an empty day", "bank/OA1-DATE.csv", 3, "header only: a legal day of the own account"),
+        (
+            "a file delivered twice under two names",
+            "platform/platform-DATE-resent.csv",
+            1,
+            "taken once; the other is said",
+        ),
+        (
+            "a zip",
+            "platform/platform-DATE.zip",
+            2,
+            "opened; the member is claimed by source platform",
+        ),
+        (
+            "an empty day",
+            "bank/OA1-DATE.csv",
+            3,
+            "header only: a legal day of the own account",
+        ),
         ("a gzip", "platform/platform-DATE.csv.gz", 4, "opened"),
-        ("Parquet", "bank/RA1-DATE.parquet", 4, "the same table in another form"),
+        (
+            "Parquet",
+            "bank/RA1-DATE.parquet",
+            4,
+            "the same table in another form",
+        ),
         ("zstd", "bank/RA1-DATE.csv.zst", 5, "opened"),
-        ("two statements in one file", "euro/RA2-DATE.xml", 1, "the second opens where the first closes"),
+        (
+            "two statements in one file",
+            "euro/RA2-DATE.xml",
+            1,
+            "the second opens where the first closes",
+        ),
     ];
     for (kind, name, day, shows) in list {
         let name = file(week, day, name);
@@ -465,6 +615,10 @@ pub fn payout_entry(
         false => entry.bank_ref = payout_id.to_owned(),
         true => entry.original_ref = payout_id.to_owned(),
     }
-    entry.remark = if returned { "账号户名不符，退汇" } else { "" };
+    entry.remark = if returned {
+        "账号户名不符，退汇"
+    } else {
+        ""
+    };
     week.enter(day, entry);
 }
