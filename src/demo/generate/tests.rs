@@ -117,6 +117,18 @@ fn the_engine_finds_what_was_planted() {
 }
 
 #[test]
+fn payouts_wait_for_the_end_of_a_holiday() {
+    // National Day, 1 to 7 October 2026: eight closes pay on the 8th.
+    let folder = tempfile::tempdir().unwrap();
+    let date = Date::from_ymd(2026, 9, 29).unwrap();
+    check(&GenerateOptions {
+        date,
+        shares: PlantedShares::default(),
+        ..options(folder.path(), 1_500, 12)
+    });
+}
+
+#[test]
 fn the_same_options_give_the_same_bytes_and_another_seed_does_not() {
     let make = |seed, format| {
         let folder = tempfile::tempdir().unwrap();
