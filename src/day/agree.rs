@@ -57,7 +57,7 @@ pub fn match_legs(
     fee_agrees: FeeAgrees<'_>,
     fetch: Fetch<'_>,
 ) -> Result<Agreed, Stop> {
-    let left = identify(pool, &pool.left[bank_leg], fetch)?;
+    let left = identify(pool, &pool.left[bank_leg], true, fetch)?;
     let mut agreed = Agreed {
         left,
         right: Vec::new(),
@@ -65,7 +65,7 @@ pub fn match_legs(
         open: Vec::new(),
     };
     for (leg, named) in settings.legs.iter().enumerate() {
-        let right = identify(pool, &pool.right[leg], fetch)?;
+        let right = identify(pool, &pool.right[leg], false, fetch)?;
         let rules = Rules {
             business_date,
             duplicates: settings.policy.duplicates,

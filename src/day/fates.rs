@@ -145,9 +145,13 @@ fn by_name(by_currency: &mut ByCurrency, side: &[EntryBlock], names: &BTreeSet<R
         let number = names[at].0;
         let block = &side[number];
         let end = at + names[at..].partition_point(|name| name.0 == number);
-        let wanted: BTreeSet<u32> = names[at..end].iter().map(|name| name.1).collect();
+        let most = names[end - 1].1 as usize;
+        let mut wanted = vec![false; most + 1];
+        for name in &names[at..end] {
+            wanted[name.1 as usize] = true;
+        }
         for (position, ordinal) in block.ordinals().iter().enumerate() {
-            if wanted.contains(ordinal) {
+            if wanted.get(*ordinal as usize) == Some(&true) {
                 add_row(by_currency, block, position);
             }
         }

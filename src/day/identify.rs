@@ -6,7 +6,7 @@ use crate::day::pool::{Origin, Pool};
 use crate::day::state::OpenRow;
 use crate::entries::block::{EntryBlock, RowRef};
 use crate::findings::Stop;
-use crate::matching::identity::{IdOrder, order_by_id};
+use crate::matching::identity::{IdOrder, order_by_id, shared_ids};
 
 /// Gives the full rows at some origins, in the order asked for.
 pub type Fetch<'a> = &'a dyn Fn(&[Origin]) -> Result<Vec<OpenRow>, Stop>;
@@ -14,7 +14,7 @@ pub type Fetch<'a> = &'a dyn Fn(&[Origin]) -> Result<Vec<OpenRow>, Stop>;
 /// What the ids of one side told.
 #[derive(Debug, Default)]
 pub struct Identified {
-    /// All rows in the order of their ids.
+    /// All rows in the order of their ids, where that was asked for.
     pub order: IdOrder,
     /// Rows equal to one that is kept: delivered again.
     pub duplicates: Vec<RowRef>,
@@ -34,20 +34,18 @@ pub fn row_name(block: usize, ordinal: u32) -> u64 {
 /// Finds the rows of a side that share an id.
 ///
 /// `blocks` hold every row of the side. Ids are: txn_id; account and entry_id; channel, txn_type, channel_ref and
-/// refund_ref (R19).
+/// refund_ref (R19). `ordered` asks for the order of all rows beside.
 ///
 /// # Errors
 /// What fetching full rows reports.
-pub fn identify(pool: &Pool, blocks: &[EntryBlock], fetch: Fetch<'_>) -> Result<Identified, Stop> {
-    let order = order_by_id(blocks);
-    let mut found = Identified {
-        order,
-        ..Identified::default()
+pub fn identify(pool: &Pool, blocks: &[EntryBlock], ordered: bool, fetch: Fetch<'_>) -> Result<Identified, Stop> {
+    let order = if ordered {
+        order_by_id(blocks)
+    } else {
+        IdOrder { rows: Vec::new(), shared: shared_ids(blocks) }
     };
-    let mut candidates: Vec<RowRef> = Vec::new();
-    for (start, end) in &found.order.shared {
-        candidates.extend_from_slice(&found.order.rows[*start..*end]);
-    }
+    let mut found = Identified { order, ..Identified::default() };
+    let candidates: Vec<RowRef> = found.order.shared.iter().flatten().copied().collect();
     if candidates.is_empty() {
         return Ok(found);
     }

@@ -121,6 +121,21 @@ impl BlockBuilder {
             order[*slot as usize] = row;
             *slot += 1;
         }
+        // Where each entry went, in the order of the file, and which came behind a higher id: seen here for nearly
+        // nothing, while the ids still lie in the order of the file.
+        let mut arrival = vec![0u32; rows];
+        for (position, row) in (0u32..).zip(&order) {
+            arrival[*row as usize] = position;
+        }
+        let mut late = Vec::new();
+        let mut highest = 0;
+        for row in 1..rows {
+            if self.ids.get(row) > self.ids.get(highest) {
+                highest = row;
+            } else {
+                late.push(row as u32);
+            }
+        }
         let pick64 =
             |column: &[i64]| Int64Array::from_iter_values(order.iter().map(|row| column[*row as usize]));
         let block = EntryBlock {
@@ -153,6 +168,8 @@ impl BlockBuilder {
                 pick64(&self.aux_minor)
             }),
             starts,
+            arrival,
+            late,
         };
         self.clear();
         block
@@ -184,6 +201,10 @@ pub struct EntryBlock {
     first_seen: Option<Int32Array>,
     aux_minor: Option<Int64Array>,
     starts: Vec<u32>,
+    /// Position of each entry by its order in the file.
+    arrival: Vec<u32>,
+    /// Entries, by their order in the file, whose id is not above all ids before it.
+    late: Vec<u32>,
 }
 
 impl Default for EntryBlock {
@@ -200,6 +221,8 @@ impl Default for EntryBlock {
             first_seen: None,
             aux_minor: None,
             starts: Vec::new(),
+            arrival: Vec::new(),
+            late: Vec::new(),
         }
     }
 }
@@ -279,6 +302,17 @@ impl EntryBlock {
         self.aux_minor
             .as_ref()
             .map_or(0, |values| values.values()[position])
+    }
+
+    /// Positions in the order of the file.
+    pub fn arrival(&self) -> &[u32] {
+        &self.arrival
+    }
+
+    /// Entries, as places in [`EntryBlock::arrival`], whose id is not above all ids before it. The others have ids in
+    /// strictly ascending order.
+    pub fn late(&self) -> &[u32] {
+        &self.late
     }
 
     /// All ordinals, by position.

@@ -359,6 +359,11 @@ fn state() -> impl Strategy<Value = State> {
         currency,
         amount_minor,
     });
+        let inter_pool = (id(), any_currency(), any::<i64>()).prop_map(|(pool, currency, amount_minor)| InterPool {
+        pool,
+        currency,
+        amount_minor,
+    });
     let account = any::<(i64, i64)>().prop_map(|(closing_minor, book_minor)| AccountBalance {
         account: "RA1".to_owned(),
         currency: currency("CNY"),
@@ -443,6 +448,7 @@ fn state() -> impl Strategy<Value = State> {
         keyed(fee_return),
         keyed(ledger),
         keyed(open_break),
+        keyed(inter_pool),
     );
     (first, second).prop_map(|(first, second)| State {
         open_items: first.0,
@@ -458,6 +464,7 @@ fn state() -> impl Strategy<Value = State> {
         fee_returns: second.4,
         ledger: second.5,
         open_breaks: second.6,
+        inter_pool: second.7,
     })
 }
 
