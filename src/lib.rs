@@ -21,4 +21,5 @@ pub mod report;
 pub mod day;
 pub mod checks;
 pub mod host;
+pub mod demo;
 pub mod cli;
