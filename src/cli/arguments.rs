@@ -219,8 +219,20 @@ pub struct GenerateArgs {
     #[arg(long, value_name = "YYYY-MM-DD", value_parser = parse_date)]
     pub date: Date,
     /// Business dates in a row
-    #[arg(long, value_name = "K", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=3660))]
+    #[arg(long, value_name = "K", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=120))]
     pub days: u32,
+    /// Format of the platform's and the bank's files
+    #[arg(long, value_enum, default_value_t = TableFormat::Csv)]
+    pub format: TableFormat,
+}
+
+/// Format of generated tables.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TableFormat {
+    /// CSV
+    Csv,
+    /// Parquet
+    Parquet,
 }
 
 /// `tieout completions`

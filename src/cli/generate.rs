@@ -1,28 +1,30 @@
 //! `tieout generate`: the arguments of a synthetic book.
 
-use crate::cli::arguments::GenerateArgs;
-use crate::cli::screen::Screen;
-use crate::findings::{Finding, Stop, StopCode};
+use crate::cli::arguments::{GenerateArgs, TableFormat};
+use crate::cli::screen::{Screen, quoted};
+use crate::demo::{self, GenerateFormat, GenerateOptions};
+use crate::findings::Stop;
 
 /// Writes a synthetic book.
 ///
 /// # Errors
 /// As `demo::generate`.
 pub fn run(arguments: &GenerateArgs, screen: &Screen) -> Result<u8, Stop> {
-    // CALL SITE of crate::demo::generate: folder, rows, seed, date, days.
-    let _ = (
-        arguments.rows,
-        arguments.seed,
-        arguments.date,
-        arguments.days,
-        screen,
-    );
-    Err(Stop::new(
-        StopCode::Usage,
-        Finding::about(
-            arguments.folder.display().to_string(),
-            "`generate` is not part of this version",
-            "make a book with `tieout init`",
-        ),
-    ))
+    let options = GenerateOptions {
+        seed: arguments.seed,
+        days: arguments.days,
+        format: match arguments.format {
+            TableFormat::Csv => GenerateFormat::Csv,
+            TableFormat::Parquet => GenerateFormat::Parquet,
+        },
+        ..GenerateOptions::new(&arguments.folder, arguments.date, arguments.rows)
+    };
+    demo::generate(&options)?;
+    screen.out(&format!(
+        "made the book {}: {} rows a day, what is true of them in truth.json\n",
+        arguments.folder.display(),
+        arguments.rows
+    ))?;
+    screen.hint(Some(&format!("tieout close {} --date {}", quoted(&arguments.folder), arguments.date)));
+    Ok(0)
 }

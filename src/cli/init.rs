@@ -6,6 +6,7 @@ use std::path::Path;
 use crate::book::Book;
 use crate::cli::arguments::InitArgs;
 use crate::cli::screen::{Screen, quoted};
+use crate::demo;
 use crate::findings::{Finding, Stop, StopCode};
 use crate::host::{self, HashingFile};
 
@@ -46,16 +47,20 @@ pub fn run(arguments: &InitArgs, screen: &Screen) -> Result<u8, Stop> {
     Ok(0)
 }
 
-fn demo(root: &Path, _screen: &Screen) -> Result<u8, Stop> {
-    // CALL SITE of crate::demo::write_demo(root): print what the DemoBook says to try, first command first.
-    Err(Stop::new(
-        StopCode::Usage,
-        Finding::about(
-            root.display().to_string(),
-            "`--demo` is not part of this version",
-            "make an empty book with `tieout init`",
-        ),
-    ))
+fn demo(root: &Path, screen: &Screen) -> Result<u8, Stop> {
+    let book = demo::write_demo(root)?;
+    let mut text = format!("made the demo book {}: {} days to close\n", root.display(), book.dates.len());
+    for date in &book.dates {
+        text.push_str(&format!("{date}\n"));
+        for planted in book.on(*date) {
+            text.push_str(&format!("  {:<34} {}\n", planted.id, planted.kind));
+        }
+    }
+    screen.out(&text)?;
+    if let Some(first) = book.dates.first() {
+        screen.hint(Some(&format!("tieout close {} --date {first}", quoted(root))));
+    }
+    Ok(0)
 }
 
 fn refuse_existing(root: &Path) -> Result<(), Stop> {

@@ -89,8 +89,8 @@ pub fn close(options: &CloseOptions, progress: &dyn Progress) -> Result<Outcome,
     let seal = Seal { date: options.date, sequence: 1, previous: before.manifest_hash.clone() };
     progress.stage("write", 0);
     let mut staging = Staging::begin(&layout)?;
-    let published = output::write(&book, &computed, &seal, &mut staging).and_then(|summary| {
-        let run = run_json(&computed, started);
+    let published = output::write(&book, &computed, &seal, &mut staging).and_then(|(summary, hash)| {
+        let run = run_json(&computed, started, &hash);
         staging.write("run.json", run.as_bytes())?;
         Ok(summary)
     });
@@ -312,10 +312,10 @@ fn rehearse(options: &CloseOptions, book: &Book, progress: &dyn Progress) -> Res
     })
 }
 
-fn run_json(computed: &Computed, started: u64) -> String {
+fn run_json(computed: &Computed, started: u64, manifest_hash: &str) -> String {
     let ended = host::now_seconds();
     format!(
-        "{{\"started\":{started},\"ended\":{ended},\"peak_memory_bytes\":{},\"threads\":{},\"notes\":{}}}\n",
+        "{{\"manifest_hash\":\"{manifest_hash}\",\"started\":{started},\"ended\":{ended},\"peak_memory_bytes\":{},\"threads\":{},\"notes\":{}}}\n",
         host::peak_memory_bytes(),
         rayon::current_num_threads(),
         serde_json::Value::from(computed.notes.clone()),

@@ -73,11 +73,11 @@ fn report_day<'a>(
     }
 }
 
-/// Writes everything into `staging`, the manifest last. Gives the summary.
+/// Writes everything into `staging`, the manifest last. Gives the summary and the manifest's hash.
 ///
 /// # Errors
 /// What writing reports.
-pub fn write(book: &Book, computed: &Computed, seal: &Seal, staging: &mut Staging) -> Result<Summary, Stop> {
+pub fn write(book: &Book, computed: &Computed, seal: &Seal, staging: &mut Staging) -> Result<(Summary, String), Stop> {
     let mut outputs = Outputs { staging, list: Vec::new() };
     outputs.matched(book, computed)?;
     let payouts = listed(computed);
@@ -120,7 +120,7 @@ pub fn write(book: &Book, computed: &Computed, seal: &Seal, staging: &mut Stagin
     }
     let manifest = manifest(book, computed, seal, reserve, copies, outputs.list)?;
     staging.write("manifest.json", &manifest.write())?;
-    Ok(summary)
+    Ok((summary, manifest.hash()))
 }
 
 fn journal_line(line: &crate::ledger::JournalLine) -> tables::JournalLine {

@@ -57,7 +57,6 @@ fn least_payout_minor(settings: &Settings, terms: &MerchantTerms, currency: Curr
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::book::settings::PayoutFormat;
     use crate::payouts::fixture::{currency, merchant, settings};
 
     #[test]

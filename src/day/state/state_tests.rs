@@ -460,7 +460,6 @@ fn state() -> impl Strategy<Value = State> {
         customers: second.0,
         accounts: second.1,
         own: second.2,
-        inter_pool: Vec::new(),
         files: second.3,
         fee_returns: second.4,
         ledger: second.5,
