@@ -44,43 +44,62 @@ pub struct LegPairs<'a> {
     pub leg: String,
     /// Platform side of the leg.
     pub left: &'a [EntryBlock],
-    /// Other side; rows of [`RowRef::NONE`] met nothing (wallets).
+    /// Other side; rows that met [`RowRef::NONE`] met nothing (wallets).
     pub right: &'a [EntryBlock],
-    /// Pairs.
-    pub pairs: &'a [(RowRef, RowRef)],
-    /// Fee of each pair.
-    pub fee_minor: &'a [i64],
+    /// What each platform row met, and its fee.
+    pub index: &'a PairIndex,
+    /// True when the platform side holds every platform row, so that a row has one position here and in the order
+    /// of ids.
+    pub holds_every_row: bool,
     /// True when the key has a channel in front of the reference.
     pub keyed_by_channel: bool,
     /// Pass shown.
     pub pass: &'static str,
-    /// Pair number + 1 by block and ordinal.
-    pub index: &'a PairIndex,
 }
 
-/// Finds a pair by the platform row's block and ordinal.
+/// What each platform row of a leg met, and its fee, by block and position.
+///
+/// Pairs come in partition order, in which positions are neighbours; they are read in the order of ids, in which rows
+/// of a block are. So both ways stay within a block.
 #[derive(Debug, Default)]
-pub struct PairIndex(Vec<Vec<u32>>);
+pub struct PairIndex {
+    blocks: Vec<Vec<Pair>>,
+    /// Number of pairs.
+    pub pairs: usize,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Pair {
+    right: RowRef,
+    met: bool,
+    fee_minor: i64,
+}
+
+const UNMET: Pair = Pair { right: RowRef::NONE, met: false, fee_minor: NO_FEE };
 
 impl PairIndex {
-    /// Indexes pairs by their left row.
-    pub fn new(left: &[EntryBlock], pairs: &[(RowRef, RowRef)]) -> PairIndex {
-        let size = |block: &EntryBlock| block.ordinals().iter().max().map_or(0, |ordinal| *ordinal as usize + 1);
-        let mut index: Vec<Vec<u32>> = left.iter().map(|block| vec![0; size(block)]).collect();
-        for (number, (row, _)) in (1u32..).zip(pairs) {
-            let ordinal = left[row.block()].ordinal(row.position());
-            index[row.block()][ordinal as usize] = number;
+    /// Indexes pairs and their fees by their left row.
+    pub fn new(left: &[EntryBlock], pairs: &[(RowRef, RowRef)], fee_minor: &[i64]) -> PairIndex {
+        assert_eq!(pairs.len(), fee_minor.len(), "one fee per pair");
+        if pairs.is_empty() {
+            return PairIndex::default();
         }
-        PairIndex(index)
+        let mut blocks: Vec<Vec<Pair>> = left.iter().map(|block| vec![UNMET; block.len()]).collect();
+        for ((row, right), fee_minor) in pairs.iter().zip(fee_minor) {
+            blocks[row.block()][row.position()] = Pair { right: *right, met: true, fee_minor: *fee_minor };
+        }
+        PairIndex { blocks, pairs: pairs.len() }
     }
 
-    /// The pair of a row, if it has one.
+    /// Fee of a row: `None` where it met nothing; [`NO_FEE`] where another leg's line carries it.
+    pub fn fee_minor(&self, row: RowRef) -> Option<i64> {
+        let pair = self.get(row);
+        pair.met.then_some(pair.fee_minor)
+    }
+
     #[inline]
-    pub fn get(&self, block: usize, ordinal: u32) -> Option<usize> {
-        match self.0[block].get(ordinal as usize) {
-            Some(number @ 1..) => Some(*number as usize - 1),
-            _ => None,
-        }
+    fn get(&self, row: RowRef) -> Pair {
+        self.blocks.get(row.block()).map_or(UNMET, |block| block[row.position()])
     }
 }
 
@@ -117,7 +136,7 @@ pub struct MatchedTable<'a> {
 #[derive(Clone, Copy)]
 enum LineRef {
     Small(u32),
-    Pair(u8, u32),
+    Pair(u8, RowRef),
 }
 
 impl MatchedTable<'_> {
@@ -171,17 +190,26 @@ impl MatchedTable<'_> {
     }
 
     fn pairs_of(&self, part: usize, bits: u32, number: u8, leg: &LegPairs<'_>, lines: &mut Vec<LineRef>) {
-        if leg.pairs.is_empty() {
+        if leg.index.pairs == 0 {
             return;
         }
         let every_row = &self.pool.left[self.bank_leg];
         let ranges: Vec<_> = leg.left.iter().map(|block| block.partition(part, bits)).collect();
+        let places: Vec<Vec<u32>> =
+            if leg.holds_every_row { Vec::new() } else { leg.left.iter().map(EntryBlock::positions).collect() };
+        lines.reserve(leg.index.pairs >> bits);
         for row in &self.agreed.left.order.rows {
-            let ordinal = every_row[row.block()].ordinal(row.position());
-            if let Some(pair) = leg.index.get(row.block(), ordinal)
-                && ranges[row.block()].contains(&leg.pairs[pair].0.position())
-            {
-                lines.push(LineRef::Pair(number, pair as u32));
+            let row = if leg.holds_every_row {
+                *row
+            } else {
+                let ordinal = every_row[row.block()].ordinal(row.position());
+                match places[row.block()].get(ordinal as usize) {
+                    Some(position) if *position != u32::MAX => RowRef::new(row.block(), *position as usize),
+                    _ => continue,
+                }
+            };
+            if leg.index.get(row).met && ranges[row.block()].contains(&row.position()) {
+                lines.push(LineRef::Pair(number, row));
             }
         }
     }
@@ -189,7 +217,15 @@ impl MatchedTable<'_> {
     fn gather(&self, lines: &[LineRef]) -> Lines {
         let mut out = Lines::default();
         let mut current: Option<(&str, &str)> = None;
-        for line in lines {
+        for (at, line) in lines.iter().enumerate() {
+            // Rows of a part lie all over their blocks. What the next lines need is asked for ahead: first where their
+            // texts stand, then the texts.
+            if let Some(LineRef::Pair(leg, row)) = lines.get(at + 2 * AHEAD) {
+                self.legs[usize::from(*leg)].prefetch_row(*row);
+            }
+            if let Some(LineRef::Pair(leg, row)) = lines.get(at + AHEAD) {
+                self.legs[usize::from(*leg)].prefetch_texts(*row);
+            }
             let (leg, pass) = match line {
                 LineRef::Small(number) => {
                     let small = &self.small[*number as usize];
@@ -204,9 +240,9 @@ impl MatchedTable<'_> {
                     out.fee_minor.push(None);
                     (small.leg.as_str(), small.pass)
                 }
-                LineRef::Pair(leg, pair) => {
+                LineRef::Pair(leg, row) => {
                     let leg = &self.legs[usize::from(*leg)];
-                    gather_pair(leg, *pair as usize, &mut out);
+                    leg.gather(*row, &mut out);
                     (leg.leg.as_str(), leg.pass)
                 }
             };
@@ -222,29 +258,55 @@ impl MatchedTable<'_> {
     }
 }
 
-#[inline]
-fn gather_pair(leg: &LegPairs<'_>, pair: usize, out: &mut Lines) {
-    let (left, right) = leg.pairs[pair];
-    let (block, position) = (&leg.left[left.block()], left.position());
-    let meta = block.meta(position);
-    out.txn_id.push(block.id(position));
-    if right == RowRef::NONE {
-        out.entry_id.push(b"");
-        out.account.push(u32::MAX);
-    } else {
-        let other = &leg.right[right.block()];
-        out.entry_id.push(other.id(right.position()));
-        let is_bank = other.meta(right.position()).txn_type().is_none();
-        out.account.push(if is_bank { other.owner(right.position()) } else { u32::MAX });
+/// How many lines ahead texts are asked for.
+const AHEAD: usize = 12;
+
+impl LegPairs<'_> {
+    #[inline]
+    fn prefetch_row(&self, row: RowRef) {
+        self.left[row.block()].prefetch_row(row.position());
+        let right = self.index.get(row).right;
+        if right != RowRef::NONE {
+            self.right[right.block()].prefetch_row(right.position());
+        }
     }
-    let key = block.key(position);
-    out.bank_ref.push(if leg.keyed_by_channel { after_channel(key) } else { key });
-    out.merchant.push(block.owner(position));
-    out.txn_type.push(meta.txn_type().map_or(u32::MAX, |t| t as u32));
-    out.currency.push(u32::from(meta.currency().index()));
-    out.amount_minor.push(block.amount_minor(position));
-    let fee_minor = leg.fee_minor[pair];
-    out.fee_minor.push((fee_minor != NO_FEE).then_some(fee_minor));
+
+    #[inline]
+    fn prefetch_texts(&self, row: RowRef) {
+        self.left[row.block()].prefetch_texts(row.position());
+        let right = self.index.get(row).right;
+        if right != RowRef::NONE {
+            self.right[right.block()].prefetch_texts(right.position());
+        }
+    }
+
+    #[inline]
+    fn gather(&self, row: RowRef, out: &mut Lines) {
+        let pair = self.index.get(row);
+        let (block, position) = (&self.left[row.block()], row.position());
+        let meta = block.meta(position);
+        out.txn_id.push_window(block.id_window(position));
+        if pair.right == RowRef::NONE {
+            out.entry_id.push(b"");
+            out.account.push(u32::MAX);
+        } else {
+            let other = &self.right[pair.right.block()];
+            let at = pair.right.position();
+            out.entry_id.push_window(other.id_window(at));
+            let is_bank = other.meta(at).txn_type().is_none();
+            out.account.push(if is_bank { other.owner(at) } else { u32::MAX });
+        }
+        if self.keyed_by_channel {
+            out.bank_ref.push(after_channel(block.key(position)));
+        } else {
+            out.bank_ref.push_window(block.key_window(position));
+        }
+        out.merchant.push(block.owner(position));
+        out.txn_type.push(meta.txn_type().map_or(u32::MAX, |t| t as u32));
+        out.currency.push(u32::from(meta.currency().index()));
+        out.amount_minor.push(block.amount_minor(position));
+        out.fee_minor.push((pair.fee_minor != NO_FEE).then_some(pair.fee_minor));
+    }
 }
 
 fn after_channel(key: &[u8]) -> &[u8] {

@@ -190,23 +190,22 @@ impl Outputs<'_> {
                 leg: named.name.clone(),
                 left: &pool.left[leg],
                 right: &pool.right[leg],
-                pairs: &agreed.legs[leg].pairs,
-                fee_minor: &settled.legs[leg].fee_minor,
+                index: &settled.indexes[leg],
+                holds_every_row: leg == computed.bank_leg,
                 keyed_by_channel: is_keyed_by_channel(named.kind),
                 pass: "exact",
-                index: &settled.indexes[leg],
             })
             .collect();
-        let wallet_index = PairIndex::new(&pool.left[computed.bank_leg], &settled.wallet_pairs);
+        let every_row = &pool.left[computed.bank_leg];
+        let wallet_index = PairIndex::new(every_row, &settled.wallet_pairs, &settled.wallet_fees);
         legs.push(LegPairs {
             leg: wallet_leg_name(),
-            left: &pool.left[computed.bank_leg],
+            left: every_row,
             right: &[],
-            pairs: &settled.wallet_pairs,
-            fee_minor: &settled.wallet_fees,
+            index: &wallet_index,
+            holds_every_row: true,
             keyed_by_channel: false,
             pass: "balance",
-            index: &wallet_index,
         });
         let table = MatchedTable {
             settings,

@@ -109,8 +109,9 @@ pub fn settle(inputs: &SettleInputs<'_>) -> Result<Settled, Stop> {
             let name = (row.block(), block.ordinal(row.position()));
             inputs.completion.completes(name, leg, required)
         };
-        legs.push(settle_pairs(&result.pairs, left, &pool.right[leg], &completes, context)?);
-        indexes.push(PairIndex::new(left, &result.pairs));
+        let settled = settle_pairs(&result.pairs, left, &pool.right[leg], &completes, context)?;
+        indexes.push(PairIndex::new(left, &result.pairs, &settled.fee_minor));
+        legs.push(settled);
     }
     let mut sums = Sums::new(context);
     for leg in &legs {
@@ -154,15 +155,6 @@ struct WalletRows<'a> {
     no_money: Vec<RowRef>,
 }
 
-fn positions(block: &EntryBlock) -> Vec<u32> {
-    let most = block.ordinals().iter().max().map_or(0, |ordinal| *ordinal as usize + 1);
-    let mut positions = vec![u32::MAX; most];
-    for (position, ordinal) in (0u32..).zip(block.ordinals()) {
-        positions[*ordinal as usize] = position;
-    }
-    positions
-}
-
 /// TOPUP rows that settled, WITHDRAWAL rows booked today, and rows that settle without a leg (R21).
 fn wallet_rows<'a>(inputs: &SettleInputs<'a>, legs: &[SettledPairs]) -> WalletRows<'a> {
     let (pool, agreed, bank_leg) = (inputs.pool, inputs.agreed, inputs.bank_leg);
@@ -182,7 +174,7 @@ fn wallet_rows<'a>(inputs: &SettleInputs<'a>, legs: &[SettledPairs]) -> WalletRo
         if extras.ordinals.is_empty() || block.is_empty() {
             continue;
         }
-        let positions = positions(block);
+        let positions = block.positions();
         for (at, ordinal) in extras.ordinals.iter().enumerate() {
             let Some(position) = positions.get(*ordinal as usize).filter(|p| **p != u32::MAX) else { continue };
             let position = *position as usize;
@@ -324,8 +316,9 @@ fn give_fees_back(
         })
         .collect();
     let mut found: BTreeMap<Vec<u8>, (i64, i64)> = BTreeMap::new();
+    let mut places = FxHashMap::default();
     for id in &wanted {
-        if let Some(original) = settled_today(inputs, legs, indexes, wallet, id) {
+        if let Some(original) = settled_today(inputs, indexes, wallet, &mut places, id) {
             found.insert(id.clone(), original);
         }
     }
@@ -354,9 +347,9 @@ fn give_fees_back(
 /// Amount and fee of a payment that settled in this very close.
 fn settled_today(
     inputs: &SettleInputs<'_>,
-    legs: &[SettledPairs],
     indexes: &[PairIndex],
     wallet: &WalletSettled,
+    places: &mut FxHashMap<(usize, usize), Vec<u32>>,
     id: &[u8],
 ) -> Option<(i64, i64)> {
     let side = &inputs.pool.left[inputs.bank_leg];
@@ -368,8 +361,13 @@ fn settled_today(
         if block.meta(position).txn_type() != Some(TxnType::Payment) {
             continue;
         }
-        let fee = legs.iter().zip(indexes).find_map(|(leg, index)| {
-            let fee = leg.fee_minor[index.get(row.block(), block.ordinal(position))?];
+        let ordinal = block.ordinal(position);
+        let fee = indexes.iter().enumerate().find_map(|(leg, index)| {
+            let side = inputs.pool.left.get(leg)?.get(row.block())?;
+            // Blocks are asked for one after the other, so each is laid out by ordinal once.
+            let places = places.entry((leg, row.block())).or_insert_with(|| side.positions());
+            let position = *places.get(ordinal as usize).filter(|position| **position != u32::MAX)?;
+            let fee = index.fee_minor(RowRef::new(row.block(), position as usize))?;
             (fee != crate::settling::NO_FEE).then_some(fee)
         });
         let fee = fee.or_else(|| wallet.pairs.iter().position(|(known, _)| known == row).map(|at| wallet.fees[at]));
@@ -402,7 +400,7 @@ fn side_entries(inputs: &SettleInputs<'_>) -> Result<SideResult, Stop> {
             continue;
         }
         let block = &right[number];
-        let positions = positions(block);
+        let positions = block.positions();
         for entry in entries {
             let name = row_name(number, entry.ordinal);
             let position = positions[entry.ordinal as usize] as usize;

@@ -11,7 +11,7 @@ use arrow::array::{Array, BinaryArray, Int32Array, Int64Array, RecordBatch, UInt
 use arrow::datatypes::{DataType, Field, Schema};
 use std::sync::Arc;
 
-use crate::entries::bytes::BytesColumn;
+use crate::entries::bytes::{BytesColumn, Window};
 use crate::entries::meta::Meta;
 use crate::terms::date::Date;
 use crate::terms::digest::key_hash;
@@ -304,6 +304,45 @@ impl EntryBlock {
             .map_or(0, |values| values.values()[position])
     }
 
+    /// Match key of an entry within the column's text.
+    #[inline]
+    pub fn key_window(&self, position: usize) -> Window<'_> {
+        window_of(&self.key, position)
+    }
+
+    /// Id of an entry within the column's text.
+    #[inline]
+    pub fn id_window(&self, position: usize) -> Window<'_> {
+        window_of(&self.id, position)
+    }
+
+    /// Asks the memory for an entry's numbers and for where its texts stand.
+    #[inline]
+    pub fn prefetch_row(&self, position: usize) {
+        prefetch(self.key.value_offsets(), position);
+        prefetch(self.id.value_offsets(), position);
+        prefetch(self.meta.values(), position);
+        prefetch(self.owner.values(), position);
+        prefetch(self.amount_minor.values(), position);
+    }
+
+    /// Asks the memory for an entry's texts.
+    #[inline]
+    pub fn prefetch_texts(&self, position: usize) {
+        prefetch(self.key.value_data(), self.key.value_offsets()[position] as usize);
+        prefetch(self.id.value_data(), self.id.value_offsets()[position] as usize);
+    }
+
+    /// Position of each entry by its ordinal; `u32::MAX` where an ordinal has none.
+    pub fn positions(&self) -> Vec<u32> {
+        let most = self.ordinals().iter().max().map_or(0, |ordinal| *ordinal as usize + 1);
+        let mut positions = vec![u32::MAX; most];
+        for (position, ordinal) in (0u32..).zip(self.ordinals()) {
+            positions[*ordinal as usize] = position;
+        }
+        positions
+    }
+
     /// Positions in the order of the file.
     pub fn arrival(&self) -> &[u32] {
         &self.arrival
@@ -353,6 +392,26 @@ impl EntryBlock {
         }
         RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
     }
+}
+
+#[inline]
+fn window_of(column: &BinaryArray, position: usize) -> Window<'_> {
+    let offsets = column.value_offsets();
+    let (start, end) = (offsets[position] as usize, offsets[position + 1] as usize);
+    Window { bytes: column.value_data(), start, len: end - start }
+}
+
+/// Asks the memory for the line that holds `values[at]`; nothing where the processor has no such hint.
+#[inline]
+fn prefetch<T>(values: &[T], at: usize) {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(value) = values.get(at) {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: a hint; the address is that of a live element.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(value).cast()) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (values, at);
 }
 
 #[inline]

@@ -18,6 +18,7 @@ use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::ColumnPath;
 use rayon::prelude::*;
 
+use crate::entries::bytes::Window;
 use crate::findings::Stop;
 
 /// Rows of one row group.
@@ -100,6 +101,22 @@ impl Texts {
         self.data.extend_from_slice(text);
         self.empties |= text.is_empty();
         self.offsets.push(self.data.len() as i32);
+    }
+
+    /// Adds a text that lies within a longer one. Short texts are copied as 32 bytes at once, which is cheaper than
+    /// copying exactly as many.
+    #[inline]
+    pub fn push_window(&mut self, window: Window<'_>) {
+        self.empties |= window.len == 0;
+        let end = self.data.len() + window.len;
+        match window.bytes.get(window.start..window.start + 32) {
+            Some(wide) if window.len <= 32 => {
+                self.data.extend_from_slice(wide);
+                self.data.truncate(end);
+            }
+            _ => self.data.extend_from_slice(&window.bytes[window.start..window.start + window.len]),
+        }
+        self.offsets.push(end as i32);
     }
 
     fn array(self) -> Result<ArrayRef, Stop> {
