@@ -98,12 +98,19 @@ struct Slot {
     code: u32,
 }
 
-const FREE: Slot = Slot { id: 0, len: 0, code: 0 };
+const FREE: Slot = Slot {
+    id: 0,
+    len: 0,
+    code: 0,
+};
 
 impl IdTable {
     fn new(terms: &[MerchantTerms]) -> IdTable {
         let slots = (terms.len() * 2).next_power_of_two().max(16);
-        let mut table = IdTable { slots: vec![FREE; slots], long: FxHashMap::default() };
+        let mut table = IdTable {
+            slots: vec![FREE; slots],
+            long: FxHashMap::default(),
+        };
         for (terms, code) in terms.iter().zip(0u32..) {
             let id = terms.id.as_bytes();
             if id.len() > 16 {
@@ -115,7 +122,11 @@ impl IdTable {
             while table.slots[slot].len != 0 {
                 slot = (slot + 1) & (slots - 1);
             }
-            table.slots[slot] = Slot { id: packed, len: id.len() as u32, code };
+            table.slots[slot] = Slot {
+                id: packed,
+                len: id.len() as u32,
+                code,
+            };
         }
         table
     }
@@ -131,7 +142,10 @@ impl IdTable {
     #[inline]
     fn get(&self, id: &[u8]) -> MerchantCode {
         if id.len() > 16 {
-            return self.long.get(id).map_or(MerchantCode::NONE, |code| MerchantCode(*code));
+            return self
+                .long
+                .get(id)
+                .map_or(MerchantCode::NONE, |code| MerchantCode(*code));
         }
         if id.is_empty() || self.slots.is_empty() {
             return MerchantCode::NONE;
@@ -210,16 +224,33 @@ mod tests {
 
     #[test]
     fn every_id_is_found_and_no_other() {
-        let ids = ["A", "AB", "M00000001", "M00000002", "an-id-longer-than-16-bytes", "sixteen-bytes-id"];
+        let ids = [
+            "A",
+            "AB",
+            "M00000001",
+            "M00000002",
+            "an-id-longer-than-16-bytes",
+            "sixteen-bytes-id",
+        ];
         let terms: Vec<MerchantTerms> = ids
             .iter()
-            .map(|id| MerchantTerms { id: (*id).to_owned(), ..crate::payouts::fixture::merchant("X") })
+            .map(|id| MerchantTerms {
+                id: (*id).to_owned(),
+                ..crate::payouts::fixture::merchant("X")
+            })
             .collect();
         let merchants = Merchants::new(terms, String::new());
         for (code, id) in (0u32..).zip(ids) {
             assert_eq!(merchants.code(id.as_bytes()), MerchantCode(code), "{id}");
         }
-        for other in ["", "B", "A\0", "M00000003", "sixteen-bytes-iD", "an-id-longer-than-16-byteS"] {
+        for other in [
+            "",
+            "B",
+            "A\0",
+            "M00000003",
+            "sixteen-bytes-iD",
+            "an-id-longer-than-16-byteS",
+        ] {
             assert_eq!(merchants.code(other.as_bytes()), MerchantCode::NONE, "{other}");
         }
         assert_eq!(Merchants::default().code(b"A"), MerchantCode::NONE);

@@ -75,7 +75,11 @@ struct Pair {
     fee_minor: i64,
 }
 
-const UNMET: Pair = Pair { right: RowRef::NONE, met: false, fee_minor: NO_FEE };
+const UNMET: Pair = Pair {
+    right: RowRef::NONE,
+    met: false,
+    fee_minor: NO_FEE,
+};
 
 impl PairIndex {
     /// Indexes pairs and their fees by their left row.
@@ -86,9 +90,16 @@ impl PairIndex {
         }
         let mut blocks: Vec<Vec<Pair>> = left.iter().map(|block| vec![UNMET; block.len()]).collect();
         for ((row, right), fee_minor) in pairs.iter().zip(fee_minor) {
-            blocks[row.block()][row.position()] = Pair { right: *right, met: true, fee_minor: *fee_minor };
+            blocks[row.block()][row.position()] = Pair {
+                right: *right,
+                met: true,
+                fee_minor: *fee_minor,
+            };
         }
-        PairIndex { blocks, pairs: pairs.len() }
+        PairIndex {
+            blocks,
+            pairs: pairs.len(),
+        }
     }
 
     /// Fee of a row: `None` where it met nothing; [`NO_FEE`] where another leg's line carries it.
@@ -99,15 +110,28 @@ impl PairIndex {
 
     #[inline]
     fn get(&self, row: RowRef) -> Pair {
-        self.blocks.get(row.block()).map_or(UNMET, |block| block[row.position()])
+        self.blocks
+            .get(row.block())
+            .map_or(UNMET, |block| block[row.position()])
     }
 }
 
 /// Number of parts, as bits of the hash (R31): it follows from the rows of the largest leg alone.
 pub fn part_bits(pool: &Pool) -> u32 {
     let rows = |side: &[EntryBlock]| side.iter().map(EntryBlock::len).sum::<usize>();
-    let largest = pool.left.iter().chain(&pool.right).map(|side| rows(side)).max().unwrap_or(0);
-    largest.div_ceil(PART_ROWS).max(1).next_power_of_two().trailing_zeros().min(BUCKET_BITS)
+    let largest = pool
+        .left
+        .iter()
+        .chain(&pool.right)
+        .map(|side| rows(side))
+        .max()
+        .unwrap_or(0);
+    largest
+        .div_ceil(PART_ROWS)
+        .max(1)
+        .next_power_of_two()
+        .trailing_zeros()
+        .min(BUCKET_BITS)
 }
 
 fn part_of(hash: u64, bits: u32) -> usize {
@@ -195,8 +219,11 @@ impl MatchedTable<'_> {
         }
         let every_row = &self.pool.left[self.bank_leg];
         let ranges: Vec<_> = leg.left.iter().map(|block| block.partition(part, bits)).collect();
-        let places: Vec<Vec<u32>> =
-            if leg.holds_every_row { Vec::new() } else { leg.left.iter().map(EntryBlock::positions).collect() };
+        let places: Vec<Vec<u32>> = if leg.holds_every_row {
+            Vec::new()
+        } else {
+            leg.left.iter().map(EntryBlock::positions).collect()
+        };
         lines.reserve(leg.index.pairs >> bits);
         for row in &self.agreed.left.order.rows {
             let row = if leg.holds_every_row {
@@ -305,7 +332,8 @@ impl LegPairs<'_> {
         out.txn_type.push(meta.txn_type().map_or(u32::MAX, |t| t as u32));
         out.currency.push(u32::from(meta.currency().index()));
         out.amount_minor.push(block.amount_minor(position));
-        out.fee_minor.push((pair.fee_minor != NO_FEE).then_some(pair.fee_minor));
+        out.fee_minor
+            .push((pair.fee_minor != NO_FEE).then_some(pair.fee_minor));
     }
 }
 

@@ -335,7 +335,11 @@ impl EntryBlock {
 
     /// Position of each entry by its ordinal; `u32::MAX` where an ordinal has none.
     pub fn positions(&self) -> Vec<u32> {
-        let most = self.ordinals().iter().max().map_or(0, |ordinal| *ordinal as usize + 1);
+        let most = self
+            .ordinals()
+            .iter()
+            .max()
+            .map_or(0, |ordinal| *ordinal as usize + 1);
         let mut positions = vec![u32::MAX; most];
         for (position, ordinal) in (0u32..).zip(self.ordinals()) {
             positions[*ordinal as usize] = position;
@@ -398,7 +402,11 @@ impl EntryBlock {
 fn window_of(column: &BinaryArray, position: usize) -> Window<'_> {
     let offsets = column.value_offsets();
     let (start, end) = (offsets[position] as usize, offsets[position + 1] as usize);
-    Window { bytes: column.value_data(), start, len: end - start }
+    Window {
+        bytes: column.value_data(),
+        start,
+        len: end - start,
+    }
 }
 
 /// Asks the memory for the line that holds `values[at]`; nothing where the processor has no such hint.

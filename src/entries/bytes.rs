@@ -78,7 +78,10 @@ impl BytesColumn {
         let mut data: Vec<u8> = Vec::with_capacity(self.data.len() + 32);
         offsets.push(0);
         for row in rows {
-            let (start, end) = (self.offsets[*row as usize] as usize, self.offsets[*row as usize + 1] as usize);
+            let (start, end) = (
+                self.offsets[*row as usize] as usize,
+                self.offsets[*row as usize + 1] as usize,
+            );
             let upto = data.len() + (end - start);
             // Short texts are copied as 32 bytes at once, which is cheaper than copying exactly as many.
             match self.data.get(start..start + 32) {

@@ -114,7 +114,9 @@ impl Texts {
                 self.data.extend_from_slice(wide);
                 self.data.truncate(end);
             }
-            _ => self.data.extend_from_slice(&window.bytes[window.start..window.start + window.len]),
+            _ => self
+                .data
+                .extend_from_slice(&window.bytes[window.start..window.start + window.len]),
         }
         self.offsets.push(end as i32);
     }
