@@ -127,12 +127,17 @@ impl Stop {
             std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => StopCode::CannotCreate,
             _ => StopCode::Io,
         };
+        let cause = match code {
+            StopCode::Permission => "give the user that runs tieout the right to it",
+            StopCode::CannotCreate => "make room on the disk or raise the quota",
+            _ => "mend the cause",
+        };
         Stop::new(
             code,
             Finding::about(
                 path.display().to_string(),
                 format!("cannot {what}: {error}"),
-                "mend the cause and run the same command again; nothing was published",
+                format!("{cause}, then run the same command again; nothing was published"),
             ),
         )
     }

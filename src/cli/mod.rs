@@ -46,7 +46,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     match outcome {
         Ok(code) => code,
         Err(stop) => {
-            screen.stop(&stop, parsed.command.hint(stop.code).as_deref());
+            screen.stop(&stop, parsed.command.hint(&stop).as_deref());
             stop.code as u8
         }
     }
