@@ -2,7 +2,9 @@
 //!
 //! A stage collects all its findings before it gives up, so that the person on duty sees them at once.
 
+use std::cell::Cell;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Why nothing was published. The numbers are the exit codes of SPEC §9.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -98,6 +100,23 @@ impl fmt::Display for Finding {
         }
         Ok(())
     }
+}
+
+thread_local! {
+    static GUARDED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs a decoder of others that panics on some damaged files: `None` when it did, which the caller makes a finding.
+pub fn guarded<T>(decode: impl FnOnce() -> T) -> Option<T> {
+    let outer = GUARDED.replace(true);
+    let decoded = catch_unwind(AssertUnwindSafe(decode)).ok();
+    GUARDED.set(outer);
+    decoded
+}
+
+/// True while this thread is inside [`guarded`]: a panic needs no words beside its finding.
+pub fn is_guarded() -> bool {
+    GUARDED.get()
 }
 
 /// A day that stopped before anything was published.

@@ -4,6 +4,8 @@
 //! `TIEOUT_BLESS=1 cargo test errors` rewrites the expected texts and the page; read the difference before it is
 //! committed. testdata/errors/README.md says how a folder is laid out.
 
+#![allow(clippy::print_stdout)]
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
@@ -221,7 +223,7 @@ fn told(name: &str, case: &Case) -> Result<Option<String>, String> {
         open_to_all(folder.path());
     }
     for path in &case.unreadable {
-        fs::set_permissions(book.join(path), fs::Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(book.join(path), fs::Permissions::from_mode(0o000)).unwrap();
     }
     let held = case.lock.as_ref().map(|who| {
         fs::create_dir_all(book.join("closes")).unwrap();
