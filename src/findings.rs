@@ -2,7 +2,9 @@
 //!
 //! A stage collects all its findings before it gives up, so that the person on duty sees them at once.
 
+use std::cell::Cell;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Why nothing was published. The numbers are the exit codes of SPEC §9.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -100,6 +102,23 @@ impl fmt::Display for Finding {
     }
 }
 
+thread_local! {
+    static GUARDED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs a decoder of others that panics on some damaged files: `None` when it did, which the caller makes a finding.
+pub fn guarded<T>(decode: impl FnOnce() -> T) -> Option<T> {
+    let outer = GUARDED.replace(true);
+    let decoded = catch_unwind(AssertUnwindSafe(decode)).ok();
+    GUARDED.set(outer);
+    decoded
+}
+
+/// True while this thread is inside [`guarded`]: a panic needs no words beside its finding.
+pub fn is_guarded() -> bool {
+    GUARDED.get()
+}
+
 /// A day that stopped before anything was published.
 #[derive(Clone, Debug)]
 pub struct Stop {
@@ -127,12 +146,17 @@ impl Stop {
             std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => StopCode::CannotCreate,
             _ => StopCode::Io,
         };
+        let cause = match code {
+            StopCode::Permission => "give the user that runs tieout the right to it",
+            StopCode::CannotCreate => "make room on the disk or raise the quota",
+            _ => "mend the cause",
+        };
         Stop::new(
             code,
             Finding::about(
                 path.display().to_string(),
                 format!("cannot {what}: {error}"),
-                "mend the cause and run the same command again; nothing was published",
+                format!("{cause}, then run the same command again; nothing was published"),
             ),
         )
     }

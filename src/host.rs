@@ -36,7 +36,17 @@ pub fn create_folder(path: &Path) -> Result<(), Stop> {
         .recursive(true)
         .mode(FOLDER_MODE)
         .create(path)
-        .map_err(|error| cannot_create(path, &error))
+        .map_err(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => Stop::new(
+                StopCode::CannotCreate,
+                Finding::about(
+                    path.display().to_string(),
+                    "found a file, or a file above it, where a folder is needed",
+                    "move the file away, then run the same command again; nothing was published",
+                ),
+            ),
+            _ => cannot_create(path, &error),
+        })
 }
 
 fn cannot_create(path: &Path, error: &io::Error) -> Stop {

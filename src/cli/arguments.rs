@@ -1,12 +1,12 @@
 //! The command line as typed.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use crate::cli::screen::quoted;
-use crate::findings::StopCode;
+use crate::findings::{Stop, StopCode};
 use crate::terms::date::Date;
 
 const EXAMPLES: &str = "\
@@ -259,7 +259,8 @@ impl Command {
     }
 
     /// The exact command that helps after a stop.
-    pub fn hint(&self, code: StopCode) -> Option<String> {
+    pub fn hint(&self, stop: &Stop) -> Option<String> {
+        let code = stop.code;
         let (name, book, date) = match self {
             Command::Check(check) => ("check", &check.book, check.date),
             Command::Close(close) => ("close", &close.book, Some(close.date)),
@@ -273,6 +274,22 @@ impl Command {
         let book = quoted(root);
         let day = date.map_or(String::new(), |date| format!(" --date {date}"));
         let no_book = !root.join("book.toml").exists();
+        // A close that stops over earlier closes is not helped by looking at its own inbox.
+        let closes = root.join("closes");
+        let about = |place: &dyn Fn(&Path) -> bool| {
+            stop.findings
+                .iter()
+                .any(|finding| place(Path::new(&finding.file)))
+        };
+        if name == "close"
+            && about(&|file| file == closes)
+            && matches!(code, StopCode::BadData | StopCode::InputMissing)
+        {
+            return Some(format!("tieout status {book}"));
+        }
+        if name == "close" && code == StopCode::BadData && about(&|file| file.starts_with(&closes)) {
+            return Some(format!("tieout verify {book}"));
+        }
         match (code, name) {
             (StopCode::Usage, _) => Some(format!("tieout {name} --help")),
             (StopCode::Settings, _) if no_book => Some(format!("tieout init {book}")),
@@ -327,6 +344,7 @@ fn parse_size(text: &str) -> Result<u64, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::findings::Finding;
 
     #[test]
     fn the_command_line_is_well_formed() {
@@ -354,16 +372,28 @@ mod tests {
     #[test]
     fn hints_are_commands() {
         let parse = |line: &str| Arguments::try_parse_from(line.split(' ')).unwrap().command;
+        let stop = |code, file: &str| Stop::new(code, Finding::about(file, "wrong", ""));
         let close = parse("tieout close /no/book --date 2026-11-20");
         assert_eq!(
-            close.hint(StopCode::Settings),
+            close.hint(&stop(StopCode::Settings, "")),
             Some("tieout init /no/book".to_owned())
         );
-        let hint = close.hint(StopCode::BadData).unwrap();
+        let hint = close.hint(&stop(StopCode::BadData, "book.toml")).unwrap();
         assert!(
             hint.starts_with("tieout check /no/book --date 2026-11-20"),
             "{hint}"
         );
-        assert_eq!(close.hint(StopCode::Invariant), None);
+        assert_eq!(close.hint(&stop(StopCode::Invariant, "")), None);
+        let hint = close
+            .hint(&stop(StopCode::InputMissing, "/no/book/closes"))
+            .unwrap();
+        assert_eq!(hint, "tieout status /no/book");
+        let hint = close
+            .hint(&stop(
+                StopCode::BadData,
+                "/no/book/closes/2026-11-19/1/manifest.json",
+            ))
+            .unwrap();
+        assert_eq!(hint, "tieout verify /no/book");
     }
 }

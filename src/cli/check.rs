@@ -9,6 +9,7 @@ use crate::cli::arguments::CheckArgs;
 use crate::cli::json;
 use crate::cli::screen::{Screen, quoted};
 use crate::day::history::History;
+use crate::day::read::check_formats;
 use crate::findings::{Finding, Stop};
 use crate::ingest::files::{Delivery, discover};
 use crate::report::show;
@@ -24,6 +25,7 @@ const BUSINESS_DAYS_AHEAD: u32 = 10;
 pub fn run(arguments: &CheckArgs, screen: &Screen) -> Result<u8, Stop> {
     let book = Book::open(&arguments.book)?;
     let mut stops = Vec::new();
+    stops.extend(check_formats(&book).err());
     if let Some(date) = arguments.date {
         stops.extend(days_needed(&book, date).err());
     }

@@ -24,7 +24,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use clap::Parser;
 use clap::error::ErrorKind;
 
-use crate::findings::{Finding, Stop, StopCode};
+use crate::findings::{self, Finding, Stop, StopCode};
 use arguments::{Arguments, Command};
 use screen::Screen;
 
@@ -36,6 +36,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Err(error) => return refused(&error, arguments.iter().any(|argument| argument == "--json")),
     };
     let screen = Screen::new(parsed.command.json(), parsed.quiet);
+    hush_guarded_panics();
     let ran = catch_unwind(AssertUnwindSafe(|| {
         signals::keep_file_size_errors()?;
         dispatch(&parsed.command, &screen)
@@ -46,10 +47,20 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     match outcome {
         Ok(code) => code,
         Err(stop) => {
-            screen.stop(&stop, parsed.command.hint(stop.code).as_deref());
+            screen.stop(&stop, parsed.command.hint(&stop).as_deref());
             stop.code as u8
         }
     }
+}
+
+/// A damaged Parquet file is told by its finding alone, not by the decoder's panic as well.
+fn hush_guarded_panics() {
+    let told = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if !findings::is_guarded() {
+            told(panic);
+        }
+    }));
 }
 
 fn dispatch(command: &Command, screen: &Screen) -> Result<u8, Stop> {

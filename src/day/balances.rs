@@ -148,9 +148,9 @@ fn chain(rows: &[&(String, BalanceRow)], start: i128) -> Option<(i128, i128)> {
         |wanted: i128, pairs: &[(i128, i128)]| pairs.iter().position(|(opening, _)| *opening == wanted);
     // Begin with the one that goes on from yesterday, else with one that no other leads to.
     let first = starts_at(start, &pairs).or_else(|| {
-        pairs
-            .iter()
-            .position(|(opening, _)| !pairs.iter().any(|(_, closing)| closing == opening))
+        // A statement without movements opens as it closes: it leads to itself, and that is no one before it.
+        let leads = |pair: &(i128, i128), opening: i128| pair.1 == opening && pair.0 != opening;
+        pairs.iter().position(|(opening, _)| !pairs.iter().any(|pair| leads(pair, *opening)))
     })?;
     let (opening, mut closing) = pairs.swap_remove(first);
     while !pairs.is_empty() {
@@ -189,5 +189,7 @@ mod tests {
         check(&[(0, 10), (0, 10)], 0, Some((0, 10)));
         check(&[(5, 10), (10, 20)], 0, Some((5, 20)));
         check(&[(0, 10), (11, 20)], 0, None);
+        check(&[(7, 7)], 0, Some((7, 7)));
+        check(&[(7, 7), (5, 7)], 0, Some((5, 7)));
     }
 }

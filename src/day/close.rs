@@ -11,6 +11,7 @@ use crate::day::history::{Closed, History, MANIFEST};
 use crate::day::originals;
 use crate::day::output::{self, BOOK_COPY, Seal};
 use crate::day::publish::Staging;
+use crate::day::read::check_formats;
 use crate::day::run::{Computed, DayInputs, compute};
 use crate::day::state::State;
 use crate::findings::{Finding, Stop, StopCode};
@@ -69,6 +70,7 @@ pub trait Progress: Sync {
 /// Everything that stops a day (SPEC §9); nothing is published then.
 pub fn close(options: &CloseOptions, progress: &dyn Progress) -> Result<Outcome, Stop> {
     let book = Book::open(&options.root)?;
+    check_formats(&book)?;
     let layout = book.layout.clone();
     if options.dry_run || options.what_if.is_some() {
         return rehearse(options, &book, progress);
@@ -85,18 +87,9 @@ pub fn close(options: &CloseOptions, progress: &dyn Progress) -> Result<Outcome,
     let started = host::now_seconds();
     let inputs = before.inputs(&book, &delivery, options.date);
     let originals = |wanted: &FxHashSet<Vec<u8>>| originals::find(&history, options.date, wanted);
-    let computed = compute(
-        &DayInputs {
-            originals: &originals,
-            ..inputs
-        },
-        progress,
-    )?;
-    let seal = Seal {
-        date: options.date,
-        sequence: 1,
-        previous: before.manifest_hash.clone(),
-    };
+    let computed = compute(&DayInputs { originals: &originals, ..inputs }, progress)
+        .map_err(|stop| files::below_inbox(stop, &delivery, options.date))?;
+    let seal = Seal { date: options.date, sequence: 1, previous: before.manifest_hash.clone() };
     progress.stage("write", 0);
     let mut staging = Staging::begin(&layout)?;
     let published = output::write(&book, &computed, &seal, &mut staging).and_then(|(summary, hash)| {
@@ -141,12 +134,9 @@ impl Before {
             return Err(Stop::new(
                 StopCode::BadData,
                 Finding::about(
-                    later.folder.display().to_string(),
-                    format!(
-                        "{} is closed already, so {date} cannot be closed before it",
-                        later.date
-                    ),
-                    "closes follow one another day by day (R29)",
+                    layout.closes().display().to_string(),
+                    format!("{} is closed already, so {date} cannot be closed before it", later.date),
+                    "closes follow one another day by day (R29): what was before the first belongs into opening/, restating a day is not built yet (R34)",
                 ),
             ));
         }
@@ -258,11 +248,7 @@ fn read_manifest(folder: &Path) -> Result<(Manifest, Vec<u8>), Stop> {
     let manifest = Manifest::parse(&bytes).map_err(|why| {
         Stop::new(
             StopCode::BadData,
-            Finding::about(
-                path.display().to_string(),
-                why,
-                "restore the close from its archive",
-            ),
+            Finding::about(path.display().to_string(), why.trim_start_matches("manifest.json: "), "restore the close from its archive"),
         )
     })?;
     Ok((manifest, bytes))
@@ -276,7 +262,7 @@ fn already_closed(book: &Book, done: &Closed) -> Result<Outcome, Stop> {
         changes.push(Finding::about(
             file,
             format!("{what} since {} was closed", done.date),
-            "a sealed close never changes: put the input back as it was; restating a day is not built yet (R34)",
+            "a sealed close never changes: put it back as it was, or leave the day as it is closed; restating a day is not built yet (R34)",
         ));
     };
     for (name, bytes) in &book.sealed {
@@ -292,13 +278,13 @@ fn already_closed(book: &Book, done: &Closed) -> Result<Outcome, Stop> {
         let (sha256, _) = files::hash_content(file).map_err(|error| files::read_failed(file, &error))?;
         match manifest.inputs.iter().find(|input| input.name == file.name) {
             Some(input) if input.sha256 == sha256 => {}
-            Some(_) => change(file.name.clone(), "it has changed"),
-            None => change(file.name.clone(), "it was delivered"),
+            Some(_) => change(files::inbox_name(done.date, &file.name), "it has changed"),
+            None => change(files::inbox_name(done.date, &file.name), "it was delivered"),
         }
     }
     for input in &manifest.inputs {
         if !delivery.files.iter().any(|file| file.name == input.name) {
-            change(input.name.clone(), "it was removed");
+            change(files::inbox_name(done.date, &input.name), "it was removed");
         }
     }
     if !changes.is_empty() {
@@ -352,18 +338,9 @@ fn rehearse(options: &CloseOptions, book: &Book, progress: &dyn Progress) -> Res
         let delivery = files::discover(&book.layout.inbox(options.date), &book.settings)?;
         let inputs = before.inputs(book, &delivery, options.date);
         let originals = |wanted: &FxHashSet<Vec<u8>>| originals::find(&until, options.date, wanted);
-        let computed = compute(
-            &DayInputs {
-                originals: &originals,
-                ..inputs
-            },
-            progress,
-        )?;
-        let seal = Seal {
-            date: options.date,
-            sequence: 1,
-            previous: before.manifest_hash.clone(),
-        };
+        let computed = compute(&DayInputs { originals: &originals, ..inputs }, progress)
+            .map_err(|stop| files::below_inbox(stop, &delivery, options.date))?;
+        let seal = Seal { date: options.date, sequence: 1, previous: before.manifest_hash.clone() };
         Ok((output::summary(book, &computed, &seal)?, computed.notes))
     };
     let (summary, notes, compared_with) = match &options.what_if {
@@ -373,6 +350,7 @@ fn rehearse(options: &CloseOptions, book: &Book, progress: &dyn Progress) -> Res
         }
         Some(path) => {
             let other = Book::open_with_settings(&options.root, path)?;
+            check_formats(&other)?;
             let (summary, notes) = summary_of(&other)?;
             let (as_is, _) = summary_of(book)?;
             (summary, notes, Some(as_is))

@@ -432,7 +432,10 @@ impl<'a> Intake<'a> {
         if success && legless && !self.within_day(row.txn_time) {
             let expected =
                 "a time within the business day: the row has no leg that would catch a second delivery (R29)";
-            return Some(("txn_time", Vec::new(), expected.to_owned()));
+            // The text is gone; the instant is what was judged.
+            let found = jiff::Timestamp::from_millisecond(row.txn_time.0)
+                .map_or_else(|_| String::new(), |time| time.to_string());
+            return Some(("txn_time", found.into_bytes(), expected.to_owned()));
         }
         None
     }

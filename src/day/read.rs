@@ -17,7 +17,7 @@ use crate::findings::{Finding, Stop, StopCode};
 use crate::ingest::canonical::{self, HeaderBinding, ReadContext, Work};
 use crate::ingest::csv_blocks::{BlockError, BlockReader};
 use crate::ingest::files::{self, Delivered};
-use crate::ingest::formats::{FileRefused, FormatContext, read_foreign};
+use crate::ingest::formats::{FileRefused, FormatContext, check_sources, read_foreign};
 use crate::ingest::parquet::{Columns, ParquetFile};
 use crate::terms::digest::hex;
 
@@ -46,6 +46,15 @@ pub struct Reading {
 
 /// Called as reading goes on: bytes read so far of all files together.
 pub type Progress<'a> = &'a (dyn Fn(u64) + Sync);
+
+/// Checks that every source of the book has a format that can be read, before a file of it comes.
+///
+/// # Errors
+/// 78 with all findings.
+pub fn check_formats(book: &Book) -> Result<(), Stop> {
+    let profiles = |name: &str| book.profiles.get(name).map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+    check_sources(&book.settings, &profiles)
+}
 
 /// Reads all files.
 ///

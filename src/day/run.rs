@@ -31,6 +31,7 @@ use crate::ledger::{self, DayFigures, Journal, Standings};
 use crate::netting::{Participants, positions};
 use crate::payouts::{PayoutInputs, Settlement, add_issued, settle_day};
 use crate::report::manifest::{Input, InputBalance};
+use crate::report::show::masked;
 use crate::report::tables::{RejectLine, ResolvedLine};
 use crate::reserve::{self, ReserveReport};
 use crate::settling::Context;
@@ -43,6 +44,26 @@ use crate::terms::money::narrow;
 const FILES_KNOWN_DAYS: i32 = 400;
 /// Rejects spelt out when they refuse the day; the rest are counted.
 const REJECTS_NAMED_MAX: usize = 1000;
+
+/// A refused value in words. Account numbers are masked: a message travels further than the book.
+fn refused_value(reject: &RejectLine) -> String {
+    let RejectLine { field, found, expected, .. } = reject;
+    match field.as_str() {
+        "(row)" => format!("found {found}, expected {expected}"),
+        _ if found.is_empty() => format!("{field}: found nothing, expected {expected}"),
+        "account" | "counterparty_account" => format!("{field}: found `{}`, expected {expected}", masked(found)),
+        _ => format!("{field}: found `{found}`, expected {expected}"),
+    }
+}
+
+/// What to do about a value that the book, not the file, may have wrong.
+fn help_for(field: &str) -> &'static str {
+    match field {
+        "merchant_id" => "add the merchant to the master, or have the row corrected",
+        "account" => "add the account to book.toml as an [[account]] with this number, or have the row corrected",
+        _ => "",
+    }
+}
 
 /// What a day is computed from.
 #[derive(Clone, Copy)]
@@ -607,21 +628,19 @@ impl Taken {
             .iter()
             .take(REJECTS_NAMED_MAX)
             .map(|reject| {
-                Finding::about(
-                    reject.file.clone(),
-                    format!(
-                        "{}: found `{}`, expected {}",
-                        reject.field, reject.found, reject.expected
-                    ),
-                    "",
-                )
-                .at(reject.line, reject.column as u32)
+                Finding::about(reject.file.clone(), refused_value(reject), help_for(&reject.field))
+                    .at(reject.line, reject.column as u32)
             })
             .collect();
+        let (rows, those) = if count == 1 { ("row was", "it") } else { ("rows were", "them") };
+        let aside = match policy {
+            RejectPolicy::Stop => "set rejects = \"quarantine\"",
+            RejectPolicy::Quarantine { .. } => "raise max_rejects",
+        };
         findings.push(Finding::about(
             "",
-            format!("{count} rows were refused and {words}"),
-            "ask for corrected files and run the day again, or set rejects = \"quarantine\" to set such rows aside",
+            format!("{count} {rows} refused and {words}"),
+            format!("ask for corrected files and run the day again, or {aside} in [policy] to set {those} aside"),
         ));
         Err(Stop {
             code: StopCode::BadData,

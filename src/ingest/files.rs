@@ -18,6 +18,7 @@ use zip::{CompressionMethod, ZipArchive};
 
 use crate::book::settings::{ReversalSign, Role, Settings, Source};
 use crate::findings::{Finding, Stop, StopCode};
+use crate::terms::date::Date;
 use crate::terms::digest::hex;
 
 /// Most entries of one archive.
@@ -119,6 +120,7 @@ pub fn discover(inbox: &Path, settings: &Settings) -> Result<Delivery, Stop> {
         sources: &settings.sources,
         delivery: Delivery::default(),
         stops: Vec::new(),
+        failed: Vec::new(),
         unpacked_bytes: 0,
     };
     match fs::symlink_metadata(inbox) {
@@ -138,9 +140,12 @@ pub fn discover(inbox: &Path, settings: &Settings) -> Result<Delivery, Stop> {
         )),
         Err(error) => search.stops.push(Stop::io(inbox, "read", &error)),
     }
+    let listed = inbox.is_dir();
     for (index, source) in settings.sources.iter().enumerate() {
         let delivered = search.delivery.files.iter().any(|file| file.source == index);
-        if source.required && !delivered {
+        // Of a folder that is not there, or a file that cannot be taken, there is a finding already.
+        let told = search.failed.iter().any(|name| claims(source, &names_of(name)));
+        if source.required && !delivered && listed && !told {
             search.stops.push(Stop::new(
                 StopCode::InputMissing,
                 Finding::about(
@@ -163,10 +168,52 @@ pub fn discover(inbox: &Path, settings: &Settings) -> Result<Delivery, Stop> {
     match Stop::join(search.stops) {
         None => Ok(delivery),
         Some(mut stop) => {
+            for finding in &mut stop.findings {
+                if !Path::new(&finding.file).starts_with(inbox)
+                    && let Some(date) = inbox.file_name().and_then(|name| name.to_str())
+                {
+                    finding.file = format!("inbox/{date}/{}", finding.file);
+                }
+            }
             stop.findings.sort();
             Err(stop)
         }
     }
+}
+
+/// What findings call a file delivered for a date: its path within the book.
+pub fn inbox_name(date: Date, name: &str) -> String {
+    format!("inbox/{date}/{name}")
+}
+
+/// Findings about delivered files, which name them as tables do, with the files' paths within the book.
+#[must_use]
+pub fn below_inbox(mut stop: Stop, delivery: &Delivery, date: Date) -> Stop {
+    for finding in &mut stop.findings {
+        if delivery.files.iter().any(|file| file.name == finding.file) {
+            finding.file = inbox_name(date, &finding.file);
+        }
+    }
+    stop
+}
+
+/// A name and what it is without the endings of compression: the names that a glob may match.
+fn names_of(name: &str) -> Vec<String> {
+    let mut names = vec![name.to_owned()];
+    names.extend(
+        [".gz", ".zst"]
+            .iter()
+            .filter_map(|end| name.strip_suffix(end))
+            .map(str::to_owned),
+    );
+    names
+}
+
+fn claims(source: &Source, names: &[String]) -> bool {
+    source
+        .files
+        .iter()
+        .any(|glob| names.iter().any(|name| matches(glob, name)))
 }
 
 /// Finds what lies below `inbox` whoever claims it, and beside it what cannot be taken: for checks after the fact,
@@ -187,6 +234,7 @@ pub fn discover_all(inbox: &Path) -> (Delivery, Vec<Finding>) {
         sources: &everything,
         delivery: Delivery::default(),
         stops: Vec::new(),
+        failed: Vec::new(),
         unpacked_bytes: 0,
     };
     search.folder(inbox, "");
@@ -204,11 +252,19 @@ struct Search<'a> {
     sources: &'a [Source],
     delivery: Delivery,
     stops: Vec<Stop>,
+    /// Names of files that are there and cannot be taken.
+    failed: Vec<String>,
     unpacked_bytes: u64,
 }
 
 impl Search<'_> {
+    fn failed(&mut self, file: &Delivered, error: &io::Error) {
+        self.failed.push(file.name.clone());
+        self.stops.push(read_failed(file, error));
+    }
+
     fn bad(&mut self, name: &str, path: &Path, message: impl Into<String>) {
+        self.failed.push(name.to_owned());
         let file = if name.is_empty() {
             path.display().to_string()
         } else {
@@ -293,7 +349,7 @@ impl Search<'_> {
     fn take(&mut self, mut file: Delivered, paths: Vec<String>) {
         let mut head = match first_bytes(&file) {
             Ok(head) => head,
-            Err(error) => return self.stops.push(read_failed(&file, &error)),
+            Err(error) => return self.failed(&file, &error),
         };
         if is_zip(&head) {
             if file.members.len() < 2 {
@@ -310,7 +366,7 @@ impl Search<'_> {
         if file.packing != Packing::Plain {
             head = match first_bytes(&file) {
                 Ok(head) => head,
-                Err(error) => return self.stops.push(read_failed(&file, &error)),
+                Err(error) => return self.failed(&file, &error),
             };
             if is_zip(&head) || packing_of(&head) != Packing::Plain {
                 let path = file.path.clone();
@@ -326,22 +382,10 @@ impl Search<'_> {
     }
 
     /// Finds the one source of a file (R36).
-    fn claim(&mut self, mut file: Delivered, mut paths: Vec<String>) {
-        for at in 0..paths.len() {
-            for end in [".gz", ".zst"] {
-                if let Some(unpacked) = paths[at].strip_suffix(end) {
-                    paths.push(unpacked.to_owned());
-                }
-            }
-        }
-        let claims = |source: &Source| {
-            source
-                .files
-                .iter()
-                .any(|glob| paths.iter().any(|path| matches(glob, path)))
-        };
+    fn claim(&mut self, mut file: Delivered, paths: Vec<String>) {
+        let paths: Vec<String> = paths.iter().flat_map(|path| names_of(path)).collect();
         let claimants: Vec<usize> = (0..self.sources.len())
-            .filter(|index| claims(&self.sources[*index]))
+            .filter(|index| claims(&self.sources[*index], &paths))
             .collect();
         match claimants[..] {
             [source] => {
@@ -360,6 +404,7 @@ impl Search<'_> {
                 ));
             }
             _ => {
+                self.failed.push(file.name.clone());
                 let names: Vec<String> = claimants
                     .iter()
                     .map(|index| format!("`{}`", self.sources[*index].name))
@@ -384,7 +429,7 @@ impl Search<'_> {
             Ok(Listing::Members(members)) => members,
             // A spreadsheet is a zip by its bytes and a file by its use.
             Ok(Listing::Spreadsheet) => return self.claim(outer.clone(), paths.to_vec()),
-            Err(error) => return self.stops.push(read_failed(outer, &error)),
+            Err(error) => return self.failed(outer, &error),
         };
         self.unpacked_bytes = members.iter().fold(self.unpacked_bytes, |sum, member| {
             sum.saturating_add(member.bytes)

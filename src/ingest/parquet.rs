@@ -10,7 +10,6 @@ use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
-use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -33,6 +32,7 @@ use parquet::file::reader::{ChunkReader, Length};
 
 use crate::book::settings::Role;
 use crate::entries::rows::{Place, Reject, RowSink};
+use crate::findings;
 use crate::ingest::canonical::context::{Memory, ReadContext};
 use crate::ingest::canonical::layout::{self, ABSENT, HeaderBinding};
 use crate::ingest::canonical::rules::{self, Table};
@@ -174,7 +174,7 @@ fn unreadable(error: ParquetError) -> FileRefused {
 
 /// The decoder panics on some damaged files; to us that is a damaged file like any other.
 fn guarded<T>(decode: impl FnOnce() -> T) -> Result<T, FileRefused> {
-    std::panic::catch_unwind(AssertUnwindSafe(decode)).map_err(|_| refused("it is damaged"))
+    findings::guarded(decode).ok_or_else(|| refused("it is damaged"))
 }
 
 impl ParquetFile {

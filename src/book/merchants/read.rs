@@ -14,7 +14,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use super::{FeeTerms, MerchantStatus, MerchantTerms, Merchants};
 use crate::book::parse::{CYCLE_FORMS, is_id, nearest, parse_cycle, whole_number};
 use crate::book::settings::{Cycle, Settings};
-use crate::findings::{Finding, Stop, StopCode};
+use crate::findings::{Finding, Stop, StopCode, guarded};
 use crate::terms::currency::Currency;
 use crate::terms::digest::sha256_hex;
 use crate::terms::money::{AmountError, parse_minor};
@@ -27,6 +27,8 @@ pub enum MasterKind {
     /// `merchants.parquet`.
     Parquet,
 }
+
+const PARQUET_HELP: &str = "write the file again with a current Parquet writer";
 
 /// Most findings that are printed; the rest is counted.
 const FINDINGS_MAX: usize = 1000;
@@ -116,7 +118,17 @@ pub fn read_merchants(
     };
     let read = || match kind {
         MasterKind::Csv => reader.csv(bytes),
-        MasterKind::Parquet => reader.parquet(bytes),
+        MasterKind::Parquet => {
+            // The decoder panics on some damaged files.
+            if guarded(|| reader.parquet(bytes)).is_none() {
+                reader.find(
+                    0,
+                    0,
+                    "not a Parquet file that can be read: it is damaged".to_owned(),
+                    PARQUET_HELP,
+                );
+            }
+        }
     };
     let ((), sha256) = rayon::join(read, || sha256_hex(bytes));
     reader.finish(sha256)
@@ -249,7 +261,7 @@ impl Reader<'_> {
     }
 
     fn parquet(&mut self, bytes: &[u8]) {
-        const HELP: &str = "write the file again with a current Parquet writer";
+        const HELP: &str = PARQUET_HELP;
         let unreadable =
             |error: &dyn std::fmt::Display| format!("not a Parquet file that can be read: {error}");
         let builder = match ParquetRecordBatchReaderBuilder::try_new(Bytes::copy_from_slice(bytes)) {

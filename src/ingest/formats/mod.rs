@@ -7,9 +7,10 @@
 
 use std::io::Read;
 
-use crate::book::settings::{Settings, Source};
+use crate::book::parse::nearest;
+use crate::book::settings::{Role, Settings, Source};
 use crate::entries::rows::RowSink;
-use crate::findings::Finding;
+use crate::findings::{Finding, Stop, StopCode};
 use crate::terms::date::Date;
 
 pub mod decode;
@@ -18,6 +19,8 @@ pub mod profile;
 pub mod table;
 pub mod camt053;
 
+/// Name of the canonical tables, which need no profile.
+const CANONICAL: &str = "canonical";
 /// Name of the ISO 20022 bank statement.
 pub const CAMT053: &str = "camt.053";
 
@@ -74,6 +77,71 @@ impl FileRefused {
 /// True when the engine itself knows a format of this name. A book's own profiles come on top.
 pub fn known_format(name: &str) -> bool {
     name == CAMT053 || profile::builtin(name).is_some()
+}
+
+/// Checks that every source has a format that can be read, and that its files tell what its role says.
+///
+/// # Errors
+/// 78 with all findings.
+pub fn check_sources(
+    settings: &Settings,
+    user_profiles: &dyn Fn(&str) -> Option<String>,
+) -> Result<(), Stop> {
+    let mut findings = Vec::new();
+    for source in settings
+        .sources
+        .iter()
+        .filter(|source| source.format != CANONICAL)
+    {
+        let (name, format) = (&source.name, &source.format);
+        let role = if format == CAMT053 {
+            Role::Bank
+        } else if user_profiles(format).is_none() && !known_format(format) {
+            let known: Vec<&str> = [CANONICAL, CAMT053]
+                .into_iter()
+                .chain(profile::builtin_names())
+                .collect();
+            let near = nearest(format, known.iter().copied())
+                .map(|near| format!(", did you mean `{near}`?"))
+                .unwrap_or_default();
+            findings.push(Finding::about(
+                "book.toml",
+                format!("source `{name}`: no format `{format}`{near}"),
+                format!(
+                    "name one of: {}; or write profiles/{format}.toml",
+                    known.join(", ")
+                ),
+            ));
+            continue;
+        } else {
+            match profile_of(format, user_profiles) {
+                Ok(profile) => profile.role,
+                Err(refused) => {
+                    findings.push(refused.finding(format!("profiles/{format}.toml")));
+                    continue;
+                }
+            }
+        };
+        if role != source.role {
+            findings.push(Finding::about(
+                "book.toml",
+                format!(
+                    "source `{name}`: found role {}, but files of format `{format}` are of role {}",
+                    source.role.name(),
+                    role.name()
+                ),
+                "correct role or format of the source",
+            ));
+        }
+    }
+    if findings.is_empty() {
+        Ok(())
+    } else {
+        Err(Stop {
+            code: StopCode::Settings,
+            findings,
+        })
+    }
 }
 
 /// Reads one file of the format `format` (never `canonical`). A profile of the book, which `user_profiles` gives by
