@@ -615,3 +615,49 @@ impl Sql {
         );
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::samples::Sample;
+
+    fn sql_of(day: Day<'_>) -> String {
+        let audited = Audited {
+            day,
+            customers: &[],
+            journal: &[],
+            trial_balance: &[],
+            clearing: &[],
+            merchants_file: "book/merchants.csv",
+        };
+        check_sql(&audited) + &inputs_sql(&audited)
+    }
+
+    #[test]
+    fn published_totals_stand_in_it_and_names_of_inputs_do_not() {
+        let sample = Sample::of_the_day();
+        let day = sample.day();
+        let sql = sql_of(day);
+        let paid: i128 = day.payouts.iter().map(|line| line.payout_minor).sum();
+        assert!(sql.contains(&format!("SELECT 'payouts.payout_minor CNY', {paid},")), "{sql}");
+        assert!(sql.contains(&format!("SELECT 'breaks in all', {},", day.breaks.len())));
+        for input in day.inputs {
+            assert!(!sql.contains(&input.name), "{} would tie the seal to the split of files (R32)", input.name);
+        }
+        assert_ne!(sql_of(Day { payouts: &day.payouts[1..], ..day }), sql);
+    }
+
+    #[test]
+    fn texts_cannot_leave_their_literal() {
+        assert_eq!(text("O'Hara; --"), "'O''Hara; --'");
+        assert_eq!(comment("A\nDROP TABLE audit;"), "ADROP TABLE audit;");
+    }
+
+    #[test]
+    fn one_minor_unit_by_digits() {
+        for (digits, expected) in [(0, "1.0000"), (2, "0.0100"), (3, "0.0010"), (4, "0.0001")] {
+            assert_eq!(unit(digits), expected);
+        }
+        assert_eq!(power_of_ten(3), "1000");
+    }
+}
