@@ -44,7 +44,12 @@ fn ingest(criterion: &mut Criterion) {
     group.sample_size(10);
     for (role, name) in [(Role::Platform, "platform"), (Role::Bank, "bank")] {
         let path = book.layout.inbox(day::date()).join(format!("{name}.csv"));
-        let source = book.settings.sources.iter().find(|source| source.role == role).unwrap();
+        let source = book
+            .settings
+            .sources
+            .iter()
+            .find(|source| source.role == role)
+            .unwrap();
         let context = ReadContext::new(&book.settings, source, None);
         group.throughput(Throughput::Bytes(path.metadata().unwrap().len()));
         group.bench_function(name, |bench| {
@@ -53,7 +58,9 @@ fn ingest(criterion: &mut Criterion) {
                 let binding = bind_header(role, reader.header(), &context).ok().unwrap();
                 let (mut buffer, mut work, mut sum) = (Vec::new(), Work::default(), Sum::default());
                 while let Some(head) = reader.next_block(&mut buffer).ok().unwrap() {
-                    parse_block(&binding, &head, &buffer, &context, &mut work, &mut sum).ok().unwrap();
+                    parse_block(&binding, &head, &buffer, &context, &mut work, &mut sum)
+                        .ok()
+                        .unwrap();
                 }
                 black_box(sum.0)
             });

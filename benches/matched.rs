@@ -15,7 +15,9 @@ fn matched(criterion: &mut Criterion) {
     let names = Names::new(merchants.iter().map(String::as_str), ["RA1"].into_iter());
     let lines = |group: usize| {
         let mut lines = Lines::default();
-        lines.runs.push(("platform-bank".to_owned(), "exact".to_owned(), ROW_GROUP_ROWS));
+        lines
+            .runs
+            .push(("platform-bank".to_owned(), "exact".to_owned(), ROW_GROUP_ROWS));
         for row in &rows[group * ROW_GROUP_ROWS..(group + 1) * ROW_GROUP_ROWS] {
             lines.txn_id.push(row.id.as_bytes());
             lines.entry_id.push(row.id.as_bytes());
@@ -30,7 +32,9 @@ fn matched(criterion: &mut Criterion) {
         Ok(lines)
     };
     let mut group = criterion.benchmark_group("matched");
-    group.sample_size(10).throughput(Throughput::Elements(rows.len() as u64));
+    group
+        .sample_size(10)
+        .throughput(Throughput::Elements(rows.len() as u64));
     group.bench_function("write_part", |bench| {
         bench.iter(|| black_box(write_part(Vec::new(), 2, &names, &lines).ok().unwrap().len()));
     });

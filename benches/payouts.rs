@@ -42,7 +42,9 @@ fn payouts(criterion: &mut Criterion) {
         due_date: &due_date,
     };
     let mut group = criterion.benchmark_group("payouts");
-    group.sample_size(10).throughput(Throughput::Elements(sums.len() as u64));
+    group
+        .sample_size(10)
+        .throughput(Throughput::Elements(sums.len() as u64));
     group.bench_function("settle_day", |bench| {
         bench.iter(|| black_box(settle_day(&inputs, &BTreeSet::new()).ok().unwrap().lines.len()));
     });

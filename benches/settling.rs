@@ -25,9 +25,19 @@ fn settling(criterion: &mut Criterion) {
     let (currencies, pools) = ([day::cny()], ["default".to_owned()]);
     let context = day::settling(&book, &fees, &channels, &participants, &currencies, &pools);
     let mut group = criterion.benchmark_group("settling");
-    group.sample_size(10).throughput(Throughput::Elements(pairs.len() as u64));
+    group
+        .sample_size(10)
+        .throughput(Throughput::Elements(pairs.len() as u64));
     group.bench_function("settle_pairs", |bench| {
-        bench.iter(|| black_box(settle_pairs(&pairs, &left, &right, &|_| true, &context).ok().unwrap().fee_minor.len()));
+        bench.iter(|| {
+            black_box(
+                settle_pairs(&pairs, &left, &right, &|_| true, &context)
+                    .ok()
+                    .unwrap()
+                    .fee_minor
+                    .len(),
+            )
+        });
     });
     group.finish();
 }

@@ -43,9 +43,14 @@ pub fn rows(rows: usize, prefix: char, owners: u32) -> Vec<Row> {
     let mut state = 7u64;
     (0..rows)
         .map(|row| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
             Row {
-                key: format!("2026112000{:014x}", (row as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 8),
+                key: format!(
+                    "2026112000{:014x}",
+                    (row as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 8
+                ),
                 id: format!("{prefix}20261120{row:016}"),
                 amount_minor: (state >> 40) as i64 % 100_000 + 1,
                 owner: (state >> 33) as u32 % owners,
@@ -71,7 +76,14 @@ pub fn blocks(rows: &[Row], meta: Meta) -> Vec<EntryBlock> {
     rows.chunks(BLOCK_ROWS)
         .map(|chunk| {
             for (ordinal, row) in (0u32..).zip(chunk) {
-                builder.push(row.key.as_bytes(), row.id.as_bytes(), row.amount_minor, meta, row.owner, ordinal);
+                builder.push(
+                    row.key.as_bytes(),
+                    row.id.as_bytes(),
+                    row.amount_minor,
+                    meta,
+                    row.owner,
+                    ordinal,
+                );
             }
             builder.finish()
         })
@@ -81,21 +93,33 @@ pub fn blocks(rows: &[Row], meta: Meta) -> Vec<EntryBlock> {
 /// Pairs of all partitions, in their order.
 pub fn pairs(left: &[EntryBlock], right: &[EntryBlock], bits: u32) -> Vec<(RowRef, RowRef)> {
     let context = Context {
-        rules: Rules { business_date: date(), duplicates: tieout::book::settings::DuplicatePolicy::Pair },
+        rules: Rules {
+            business_date: date(),
+            duplicates: tieout::book::settings::DuplicatePolicy::Pair,
+        },
         left_excluded: &|_| false,
         right_excluded: &|_| false,
         fee_agrees: &|_, _| true,
     };
     (0..1usize << bits)
         .flat_map(|partition| {
-            match_partition(&Slice::partition(left, partition, bits), &Slice::partition(right, partition, bits), &context).pairs
+            match_partition(
+                &Slice::partition(left, partition, bits),
+                &Slice::partition(right, partition, bits),
+                &context,
+            )
+            .pairs
         })
         .collect()
 }
 
 /// One channel without a participant.
 pub fn channels(participants: &tieout::netting::Participants) -> Vec<ChannelInfo> {
-    vec![ChannelInfo { name: "CARD".to_owned(), required: 1, participant: participants.of_channel(b"CARD") }]
+    vec![ChannelInfo {
+        name: "CARD".to_owned(),
+        required: 1,
+        participant: participants.of_channel(b"CARD"),
+    }]
 }
 
 /// A settling context over what the caller holds.

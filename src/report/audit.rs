@@ -55,15 +55,38 @@ const DECIMALS: [(&str, &[&str]); 6] = [
     (
         "payouts",
         &[
-            "gross_minor", "refund_minor", "chargeback_minor", "adjustment_minor", "fee_minor", "hold_minor", "net_minor",
-            "opening_minor", "release_minor", "due_minor", "payout_minor", "carried_minor", "reversal_minor",
-            "fee_returned_minor", "returned_minor", "undue_minor", "held_minor_total",
+            "gross_minor",
+            "refund_minor",
+            "chargeback_minor",
+            "adjustment_minor",
+            "fee_minor",
+            "hold_minor",
+            "net_minor",
+            "opening_minor",
+            "release_minor",
+            "due_minor",
+            "payout_minor",
+            "carried_minor",
+            "reversal_minor",
+            "fee_returned_minor",
+            "returned_minor",
+            "undue_minor",
+            "held_minor_total",
         ],
     ),
     ("breaks", &["platform_minor", "bank_minor"]),
-    ("accounts", &["credit_minor", "debit_minor", "opening_minor", "closing_minor"]),
-    ("customers", &["opening_minor", "credit_minor", "debit_minor", "closing_minor"]),
-    ("trial_balance", &["opening_minor", "debit_minor", "credit_minor", "closing_minor"]),
+    (
+        "accounts",
+        &["credit_minor", "debit_minor", "opening_minor", "closing_minor"],
+    ),
+    (
+        "customers",
+        &["opening_minor", "credit_minor", "debit_minor", "closing_minor"],
+    ),
+    (
+        "trial_balance",
+        &["opening_minor", "debit_minor", "credit_minor", "closing_minor"],
+    ),
 ];
 
 /// The tables of a close as views; CSV is read as text and cast, so that nothing is guessed.
@@ -79,17 +102,48 @@ CREATE OR REPLACE VIEW journal AS SELECT * FROM read_parquet('journal.parquet');
 
 /// Tables that are written as CSV alone, with their columns of integers.
 const TYPED: [(&str, &str, &[&str]); 7] = [
-    ("accounts", "accounts.csv", &["credit_count", "credit_minor", "debit_count", "debit_minor", "opening_minor", "closing_minor"]),
-    ("trial_balance", "trial_balance.csv", &["opening_minor", "debit_minor", "credit_minor", "closing_minor"]),
-    ("positions", "positions.csv", &["receive_minor", "pay_minor", "net_minor"]),
+    (
+        "accounts",
+        "accounts.csv",
+        &[
+            "credit_count",
+            "credit_minor",
+            "debit_count",
+            "debit_minor",
+            "opening_minor",
+            "closing_minor",
+        ],
+    ),
+    (
+        "trial_balance",
+        "trial_balance.csv",
+        &["opening_minor", "debit_minor", "credit_minor", "closing_minor"],
+    ),
+    (
+        "positions",
+        "positions.csv",
+        &["receive_minor", "pay_minor", "net_minor"],
+    ),
     (
         "reserve_lines",
         "reserve/lines.csv",
-        &["bank_minor", "a1_minor", "a2_minor", "b1_minor", "b2_minor", "book_minor", "inter_pool_minor"],
+        &[
+            "bank_minor",
+            "a1_minor",
+            "a2_minor",
+            "b1_minor",
+            "b2_minor",
+            "book_minor",
+            "inter_pool_minor",
+        ],
     ),
     ("reserve_balances", "reserve/balances.csv", &["balance_minor"]),
     ("reserve_items", "reserve/items.csv", &["amount_minor"]),
-    ("roll_forward", "reserve/roll_forward.csv", &["amount_minor", "step"]),
+    (
+        "roll_forward",
+        "reserve/roll_forward.csv",
+        &["amount_minor", "step"],
+    ),
 ];
 
 /// Checks that hold on every line or sum to nothing: expected is 0, got counts or adds up what does not fit.
@@ -198,15 +252,42 @@ const IDENTITIES: &[(&str, &str)] = &[
 
 /// Figures of reserve.json that are sums over the tables of `reserve/`.
 const RESERVE: [(&str, &str); 11] = [
-    ("balances", "SELECT sum(greatest(balance_minor, 0)) FROM reserve_balances"),
-    ("R_neg", "SELECT sum(greatest(-balance_minor, 0)) FROM reserve_balances"),
-    ("U", "SELECT sum(amount_minor) FILTER (figure = 'U') FROM reserve_items"),
-    ("P", "SELECT sum(amount_minor) FILTER (figure = 'P') FROM reserve_items"),
-    ("F", "SELECT sum(amount_minor) FILTER (figure = 'F') FROM reserve_items"),
-    ("A1", "SELECT sum(amount_minor) FILTER (class = 'A1') FROM reserve_items"),
-    ("A2", "SELECT sum(amount_minor) FILTER (class = 'A2') FROM reserve_items"),
-    ("B1", "SELECT sum(amount_minor) FILTER (class = 'B1') FROM reserve_items"),
-    ("B2", "SELECT sum(amount_minor) FILTER (class = 'B2') FROM reserve_items"),
+    (
+        "balances",
+        "SELECT sum(greatest(balance_minor, 0)) FROM reserve_balances",
+    ),
+    (
+        "R_neg",
+        "SELECT sum(greatest(-balance_minor, 0)) FROM reserve_balances",
+    ),
+    (
+        "U",
+        "SELECT sum(amount_minor) FILTER (figure = 'U') FROM reserve_items",
+    ),
+    (
+        "P",
+        "SELECT sum(amount_minor) FILTER (figure = 'P') FROM reserve_items",
+    ),
+    (
+        "F",
+        "SELECT sum(amount_minor) FILTER (figure = 'F') FROM reserve_items",
+    ),
+    (
+        "A1",
+        "SELECT sum(amount_minor) FILTER (class = 'A1') FROM reserve_items",
+    ),
+    (
+        "A2",
+        "SELECT sum(amount_minor) FILTER (class = 'A2') FROM reserve_items",
+    ),
+    (
+        "B1",
+        "SELECT sum(amount_minor) FILTER (class = 'B1') FROM reserve_items",
+    ),
+    (
+        "B2",
+        "SELECT sum(amount_minor) FILTER (class = 'B2') FROM reserve_items",
+    ),
     ("S_bank", "SELECT sum(bank_minor) FROM reserve_lines"),
     ("S_book", "SELECT sum(book_minor) FROM reserve_lines"),
 ];
@@ -216,7 +297,10 @@ const RESERVE_FORMULAS: [(&str, &str); 5] = [
     ("R", "balances + U + P + F"),
     ("C", "S_bank + S_other - balances - U - P - F"),
     ("C_strict", "S_bank - balances - U - P - F"),
-    ("shortfall", "greatest(0, -(S_bank + S_other - balances - U - P - F))"),
+    (
+        "shortfall",
+        "greatest(0, -(S_bank + S_other - balances - U - P - F))",
+    ),
     ("unexplained", "0"),
 ];
 
@@ -249,7 +333,9 @@ pub fn check_sql(audited: &Audited<'_>) -> String {
     sql.tables(audited);
     sql.reserve(day);
     sql.ids(day);
-    sql.line("SELECT name, expected, got, expected IS NOT DISTINCT FROM got AS ok FROM audit ORDER BY ok, name;");
+    sql.line(
+        "SELECT name, expected, got, expected IS NOT DISTINCT FROM got AS ok FROM audit ORDER BY ok, name;",
+    );
     sql.text
 }
 
@@ -265,10 +351,17 @@ pub fn inputs_sql(audited: &Audited<'_>) -> String {
         day.business_date
     ));
     let plain = day.settings.sources.iter().filter(|source| {
-        source.role == Role::Bank && source.format == "canonical" && source.account.is_none() && source.encoding.is_none()
+        source.role == Role::Bank
+            && source.format == "canonical"
+            && source.account.is_none()
+            && source.encoding.is_none()
     });
     let names: Vec<String> = plain.map(|source| text(&source.name)).collect();
-    let listed = if names.is_empty() { "''".to_owned() } else { names.join(", ") };
+    let listed = if names.is_empty() {
+        "''".to_owned()
+    } else {
+        names.join(", ")
+    };
     sql.line("CREATE OR REPLACE TABLE delivered AS SELECT unnest(inputs, recursive := false) AS i FROM read_json('manifest.json',");
     sql.line("  columns = {inputs: 'STRUCT(\"name\" VARCHAR, \"role\" VARCHAR, \"source\" VARCHAR, sha256 VARCHAR, credit_minor MAP(VARCHAR, VARCHAR), debit_minor MAP(VARCHAR, VARCHAR))[]'});");
     sql.line(&format!(
@@ -281,7 +374,10 @@ pub fn inputs_sql(audited: &Audited<'_>) -> String {
         .iter()
         .map(|currency| format!("({}, {})", text(currency.code()), power_of_ten(currency.digits())))
         .collect();
-    sql.line(&format!("CREATE OR REPLACE TABLE scales AS SELECT * FROM (VALUES {}) s(currency, scale);", places.join(", ")));
+    sql.line(&format!(
+        "CREATE OR REPLACE TABLE scales AS SELECT * FROM (VALUES {}) s(currency, scale);",
+        places.join(", ")
+    ));
     sql.line("CREATE OR REPLACE VIEW bank_rows AS SELECT filename, currency, direction, account,");
     sql.line("  CAST(CAST(amount AS DECIMAL(38, 4)) * scale AS HUGEINT) AS minor");
     sql.line("  FROM read_csv(getvariable('files'), header = true, all_varchar = true, union_by_name = true, filename = true,");
@@ -301,7 +397,10 @@ pub fn inputs_sql(audited: &Audited<'_>) -> String {
     for account in day.accounts {
         let named = &day.settings.accounts[account.account];
         let number = text(named.number.as_deref().unwrap_or(&named.id));
-        for (side, direction, minor) in [("credit", "C", account.credit_minor), ("debit", "D", account.debit_minor)] {
+        for (side, direction, minor) in [
+            ("credit", "C", account.credit_minor),
+            ("debit", "D", account.debit_minor),
+        ] {
             sql.line(&format!(
                 "INSERT INTO audit SELECT {}, {minor}, (SELECT coalesce(sum(minor), 0) FROM bank_rows WHERE account = {number} \
                  AND direction = '{direction}') FROM bank_files HAVING bool_and(plain) AND count(DISTINCT sha256) = count(*);",
@@ -309,7 +408,9 @@ pub fn inputs_sql(audited: &Audited<'_>) -> String {
             ));
         }
     }
-    sql.line("SELECT name, expected, got, expected IS NOT DISTINCT FROM got AS ok FROM audit ORDER BY ok, name;");
+    sql.line(
+        "SELECT name, expected, got, expected IS NOT DISTINCT FROM got AS ok FROM audit ORDER BY ok, name;",
+    );
     sql.text
 }
 
@@ -341,7 +442,11 @@ fn unit(digits: u32) -> String {
     if digits == 0 {
         return "1.0000".to_owned();
     }
-    format!("0.{}1{}", "0".repeat(digits - 1), "0".repeat(4_usize.saturating_sub(digits)))
+    format!(
+        "0.{}1{}",
+        "0".repeat(digits - 1),
+        "0".repeat(4_usize.saturating_sub(digits))
+    )
 }
 
 #[derive(Default)]
@@ -357,21 +462,40 @@ impl Sql {
 
     fn check(&mut self, name: &str, expected: i128, query: &str) {
         // Writing to a String cannot fail.
-        let _ = writeln!(self.text, "INSERT INTO audit SELECT {}, {expected}, coalesce(({query}), 0);", text(name));
+        let _ = writeln!(
+            self.text,
+            "INSERT INTO audit SELECT {}, {expected}, coalesce(({query}), 0);",
+            text(name)
+        );
     }
 
     fn typed_view(&mut self, view: &str, path: &str, columns: &[&str]) {
-        let casts: Vec<String> = columns.iter().map(|column| format!("CAST({column} AS HUGEINT) AS {column}")).collect();
-        self.line(&format!("CREATE OR REPLACE VIEW {view} AS SELECT * REPLACE ({}) FROM csv('{path}');", casts.join(", ")));
+        let casts: Vec<String> = columns
+            .iter()
+            .map(|column| format!("CAST({column} AS HUGEINT) AS {column}"))
+            .collect();
+        self.line(&format!(
+            "CREATE OR REPLACE VIEW {view} AS SELECT * REPLACE ({}) FROM csv('{path}');",
+            casts.join(", ")
+        ));
     }
 
     fn currencies(&mut self, settings: &Settings) {
         let values: Vec<String> = currencies(settings)
             .iter()
-            .map(|currency| format!("({}, CAST({} AS DECIMAL(10, 4)))", text(currency.code()), unit(currency.digits())))
+            .map(|currency| {
+                format!(
+                    "({}, CAST({} AS DECIMAL(10, 4)))",
+                    text(currency.code()),
+                    unit(currency.digits())
+                )
+            })
             .collect();
         self.line("-- One minor unit of each currency as a decimal.");
-        self.line(&format!("CREATE OR REPLACE TABLE currencies AS SELECT * FROM (VALUES {}) c(currency, unit);", values.join(", ")));
+        self.line(&format!(
+            "CREATE OR REPLACE TABLE currencies AS SELECT * FROM (VALUES {}) c(currency, unit);",
+            values.join(", ")
+        ));
     }
 
     fn decimals(&mut self) {
@@ -379,7 +503,12 @@ impl Sql {
         for (table, columns) in DECIMALS {
             let amounts: Vec<String> = columns
                 .iter()
-                .map(|column| format!("CAST({column} AS DECIMAL(28, 0)) * unit AS {}", column.replace("_minor", "")))
+                .map(|column| {
+                    format!(
+                        "CAST({column} AS DECIMAL(28, 0)) * unit AS {}",
+                        column.replace("_minor", "")
+                    )
+                })
                 .collect();
             self.line(&format!(
                 "CREATE OR REPLACE VIEW {table}_decimal AS SELECT * EXCLUDE (unit, {}), {} FROM {table} JOIN currencies USING (currency);",
@@ -390,7 +519,9 @@ impl Sql {
     }
 
     fn by_type(&mut self) {
-        self.line("-- Rows that settled in this close: the line that completes a settlement carries the fee (R41).");
+        self.line(
+            "-- Rows that settled in this close: the line that completes a settlement carries the fee (R41).",
+        );
         self.line(
             "CREATE OR REPLACE VIEW settled_by_type AS SELECT merchant_id, currency, txn_type AS type, 1 AS n, amount_minor AS minor \
              FROM matched WHERE fee_minor IS NOT NULL AND merchant_id IS NOT NULL;",
@@ -401,7 +532,10 @@ impl Sql {
                 format!("SELECT merchant_id, currency, '{name}' AS type, {count} AS paid_n, {minor} AS paid_minor FROM payouts WHERE {count} <> 0")
             })
             .collect();
-        self.line(&format!("CREATE OR REPLACE VIEW paid_by_type AS {};", lines.join(" UNION ALL ")));
+        self.line(&format!(
+            "CREATE OR REPLACE VIEW paid_by_type AS {};",
+            lines.join(" UNION ALL ")
+        ));
     }
 
     fn master(&mut self, file: &str) {
@@ -420,7 +554,9 @@ impl Sql {
     /// Fees charged once a day: what a line's fee is above the fees of its rows.
     fn day_fees(&mut self, day: &Day<'_>) {
         self.line("-- Fees that plans charge once on a day's gross.");
-        self.line("CREATE OR REPLACE TABLE day_fees (merchant_id VARCHAR, currency VARCHAR, fee_minor BIGINT);");
+        self.line(
+            "CREATE OR REPLACE TABLE day_fees (merchant_id VARCHAR, currency VARCHAR, fee_minor BIGINT);",
+        );
         for line in day.payouts {
             let minor = line.fee_minor - line.sums.fee_minor;
             if minor != 0 {
@@ -449,7 +585,14 @@ impl Sql {
                 settled[index * 2] += i128::from(count);
                 settled[index * 2 + 1] += minor;
             }
-            let sums = [line.fee_minor, line.hold_minor, line.net_minor, line.due_minor, line.payout_minor, line.carried_minor];
+            let sums = [
+                line.fee_minor,
+                line.hold_minor,
+                line.net_minor,
+                line.due_minor,
+                line.payout_minor,
+                line.carried_minor,
+            ];
             for (total, minor) in other.iter_mut().zip(sums) {
                 *total += minor;
             }
@@ -458,15 +601,26 @@ impl Sql {
         for (currency, (settled, other)) in &totals {
             for (index, (name, count, minor)) in BY_TYPE.iter().enumerate() {
                 let rows = format!("FROM settled_by_type WHERE currency = '{currency}' AND type = '{name}'");
-                self.check(&format!("payouts.{count} {currency} from matched"), settled[index * 2], &format!("SELECT count(*) {rows}"));
-                self.check(&format!("payouts.{minor} {currency} from matched"), settled[index * 2 + 1], &format!("SELECT sum(minor) {rows}"));
+                self.check(
+                    &format!("payouts.{count} {currency} from matched"),
+                    settled[index * 2],
+                    &format!("SELECT count(*) {rows}"),
+                );
+                self.check(
+                    &format!("payouts.{minor} {currency} from matched"),
+                    settled[index * 2 + 1],
+                    &format!("SELECT sum(minor) {rows}"),
+                );
             }
             self.check(
                 &format!("payouts.fee_minor {currency} from matched and day_fees"),
                 other[0],
                 &format!("SELECT sum(fee_minor) FROM (SELECT fee_minor, currency FROM matched UNION ALL SELECT fee_minor, currency FROM day_fees) WHERE currency = '{currency}'"),
             );
-            for (column, expected) in ["hold", "net", "due", "payout", "carried"].into_iter().zip(&other[1..6]) {
+            for (column, expected) in ["hold", "net", "due", "payout", "carried"]
+                .into_iter()
+                .zip(&other[1..6])
+            {
                 self.check(
                     &format!("payouts.{column}_minor {currency}"),
                     *expected,
@@ -482,10 +636,20 @@ impl Sql {
                 .clearing
                 .iter()
                 .filter(|file| file.currency == *currency)
-                .fold((0, 0), |(count, sum), file| (count + i128::from(file.count), sum + file.sum_minor));
+                .fold((0, 0), |(count, sum), file| {
+                    (count + i128::from(file.count), sum + file.sum_minor)
+                });
             let issued = format!("FROM payouts WHERE currency = '{currency}' AND status = 'issued'");
-            self.check(&format!("clearing control totals {currency}: payments"), count, &format!("SELECT count(*) {issued}"));
-            self.check(&format!("clearing control totals {currency}: sum"), sum_minor, &format!("SELECT sum(payout_minor) {issued}"));
+            self.check(
+                &format!("clearing control totals {currency}: payments"),
+                count,
+                &format!("SELECT count(*) {issued}"),
+            );
+            self.check(
+                &format!("clearing control totals {currency}: sum"),
+                sum_minor,
+                &format!("SELECT sum(payout_minor) {issued}"),
+            );
         }
         for file in audited.clearing {
             self.clearing_file(file);
@@ -503,7 +667,10 @@ impl Sql {
         self.check(
             &format!("{path}: payments"),
             i128::from(file.count),
-            &format!("SELECT CAST(regexp_extract(content, '{count}', 1) AS HUGEINT) FROM read_text({})", text(&path)),
+            &format!(
+                "SELECT CAST(regexp_extract(content, '{count}', 1) AS HUGEINT) FROM read_text({})",
+                text(&path)
+            ),
         );
         self.check(
             &format!("{path}: sum"),
@@ -525,20 +692,36 @@ impl Sql {
         }
         for (class, (count, overdue)) in classes {
             let rows = format!("FROM breaks WHERE class = '{class}'");
-            self.check(&format!("breaks {class}"), count, &format!("SELECT count(*) {rows}"));
+            self.check(
+                &format!("breaks {class}"),
+                count,
+                &format!("SELECT count(*) {rows}"),
+            );
             self.check(
                 &format!("breaks {class} overdue"),
                 overdue,
-                &format!("SELECT count(*) {rows} AND date_diff('day', first_seen, DATE '{}') > {}", day.business_date, day.settings.policy.max_age_days),
+                &format!(
+                    "SELECT count(*) {rows} AND date_diff('day', first_seen, DATE '{}') > {}",
+                    day.business_date, day.settings.policy.max_age_days
+                ),
             );
         }
-        self.check("breaks in all", day.breaks.len() as i128, "SELECT count(*) FROM breaks");
-        self.check("breaks resolved", day.resolved.len() as i128, "SELECT count(*) FROM csv('resolved.csv')");
+        self.check(
+            "breaks in all",
+            day.breaks.len() as i128,
+            "SELECT count(*) FROM breaks",
+        );
+        self.check(
+            "breaks resolved",
+            day.resolved.len() as i128,
+            "SELECT count(*) FROM csv('resolved.csv')",
+        );
     }
 
     fn tables(&mut self, audited: &Audited<'_>) {
         let mut sums: BTreeMap<(&str, &str, &str), i128> = BTreeMap::new();
-        let mut add = |table, column, currency, minor| *sums.entry((table, column, currency)).or_default() += minor;
+        let mut add =
+            |table, column, currency, minor| *sums.entry((table, column, currency)).or_default() += minor;
         for line in audited.day.accounts {
             let code = audited.day.settings.accounts[line.account].currency.code();
             add("accounts", "opening_minor", code, line.opening_minor);
@@ -547,18 +730,43 @@ impl Sql {
             add("accounts", "closing_minor", code, line.closing_minor);
         }
         for line in audited.customers {
-            add("customers", "opening_minor", line.currency.code(), line.opening_minor);
-            add("customers", "credit_minor", line.currency.code(), line.credit_minor);
+            add(
+                "customers",
+                "opening_minor",
+                line.currency.code(),
+                line.opening_minor,
+            );
+            add(
+                "customers",
+                "credit_minor",
+                line.currency.code(),
+                line.credit_minor,
+            );
             add("customers", "debit_minor", line.currency.code(), line.debit_minor);
-            add("customers", "closing_minor", line.currency.code(), line.closing_minor);
+            add(
+                "customers",
+                "closing_minor",
+                line.currency.code(),
+                line.closing_minor,
+            );
         }
         for line in audited.journal {
             add("journal", "debit_minor", line.currency.code(), line.debit_minor);
             add("journal", "credit_minor", line.currency.code(), line.credit_minor);
         }
         for line in audited.trial_balance {
-            add("trial_balance", "debit_minor", line.currency.code(), line.debit_minor);
-            add("trial_balance", "credit_minor", line.currency.code(), line.credit_minor);
+            add(
+                "trial_balance",
+                "debit_minor",
+                line.currency.code(),
+                line.debit_minor,
+            );
+            add(
+                "trial_balance",
+                "credit_minor",
+                line.currency.code(),
+                line.credit_minor,
+            );
         }
         for ((table, column, currency), minor) in sums {
             self.check(
@@ -571,7 +779,11 @@ impl Sql {
 
     fn reserve(&mut self, day: &Day<'_>) {
         for pool in day.pools {
-            let of = format!("pool = {} AND currency = '{}'", text(&pool.pool), pool.currency.code());
+            let of = format!(
+                "pool = {} AND currency = '{}'",
+                text(&pool.pool),
+                pool.currency.code()
+            );
             let name = |figure: &str| format!("reserve {figure} {} {}", pool.pool, pool.currency.code());
             for (figure, query) in RESERVE {
                 self.check(&name(figure), pool.get(figure), &format!("{query} WHERE {of}"));
@@ -584,7 +796,11 @@ impl Sql {
                 self.check(
                     &name(figure),
                     pool.get(figure),
-                    &format!("SELECT {formula} FROM (SELECT {}, CAST({} AS HUGEINT) AS S_other)", figures.join(", "), pool.get("S_other")),
+                    &format!(
+                        "SELECT {formula} FROM (SELECT {}, CAST({} AS HUGEINT) AS S_other)",
+                        figures.join(", "),
+                        pool.get("S_other")
+                    ),
                 );
             }
             self.check(
@@ -639,12 +855,25 @@ mod tests {
         let day = sample.day();
         let sql = sql_of(day);
         let paid: i128 = day.payouts.iter().map(|line| line.payout_minor).sum();
-        assert!(sql.contains(&format!("SELECT 'payouts.payout_minor CNY', {paid},")), "{sql}");
+        assert!(
+            sql.contains(&format!("SELECT 'payouts.payout_minor CNY', {paid},")),
+            "{sql}"
+        );
         assert!(sql.contains(&format!("SELECT 'breaks in all', {},", day.breaks.len())));
         for input in day.inputs {
-            assert!(!sql.contains(&input.name), "{} would tie the seal to the split of files (R32)", input.name);
+            assert!(
+                !sql.contains(&input.name),
+                "{} would tie the seal to the split of files (R32)",
+                input.name
+            );
         }
-        assert_ne!(sql_of(Day { payouts: &day.payouts[1..], ..day }), sql);
+        assert_ne!(
+            sql_of(Day {
+                payouts: &day.payouts[1..],
+                ..day
+            }),
+            sql
+        );
     }
 
     #[test]
