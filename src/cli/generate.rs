@@ -25,6 +25,10 @@ pub fn run(arguments: &GenerateArgs, screen: &Screen) -> Result<u8, Stop> {
         arguments.folder.display(),
         arguments.rows
     ))?;
-    screen.hint(Some(&format!("tieout close {} --date {}", quoted(&arguments.folder), arguments.date)));
+    screen.hint(Some(&format!(
+        "tieout close {} --date {}",
+        quoted(&arguments.folder),
+        arguments.date
+    )));
     Ok(0)
 }

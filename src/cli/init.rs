@@ -49,7 +49,11 @@ pub fn run(arguments: &InitArgs, screen: &Screen) -> Result<u8, Stop> {
 
 fn demo(root: &Path, screen: &Screen) -> Result<u8, Stop> {
     let book = demo::write_demo(root)?;
-    let mut text = format!("made the demo book {}: {} days to close\n", root.display(), book.dates.len());
+    let mut text = format!(
+        "made the demo book {}: {} days to close\n",
+        root.display(),
+        book.dates.len()
+    );
     for date in &book.dates {
         text.push_str(&format!("{date}\n"));
         for planted in book.on(*date) {

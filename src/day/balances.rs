@@ -34,7 +34,11 @@ pub fn account_lines(
             findings.push(
                 Finding::about(
                     file.clone(),
-                    format!("balance of account {}: found date {}, expected {date}", settings.accounts[usize::from(row.account)].id, row.date),
+                    format!(
+                        "balance of account {}: found date {}, expected {date}",
+                        settings.accounts[usize::from(row.account)].id,
+                        row.date
+                    ),
                     "deliver statements below the inbox of the date they close",
                 )
                 .at(row.place.line, 0),
@@ -50,8 +54,10 @@ pub fn account_lines(
             .iter()
             .find(|line| line.account == account.id && line.currency == account.currency);
         let carried = previous.map_or(0, |line| i128::from(line.closing_minor));
-        let rows: Vec<&(String, BalanceRow)> =
-            told.iter().filter(|(_, row)| usize::from(row.account) == index && row.date == date).collect();
+        let rows: Vec<&(String, BalanceRow)> = told
+            .iter()
+            .filter(|(_, row)| usize::from(row.account) == index && row.date == date)
+            .collect();
         let mut opening = carried;
         let mut closing = carried + credits.minor - debits.minor;
         if let Some((file, _)) = rows.first() {
@@ -115,8 +121,14 @@ pub fn account_lines(
             book_opening_minor: previous.map_or(0, |line| i128::from(line.book_minor)),
         });
     }
-    let bad = (!findings.is_empty()).then_some(Stop { code: StopCode::BadData, findings });
-    let absent = (!missing.is_empty()).then_some(Stop { code: StopCode::InputMissing, findings: missing });
+    let bad = (!findings.is_empty()).then_some(Stop {
+        code: StopCode::BadData,
+        findings,
+    });
+    let absent = (!missing.is_empty()).then_some(Stop {
+        code: StopCode::InputMissing,
+        findings: missing,
+    });
     match Stop::join(bad.into_iter().chain(absent).collect()) {
         Some(stop) => Err(stop),
         None => Ok(lines),
@@ -126,14 +138,19 @@ pub fn account_lines(
 /// First opening and last closing of an account's statements of one day, which must follow from one another.
 /// A statement told twice in the same words (a page and a table, say) counts once.
 fn chain(rows: &[&(String, BalanceRow)], start: i128) -> Option<(i128, i128)> {
-    let mut pairs: Vec<(i128, i128)> =
-        rows.iter().map(|(_, row)| (i128::from(row.opening_minor), i128::from(row.closing_minor))).collect();
+    let mut pairs: Vec<(i128, i128)> = rows
+        .iter()
+        .map(|(_, row)| (i128::from(row.opening_minor), i128::from(row.closing_minor)))
+        .collect();
     pairs.sort_unstable();
     pairs.dedup();
-    let starts_at = |wanted: i128, pairs: &[(i128, i128)]| pairs.iter().position(|(opening, _)| *opening == wanted);
+    let starts_at =
+        |wanted: i128, pairs: &[(i128, i128)]| pairs.iter().position(|(opening, _)| *opening == wanted);
     // Begin with the one that goes on from yesterday, else with one that no other leads to.
     let first = starts_at(start, &pairs).or_else(|| {
-        pairs.iter().position(|(opening, _)| !pairs.iter().any(|(_, closing)| closing == opening))
+        pairs
+            .iter()
+            .position(|(opening, _)| !pairs.iter().any(|(_, closing)| closing == opening))
     })?;
     let (opening, mut closing) = pairs.swap_remove(first);
     while !pairs.is_empty() {

@@ -25,7 +25,11 @@ pub fn bounds(settings: &Settings, date: Date) -> Result<DayBounds, Stop> {
     let unknown = || {
         Stop::new(
             StopCode::Settings,
-            Finding::about("book.toml", format!("time_zone `{zone}` cannot place {date}"), "use an IANA name such as `Asia/Shanghai`"),
+            Finding::about(
+                "book.toml",
+                format!("time_zone `{zone}` cannot place {date}"),
+                "use an IANA name such as `Asia/Shanghai`",
+            ),
         )
     };
     let tz = TimeZone::get(zone).map_err(|_| unknown())?;

@@ -85,8 +85,18 @@ pub fn close(options: &CloseOptions, progress: &dyn Progress) -> Result<Outcome,
     let started = host::now_seconds();
     let inputs = before.inputs(&book, &delivery, options.date);
     let originals = |wanted: &FxHashSet<Vec<u8>>| originals::find(&history, options.date, wanted);
-    let computed = compute(&DayInputs { originals: &originals, ..inputs }, progress)?;
-    let seal = Seal { date: options.date, sequence: 1, previous: before.manifest_hash.clone() };
+    let computed = compute(
+        &DayInputs {
+            originals: &originals,
+            ..inputs
+        },
+        progress,
+    )?;
+    let seal = Seal {
+        date: options.date,
+        sequence: 1,
+        previous: before.manifest_hash.clone(),
+    };
     progress.stage("write", 0);
     let mut staging = Staging::begin(&layout)?;
     let published = output::write(&book, &computed, &seal, &mut staging).and_then(|(summary, hash)| {
@@ -132,7 +142,10 @@ impl Before {
                 StopCode::BadData,
                 Finding::about(
                     later.folder.display().to_string(),
-                    format!("{} is closed already, so {date} cannot be closed before it", later.date),
+                    format!(
+                        "{} is closed already, so {date} cannot be closed before it",
+                        later.date
+                    ),
                     "closes follow one another day by day (R29)",
                 ),
             ));
@@ -143,8 +156,15 @@ impl Before {
                 StopCode::InputMissing,
                 Finding::about(
                     layout.closes().display().to_string(),
-                    format!("the last close is of {}: {} comes next, not {date}", closed.date, closed.date.plus_days(1)),
-                    format!("close {} first; an empty day is a legal day (R29)", closed.date.plus_days(1)),
+                    format!(
+                        "the last close is of {}: {} comes next, not {date}",
+                        closed.date,
+                        closed.date.plus_days(1)
+                    ),
+                    format!(
+                        "close {} first; an empty day is a legal day (R29)",
+                        closed.date.plus_days(1)
+                    ),
                 ),
             )),
             None => Before::from_opening(book),
@@ -156,7 +176,11 @@ impl Before {
         let (manifest, bytes) = read_manifest(folder)?;
         let mut altered = Vec::new();
         let mut tables: BTreeMap<String, Vec<u8>> = BTreeMap::new();
-        for output in manifest.outputs.iter().filter(|output| output.path.starts_with("state/")) {
+        for output in manifest
+            .outputs
+            .iter()
+            .filter(|output| output.path.starts_with("state/"))
+        {
             let path = folder.join(&output.path);
             let bytes = std::fs::read(&path).map_err(|error| Stop::io(&path, "read", &error))?;
             if sha256_hex(&bytes) != output.sha256 {
@@ -169,17 +193,28 @@ impl Before {
             tables.insert(output.path["state/".len()..].to_owned(), bytes);
         }
         if !altered.is_empty() {
-            return Err(Stop { code: StopCode::BadData, findings: altered });
+            return Err(Stop {
+                code: StopCode::BadData,
+                findings: altered,
+            });
         }
         let place = folder.join("state").display().to_string();
         let state = State::from_files(&|name| tables.get(name).cloned(), &book.settings, &place)?;
-        Ok(Before { state, manifest_hash: Some(manifest_hash(&bytes)), is_first: false })
+        Ok(Before {
+            state,
+            manifest_hash: Some(manifest_hash(&bytes)),
+            is_first: false,
+        })
     }
 
     fn from_opening(book: &Book) -> Result<Before, Stop> {
         let folder = book.layout.opening();
         if !folder.is_dir() {
-            return Ok(Before { state: State::default(), manifest_hash: None, is_first: true });
+            return Ok(Before {
+                state: State::default(),
+                manifest_hash: None,
+                is_first: true,
+            });
         }
         let mut names = Vec::new();
         let listed = std::fs::read_dir(&folder).map_err(|error| Stop::io(&folder, "read", &error))?;
@@ -192,10 +227,17 @@ impl Before {
         let mut tables: BTreeMap<String, Vec<u8>> = BTreeMap::new();
         for name in names {
             let path = folder.join(&name);
-            tables.insert(name, std::fs::read(&path).map_err(|error| Stop::io(&path, "read", &error))?);
+            tables.insert(
+                name,
+                std::fs::read(&path).map_err(|error| Stop::io(&path, "read", &error))?,
+            );
         }
         let state = State::from_files(&|name| tables.get(name).cloned(), &book.settings, "opening")?;
-        Ok(Before { state, manifest_hash: None, is_first: false })
+        Ok(Before {
+            state,
+            manifest_hash: None,
+            is_first: false,
+        })
     }
 
     fn inputs<'a>(&'a self, book: &'a Book, delivery: &'a Delivery, date: Date) -> DayInputs<'a> {
@@ -216,7 +258,11 @@ fn read_manifest(folder: &Path) -> Result<(Manifest, Vec<u8>), Stop> {
     let manifest = Manifest::parse(&bytes).map_err(|why| {
         Stop::new(
             StopCode::BadData,
-            Finding::about(path.display().to_string(), why, "restore the close from its archive"),
+            Finding::about(
+                path.display().to_string(),
+                why,
+                "restore the close from its archive",
+            ),
         )
     })?;
     Ok((manifest, bytes))
@@ -256,18 +302,32 @@ fn already_closed(book: &Book, done: &Closed) -> Result<Outcome, Stop> {
         }
     }
     if !changes.is_empty() {
-        return Err(Stop { code: StopCode::BadData, findings: changes });
+        return Err(Stop {
+            code: StopCode::BadData,
+            findings: changes,
+        });
     }
     let path = done.folder.join("summary.json");
     let summary_json = std::fs::read(&path).map_err(|error| Stop::io(&path, "read", &error))?;
-    let exit_code = published_exit_code(&summary_json)
-        .ok_or_else(|| Stop::new(StopCode::BadData, Finding::about(path.display().to_string(), "it has no exit code", "run `tieout verify`")))?;
+    let exit_code = published_exit_code(&summary_json).ok_or_else(|| {
+        Stop::new(
+            StopCode::BadData,
+            Finding::about(
+                path.display().to_string(),
+                "it has no exit code",
+                "run `tieout verify`",
+            ),
+        )
+    })?;
     Ok(Outcome {
         exit_code,
         folder: Some(done.folder.clone()),
         already_done: true,
         summary_json,
-        summary_text: format!("{} is closed already with the same inputs and settings: nothing was done\n", done.date),
+        summary_text: format!(
+            "{} is closed already with the same inputs and settings: nothing was done\n",
+            done.date
+        ),
         compared_with: None,
         notes: Vec::new(),
         summary: None,
@@ -278,14 +338,32 @@ fn already_closed(book: &Book, done: &Closed) -> Result<Outcome, Stop> {
 fn rehearse(options: &CloseOptions, book: &Book, progress: &dyn Progress) -> Result<Outcome, Stop> {
     let history = History::read(&book.layout)?;
     // A day that is closed can still be rehearsed: from where it began.
-    let until = History { closes: history.closes.iter().filter(|c| c.date < options.date).cloned().collect(), ..History::default() };
+    let until = History {
+        closes: history
+            .closes
+            .iter()
+            .filter(|c| c.date < options.date)
+            .cloned()
+            .collect(),
+        ..History::default()
+    };
     let summary_of = |book: &Book| -> Result<(Summary, Vec<String>), Stop> {
         let before = Before::find(book, &until, options.date)?;
         let delivery = files::discover(&book.layout.inbox(options.date), &book.settings)?;
         let inputs = before.inputs(book, &delivery, options.date);
         let originals = |wanted: &FxHashSet<Vec<u8>>| originals::find(&until, options.date, wanted);
-        let computed = compute(&DayInputs { originals: &originals, ..inputs }, progress)?;
-        let seal = Seal { date: options.date, sequence: 1, previous: before.manifest_hash.clone() };
+        let computed = compute(
+            &DayInputs {
+                originals: &originals,
+                ..inputs
+            },
+            progress,
+        )?;
+        let seal = Seal {
+            date: options.date,
+            sequence: 1,
+            previous: before.manifest_hash.clone(),
+        };
         Ok((output::summary(book, &computed, &seal)?, computed.notes))
     };
     let (summary, notes, compared_with) = match &options.what_if {
@@ -349,7 +427,13 @@ pub fn replay(
     let history = History::read(&book.layout)?;
     let originals = |wanted: &FxHashSet<Vec<u8>>| originals::find(&history, date, wanted);
     let inputs = before.inputs(&book, &delivery, date);
-    let computed = compute(&DayInputs { originals: &originals, ..inputs }, progress)?;
+    let computed = compute(
+        &DayInputs {
+            originals: &originals,
+            ..inputs
+        },
+        progress,
+    )?;
     let seal = Seal {
         date,
         sequence: u32::try_from(manifest.sequence).unwrap_or(1),

@@ -68,11 +68,19 @@ pub fn count(inputs: &FateInputs<'_>) -> Fates {
             OpenSide::Channel => Role::Channel,
         };
         let item = &row.item.row;
-        put(entered.entry((role, item.currency)).or_default(), 1, i128::from(item.amount_minor));
+        put(
+            entered.entry((role, item.currency)).or_default(),
+            1,
+            i128::from(item.amount_minor),
+        );
     }
     for ((role, currency), sum) in inputs.repeated {
         if let Some(fates) = table.get_mut(role) {
-            let totals = fates.entry("duplicate_delivery").or_default().entry(*currency).or_default();
+            let totals = fates
+                .entry("duplicate_delivery")
+                .or_default()
+                .entry(*currency)
+                .or_default();
             put(totals, sum.rows, sum.minor);
         }
     }
@@ -82,14 +90,21 @@ pub fn count(inputs: &FateInputs<'_>) -> Fates {
             .keys()
             .filter(|(known, _)| known == role)
             .map(|(_, currency)| *currency)
-            .chain(by_fate.values().flat_map(|by_currency| by_currency.keys().copied()))
+            .chain(
+                by_fate
+                    .values()
+                    .flat_map(|by_currency| by_currency.keys().copied()),
+            )
             .collect();
         for currency in currencies {
             let of_fate = |by_currency: &ByCurrency| by_currency.get(&currency).copied().unwrap_or_default();
             fates.conservation.push(Conservation {
                 subject: format!("{} {currency}", role.name()),
                 entered: entered.get(&(*role, currency)).copied().unwrap_or_default(),
-                fates: by_fate.iter().map(|(fate, by_currency)| (*fate, of_fate(by_currency))).collect(),
+                fates: by_fate
+                    .iter()
+                    .map(|(fate, by_currency)| (*fate, of_fate(by_currency)))
+                    .collect(),
             });
             for (fate, by_currency) in by_fate {
                 let totals = of_fate(by_currency);
@@ -105,7 +120,10 @@ pub fn count(inputs: &FateInputs<'_>) -> Fates {
             }
         }
     }
-    let uncounted = inputs.rejected.iter().map(|(role, rows)| (role.name(), "rejected", *rows));
+    let uncounted = inputs
+        .rejected
+        .iter()
+        .map(|(role, rows)| (role.name(), "rejected", *rows));
     for (role, fate, rows) in uncounted.chain([("bank", "not_booked", inputs.not_booked)]) {
         if rows > 0 {
             // A refused row has no amount that could be trusted, and an entry not booked moved none.
@@ -160,7 +178,12 @@ fn by_name(by_currency: &mut ByCurrency, side: &[EntryBlock], names: &BTreeSet<R
 }
 
 fn platform(inputs: &FateInputs<'_>) -> BTreeMap<&'static str, ByCurrency> {
-    let FateInputs { pool, agreed, settled, .. } = *inputs;
+    let FateInputs {
+        pool,
+        agreed,
+        settled,
+        ..
+    } = *inputs;
     let side = &pool.left[inputs.bank_leg];
     let open: BTreeSet<RowName> = inputs.open.iter().filter_map(|row| row.left).collect();
     let mut fates: BTreeMap<&'static str, ByCurrency> = BTreeMap::new();
@@ -189,13 +212,29 @@ fn platform(inputs: &FateInputs<'_>) -> BTreeMap<&'static str, ByCurrency> {
         }
     }
     fates.insert("matched", matched);
-    add_rows(fates.entry("settled").or_default(), side, settled.wallet_pairs.iter().map(|(row, _)| row));
+    add_rows(
+        fates.entry("settled").or_default(),
+        side,
+        settled.wallet_pairs.iter().map(|(row, _)| row),
+    );
     by_name(fates.entry("open").or_default(), side, &open);
     let no_money = fates.entry("no_money_expected").or_default();
     let unopened = |row: &&RowRef| name_of(side, **row).is_some_and(|name| !open.contains(&name));
-    add_rows(no_money, side, agreed.legs[inputs.bank_leg].left_no_money.iter().filter(unopened));
-    add_rows(no_money, side, settled.wallet_no_money.iter().chain(&agreed.left.replaced));
-    add_rows(fates.entry("duplicate_delivery").or_default(), side, agreed.left.duplicates.iter());
+    add_rows(
+        no_money,
+        side,
+        agreed.legs[inputs.bank_leg].left_no_money.iter().filter(unopened),
+    );
+    add_rows(
+        no_money,
+        side,
+        settled.wallet_no_money.iter().chain(&agreed.left.replaced),
+    );
+    add_rows(
+        fates.entry("duplicate_delivery").or_default(),
+        side,
+        agreed.left.duplicates.iter(),
+    );
     fates
 }
 
@@ -207,8 +246,16 @@ fn bank(inputs: &FateInputs<'_>) -> BTreeMap<&'static str, ByCurrency> {
     for (currency, totals) in &inputs.settled.legs[leg].matched {
         put(matched.entry(*currency).or_default(), totals.rows, totals.minor);
     }
-    add_rows(matched, side, agreed.legs[leg].reversals.iter().flat_map(|(a, b)| [a, b]));
-    add_rows(fates.entry("posted").or_default(), side, inputs.settled.posted.iter());
+    add_rows(
+        matched,
+        side,
+        agreed.legs[leg].reversals.iter().flat_map(|(a, b)| [a, b]),
+    );
+    add_rows(
+        fates.entry("posted").or_default(),
+        side,
+        inputs.settled.posted.iter(),
+    );
     let open: BTreeSet<RowName> = inputs
         .open
         .iter()
@@ -216,7 +263,11 @@ fn bank(inputs: &FateInputs<'_>) -> BTreeMap<&'static str, ByCurrency> {
         .filter_map(|row| row.right)
         .collect();
     by_name(fates.entry("open").or_default(), side, &open);
-    add_rows(fates.entry("duplicate_delivery").or_default(), side, agreed.right[leg].duplicates.iter());
+    add_rows(
+        fates.entry("duplicate_delivery").or_default(),
+        side,
+        agreed.right[leg].duplicates.iter(),
+    );
     fates
 }
 
@@ -228,11 +279,23 @@ fn channel(inputs: &FateInputs<'_>) -> BTreeMap<&'static str, ByCurrency> {
         }
         let side = &inputs.pool.right[leg];
         let result = &inputs.agreed.legs[leg];
-        add_rows(fates.entry("matched").or_default(), side, result.pairs.iter().map(|(_, row)| row));
-        let open: BTreeSet<RowName> =
-            inputs.open.iter().filter(|row| row.leg == named.name).filter_map(|row| row.right).collect();
+        add_rows(
+            fates.entry("matched").or_default(),
+            side,
+            result.pairs.iter().map(|(_, row)| row),
+        );
+        let open: BTreeSet<RowName> = inputs
+            .open
+            .iter()
+            .filter(|row| row.leg == named.name)
+            .filter_map(|row| row.right)
+            .collect();
         by_name(fates.entry("open").or_default(), side, &open);
-        add_rows(fates.entry("no_money_expected").or_default(), side, result.right_no_money.iter());
+        add_rows(
+            fates.entry("no_money_expected").or_default(),
+            side,
+            result.right_no_money.iter(),
+        );
         add_rows(
             fates.entry("duplicate_delivery").or_default(),
             side,

@@ -55,7 +55,9 @@ impl Fetcher<'_> {
         }
         rows.into_iter()
             .zip(origins)
-            .map(|(row, origin)| row.ok_or_else(|| Stop::invariant(format!("a row was not found again at {origin:?}"))))
+            .map(|(row, origin)| {
+                row.ok_or_else(|| Stop::invariant(format!("a row was not found again at {origin:?}")))
+            })
             .collect()
     }
 
@@ -67,7 +69,11 @@ impl Fetcher<'_> {
         let settings = &self.book.settings;
         let source = &settings.sources[file.source];
         let context = ReadContext::new(settings, source, None);
-        let mut sink = Keeper { settings, wanted: places, found: BTreeMap::new() };
+        let mut sink = Keeper {
+            settings,
+            wanted: places,
+            found: BTreeMap::new(),
+        };
         let read_failed = |error: std::io::Error| files::read_failed(file, &error);
         let block_failed = |error: BlockError| match error {
             BlockError::Refused(refused) => refuse(file, refused),
@@ -76,27 +82,41 @@ impl Fetcher<'_> {
         let encoding = source.encoding.as_deref();
         if source.format != CANONICAL {
             let bytes = files::open(file).map_err(read_failed)?;
-            let context = FormatContext { settings, source, business_date: self.business_date };
-            let profiles =
-                |name: &str| self.book.profiles.get(name).map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+            let context = FormatContext {
+                settings,
+                source,
+                business_date: self.business_date,
+            };
+            let profiles = |name: &str| {
+                self.book
+                    .profiles
+                    .get(name)
+                    .map(|bytes| String::from_utf8_lossy(bytes).into_owned())
+            };
             read_foreign(&source.format, &profiles, bytes, &context, &mut sink)
                 .map_err(|refused| refuse(file, refused))?;
         } else if file.parquet {
             let table = crate::day::read::open_parquet(file, source.role, &context)?;
             let numbers: Vec<u64> = places.iter().map(|place| place.offset).collect();
-            table.read_rows(&numbers, &context, &mut sink).map_err(|refused| refuse(file, refused))?;
+            table
+                .read_rows(&numbers, &context, &mut sink)
+                .map_err(|refused| refuse(file, refused))?;
         } else {
-            let reader = BlockReader::new(files::open(file).map_err(read_failed)?, encoding).map_err(block_failed)?;
+            let reader =
+                BlockReader::new(files::open(file).map_err(read_failed)?, encoding).map_err(block_failed)?;
             let binding = canonical::bind_header(source.role, reader.header(), &context)
                 .map_err(|refused| refuse(file, refused))?;
             let as_it_lies = file.is_plain() && encoding.is_none() && !is_utf16(file).map_err(read_failed)?;
             let rows = if as_it_lies {
                 RowSource::Positions(files::open_on_disk(file).map_err(read_failed)?)
             } else {
-                RowSource::Stream(text_stream(files::open(file).map_err(read_failed)?, encoding).map_err(block_failed)?)
+                RowSource::Stream(
+                    text_stream(files::open(file).map_err(read_failed)?, encoding).map_err(block_failed)?,
+                )
             };
             let mut work = Work::default();
-            canonical::fetch_rows(rows, &binding, places, &context, &mut work, &mut sink).map_err(read_failed)?;
+            canonical::fetch_rows(rows, &binding, places, &context, &mut work, &mut sink)
+                .map_err(read_failed)?;
         }
         Ok(sink.found)
     }

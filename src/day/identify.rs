@@ -38,13 +38,24 @@ pub fn row_name(block: usize, ordinal: u32) -> u64 {
 ///
 /// # Errors
 /// What fetching full rows reports.
-pub fn identify(pool: &Pool, blocks: &[EntryBlock], ordered: bool, fetch: Fetch<'_>) -> Result<Identified, Stop> {
+pub fn identify(
+    pool: &Pool,
+    blocks: &[EntryBlock],
+    ordered: bool,
+    fetch: Fetch<'_>,
+) -> Result<Identified, Stop> {
     let order = if ordered {
         order_by_id(blocks)
     } else {
-        IdOrder { rows: Vec::new(), shared: shared_ids(blocks) }
+        IdOrder {
+            rows: Vec::new(),
+            shared: shared_ids(blocks),
+        }
     };
-    let mut found = Identified { order, ..Identified::default() };
+    let mut found = Identified {
+        order,
+        ..Identified::default()
+    };
     let candidates: Vec<RowRef> = found.order.shared.iter().flatten().copied().collect();
     if candidates.is_empty() {
         return Ok(found);

@@ -65,7 +65,13 @@ pub struct PairIndex(Vec<Vec<u32>>);
 impl PairIndex {
     /// Indexes pairs by their left row.
     pub fn new(left: &[EntryBlock], pairs: &[(RowRef, RowRef)]) -> PairIndex {
-        let size = |block: &EntryBlock| block.ordinals().iter().max().map_or(0, |ordinal| *ordinal as usize + 1);
+        let size = |block: &EntryBlock| {
+            block
+                .ordinals()
+                .iter()
+                .max()
+                .map_or(0, |ordinal| *ordinal as usize + 1)
+        };
         let mut index: Vec<Vec<u32>> = left.iter().map(|block| vec![0; size(block)]).collect();
         for (number, (row, _)) in (1u32..).zip(pairs) {
             let ordinal = left[row.block()].ordinal(row.position());
@@ -87,8 +93,19 @@ impl PairIndex {
 /// Number of parts, as bits of the hash (R31): it follows from the rows of the largest leg alone.
 pub fn part_bits(pool: &Pool) -> u32 {
     let rows = |side: &[EntryBlock]| side.iter().map(EntryBlock::len).sum::<usize>();
-    let largest = pool.left.iter().chain(&pool.right).map(|side| rows(side)).max().unwrap_or(0);
-    largest.div_ceil(PART_ROWS).max(1).next_power_of_two().trailing_zeros().min(BUCKET_BITS)
+    let largest = pool
+        .left
+        .iter()
+        .chain(&pool.right)
+        .map(|side| rows(side))
+        .max()
+        .unwrap_or(0);
+    largest
+        .div_ceil(PART_ROWS)
+        .max(1)
+        .next_power_of_two()
+        .trailing_zeros()
+        .min(BUCKET_BITS)
 }
 
 fn part_of(hash: u64, bits: u32) -> usize {
@@ -235,10 +252,18 @@ fn gather_pair(leg: &LegPairs<'_>, pair: usize, out: &mut Lines) {
         let other = &leg.right[right.block()];
         out.entry_id.push(other.id(right.position()));
         let is_bank = other.meta(right.position()).txn_type().is_none();
-        out.account.push(if is_bank { other.owner(right.position()) } else { u32::MAX });
+        out.account.push(if is_bank {
+            other.owner(right.position())
+        } else {
+            u32::MAX
+        });
     }
     let key = block.key(position);
-    out.bank_ref.push(if leg.keyed_by_channel { after_channel(key) } else { key });
+    out.bank_ref.push(if leg.keyed_by_channel {
+        after_channel(key)
+    } else {
+        key
+    });
     out.merchant.push(block.owner(position));
     out.txn_type.push(meta.txn_type().map_or(u32::MAX, |t| t as u32));
     out.currency.push(u32::from(meta.currency().index()));

@@ -39,14 +39,22 @@ pub fn find(
         }
         let folder = closed.folder.join("matched");
         let mut parts: Vec<_> = std::fs::read_dir(&folder)
-            .and_then(|entries| entries.map(|entry| entry.map(|e| e.path())).collect::<Result<_, _>>())
+            .and_then(|entries| {
+                entries
+                    .map(|entry| entry.map(|e| e.path()))
+                    .collect::<Result<_, _>>()
+            })
             .map_err(|error| Stop::io(&folder, "read", &error))?;
         parts.sort();
         for part in parts {
             search(&part, &mut missing, &mut found).map_err(|error| {
                 Stop::new(
                     StopCode::BadData,
-                    Finding::about(part.display().to_string(), format!("cannot be read: {error}"), "run `tieout verify`"),
+                    Finding::about(
+                        part.display().to_string(),
+                        format!("cannot be read: {error}"),
+                        "run `tieout verify`",
+                    ),
                 )
             })?;
         }
@@ -62,7 +70,9 @@ fn search(
     let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(part)?)?;
     let schema = builder.parquet_schema();
     let place = |name: &str| schema.columns().iter().position(|column| column.name() == name);
-    let Some(id_column) = place("txn_id") else { return Ok(()) };
+    let Some(id_column) = place("txn_id") else {
+        return Ok(());
+    };
     // Parts are sorted by txn_id within a leg: most row groups are passed over by their bounds.
     let groups: Vec<usize> = (0..builder.metadata().num_row_groups())
         .filter(|group| {
@@ -71,7 +81,11 @@ fn search(
                 Some(Statistics::ByteArray(bounds)) => bounds.min_opt().zip(bounds.max_opt()),
                 _ => None,
             };
-            bounds.is_none_or(|(min, max)| missing.iter().any(|id| id.as_slice() >= min.data() && id.as_slice() <= max.data()))
+            bounds.is_none_or(|(min, max)| {
+                missing
+                    .iter()
+                    .any(|id| id.as_slice() >= min.data() && id.as_slice() <= max.data())
+            })
         })
         .collect();
     if groups.is_empty() {
@@ -84,11 +98,19 @@ fn search(
         let text = |name: &str| -> Result<StringArray, Box<dyn std::error::Error>> {
             let column = batch.column_by_name(name).ok_or("a column is missing")?;
             let column = cast(column, &DataType::Utf8)?;
-            Ok(column.as_any().downcast_ref::<StringArray>().ok_or("a column is no text")?.clone())
+            Ok(column
+                .as_any()
+                .downcast_ref::<StringArray>()
+                .ok_or("a column is no text")?
+                .clone())
         };
         let number = |name: &str| -> Result<Int64Array, Box<dyn std::error::Error>> {
             let column = batch.column_by_name(name).ok_or("a column is missing")?;
-            Ok(column.as_any().downcast_ref::<Int64Array>().ok_or("a column is no integer")?.clone())
+            Ok(column
+                .as_any()
+                .downcast_ref::<Int64Array>()
+                .ok_or("a column is no integer")?
+                .clone())
         };
         let (ids, types) = (text("txn_id")?, text("txn_type")?);
         let (amounts, fees) = (number("amount_minor")?, number("fee_minor")?);
@@ -97,7 +119,10 @@ fn search(
                 continue;
             }
             if missing.remove(ids.value(row).as_bytes()) {
-                found.insert(ids.value(row).as_bytes().to_vec(), (amounts.value(row), fees.value(row)));
+                found.insert(
+                    ids.value(row).as_bytes().to_vec(),
+                    (amounts.value(row), fees.value(row)),
+                );
             }
         }
     }

@@ -38,16 +38,29 @@ pub const BOOK_COPY: &str = "book";
 /// What reading back the reserve figures reports.
 pub fn summary(book: &Book, computed: &Computed, seal: &Seal) -> Result<Summary, Stop> {
     let pools = pools::read(&reserve_json(computed)?)?;
-    Ok(summarise(&report_day(book, computed, seal, &listed(computed), &pools)))
+    Ok(summarise(&report_day(
+        book,
+        computed,
+        seal,
+        &listed(computed),
+        &pools,
+    )))
 }
 
 fn listed(computed: &Computed) -> Vec<crate::day::figures::PayoutLine> {
-    computed.settlement.lines.iter().filter(|line| line.is_listed()).cloned().collect()
+    computed
+        .settlement
+        .lines
+        .iter()
+        .filter(|line| line.is_listed())
+        .cloned()
+        .collect()
 }
 
 fn reserve_json(computed: &Computed) -> Result<Json, Stop> {
     let text = computed.reserve.json()?;
-    let value: serde_json::Value = serde_json::from_str(&text).map_err(|e| Stop::invariant(format!("reserve.json: {e}")))?;
+    let value: serde_json::Value =
+        serde_json::from_str(&text).map_err(|e| Stop::invariant(format!("reserve.json: {e}")))?;
     json::from_value(&value).map_err(|e| Stop::invariant(format!("reserve.json: {e}")))
 }
 
@@ -78,11 +91,22 @@ fn report_day<'a>(
 ///
 /// # Errors
 /// What writing reports.
-pub fn write(book: &Book, computed: &Computed, seal: &Seal, staging: &mut Staging) -> Result<(Summary, String), Stop> {
-    let mut outputs = Outputs { staging, list: Vec::new() };
+pub fn write(
+    book: &Book,
+    computed: &Computed,
+    seal: &Seal,
+    staging: &mut Staging,
+) -> Result<(Summary, String), Stop> {
+    let mut outputs = Outputs {
+        staging,
+        list: Vec::new(),
+    };
     outputs.matched(book, computed)?;
     let payouts = listed(computed);
-    outputs.table(&tables::payouts(&payouts, &book.merchants, computed.execution_date)?, true)?;
+    outputs.table(
+        &tables::payouts(&payouts, &book.merchants, computed.execution_date)?,
+        true,
+    )?;
     outputs.table(&tables::breaks(&computed.breaks.lines), true)?;
     outputs.table(&tables::customers(&computed.settled.wallets.lines)?, true)?;
     let journal: Vec<tables::JournalLine> = computed.journal.lines.iter().map(journal_line).collect();
@@ -90,7 +114,11 @@ pub fn write(book: &Book, computed: &Computed, seal: &Seal, staging: &mut Stagin
     outputs.table(&tables::rejects(&computed.rejects), false)?;
     outputs.table(&tables::resolved(&computed.resolved), false)?;
     let mut accounts: Vec<_> = computed.accounts.clone();
-    accounts.sort_by(|a, b| book.settings.accounts[a.account].id.cmp(&book.settings.accounts[b.account].id));
+    accounts.sort_by(|a, b| {
+        book.settings.accounts[a.account]
+            .id
+            .cmp(&book.settings.accounts[b.account].id)
+    });
     outputs.table(&tables::accounts(&accounts, &book.settings)?, false)?;
     let trial: Vec<tables::TrialLine> = computed.journal.trial_balance.iter().map(trial_line).collect();
     outputs.table(&tables::trial_balance(&trial)?, false)?;
@@ -114,7 +142,10 @@ pub fn write(book: &Book, computed: &Computed, seal: &Seal, staging: &mut Stagin
     let summary = summarise(&day);
     outputs.bytes("summary.json", &summary.to_json(), None)?;
     outputs.bytes("reports/index.html", &html::page(&day, &summary), None)?;
-    let master = book.sealed.iter().find(|(name, _)| name.starts_with("merchants."));
+    let master = book
+        .sealed
+        .iter()
+        .find(|(name, _)| name.starts_with("merchants."));
     let merchants_file = format!("{BOOK_COPY}/{}", master.map_or("merchants.csv", |(name, _)| name));
     let audited = Audited {
         day,
@@ -130,7 +161,11 @@ pub fn write(book: &Book, computed: &Computed, seal: &Seal, staging: &mut Stagin
     let mut copies = Vec::new();
     for (name, bytes) in &book.sealed {
         let sealed = outputs.staging.write(&format!("{BOOK_COPY}/{name}"), bytes)?;
-        copies.push(SealedFile { path: sealed.path, bytes: sealed.bytes, sha256: sealed.sha256 });
+        copies.push(SealedFile {
+            path: sealed.path,
+            bytes: sealed.bytes,
+            sha256: sealed.sha256,
+        });
     }
     let manifest = manifest(book, computed, seal, reserve, copies, outputs.list)?;
     staging.write("manifest.json", &manifest.write())?;
@@ -173,7 +208,13 @@ struct Outputs<'a> {
 
 impl Outputs<'_> {
     fn sealed(&mut self, sealed: Sealed, rows: Option<u64>, sums: BTreeMap<String, BTreeMap<String, i128>>) {
-        self.list.push(Output { path: sealed.path, bytes: sealed.bytes, sha256: sealed.sha256, rows, sums });
+        self.list.push(Output {
+            path: sealed.path,
+            bytes: sealed.bytes,
+            sha256: sealed.sha256,
+            rows,
+            sums,
+        });
     }
 
     fn bytes(&mut self, path: &str, bytes: &[u8], rows: Option<u64>) -> Result<(), Stop> {
@@ -184,10 +225,14 @@ impl Outputs<'_> {
 
     fn table(&mut self, table: &Table<'_>, parquet_too: bool) -> Result<(), Stop> {
         let rows = table.rows() as u64;
-        let sealed = self.staging.write(&format!("{}.csv", table.name), &table.to_csv())?;
+        let sealed = self
+            .staging
+            .write(&format!("{}.csv", table.name), &table.to_csv())?;
         self.sealed(sealed, Some(rows), table.sums());
         if parquet_too {
-            let sealed = self.staging.write(&format!("{}.parquet", table.name), &table.to_parquet()?)?;
+            let sealed = self
+                .staging
+                .write(&format!("{}.parquet", table.name), &table.to_parquet()?)?;
             self.sealed(sealed, Some(rows), table.sums());
         }
         Ok(())
@@ -248,9 +293,15 @@ fn manifest(
     outputs: Vec<Output>,
 ) -> Result<Manifest, Stop> {
     let calendar = &book.settings.institution.calendar;
-    let days = book.calendars.sealed().into_iter().find(|(id, _)| id == calendar).map(|(_, text)| text);
+    let days = book
+        .calendars
+        .sealed()
+        .into_iter()
+        .find(|(id, _)| id == calendar)
+        .map(|(_, text)| text);
     let number = |text: &str| {
-        text.parse::<i128>().map_err(|_| Stop::invariant(format!("an invariant's figure is no integer: {text}")))
+        text.parse::<i128>()
+            .map_err(|_| Stop::invariant(format!("an invariant's figure is no integer: {text}")))
     };
     let mut invariants = Vec::new();
     for invariant in &computed.invariants {

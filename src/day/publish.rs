@@ -52,7 +52,11 @@ impl Staging {
     pub fn at(folder: &Path) -> Result<Staging, Stop> {
         host::create_folder(folder)?;
         let folder = folder.to_path_buf();
-        Ok(Staging { folders: vec![folder.clone()], closes: folder.clone(), folder })
+        Ok(Staging {
+            folders: vec![folder.clone()],
+            closes: folder.clone(),
+            folder,
+        })
     }
 
     /// A new file at `path` within the close.

@@ -57,13 +57,27 @@ pub fn read_all(
     context: &IntakeContext<'_>,
     progress: Progress<'_>,
 ) -> Result<Reading, Stop> {
-    let contexts: Vec<ReadContext> =
-        book.settings.sources.iter().map(|source| ReadContext::new(&book.settings, source, None)).collect();
+    let contexts: Vec<ReadContext> = book
+        .settings
+        .sources
+        .iter()
+        .map(|source| ReadContext::new(&book.settings, source, None))
+        .collect();
     let tasks: Vec<Task<'_>> = delivered
         .iter()
-        .map(|file| Task { file, context: &contexts[file.source], state: Mutex::new(TaskState::NotStarted) })
+        .map(|file| Task {
+            file,
+            context: &contexts[file.source],
+            state: Mutex::new(TaskState::NotStarted),
+        })
         .collect();
-    let shared = Shared { book, context, tasks: &tasks, bytes: Mutex::new(0), progress };
+    let shared = Shared {
+        book,
+        context,
+        tasks: &tasks,
+        bytes: Mutex::new(0),
+        progress,
+    };
     let blocks = Mutex::new(Vec::new());
     let threads = rayon::current_num_threads().max(1);
     rayon::scope(|scope| {
@@ -76,14 +90,20 @@ pub fn read_all(
             });
         }
     });
-    let mut reading = Reading { reports: Vec::new(), blocks: blocks.into_inner().unwrap_or_else(PoisonError::into_inner) };
+    let mut reading = Reading {
+        reports: Vec::new(),
+        blocks: blocks.into_inner().unwrap_or_else(PoisonError::into_inner),
+    };
     let mut stops = Vec::new();
     for task in tasks {
         match task.state.into_inner().unwrap_or_else(PoisonError::into_inner) {
             TaskState::Done(report) => reading.reports.push(report),
             TaskState::Failed(stop) => stops.push(stop),
             TaskState::NotStarted | TaskState::Open(_) => {
-                stops.push(Stop::invariant(format!("{} was not read to its end", task.file.name)));
+                stops.push(Stop::invariant(format!(
+                    "{} was not read to its end",
+                    task.file.name
+                )));
             }
         }
     }
@@ -112,8 +132,17 @@ enum TaskState {
 }
 
 enum Opened {
-    Csv { reader: BlockReader, binding: HeaderBinding },
-    Parquet { file: ParquetFile, next: AtomicUsize, left: AtomicUsize, sha256: String, bytes: u64 },
+    Csv {
+        reader: BlockReader,
+        binding: HeaderBinding,
+    },
+    Parquet {
+        file: ParquetFile,
+        next: AtomicUsize,
+        left: AtomicUsize,
+        sha256: String,
+        bytes: u64,
+    },
 }
 
 struct Shared<'a> {
@@ -133,18 +162,37 @@ impl Shared<'_> {
         let files = self.tasks.len();
         for step in 0..files {
             let number = (thread + step) % files;
-            self.file(number as u32, &self.tasks[number], &mut intake, &mut work, &mut buffer);
+            self.file(
+                number as u32,
+                &self.tasks[number],
+                &mut intake,
+                &mut work,
+                &mut buffer,
+            );
         }
         intake.finish()
     }
 
-    fn file(&self, number: u32, task: &Task<'_>, intake: &mut Intake<'_>, work: &mut Work, buffer: &mut Vec<u8>) {
-        let Some(opened) = self.open(number, task, intake) else { return };
+    fn file(
+        &self,
+        number: u32,
+        task: &Task<'_>,
+        intake: &mut Intake<'_>,
+        work: &mut Work,
+        buffer: &mut Vec<u8>,
+    ) {
+        let Some(opened) = self.open(number, task, intake) else {
+            return;
+        };
         let outcome = match &*opened {
             Opened::Csv { reader, binding } => self.csv(number, task, reader, binding, intake, work, buffer),
-            Opened::Parquet { file, next, left, sha256, bytes } => {
-                self.parquet(number, task, (file, next, left), (sha256, *bytes), intake)
-            }
+            Opened::Parquet {
+                file,
+                next,
+                left,
+                sha256,
+                bytes,
+            } => self.parquet(number, task, (file, next, left), (sha256, *bytes), intake),
         };
         let mut state = lock(&task.state);
         match outcome {
@@ -214,7 +262,8 @@ impl Shared<'_> {
         }
         let bytes = files::open(file).map_err(read_failed)?;
         let reader = BlockReader::new(bytes, encoding).map_err(|error| block_failed(file, error))?;
-        let binding = canonical::bind_header(role, reader.header(), task.context).map_err(|refused| refuse(file, refused))?;
+        let binding = canonical::bind_header(role, reader.header(), task.context)
+            .map_err(|refused| refuse(file, refused))?;
         Ok(Opened::Csv { reader, binding })
     }
 
@@ -229,15 +278,24 @@ impl Shared<'_> {
         work: &mut Work,
         buffer: &mut Vec<u8>,
     ) -> Result<Option<FileReport>, Stop> {
-        while let Some(head) = reader.next_block(buffer).map_err(|error| block_failed(task.file, error))? {
+        while let Some(head) = reader
+            .next_block(buffer)
+            .map_err(|error| block_failed(task.file, error))?
+        {
             intake.restart(number, head.sequence);
             canonical::parse_block(binding, &head, buffer, task.context, work, intake)
                 .map_err(|refused| refuse(task.file, refused))?;
             self.advance(buffer.len() as u64);
         }
-        let Some(facts) = reader.finish() else { return Ok(None) };
+        let Some(facts) = reader.finish() else {
+            return Ok(None);
+        };
         files::check_unchanged(task.file).map_err(|error| files::read_failed(task.file, &error))?;
-        Ok(Some(FileReport { sha256: facts.sha256, bytes: facts.bytes, notes: Vec::new() }))
+        Ok(Some(FileReport {
+            sha256: facts.sha256,
+            bytes: facts.bytes,
+            notes: Vec::new(),
+        }))
     }
 
     fn parquet(
@@ -261,21 +319,31 @@ impl Shared<'_> {
             self.advance(bytes / groups as u64);
             done = left.fetch_sub(1, Ordering::AcqRel) == 1;
         }
-        Ok(done.then(|| FileReport { sha256: sha256.to_owned(), bytes, notes: Vec::new() }))
+        Ok(done.then(|| FileReport {
+            sha256: sha256.to_owned(),
+            bytes,
+            notes: Vec::new(),
+        }))
     }
 
     fn foreign(&self, number: u32, task: &Task<'_>, intake: &mut Intake<'_>) -> Result<FileReport, Stop> {
         let source = &self.book.settings.sources[task.file.source];
         let read_failed = |error: std::io::Error| files::read_failed(task.file, &error);
         let hashed = std::sync::Arc::new(Mutex::new((Sha256::new(), 0u64)));
-        let reader = HashingReader { inner: files::open(task.file).map_err(read_failed)?, hashed: std::sync::Arc::clone(&hashed) };
+        let reader = HashingReader {
+            inner: files::open(task.file).map_err(read_failed)?,
+            hashed: std::sync::Arc::clone(&hashed),
+        };
         let context = FormatContext {
             settings: &self.book.settings,
             source,
             business_date: self.context.business_date,
         };
         let profiles = |name: &str| {
-            self.book.profiles.get(name).map(|bytes| String::from_utf8_lossy(bytes).into_owned())
+            self.book
+                .profiles
+                .get(name)
+                .map(|bytes| String::from_utf8_lossy(bytes).into_owned())
         };
         intake.restart(number, 0);
         let facts = read_foreign(&source.format, &profiles, Box::new(reader), &context, intake)
@@ -284,7 +352,11 @@ impl Shared<'_> {
         let (hasher, bytes) = lock(&hashed).clone();
         self.advance(bytes);
         let notes = facts.checked.into_iter().chain(facts.statements).collect();
-        Ok(FileReport { sha256: hex(&hasher.finalize()), bytes, notes })
+        Ok(FileReport {
+            sha256: hex(&hasher.finalize()),
+            bytes,
+            notes,
+        })
     }
 
     fn advance(&self, bytes: u64) {

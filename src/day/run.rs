@@ -110,19 +110,34 @@ pub struct Computed {
 pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed, Stop> {
     let (book, state, date) = (day.book, day.state, day.date);
     let settings = &book.settings;
-    let calendar = book.calendars.get(&settings.institution.calendar).ok_or_else(|| {
-        Stop::new(
-            StopCode::Settings,
-            Finding::about("book.toml", format!("calendar `{}` is not known", settings.institution.calendar), "add calendars/ID.json"),
-        )
-    })?;
+    let calendar = book
+        .calendars
+        .get(&settings.institution.calendar)
+        .ok_or_else(|| {
+            Stop::new(
+                StopCode::Settings,
+                Finding::about(
+                    "book.toml",
+                    format!("calendar `{}` is not known", settings.institution.calendar),
+                    "add calendars/ID.json",
+                ),
+            )
+        })?;
     let execution_date = calendar.nth_business_day_after(date, 1)?;
-    let bank_leg = settings.legs.iter().position(|leg| leg.kind == LegKind::PlatformBank).ok_or_else(|| {
-        Stop::new(
-            StopCode::Settings,
-            Finding::about("book.toml", "no [[leg]] compares platform with bank", "add one: every money row ends at the bank (R41)"),
-        )
-    })?;
+    let bank_leg = settings
+        .legs
+        .iter()
+        .position(|leg| leg.kind == LegKind::PlatformBank)
+        .ok_or_else(|| {
+            Stop::new(
+                StopCode::Settings,
+                Finding::about(
+                    "book.toml",
+                    "no [[leg]] compares platform with bank",
+                    "add one: every money row ends at the bank (R41)",
+                ),
+            )
+        })?;
     let fees = FeeTable::new(settings, &book.merchants)?;
     let bounds = bounds(settings, date)?;
     let context = IntakeContext {
@@ -131,16 +146,30 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
         business_date: date,
         day: bounds.day,
         window_ends: bounds.window_ends,
-        payout_ids: state.payouts.iter().map(|payout| payout.payout_id.clone().into_bytes()).collect(),
-        fees_return: settings.fee_plans.values().any(|plan| plan.on_refund == crate::book::settings::OnRefund::Return),
+        payout_ids: state
+            .payouts
+            .iter()
+            .map(|payout| payout.payout_id.clone().into_bytes())
+            .collect(),
+        fees_return: settings
+            .fee_plans
+            .values()
+            .any(|plan| plan.on_refund == crate::book::settings::OnRefund::Return),
         channels: ChannelCodes::default(),
         bank_leg,
     };
 
     // Stage 1: read.
     progress.stage("read", 0);
-    let reading = read_all(&day.delivery.files, book, &context, &|bytes| progress.advance(bytes))?;
-    let mut notes: Vec<String> = day.delivery.skipped.iter().map(|name| format!("{name}: hidden file passed over")).collect();
+    let reading = read_all(&day.delivery.files, book, &context, &|bytes| {
+        progress.advance(bytes)
+    })?;
+    let mut notes: Vec<String> = day
+        .delivery
+        .skipped
+        .iter()
+        .map(|name| format!("{name}: hidden file passed over"))
+        .collect();
     let mut taken = Taken::new(day, reading.reports, reading.blocks, &mut notes);
     taken.refuse(&settings.policy.rejects)?;
 
@@ -152,10 +181,15 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
     let told = taken.told(&names);
     blocks.append(&mut taken.blocks);
     let pool = Pool::new(settings.legs.len(), forward, blocks);
-    let fetcher = Fetcher { book, delivered: &day.delivery.files, business_date: date };
+    let fetcher = Fetcher {
+        book,
+        delivered: &day.delivery.files,
+        business_date: date,
+    };
     let fetch = |origins: &[Origin]| fetcher.fetch(&pool, origins);
     let channel_names = context.channels.names();
-    let fee_agrees = |block: &EntryBlock, position: usize| fee_agrees(settings, &fees, &channel_names, block, position);
+    let fee_agrees =
+        |block: &EntryBlock, position: usize| fee_agrees(settings, &fees, &channel_names, block, position);
     let agreed = match_legs(&pool, settings, date, bank_leg, &fee_agrees, &fetch)?;
     let completion = Completion::new(&pool, settings, &agreed, &state.unsettled);
     let movements = taken.movements(&pool, &agreed, bank_leg);
@@ -177,8 +211,15 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
         merchant_pools: &pools.merchants,
         customer_pool: pools.customers,
         participants: &participants,
-        has_participants: settings.channels.values().any(|channel| channel.participant.is_some())
-            || book.merchants.terms.iter().any(|terms| !terms.participant_id.is_empty()),
+        has_participants: settings
+            .channels
+            .values()
+            .any(|channel| channel.participant.is_some())
+            || book
+                .merchants
+                .terms
+                .iter()
+                .any(|terms| !terms.participant_id.is_empty()),
     };
     let mut settled = settle::settle(&SettleInputs {
         book,
@@ -193,7 +234,12 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
         originals: day.originals,
     })?;
     let open: Vec<_> = agreed.open.iter().chain(&settled.open).cloned().collect();
-    let undebited: Vec<_> = settled.follow.undebited.iter().map(|at| &settled.follow.next[*at]).collect();
+    let undebited: Vec<_> = settled
+        .follow
+        .undebited
+        .iter()
+        .map(|at| &settled.follow.next[*at])
+        .collect();
     let break_context = BreakContext {
         settings,
         merchants: &book.merchants,
@@ -224,7 +270,16 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
     };
     let all_paid = settle_day(&payout_inputs, &BTreeSet::new())?;
     let all_issued = add_issued(settled.follow.next.clone(), all_paid.issued.clone())?;
-    let view = day_view(day, &all_paid, &all_issued, &accounts, &settled, &breaks, bank_leg, &age);
+    let view = day_view(
+        day,
+        &all_paid,
+        &all_issued,
+        &accounts,
+        &settled,
+        &breaks,
+        bank_leg,
+        &age,
+    );
     let standings = Standings::of(&view)?;
     let as_if = reserve::figures(&view, &standings)?;
     let short: BTreeSet<(String, Currency)> = as_if.short().into_iter().collect();
@@ -236,7 +291,16 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
     } else {
         (all_paid.clone(), all_issued.clone())
     };
-    let view = day_view(day, &settlement, &issued, &accounts, &settled, &breaks, bank_leg, &age);
+    let view = day_view(
+        day,
+        &settlement,
+        &issued,
+        &accounts,
+        &settled,
+        &breaks,
+        bank_leg,
+        &age,
+    );
     let standings = standings.with_end_of(&view)?;
     let reserve = reserve::figures(&view, &standings)?.with_if_paid(&as_if);
     let journal = ledger::journal(&view, &standings)?;
@@ -343,11 +407,25 @@ fn day_view<'a>(
 
 /// Whether the channel's fee on a row is the contracted one (R26): what its plan charges on a payment and, where the
 /// plan returns fees, at most that on a refund. Channels without a plan charge what they charge.
-fn fee_agrees(settings: &Settings, fees: &FeeTable, names: &[String], block: &EntryBlock, position: usize) -> bool {
+fn fee_agrees(
+    settings: &Settings,
+    fees: &FeeTable,
+    names: &[String],
+    block: &EntryBlock,
+    position: usize,
+) -> bool {
     let meta = block.meta(position);
-    let Some(txn_type) = meta.txn_type() else { return true };
-    let Some(name) = names.get(usize::from(meta.channel())) else { return true };
-    let Some(plan) = settings.channels.get(name).and_then(|terms| terms.fee_plan.as_deref()) else {
+    let Some(txn_type) = meta.txn_type() else {
+        return true;
+    };
+    let Some(name) = names.get(usize::from(meta.channel())) else {
+        return true;
+    };
+    let Some(plan) = settings
+        .channels
+        .get(name)
+        .and_then(|terms| terms.fee_plan.as_deref())
+    else {
         return true;
     };
     if txn_type != TxnType::Payment {
@@ -376,12 +454,22 @@ struct Taken {
 }
 
 impl Taken {
-    fn new(day: &DayInputs<'_>, reports: Vec<FileReport>, blocks: Vec<InputBlock>, notes: &mut Vec<String>) -> Taken {
+    fn new(
+        day: &DayInputs<'_>,
+        reports: Vec<FileReport>,
+        blocks: Vec<InputBlock>,
+        notes: &mut Vec<String>,
+    ) -> Taken {
         let settings = &day.book.settings;
         let files = &day.delivery.files;
         let mut rows = vec![0u64; files.len()];
         for block in &blocks {
-            let accepted: u64 = block.sums.iter().flat_map(|(_, sums)| sums).map(|sum| sum.rows).sum();
+            let accepted: u64 = block
+                .sums
+                .iter()
+                .flat_map(|(_, sums)| sums)
+                .map(|sum| sum.rows)
+                .sum();
             rows[block.file as usize] +=
                 accepted + block.rejects.len() as u64 + block.not_booked + block.balances.len() as u64;
         }
@@ -479,18 +567,22 @@ impl Taken {
             taken.account_sums.extend_from_slice(&block.accounts);
             outside += block.outside_day;
             *taken.rejected.entry(role).or_insert(0) += block.rejects.len() as u64;
-            taken.rejects.extend(block.rejects.iter().map(|reject| RejectLine {
-                file: files[file].name.clone(),
-                line: reject.line,
-                column: u64::from(reject.column),
-                field: reject.field.clone(),
-                found: reject.found.clone(),
-                expected: reject.expected.clone(),
-            }));
+            taken
+                .rejects
+                .extend(block.rejects.iter().map(|reject| RejectLine {
+                    file: files[file].name.clone(),
+                    line: reject.line,
+                    column: u64::from(reject.column),
+                    field: reject.field.clone(),
+                    found: reject.found.clone(),
+                    expected: reject.expected.clone(),
+                }));
             taken.blocks.push(block);
         }
         if outside > 0 {
-            notes.push(format!("{outside} platform rows have a time outside the business day: counted, not refused (R29)"));
+            notes.push(format!(
+                "{outside} platform rows have a time outside the business day: counted, not refused (R29)"
+            ));
         }
         taken.rejects.sort();
         taken.inputs = inputs;
@@ -503,7 +595,9 @@ impl Taken {
         let (most, words) = match policy {
             RejectPolicy::Stop => (0, "policy.rejects is `stop`".to_owned()),
             RejectPolicy::Quarantine { max_rejects: None } => return Ok(()),
-            RejectPolicy::Quarantine { max_rejects: Some(most) } => (*most, format!("policy.max_rejects is {most}")),
+            RejectPolicy::Quarantine {
+                max_rejects: Some(most),
+            } => (*most, format!("policy.max_rejects is {most}")),
         };
         if count <= most {
             return Ok(());
@@ -515,7 +609,10 @@ impl Taken {
             .map(|reject| {
                 Finding::about(
                     reject.file.clone(),
-                    format!("{}: found `{}`, expected {}", reject.field, reject.found, reject.expected),
+                    format!(
+                        "{}: found `{}`, expected {}",
+                        reject.field, reject.found, reject.expected
+                    ),
                     "",
                 )
                 .at(reject.line, reject.column as u32)
@@ -526,14 +623,21 @@ impl Taken {
             format!("{count} rows were refused and {words}"),
             "ask for corrected files and run the day again, or set rejects = \"quarantine\" to set such rows aside",
         ));
-        Err(Stop { code: StopCode::BadData, findings })
+        Err(Stop {
+            code: StopCode::BadData,
+            findings,
+        })
     }
 
     /// Statement balances with the names of their files.
     fn told(&self, names: &[String]) -> Vec<(String, crate::entries::rows::BalanceRow)> {
         let of_block = |block: &InputBlock| {
             let name = names[block.file as usize].clone();
-            block.balances.iter().map(move |row| (name.clone(), *row)).collect::<Vec<_>>()
+            block
+                .balances
+                .iter()
+                .map(move |row| (name.clone(), *row))
+                .collect::<Vec<_>>()
         };
         self.blocks.iter().flat_map(of_block).collect()
     }
@@ -587,8 +691,16 @@ impl Pools {
         names.insert(DEFAULT_POOL);
         let names: Vec<String> = names.into_iter().map(str::to_owned).collect();
         let place = |pool: &str| names.iter().position(|name| name == pool).unwrap_or(0) as u8;
-        let merchants = if names.len() == 1 { Vec::new() } else { terms.iter().map(|t| place(&t.pool)).collect() };
-        Pools { customers: place(DEFAULT_POOL), merchants, names }
+        let merchants = if names.len() == 1 {
+            Vec::new()
+        } else {
+            terms.iter().map(|t| place(&t.pool)).collect()
+        };
+        Pools {
+            customers: place(DEFAULT_POOL),
+            merchants,
+            names,
+        }
     }
 }
 
@@ -625,10 +737,19 @@ fn next_accounts(
         let (Ok(closing_minor), Ok(book_minor)) = (closing, book) else {
             return Err(Stop::new(
                 StopCode::BadData,
-                Finding::about("accounts", format!("account {}: a balance does not fit 64 bits", account.id), "check the amounts of its entries"),
+                Finding::about(
+                    "accounts",
+                    format!("account {}: a balance does not fit 64 bits", account.id),
+                    "check the amounts of its entries",
+                ),
             ));
         };
-        next.push(AccountBalance { account: account.id.clone(), currency: account.currency, closing_minor, book_minor });
+        next.push(AccountBalance {
+            account: account.id.clone(),
+            currency: account.currency,
+            closing_minor,
+            book_minor,
+        });
     }
     next.sort();
     Ok(next)

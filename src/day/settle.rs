@@ -97,7 +97,13 @@ pub struct Settled {
 /// # Errors
 /// What the stages report.
 pub fn settle(inputs: &SettleInputs<'_>) -> Result<Settled, Stop> {
-    let SettleInputs { pool, agreed, context, bank_leg, .. } = *inputs;
+    let SettleInputs {
+        pool,
+        agreed,
+        context,
+        bank_leg,
+        ..
+    } = *inputs;
     let mut legs = Vec::new();
     let mut indexes = Vec::new();
     for (leg, result) in agreed.legs.iter().enumerate() {
@@ -109,7 +115,13 @@ pub fn settle(inputs: &SettleInputs<'_>) -> Result<Settled, Stop> {
             let name = (row.block(), block.ordinal(row.position()));
             inputs.completion.completes(name, leg, required)
         };
-        legs.push(settle_pairs(&result.pairs, left, &pool.right[leg], &completes, context)?);
+        legs.push(settle_pairs(
+            &result.pairs,
+            left,
+            &pool.right[leg],
+            &completes,
+            context,
+        )?);
         indexes.push(PairIndex::new(left, &result.pairs));
     }
     let mut sums = Sums::new(context);
@@ -155,7 +167,11 @@ struct WalletRows<'a> {
 }
 
 fn positions(block: &EntryBlock) -> Vec<u32> {
-    let most = block.ordinals().iter().max().map_or(0, |ordinal| *ordinal as usize + 1);
+    let most = block
+        .ordinals()
+        .iter()
+        .max()
+        .map_or(0, |ordinal| *ordinal as usize + 1);
     let mut positions = vec![u32::MAX; most];
     for (position, ordinal) in (0u32..).zip(block.ordinals()) {
         positions[*ordinal as usize] = position;
@@ -170,13 +186,25 @@ fn wallet_rows<'a>(inputs: &SettleInputs<'a>, legs: &[SettledPairs]) -> WalletRo
     for (leg, settled) in legs.iter().enumerate() {
         for pair in &settled.wallet {
             let row = agreed.legs[leg].pairs[*pair as usize].0;
-            complete.insert(row_name(row.block(), pool.left[leg][row.block()].ordinal(row.position())));
+            complete.insert(row_name(
+                row.block(),
+                pool.left[leg][row.block()].ordinal(row.position()),
+            ));
         }
     }
     let conflicts: FxHashSet<RowRef> = agreed.left.conflicts.iter().copied().collect();
-    let gone: FxHashSet<RowRef> =
-        agreed.left.duplicates.iter().chain(&agreed.left.replaced).copied().collect();
-    let mut found = WalletRows { rows: Vec::new(), at: FxHashMap::default(), no_money: Vec::new() };
+    let gone: FxHashSet<RowRef> = agreed
+        .left
+        .duplicates
+        .iter()
+        .chain(&agreed.left.replaced)
+        .copied()
+        .collect();
+    let mut found = WalletRows {
+        rows: Vec::new(),
+        at: FxHashMap::default(),
+        no_money: Vec::new(),
+    };
     for (number, block) in pool.left[bank_leg].iter().enumerate() {
         let extras = &pool.extras[number];
         if extras.ordinals.is_empty() || block.is_empty() {
@@ -184,7 +212,9 @@ fn wallet_rows<'a>(inputs: &SettleInputs<'a>, legs: &[SettledPairs]) -> WalletRo
         }
         let positions = positions(block);
         for (at, ordinal) in extras.ordinals.iter().enumerate() {
-            let Some(position) = positions.get(*ordinal as usize).filter(|p| **p != u32::MAX) else { continue };
+            let Some(position) = positions.get(*ordinal as usize).filter(|p| **p != u32::MAX) else {
+                continue;
+            };
             let position = *position as usize;
             let row = RowRef::new(number, position);
             let meta = block.meta(position);
@@ -241,14 +271,17 @@ impl WalletSettled {
         day: &WalletDay,
         sums: &mut Sums,
     ) -> Result<(), Stop> {
-        let kinds: FxHashMap<u64, WalletKind> = wallet.rows.iter().map(|row| (row.handle, row.kind)).collect();
+        let kinds: FxHashMap<u64, WalletKind> =
+            wallet.rows.iter().map(|row| (row.handle, row.kind)).collect();
         let side = &inputs.pool.left[inputs.bank_leg];
         for handle in &day.posted {
             let legless = matches!(
                 kinds.get(handle),
                 Some(WalletKind::Payment | WalletKind::Refund | WalletKind::Transfer)
             );
-            let Some(row) = wallet.at.get(handle).filter(|_| legless) else { continue };
+            let Some(row) = wallet.at.get(handle).filter(|_| legless) else {
+                continue;
+            };
             let (block, position) = (&side[row.block()], row.position());
             let (meta, owner) = (block.meta(position), block.owner(position));
             if owner == MerchantCode::NONE.0 && meta.txn_type().is_some_and(TxnType::is_merchant) {
@@ -259,7 +292,9 @@ impl WalletSettled {
             self.fees.push(fee_minor);
         }
         for handle in &day.negative {
-            let Some(row) = wallet.at.get(handle) else { continue };
+            let Some(row) = wallet.at.get(handle) else {
+                continue;
+            };
             self.open.push(OpenBreakRows {
                 leg: WALLET_LEG.to_owned(),
                 class: Class::NegativeBalance.name(OtherSide::Bank),
@@ -297,7 +332,11 @@ fn give_fees_back(
             rows.push(((row.block(), block.ordinal(row.position())), *row, block));
         }
     }
-    rows.retain(|(_, row, block)| inputs.fees.returns_fees(MerchantCode(block.owner(row.position()))));
+    rows.retain(|(_, row, block)| {
+        inputs
+            .fees
+            .returns_fees(MerchantCode(block.owner(row.position())))
+    });
     let mut refunds = Vec::new();
     let mut credit: FxHashMap<u64, (MerchantCode, crate::terms::currency::Currency)> = FxHashMap::default();
     for ((number, ordinal), row, block) in &rows {
@@ -305,7 +344,13 @@ fn give_fees_back(
         let found = extras.find(*ordinal);
         let position = row.position();
         let handle = row_name(*number, *ordinal);
-        credit.insert(handle, (MerchantCode(block.owner(position)), block.meta(position).currency()));
+        credit.insert(
+            handle,
+            (
+                MerchantCode(block.owner(position)),
+                block.meta(position).currency(),
+            ),
+        );
         refunds.push(RefundRow {
             handle,
             txn_id: block.id(position),
@@ -319,7 +364,10 @@ fn give_fees_back(
         .map(|refund| refund.original_txn_id.to_vec())
         .filter(|id| !id.is_empty())
         .filter(|id| {
-            let known = inputs.state.fee_returns.binary_search_by(|r| r.original_txn_id.as_bytes().cmp(id.as_slice()));
+            let known = inputs
+                .state
+                .fee_returns
+                .binary_search_by(|r| r.original_txn_id.as_bytes().cmp(id.as_slice()));
             known.is_err()
         })
         .collect();
@@ -341,9 +389,16 @@ fn give_fees_back(
             fee_minor: *fee_minor,
         })
         .collect();
-    let returns = return_fees(&inputs.state.fee_returns, &originals, &refunds, inputs.business_date)?;
+    let returns = return_fees(
+        &inputs.state.fee_returns,
+        &originals,
+        &refunds,
+        inputs.business_date,
+    )?;
     for returned in &returns.returned {
-        let Some(key) = credit.get(&returned.handle) else { continue };
+        let Some(key) = credit.get(&returned.handle) else {
+            continue;
+        };
         if let Ok(line) = lines.binary_search_by_key(key, |line| (line.merchant, line.currency)) {
             lines[line].fee_returned_minor += i128::from(returned.fee_returned_minor);
         }
@@ -372,7 +427,13 @@ fn settled_today(
             let fee = leg.fee_minor[index.get(row.block(), block.ordinal(position))?];
             (fee != crate::settling::NO_FEE).then_some(fee)
         });
-        let fee = fee.or_else(|| wallet.pairs.iter().position(|(known, _)| known == row).map(|at| wallet.fees[at]));
+        let fee = fee.or_else(|| {
+            wallet
+                .pairs
+                .iter()
+                .position(|(known, _)| known == row)
+                .map(|at| wallet.fees[at])
+        });
         if let Some(fee) = fee {
             return Some((block.amount_minor(position), fee));
         }
@@ -425,9 +486,10 @@ fn side_entries(inputs: &SettleInputs<'_>) -> Result<SideResult, Stop> {
             }
         }
     }
-    let entry = |(handle, row, id, entry_id): &(u64, RowRef, String, String)| -> (u64, RowRef, String, String) {
-        (*handle, *row, id.clone(), entry_id.clone())
-    };
+    let entry =
+        |(handle, row, id, entry_id): &(u64, RowRef, String, String)| -> (u64, RowRef, String, String) {
+            (*handle, *row, id.clone(), entry_id.clone())
+        };
     let owned: Vec<_> = payouts.iter().map(entry).collect();
     let entries: Vec<PayoutEntry<'_>> = owned
         .iter()
@@ -445,16 +507,25 @@ fn side_entries(inputs: &SettleInputs<'_>) -> Result<SideResult, Stop> {
             }
         })
         .collect();
-    let follow =
-        follow_payouts(&inputs.book.settings, &inputs.state.payouts, &entries, inputs.business_date)?;
-    let by_handle: FxHashMap<u64, (RowRef, &str)> =
-        owned.iter().map(|(handle, row, id, _)| (*handle, (*row, id.as_str()))).collect();
+    let follow = follow_payouts(
+        &inputs.book.settings,
+        &inputs.state.payouts,
+        &entries,
+        inputs.business_date,
+    )?;
+    let by_handle: FxHashMap<u64, (RowRef, &str)> = owned
+        .iter()
+        .map(|(handle, row, id, _)| (*handle, (*row, id.as_str())))
+        .collect();
     let mut small = Vec::new();
     for (handle, event) in &follow.agreed {
-        let Some((row, id)) = by_handle.get(handle) else { continue };
+        let Some((row, id)) = by_handle.get(handle) else {
+            continue;
+        };
         posted.push(*row);
         let merchant = match &event.kind {
-            AccountEventKind::PayoutDebited { merchant_id, .. } | AccountEventKind::PayoutReturned { merchant_id, .. } => {
+            AccountEventKind::PayoutDebited { merchant_id, .. }
+            | AccountEventKind::PayoutReturned { merchant_id, .. } => {
                 inputs.book.merchants.code(merchant_id.as_bytes()).0
             }
             AccountEventKind::Purpose(_) => u32::MAX,
@@ -503,7 +574,13 @@ fn side_entries(inputs: &SettleInputs<'_>) -> Result<SideResult, Stop> {
             })
         })
         .collect();
-    Ok(SideResult { follow, events, small, open, posted })
+    Ok(SideResult {
+        follow,
+        events,
+        small,
+        open,
+        posted,
+    })
 }
 
 /// Rows matched on some legs and waiting for others (R41), and what the next close must know of them.
@@ -535,13 +612,27 @@ fn waiting(inputs: &SettleInputs<'_>, bank: &SettledPairs) -> (Vec<UnsettledRow>
                 let matched_on = if today & bit != 0 {
                     inputs.business_date
                 } else {
-                    let known = inputs.state.unsettled.iter().find(|u| u.txn_id == txn_id && u.leg == named.name);
+                    let known = inputs
+                        .state
+                        .unsettled
+                        .iter()
+                        .find(|u| u.txn_id == txn_id && u.leg == named.name);
                     known.map_or(inputs.business_date, |u| u.matched_on)
                 };
-                next.push(Unsettled { txn_id: txn_id.clone(), leg: named.name.clone(), matched_on });
+                next.push(Unsettled {
+                    txn_id: txn_id.clone(),
+                    leg: named.name.clone(),
+                    matched_on,
+                });
             }
             if (earlier | today) & bank_bit != 0 {
-                rows.push(unsettled_row(inputs, number, position, txn_id, earlier & bank_bit == 0));
+                rows.push(unsettled_row(
+                    inputs,
+                    number,
+                    position,
+                    txn_id,
+                    earlier & bank_bit == 0,
+                ));
             }
         }
     }
@@ -564,25 +655,39 @@ fn unsettled_row(
     let customer = || {
         let extras = &inputs.pool.extras[number];
         let at = extras.find(block.ordinal(position));
-        at.map_or(String::new(), |at| String::from_utf8_lossy(extras.party.get(at)).into_owned())
+        at.map_or(String::new(), |at| {
+            String::from_utf8_lossy(extras.party.get(at)).into_owned()
+        })
     };
     UnsettledRow {
         txn_id,
-        obligee_id: if is_customer { customer() } else { merchant.map_or(String::new(), |m| m.id.clone()) },
+        obligee_id: if is_customer {
+            customer()
+        } else {
+            merchant.map_or(String::new(), |m| m.id.clone())
+        },
         obligee_is_customer: is_customer,
         pool: match merchant {
             Some(terms) if !is_customer => terms.pool.clone(),
             _ => crate::day::breaks::DEFAULT_POOL.to_owned(),
         },
         currency: meta.currency(),
-        direction: if meta.direction() == Direction::Credit { Direction::Credit } else { Direction::Debit },
+        direction: if meta.direction() == Direction::Credit {
+            Direction::Credit
+        } else {
+            Direction::Debit
+        },
         amount_minor: block.amount_minor(position),
         since_today,
     }
 }
 
 /// Channels by code, with what the settings say of them.
-pub fn channels(book: &Book, names: &[String], participants: &crate::netting::Participants) -> Vec<ChannelInfo> {
+pub fn channels(
+    book: &Book,
+    names: &[String],
+    participants: &crate::netting::Participants,
+) -> Vec<ChannelInfo> {
     names
         .iter()
         .map(|name| ChannelInfo {
@@ -599,11 +704,18 @@ pub fn channels(book: &Book, names: &[String], participants: &crate::netting::Pa
 /// 78 for a calendar or year that is not known.
 pub fn merchant_due_date(book: &Book, merchant: MerchantCode, date: Date) -> Result<Date, Stop> {
     let terms = book.merchants.get(merchant);
-    let id = terms.calendar.as_deref().unwrap_or(&book.settings.institution.calendar);
+    let id = terms
+        .calendar
+        .as_deref()
+        .unwrap_or(&book.settings.institution.calendar);
     let Some(calendar) = book.calendars.get(id) else {
         return Err(Stop::new(
             StopCode::Settings,
-            Finding::about("merchants", format!("merchant {}: calendar `{id}` is not known", terms.id), "add calendars/ID.json"),
+            Finding::about(
+                "merchants",
+                format!("merchant {}: calendar `{id}` is not known", terms.id),
+                "add calendars/ID.json",
+            ),
         ));
     };
     Ok(due_date(terms.cycle, date, calendar)?)

@@ -191,7 +191,9 @@ pub fn discover_all(inbox: &Path) -> (Delivery, Vec<Finding>) {
     };
     search.folder(inbox, "");
     let mut delivery = search.delivery;
-    delivery.files.sort_by(|a, b| a.name.as_bytes().cmp(b.name.as_bytes()));
+    delivery
+        .files
+        .sort_by(|a, b| a.name.as_bytes().cmp(b.name.as_bytes()));
     delivery.skipped.sort();
     let mut findings: Vec<Finding> = search.stops.into_iter().flat_map(|stop| stop.findings).collect();
     findings.sort();

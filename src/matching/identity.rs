@@ -32,15 +32,26 @@ pub fn order_by_id(blocks: &[EntryBlock]) -> IdOrder {
             if upto == arrival.len() {
                 break;
             }
-            rows.extend(arrival[from..upto].iter().map(|p| RowRef::new(part.number, *p as usize)));
+            rows.extend(
+                arrival[from..upto]
+                    .iter()
+                    .map(|p| RowRef::new(part.number, *p as usize)),
+            );
             rows.push(row);
             late.next();
             from = upto;
         }
-        rows.extend(arrival[from..].iter().map(|p| RowRef::new(part.number, *p as usize)));
+        rows.extend(
+            arrival[from..]
+                .iter()
+                .map(|p| RowRef::new(part.number, *p as usize)),
+        );
     }
     rows.extend(late);
-    IdOrder { rows, shared: split.shared() }
+    IdOrder {
+        rows,
+        shared: split.shared(),
+    }
 }
 
 /// Rows of a side that share an id, without ordering the others.
@@ -79,7 +90,9 @@ impl<'a> Split<'a> {
     fn new(blocks: &'a [EntryBlock]) -> Split<'a> {
         let id = |row: RowRef| blocks[row.block()].id(row.position());
         let first = |number: usize| blocks[number].id(blocks[number].arrival()[0] as usize);
-        let mut numbers: Vec<usize> = (0..blocks.len()).filter(|number| !blocks[*number].is_empty()).collect();
+        let mut numbers: Vec<usize> = (0..blocks.len())
+            .filter(|number| !blocks[*number].is_empty())
+            .collect();
         numbers.sort_by(|a, b| first(*a).cmp(first(*b)).then_with(|| a.cmp(b)));
         let mut parts = Vec::with_capacity(numbers.len());
         let mut late: Vec<RowRef> = Vec::new();
@@ -91,7 +104,8 @@ impl<'a> Split<'a> {
             let mut skip = 0;
             if highest.is_some_and(|highest| first(number) <= highest) {
                 let positions = in_order(block);
-                skip = positions.partition_point(|p| highest.is_some_and(|highest| block.id(*p as usize) <= highest));
+                skip = positions
+                    .partition_point(|p| highest.is_some_and(|highest| block.id(*p as usize) <= highest));
                 late.extend(positions[..skip].iter().map(|p| RowRef::new(number, *p as usize)));
             }
             if let Some(last) = last_in_order(block)
@@ -112,7 +126,10 @@ impl<'a> Split<'a> {
     /// True when the row in order at `position` of a block stands before a late row, by (id, row).
     fn is_before(&self, number: usize, position: u32, late: RowRef) -> bool {
         let row = RowRef::new(number, position as usize);
-        self.id(row).cmp(self.id(late)).then_with(|| row.cmp(&late)).is_lt()
+        self.id(row)
+            .cmp(self.id(late))
+            .then_with(|| row.cmp(&late))
+            .is_lt()
     }
 
     /// Only a late row can share its id: with other late rows, and with at most one row in order.
@@ -122,18 +139,24 @@ impl<'a> Split<'a> {
         for run in self.late.chunk_by(|a, b| self.id(*a) == self.id(*b)) {
             let wanted = self.id(run[0]);
             let part = self.parts.partition_point(|part| {
-                last_in_order(&self.blocks[part.number]).is_some_and(|p| self.blocks[part.number].id(p) < wanted)
+                last_in_order(&self.blocks[part.number])
+                    .is_some_and(|p| self.blocks[part.number].id(p) < wanted)
             });
             let mut rows = run.to_vec();
             if let Some(part) = self.parts.get(part) {
                 let block = &self.blocks[part.number];
                 // Late rows come by id, so a block's order is laid out once.
-                if positions.as_ref().is_none_or(|(number, _)| *number != part.number) {
+                if positions
+                    .as_ref()
+                    .is_none_or(|(number, _)| *number != part.number)
+                {
                     positions = Some((part.number, in_order(block)));
                 }
                 if let Some((_, positions)) = &positions {
                     let at = positions.partition_point(|p| block.id(*p as usize) < wanted);
-                    let found = positions.get(at).filter(|p| at >= part.skip && block.id(**p as usize) == wanted);
+                    let found = positions
+                        .get(at)
+                        .filter(|p| at >= part.skip && block.id(**p as usize) == wanted);
                     rows.extend(found.map(|p| RowRef::new(part.number, *p as usize)));
                 }
             }
@@ -149,7 +172,9 @@ impl<'a> Split<'a> {
 /// Position of a block's row with the highest id.
 fn last_in_order(block: &EntryBlock) -> Option<usize> {
     let mut late = block.late().iter().rev().copied().peekable();
-    let last = (0..block.len() as u32).rev().find(|at| late.next_if_eq(at).is_none())?;
+    let last = (0..block.len() as u32)
+        .rev()
+        .find(|at| late.next_if_eq(at).is_none())?;
     Some(block.arrival()[last as usize] as usize)
 }
 

@@ -162,7 +162,14 @@ impl Sums {
             context.channels[usize::from(meta.channel())].participant
         };
         let merchant = context.participants.of_merchant(merchant);
-        self.obligations.add(meta.window(), meta.currency(), channel, merchant, txn_type, amount_minor);
+        self.obligations.add(
+            meta.window(),
+            meta.currency(),
+            channel,
+            merchant,
+            txn_type,
+            amount_minor,
+        );
     }
 
     /// Takes in the sums of other rows.
@@ -282,7 +289,11 @@ pub fn settle_pairs(
         fee_minor: Vec::with_capacity(pairs.len()),
         sums: Sums::new(context),
         agreed: Vec::new(),
-        matched: context.currencies.iter().map(|currency| (*currency, MatchedSum::default())).collect(),
+        matched: context
+            .currencies
+            .iter()
+            .map(|currency| (*currency, MatchedSum::default()))
+            .collect(),
         wallet: Vec::new(),
         refunds: Vec::new(),
         incomplete: Vec::new(),
@@ -354,7 +365,8 @@ impl Part {
                 block.owner(position),
                 block.amount_minor(position),
             );
-            let matched = &mut part.matched[usize::from(part.sums.slots[usize::from(meta.currency().index())])];
+            let matched =
+                &mut part.matched[usize::from(part.sums.slots[usize::from(meta.currency().index())])];
             matched.rows += 1;
             matched.minor += i128::from(amount);
             let other = &right[r.block()];

@@ -359,11 +359,12 @@ fn state() -> impl Strategy<Value = State> {
         currency,
         amount_minor,
     });
-        let inter_pool = (id(), any_currency(), any::<i64>()).prop_map(|(pool, currency, amount_minor)| InterPool {
-        pool,
-        currency,
-        amount_minor,
-    });
+    let inter_pool =
+        (id(), any_currency(), any::<i64>()).prop_map(|(pool, currency, amount_minor)| InterPool {
+            pool,
+            currency,
+            amount_minor,
+        });
     let account = any::<(i64, i64)>().prop_map(|(closing_minor, book_minor)| AccountBalance {
         account: "RA1".to_owned(),
         currency: currency("CNY"),
