@@ -322,6 +322,7 @@ impl<'a> Intake<'a> {
     }
 
     /// Adds an entry to a side of a leg, with its first close where it is brought forward.
+    #[allow(clippy::too_many_arguments)]
     fn push(
         &mut self,
         side: Side,

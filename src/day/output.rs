@@ -7,6 +7,7 @@ use crate::day::matched::{LegPairs, MatchedTable, PairIndex, is_keyed_by_channel
 use crate::day::publish::{Sealed, Staging};
 use crate::day::run::Computed;
 use crate::findings::Stop;
+use crate::report::audit::{self, Audited};
 use crate::report::html;
 use crate::report::json::{self, Json};
 use crate::report::manifest::{CalendarSeal, Invariant, Manifest, Output, SealedFile};
@@ -141,6 +142,22 @@ pub fn write(
     let summary = summarise(&day);
     outputs.bytes("summary.json", &summary.to_json(), None)?;
     outputs.bytes("reports/index.html", &html::page(&day, &summary), None)?;
+    let master = book
+        .sealed
+        .iter()
+        .find(|(name, _)| name.starts_with("merchants."));
+    let merchants_file = format!("{BOOK_COPY}/{}", master.map_or("merchants.csv", |(name, _)| name));
+    let audited = Audited {
+        day,
+        customers: &computed.settled.wallets.lines,
+        journal: &journal,
+        trial_balance: &trial,
+        clearing: &computed.clearing,
+        merchants_file: &merchants_file,
+    };
+    outputs.bytes("audit/check.sql", audit::check_sql(&audited).as_bytes(), None)?;
+    outputs.bytes("audit/inputs.sql", audit::inputs_sql(&audited).as_bytes(), None)?;
+    outputs.bytes("audit/bank_columns.csv", audit::BANK_COLUMNS, None)?;
     let mut copies = Vec::new();
     for (name, bytes) in &book.sealed {
         let sealed = outputs.staging.write(&format!("{BOOK_COPY}/{name}"), bytes)?;

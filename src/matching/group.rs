@@ -195,10 +195,10 @@ fn hold_direction<'a>(
         Class::DuplicateAtOther
     };
     let take = |side: &mut Vec<&'a Member<'a>>| {
-        let (taken, kept) = side.drain(..).partition(|m| m.meta.direction() == direction);
+        let (taken, kept): (Vec<_>, Vec<_>) = side.drain(..).partition(|m| m.meta.direction() == direction);
         *side = kept;
         let mut rows: Vec<(RowRef, bool)> = Vec::new();
-        for member in Vec::<&Member<'_>>::from(taken) {
+        for member in taken {
             rows.push((member.row, member.meta.was_duplicate()));
         }
         if rows.is_empty() {

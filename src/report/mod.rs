@@ -9,5 +9,6 @@ pub mod manifest;
 pub mod pools;
 pub mod summary;
 pub mod html;
+pub mod audit;
 #[cfg(test)]
 pub mod samples;

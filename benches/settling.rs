@@ -1,0 +1,46 @@
+//! Stage 3: agreed pairs to fees and sums by merchant.
+
+#![allow(missing_docs, clippy::unwrap_used)]
+
+mod day;
+
+use std::hint::black_box;
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use tieout::fees::FeeTable;
+use tieout::matching::exact::partition_bits;
+use tieout::netting::Participants;
+use tieout::settling::settle_pairs;
+
+fn settling(criterion: &mut Criterion) {
+    let rows = 524_288;
+    let (_folder, book) = day::book(200_000);
+    let owners = book.merchants.len() as u32;
+    let left = day::blocks(&day::rows(rows, 'T', owners), day::platform_meta());
+    let right = day::blocks(&day::rows(rows, 'B', 1), day::bank_meta());
+    let pairs = day::pairs(&left, &right, partition_bits(rows));
+    let fees = FeeTable::new(&book.settings, &book.merchants).ok().unwrap();
+    let participants = Participants::new(&book.settings, &book.merchants);
+    let channels = day::channels(&participants);
+    let (currencies, pools) = ([day::cny()], ["default".to_owned()]);
+    let context = day::settling(&book, &fees, &channels, &participants, &currencies, &pools);
+    let mut group = criterion.benchmark_group("settling");
+    group
+        .sample_size(10)
+        .throughput(Throughput::Elements(pairs.len() as u64));
+    group.bench_function("settle_pairs", |bench| {
+        bench.iter(|| {
+            black_box(
+                settle_pairs(&pairs, &left, &right, &|_| true, &context)
+                    .ok()
+                    .unwrap()
+                    .fee_minor
+                    .len(),
+            )
+        });
+    });
+    group.finish();
+}
+
+criterion_group!(benches, settling);
+criterion_main!(benches);
