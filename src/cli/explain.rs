@@ -16,7 +16,8 @@ pub fn run(arguments: &ExplainArgs, screen: &Screen) -> Result<u8, Stop> {
     let explanation = explain(&arguments.book, &arguments.what, arguments.date)?;
     if screen.json() {
         let mut told = json!({ "exit_code": 0, "findings": [] });
-        if let (Some(members), serde_json::Value::Object(parts)) = (told.as_object_mut(), explanation.json()) {
+        if let (Some(members), serde_json::Value::Object(parts)) = (told.as_object_mut(), explanation.json())
+        {
             members.extend(parts);
         }
         screen.out(&json::line(&told))?;

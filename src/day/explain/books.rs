@@ -17,8 +17,11 @@ pub(super) fn customer(days: &Days, what: &str, date: Option<Date>) -> Result<Ve
         }
         let mut sections = Vec::new();
         for line in &lines {
-            let mut section =
-                Section::new(format!("customer {what}, {}, in the close of {}", line.get("currency"), day.date()));
+            let mut section = Section::new(format!(
+                "customer {what}, {}, in the close of {}",
+                line.get("currency"),
+                day.date()
+            ));
             section.source(
                 day.date(),
                 &day.told("customers.csv"),
@@ -36,10 +39,18 @@ pub(super) fn customer(days: &Days, what: &str, date: Option<Date>) -> Result<Ve
         let found = search(days, &days.list.iter().collect::<Vec<_>>(), &Wanted::Party(what))?;
         let mut section = Section::new(format!("rows of {what}, all days"));
         for row in found.rows.iter().take(NAMED_ROWS_MAX) {
-            section.source(row.date, &row.file, row.line, format!("{}: {}", row.row.id, rows::carried(days, row)?));
+            section.source(
+                row.date,
+                &row.file,
+                row.line,
+                format!("{}: {}", row.row.id, rows::carried(days, row)?),
+            );
         }
         if found.rows.len() > NAMED_ROWS_MAX {
-            section.note(format!("and {} more, in the same files", found.rows.len() - NAMED_ROWS_MAX));
+            section.note(format!(
+                "and {} more, in the same files",
+                found.rows.len() - NAMED_ROWS_MAX
+            ));
         }
         for note in found.notes {
             section.note(note);
@@ -56,7 +67,10 @@ pub(super) fn broken(days: &Days, what: &str, date: Option<Date>) -> Result<Vec<
         return Ok(Vec::new());
     }
     let known = |day: &Day| -> Result<Option<TableRow>, Stop> {
-        Ok(day.rows("breaks.csv", |row| row.get("break_id") == what)?.into_iter().next())
+        Ok(day
+            .rows("breaks.csv", |row| row.get("break_id") == what)?
+            .into_iter()
+            .next())
     };
     if let Some(date) = date
         && let Some(day) = days.of(date)
@@ -78,7 +92,11 @@ pub(super) fn broken(days: &Days, what: &str, date: Option<Date>) -> Result<Vec<
                     line.get("leg"),
                     line.get("age_days"),
                     line.get("age_business_days"),
-                    if line.get("overdue") == "Y" { ", OVERDUE" } else { "" }
+                    if line.get("overdue") == "Y" {
+                        ", OVERDUE"
+                    } else {
+                        ""
+                    }
                 ),
             );
             last = Some(line);
@@ -86,7 +104,12 @@ pub(super) fn broken(days: &Days, what: &str, date: Option<Date>) -> Result<Vec<
         for line in day.rows("resolved.csv", |row| row.get("break_id") == what)? {
             section.event(
                 day.date(),
-                format!("resolved after {} calendar days ({}:{})", line.get("age_days"), day.told("resolved.csv"), line.line),
+                format!(
+                    "resolved after {} calendar days ({}:{})",
+                    line.get("age_days"),
+                    day.told("resolved.csv"),
+                    line.line
+                ),
             );
         }
     }
@@ -110,7 +133,12 @@ pub(super) fn broken(days: &Days, what: &str, date: Option<Date>) -> Result<Vec<
     if !ids.is_empty() {
         let found = search(days, &days.list.iter().collect::<Vec<_>>(), &Wanted::Ids(&ids))?;
         for row in found.rows.iter().filter(|row| ids.contains(&row.row.id)) {
-            section.source(row.date, &row.file, row.line, format!("{}: {}", row.row.id, rows::carried(days, row)?));
+            section.source(
+                row.date,
+                &row.file,
+                row.line,
+                format!("{}: {}", row.row.id, rows::carried(days, row)?),
+            );
         }
         for note in found.notes {
             section.note(note);
@@ -128,7 +156,9 @@ fn shown(line: &TableRow, column: &str) -> String {
 
 /// True for names of ledger accounts.
 pub(super) fn is_ledger(what: &str) -> bool {
-    ["assets:", "liabilities:", "income:", "equity:", "expenses:"].iter().any(|root| what.starts_with(root))
+    ["assets:", "liabilities:", "income:", "equity:", "expenses:"]
+        .iter()
+        .any(|root| what.starts_with(root))
 }
 
 /// A ledger account's or a journal entry's lines.
@@ -136,7 +166,11 @@ pub(super) fn journal(days: &Days, what: &str, date: Option<Date>) -> Result<Vec
     if !is_ledger(what) && what.len() != 32 {
         return Ok(Vec::new());
     }
-    let column = if is_ledger(what) { "ledger_account" } else { "entry_id" };
+    let column = if is_ledger(what) {
+        "ledger_account"
+    } else {
+        "entry_id"
+    };
     for day in days.looked_into(date) {
         let lines = day.rows("journal.csv", |row| row.get(column) == what)?;
         let balances = match column {
@@ -173,7 +207,11 @@ pub(super) fn journal(days: &Days, what: &str, date: Option<Date>) -> Result<Vec
                     "{} {} of {}: debit {}, credit {} (entry {})",
                     line.get("ledger_account"),
                     line.get("kind"),
-                    if line.get("obligee_id").is_empty() { "nobody" } else { line.get("obligee_id") },
+                    if line.get("obligee_id").is_empty() {
+                        "nobody"
+                    } else {
+                        line.get("obligee_id")
+                    },
                     line.money("debit_minor"),
                     line.money("credit_minor"),
                     line.get("entry_id")
@@ -181,7 +219,11 @@ pub(super) fn journal(days: &Days, what: &str, date: Option<Date>) -> Result<Vec
             );
         }
         if lines.len() > NAMED_ROWS_MAX {
-            section.note(format!("and {} more lines of {}", lines.len() - NAMED_ROWS_MAX, day.told("journal.csv")));
+            section.note(format!(
+                "and {} more lines of {}",
+                lines.len() - NAMED_ROWS_MAX,
+                day.told("journal.csv")
+            ));
         }
         return Ok(vec![section]);
     }
@@ -200,11 +242,17 @@ fn pools(day: &Day) -> Result<Vec<serde_json::Value>, Stop> {
     let path = day.closed.folder.join("reserve/reserve.json");
     let bytes = std::fs::read(&path).map_err(|error| Stop::io(&path, "read", &error))?;
     let value: serde_json::Value = serde_json::from_slice(&bytes).unwrap_or_default();
-    Ok(value.get("pools").and_then(serde_json::Value::as_array).cloned().unwrap_or_default())
+    Ok(value
+        .get("pools")
+        .and_then(serde_json::Value::as_array)
+        .cloned()
+        .unwrap_or_default())
 }
 
 fn text<'a>(pool: &'a serde_json::Value, key: &str) -> &'a str {
-    pool.get(key).and_then(serde_json::Value::as_str).unwrap_or_default()
+    pool.get(key)
+        .and_then(serde_json::Value::as_str)
+        .unwrap_or_default()
 }
 
 /// How a figure is made (SPEC §7, R1): name, terms with their signs.
@@ -213,7 +261,16 @@ const FIGURES: [(&str, &[(&str, &str)]); 8] = [
     ("C", &[("+", "S_bank"), ("+", "S_other"), ("−", "R")]),
     ("C_strict", &[("+", "S_bank"), ("−", "R")]),
     ("U", &[("+", "B1")]),
-    ("S_book", &[("+", "S_bank"), ("+", "A1"), ("−", "A2"), ("−", "B1"), ("+", "B2")]),
+    (
+        "S_book",
+        &[
+            ("+", "S_bank"),
+            ("+", "A1"),
+            ("−", "A2"),
+            ("−", "B1"),
+            ("+", "B2"),
+        ],
+    ),
     // C_int's R_book has a term of its own under basis = received, told in words.
     ("C_int", &[("+", "S_book"), ("+", "S_other"), ("−", "R_book")]),
     ("shortfall", &[]),
@@ -229,7 +286,9 @@ pub(super) fn reserve(days: &Days, line: &str, date: Option<Date>) -> Result<Vec
         _ => return Ok(Vec::new()),
     };
     for day in days.looked_into(date) {
-        let found = pools(day)?.into_iter().find(|pool| text(pool, "pool") == name && text(pool, "currency") == currency);
+        let found = pools(day)?
+            .into_iter()
+            .find(|pool| text(pool, "pool") == name && text(pool, "currency") == currency);
         let Some(pool) = found else { continue };
         if figure.is_some_and(|figure| pool.get(figure).is_none()) {
             continue;
@@ -247,9 +306,17 @@ fn pool_told(
     figure: Option<&str>,
 ) -> Result<Section, Stop> {
     let asked = figure.map(|figure| format!(", {figure}")).unwrap_or_default();
-    let mut section = Section::new(format!("reserve {name} {currency}{asked} in the close of {}", day.date()));
+    let mut section = Section::new(format!(
+        "reserve {name} {currency}{asked} in the close of {}",
+        day.date()
+    ));
     let minor = |key: &str| text(pool, key).parse::<i128>().unwrap_or(0);
-    section.source(day.date(), &day.told("reserve/reserve.json"), 0, format!("basis of what follows; worst line {}", text(pool, "headline")));
+    section.source(
+        day.date(),
+        &day.told("reserve/reserve.json"),
+        0,
+        format!("basis of what follows; worst line {}", text(pool, "headline")),
+    );
     let basis = day.book()?.settings.reserve.basis;
     let received = basis == crate::book::settings::Basis::Received;
     let r_book = minor("R") - minor("U") - minor("P") - minor("F") + if received { minor("A1") } else { 0 };
@@ -264,14 +331,24 @@ fn pool_told(
             section.figure(format!("{of} = {}", money(minor(of), currency)));
             continue;
         }
-        let told: Vec<String> =
-            terms.iter().map(|(sign, term)| format!("{sign} {term} {}", money(value(term), currency))).collect();
+        let told: Vec<String> = terms
+            .iter()
+            .map(|(sign, term)| format!("{sign} {term} {}", money(value(term), currency)))
+            .collect();
         let told = told.join(" ");
-        section.step(format!("{of} = {} = {}", told.trim_start_matches("+ "), money(minor(of), currency)));
+        section.step(format!(
+            "{of} = {} = {}",
+            told.trim_start_matches("+ "),
+            money(minor(of), currency)
+        ));
         reached.extend(terms.iter().map(|(_, term)| *term));
     }
     if figure.is_none_or(|figure| figure == "C_int") {
-        let plus = if received { format!(" + A1 {}", money(minor("A1"), currency)) } else { String::new() };
+        let plus = if received {
+            format!(" + A1 {}", money(minor("A1"), currency))
+        } else {
+            String::new()
+        };
         section.step(format!(
             "R_book = R {} − U {} − P {} − F {}{plus} = {}",
             money(minor("R"), currency),
@@ -284,24 +361,43 @@ fn pool_told(
     if let Some(other) = figure.filter(|figure| FIGURES.iter().all(|(of, _)| of != figure)) {
         section.figure(format!("{other} = {}", money(minor(other), currency)));
     }
-    let wants = |term: &str| figure.is_none_or(|figure| figure == term || figure.starts_with('C') || figure == "R" && "balances U P F".contains(term));
+    let wants = |term: &str| {
+        figure.is_none_or(|figure| {
+            figure == term || figure.starts_with('C') || figure == "R" && "balances U P F".contains(term)
+        })
+    };
     for class in ["A1", "A2", "B1", "B2"] {
         let lines = day.rows("reserve/items.csv", |row| {
             row.get("class") == class && row.get("pool") == name && row.get("currency") == currency
         })?;
-        let is_wanted = wants(class) || lines.iter().any(|row| figure.is_some_and(|figure| figure == row.get("figure")))
+        let is_wanted = wants(class)
+            || lines
+                .iter()
+                .any(|row| figure.is_some_and(|figure| figure == row.get("figure")))
             || figure == Some("R");
         if lines.is_empty() || !is_wanted {
             continue;
         }
         let sum: i128 = lines.iter().map(|row| row.minor("amount_minor")).sum();
-        section.figure(format!("{class} = {}, {} items in {}", money(sum, currency), lines.len(), day.told("reserve/items.csv")));
+        section.figure(format!(
+            "{class} = {}, {} items in {}",
+            money(sum, currency),
+            lines.len(),
+            day.told("reserve/items.csv")
+        ));
         for row in lines.iter().take(NAMED_ROWS_MAX) {
             section.source(
                 day.date(),
                 &day.told("reserve/items.csv"),
                 row.line,
-                format!("{} {} {} {} since {}", class, row.get("figure"), row.get("id"), row.money("amount_minor"), row.get("first_seen")),
+                format!(
+                    "{} {} {} {} since {}",
+                    class,
+                    row.get("figure"),
+                    row.get("id"),
+                    row.money("amount_minor"),
+                    row.get("first_seen")
+                ),
             );
         }
         if lines.len() > NAMED_ROWS_MAX {
@@ -309,7 +405,9 @@ fn pool_told(
         }
     }
     if wants("balances") || figure == Some("R_neg") {
-        let lines = day.rows("reserve/balances.csv", |row| row.get("pool") == name && row.get("currency") == currency)?;
+        let lines = day.rows("reserve/balances.csv", |row| {
+            row.get("pool") == name && row.get("currency") == currency
+        })?;
         section.figure(format!(
             "balances = {}, negative ones apart R_neg = {}: {} obligees in {}",
             money(minor("balances"), currency),
@@ -322,7 +420,12 @@ fn pool_told(
                 day.date(),
                 &day.told("reserve/balances.csv"),
                 row.line,
-                format!("{} {} {}", row.get("kind"), row.get("obligee_id"), row.money("balance_minor")),
+                format!(
+                    "{} {} {}",
+                    row.get("kind"),
+                    row.get("obligee_id"),
+                    row.money("balance_minor")
+                ),
             );
         }
         if lines.len() > NAMED_ROWS_MAX {
@@ -330,7 +433,9 @@ fn pool_told(
         }
     }
     if wants("S_bank") {
-        for row in day.rows("reserve/lines.csv", |row| row.get("pool") == name && row.get("currency") == currency)? {
+        for row in day.rows("reserve/lines.csv", |row| {
+            row.get("pool") == name && row.get("currency") == currency
+        })? {
             section.source(
                 day.date(),
                 &day.told("reserve/lines.csv"),

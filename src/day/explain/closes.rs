@@ -38,9 +38,15 @@ impl Days {
         let list = history
             .in_force()
             .into_iter()
-            .map(|closed| Day { closed: closed.clone(), book: OnceCell::new() })
+            .map(|closed| Day {
+                closed: closed.clone(),
+                book: OnceCell::new(),
+            })
             .collect();
-        Ok(Days { layout: Layout::new(&layout.root), list })
+        Ok(Days {
+            layout: Layout::new(&layout.root),
+            list,
+        })
     }
 
     pub fn of(&self, date: Date) -> Option<&Day> {
@@ -49,7 +55,11 @@ impl Days {
 
     /// The given day, or all, the latest first: where a thing is looked up.
     pub fn looked_into(&self, date: Option<Date>) -> Vec<&Day> {
-        self.list.iter().rev().filter(|day| date.is_none_or(|date| day.date() == date)).collect()
+        self.list
+            .iter()
+            .rev()
+            .filter(|day| date.is_none_or(|date| day.date() == date))
+            .collect()
     }
 }
 
@@ -120,10 +130,22 @@ impl Day {
             Err(error) => return Err(Stop::io(&path, "read", &error)),
         };
         let mut reader = csv::Reader::from_reader(std::io::BufReader::new(file));
-        let header = Arc::new(reader.headers().map_err(|error| unreadable(&path, &error))?.clone());
+        let header = Arc::new(
+            reader
+                .headers()
+                .map_err(|error| unreadable(&path, &error))?
+                .clone(),
+        );
         let mut rows = Vec::new();
-        let mut row = TableRow { header, record: csv::StringRecord::new(), line: 0 };
-        while reader.read_record(&mut row.record).map_err(|error| unreadable(&path, &error))? {
+        let mut row = TableRow {
+            header,
+            record: csv::StringRecord::new(),
+            line: 0,
+        };
+        while reader
+            .read_record(&mut row.record)
+            .map_err(|error| unreadable(&path, &error))?
+        {
             row.line = row.record.position().map_or(0, csv::Position::line);
             if wanted(&row) {
                 rows.push(row.clone());
@@ -150,9 +172,11 @@ impl Day {
         let mut tasks = Vec::new();
         for part in &parts {
             let file = File::open(part).map_err(|error| Stop::io(part, "read", &error))?;
-            let metadata =
-                ArrowReaderMetadata::load(&file, Default::default()).map_err(|error| unreadable(part, &error))?;
-            tasks.extend((0..metadata.metadata().num_row_groups()).map(|group| (part, metadata.clone(), group)));
+            let metadata = ArrowReaderMetadata::load(&file, Default::default())
+                .map_err(|error| unreadable(part, &error))?;
+            tasks.extend(
+                (0..metadata.metadata().num_row_groups()).map(|group| (part, metadata.clone(), group)),
+            );
         }
         let found: Vec<Vec<Matched>> = tasks
             .into_par_iter()
@@ -192,7 +216,11 @@ fn matched_in(
             Some(names) => ProjectionMask::columns(builder.parquet_schema(), names.iter().copied()),
             None => ProjectionMask::all(),
         };
-        Ok(builder.with_projection(mask).with_row_groups(vec![group]).with_batch_size(65_536).build()?)
+        Ok(builder
+            .with_projection(mask)
+            .with_row_groups(vec![group])
+            .with_batch_size(65_536)
+            .build()?)
     };
     let mut hits = false;
     for batch in reader(Some(columns))? {
@@ -252,17 +280,29 @@ fn hit_rows(batch: &RecordBatch, columns: &[&str], ids: &[String]) -> Result<Vec
 fn text_column(batch: &RecordBatch, name: &str) -> Result<StringArray, Failed> {
     let column = batch.column_by_name(name).ok_or("a column is missing")?;
     let column = cast(column, &DataType::Utf8)?;
-    Ok(column.as_any().downcast_ref::<StringArray>().ok_or("a column is no text")?.clone())
+    Ok(column
+        .as_any()
+        .downcast_ref::<StringArray>()
+        .ok_or("a column is no text")?
+        .clone())
 }
 
 fn number_column(batch: &RecordBatch, name: &str) -> Result<Int64Array, Failed> {
     let column = batch.column_by_name(name).ok_or("a column is missing")?;
-    Ok(column.as_any().downcast_ref::<Int64Array>().ok_or("a column is no integer")?.clone())
+    Ok(column
+        .as_any()
+        .downcast_ref::<Int64Array>()
+        .ok_or("a column is no integer")?
+        .clone())
 }
 
 fn unreadable(path: &Path, error: &dyn std::fmt::Display) -> Stop {
     Stop::new(
         StopCode::BadData,
-        Finding::about(path.display().to_string(), format!("cannot be read: {error}"), "run `tieout verify`"),
+        Finding::about(
+            path.display().to_string(),
+            format!("cannot be read: {error}"),
+            "run `tieout verify`",
+        ),
     )
 }

@@ -77,7 +77,10 @@ impl Wanted<'_> {
 }
 
 /// The days to search: all, or where that is too much those that `known` names.
-pub(super) fn searched_days<'a>(days: &'a Days, known: &BTreeSet<Date>) -> Result<(Vec<&'a Day>, Option<String>), Stop> {
+pub(super) fn searched_days<'a>(
+    days: &'a Days,
+    known: &BTreeSet<Date>,
+) -> Result<(Vec<&'a Day>, Option<String>), Stop> {
     let mut bytes = 0;
     for day in &days.list {
         bytes += inputs(day)?.iter().map(|input| input.bytes).sum::<u64>();
@@ -85,7 +88,11 @@ pub(super) fn searched_days<'a>(days: &'a Days, known: &BTreeSet<Date>) -> Resul
     if bytes <= SEARCHED_BYTES_MAX || known.is_empty() {
         return Ok((days.list.iter().collect(), None));
     }
-    let chosen: Vec<&Day> = days.list.iter().filter(|day| known.contains(&day.date())).collect();
+    let chosen: Vec<&Day> = days
+        .list
+        .iter()
+        .filter(|day| known.contains(&day.date()))
+        .collect();
     let note = format!(
         "of {} closed days the inputs of {} were searched: those that the tables name for it",
         days.list.len(),
@@ -114,12 +121,24 @@ fn inputs(day: &Day) -> Result<Vec<InputFile>, Stop> {
     let path = day.closed.folder.join("manifest.json");
     let bytes = std::fs::read(&path).map_err(|error| Stop::io(&path, "read", &error))?;
     let manifest: serde_json::Value = serde_json::from_slice(&bytes).map_err(|error| {
-        let finding = Finding::about(path.display().to_string(), format!("is no JSON: {error}"), "run `tieout verify`");
+        let finding = Finding::about(
+            path.display().to_string(),
+            format!("is no JSON: {error}"),
+            "run `tieout verify`",
+        );
         Stop::new(StopCode::BadData, finding)
     })?;
-    let listed = manifest.get("inputs").and_then(serde_json::Value::as_array).cloned().unwrap_or_default();
+    let listed = manifest
+        .get("inputs")
+        .and_then(serde_json::Value::as_array)
+        .cloned()
+        .unwrap_or_default();
     let text = |value: &serde_json::Value, key: &str| {
-        value.get(key).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned()
+        value
+            .get(key)
+            .and_then(serde_json::Value::as_str)
+            .unwrap_or_default()
+            .to_owned()
     };
     Ok(listed
         .iter()
@@ -127,18 +146,29 @@ fn inputs(day: &Day) -> Result<Vec<InputFile>, Stop> {
             name: text(input, "name"),
             source: text(input, "source"),
             sha256: text(input, "sha256"),
-            bytes: input.get("bytes").and_then(serde_json::Value::as_u64).unwrap_or(0),
+            bytes: input
+                .get("bytes")
+                .and_then(serde_json::Value::as_u64)
+                .unwrap_or(0),
         })
         .collect())
 }
 
 fn search_day(days: &Days, day: &Day, wanted: &Wanted<'_>, searched: &mut Searched) -> Result<(), Stop> {
     let inbox = days.layout.inbox(day.date());
-    let (delivery, _) = if inbox.is_dir() { discover_all(&inbox) } else { Default::default() };
+    let (delivery, _) = if inbox.is_dir() {
+        discover_all(&inbox)
+    } else {
+        Default::default()
+    };
     let book = day.book()?;
     let mut tasks: Vec<(Delivered, String)> = Vec::new();
     for input in inputs(day)? {
-        let source = book.settings.sources.iter().position(|source| source.name == input.source);
+        let source = book
+            .settings
+            .sources
+            .iter()
+            .position(|source| source.name == input.source);
         let lies = delivery.files.iter().find(|file| file.name == input.name);
         match (lies, source) {
             (Some(file), Some(source)) => {
@@ -155,8 +185,10 @@ fn search_day(days: &Days, day: &Day, wanted: &Wanted<'_>, searched: &mut Search
     }
     tasks.sort_by(|a, b| a.0.name.as_bytes().cmp(b.0.name.as_bytes()));
     let date = day.date();
-    let results: Vec<(&(Delivered, String), Result<Vec<Found>, Stop>)> =
-        tasks.par_iter().map(|task| (task, search_file(&book, date, &task.0, wanted))).collect();
+    let results: Vec<(&(Delivered, String), Result<Vec<Found>, Stop>)> = tasks
+        .par_iter()
+        .map(|task| (task, search_file(&book, date, &task.0, wanted)))
+        .collect();
     for ((file, sha256), result) in results {
         let told = format!("inbox/{date}/{}", file.name);
         match result {
@@ -165,9 +197,9 @@ fn search_day(days: &Days, day: &Day, wanted: &Wanted<'_>, searched: &mut Search
                 // Where a line is told, it must be the line that the close saw.
                 match files::hash_content(file) {
                     Ok((now, _)) if now == *sha256 => searched.rows.extend(rows),
-                    _ => searched
-                        .notes
-                        .push(format!("{told} has changed since the close read it; its rows are not told: run tieout verify")),
+                    _ => searched.notes.push(format!(
+                        "{told} has changed since the close read it; its rows are not told: run tieout verify"
+                    )),
                 }
             }
             Err(stop) => searched.notes.push(format!("{told} cannot be read: {stop}")),
@@ -185,12 +217,27 @@ fn search_file(book: &Book, date: Date, file: &Delivered, wanted: &Wanted<'_>) -
         BlockError::Refused(refused) => refuse(file, refused),
         BlockError::Io(error) => files::read_failed(file, &error),
     };
-    let mut keeper = Keeper { settings, wanted, date, file: format!("inbox/{date}/{}", file.name), found: Vec::new() };
+    let mut keeper = Keeper {
+        settings,
+        wanted,
+        date,
+        file: format!("inbox/{date}/{}", file.name),
+        found: Vec::new(),
+    };
     if source.format != CANONICAL {
         let bytes = files::open(file).map_err(read_failed)?;
-        let context = FormatContext { settings, source, business_date: date };
-        let profiles = |name: &str| book.profiles.get(name).map(|bytes| String::from_utf8_lossy(bytes).into_owned());
-        read_foreign(&source.format, &profiles, bytes, &context, &mut keeper).map_err(|refused| refuse(file, refused))?;
+        let context = FormatContext {
+            settings,
+            source,
+            business_date: date,
+        };
+        let profiles = |name: &str| {
+            book.profiles
+                .get(name)
+                .map(|bytes| String::from_utf8_lossy(bytes).into_owned())
+        };
+        read_foreign(&source.format, &profiles, bytes, &context, &mut keeper)
+            .map_err(|refused| refuse(file, refused))?;
     } else if file.parquet {
         let table = open_parquet(file, source.role, &context)?;
         for group in 0..table.row_groups() {
@@ -202,10 +249,13 @@ fn search_file(book: &Book, date: Date, file: &Delivered, wanted: &Wanted<'_>) -
         if !may_hold(file, &wanted.texts()).map_err(read_failed)? {
             return Ok(Vec::new());
         }
-        let reader = BlockReader::new(files::open(file).map_err(read_failed)?, source.encoding.as_deref())
-            .map_err(block_failed)?;
-        let binding =
-            canonical::bind_header(source.role, reader.header(), &context).map_err(|refused| refuse(file, refused))?;
+        let reader = BlockReader::new(
+            files::open(file).map_err(read_failed)?,
+            source.encoding.as_deref(),
+        )
+        .map_err(block_failed)?;
+        let binding = canonical::bind_header(source.role, reader.header(), &context)
+            .map_err(|refused| refuse(file, refused))?;
         let (mut work, mut buffer) = (Work::default(), Vec::new());
         while let Some(head) = reader.next_block(&mut buffer).map_err(block_failed)? {
             canonical::parse_block(&binding, &head, &buffer, &context, &mut work, &mut keeper)
@@ -223,7 +273,12 @@ fn may_hold(file: &Delivered, texts: &[&str]) -> std::io::Result<bool> {
         return Ok(true);
     }
     let finders: Vec<Finder<'_>> = texts.iter().map(|text| Finder::new(text.as_bytes())).collect();
-    let keep = texts.iter().map(|text| text.len()).max().unwrap_or(1).saturating_sub(1);
+    let keep = texts
+        .iter()
+        .map(|text| text.len())
+        .max()
+        .unwrap_or(1)
+        .saturating_sub(1);
     let mut reader = files::open(file)?;
     let mut buffer = vec![0; 1 << 20];
     let mut kept = 0;
@@ -259,26 +314,48 @@ struct Keeper<'a> {
 
 impl Keeper<'_> {
     fn keep(&mut self, place: Place, side: OpenSide, row: OpenRow) {
-        self.found.push(Found { date: self.date, file: self.file.clone(), line: place.line, side, row });
+        self.found.push(Found {
+            date: self.date,
+            file: self.file.clone(),
+            line: place.line,
+            side,
+            row,
+        });
     }
 }
 
 impl RowSink for Keeper<'_> {
     fn platform(&mut self, row: &PlatformRow<'_>) {
-        let ids = [row.txn_id, row.bank_ref, row.channel_ref, row.order_id, row.original_txn_id, row.batch_ref];
-        if self.wanted.wants(&ids, &[row.merchant_id, row.customer_id, row.counterparty_id]) {
+        let ids = [
+            row.txn_id,
+            row.bank_ref,
+            row.channel_ref,
+            row.order_id,
+            row.original_txn_id,
+            row.batch_ref,
+        ];
+        if self
+            .wanted
+            .wants(&ids, &[row.merchant_id, row.customer_id, row.counterparty_id])
+        {
             self.keep(row.place, OpenSide::Platform, open_platform(row));
         }
     }
 
     fn bank(&mut self, row: &BankRow<'_>) {
-        if self.wanted.wants(&[row.entry_id, row.bank_ref, row.original_ref, row.batch_ref], &[]) {
+        if self.wanted.wants(
+            &[row.entry_id, row.bank_ref, row.original_ref, row.batch_ref],
+            &[],
+        ) {
             self.keep(row.place, OpenSide::Bank, open_bank(row, self.settings));
         }
     }
 
     fn channel(&mut self, row: &ChannelRow<'_>) {
-        if self.wanted.wants(&[row.channel_ref, row.order_id, row.refund_ref, row.batch_ref], &[]) {
+        if self.wanted.wants(
+            &[row.channel_ref, row.order_id, row.refund_ref, row.batch_ref],
+            &[],
+        ) {
             self.keep(row.place, OpenSide::Channel, open_channel(row));
         }
     }

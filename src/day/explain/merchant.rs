@@ -49,8 +49,16 @@ const TERMS: [(i128, &str, &str); 12] = [
 
 fn told(days: &Days, day: &Day, line: &TableRow) -> Result<Section, Stop> {
     let (merchant, currency) = (line.get("merchant_id"), line.get("currency"));
-    let mut section = Section::new(format!("merchant {merchant}, {currency}, in the close of {}", day.date()));
-    section.source(day.date(), &day.told("payouts.csv"), line.line, format!("net {}", line.money("net_minor")));
+    let mut section = Section::new(format!(
+        "merchant {merchant}, {currency}, in the close of {}",
+        day.date()
+    ));
+    section.source(
+        day.date(),
+        &day.told("payouts.csv"),
+        line.line,
+        format!("net {}", line.money("net_minor")),
+    );
     for (sign, word, column) in TERMS {
         let minor = line.minor(column);
         if minor == 0 && column != "gross_minor" {
@@ -58,10 +66,17 @@ fn told(days: &Days, day: &Day, line: &TableRow) -> Result<Section, Stop> {
         }
         let mark = if sign < 0 { "−" } else { "+" };
         let count = line.get(&column.replace("_minor", "_count").replace("gross", "payment"));
-        let rows = if count.is_empty() { String::new() } else { format!(" ({count} rows)") };
+        let rows = if count.is_empty() {
+            String::new()
+        } else {
+            format!(" ({count} rows)")
+        };
         section.figure(format!("{mark} {word} {}{rows}", money(minor, currency)));
     }
-    section.figure(format!("= net {}; terms of 0 are left out", line.money("net_minor")));
+    section.figure(format!(
+        "= net {}; terms of 0 are left out",
+        line.money("net_minor")
+    ));
     let book = day.book()?;
     if let Some(terms) = words::terms_of(&book, merchant) {
         if let Some(worked) = words::day_fee(&book, terms, line.minor("gross_minor")) {
@@ -73,10 +88,17 @@ fn told(days: &Days, day: &Day, line: &TableRow) -> Result<Section, Stop> {
             let (step, minor) = words::hold(line.minor("gross_minor"), terms.hold_bps);
             section.step(format!("hold = gross × hold_bps / 10,000 = {step} minor units"));
             if minor != line.minor("hold_minor") {
-                section.note(format!("published is {}, which these terms do not give", line.money("hold_minor")));
+                section.note(format!(
+                    "published is {}, which these terms do not give",
+                    line.money("hold_minor")
+                ));
             }
             let days = i32::try_from(terms.hold_days).unwrap_or(i32::MAX / 2);
-            section.step(format!("released on {}: {} + {days} calendar days (R11)", day.date().plus_days(days), day.date()));
+            section.step(format!(
+                "released on {}: {} + {days} calendar days (R11)",
+                day.date().plus_days(days),
+                day.date()
+            ));
         }
         if line.minor("release_minor") != 0 {
             releases(days, day, line, &mut section)?;
@@ -94,10 +116,18 @@ fn told(days: &Days, day: &Day, line: &TableRow) -> Result<Section, Stop> {
     ));
     let mut status = format!("status {}", line.get("status"));
     if !line.get("reason").is_empty() {
-        status.push_str(&format!(" {}: {}", line.get("reason"), words::reason(line.get("reason"))));
+        status.push_str(&format!(
+            " {}: {}",
+            line.get("reason"),
+            words::reason(line.get("reason"))
+        ));
     }
     if !line.get("payout_id").is_empty() {
-        status.push_str(&format!(": payout {} of {}", line.get("payout_id"), line.money("payout_minor")));
+        status.push_str(&format!(
+            ": payout {} of {}",
+            line.get("payout_id"),
+            line.money("payout_minor")
+        ));
     }
     section.event(day.date(), status);
     Ok(section)
@@ -106,11 +136,15 @@ fn told(days: &Days, day: &Day, line: &TableRow) -> Result<Section, Stop> {
 /// The holds that ended: they stood in the state before, and the close that held each is named.
 fn releases(days: &Days, day: &Day, line: &TableRow, section: &mut Section) -> Result<(), Stop> {
     let (merchant, currency) = (line.get("merchant_id"), line.get("currency"));
-    let Some(before) = days.list.iter().rev().find(|other| other.date() < day.date()) else { return Ok(()) };
+    let Some(before) = days.list.iter().rev().find(|other| other.date() < day.date()) else {
+        return Ok(());
+    };
     let ended = before.rows("state/holds.csv", |row| {
         row.get("merchant_id") == merchant
             && row.get("currency") == currency
-            && row.date("release_date").is_some_and(|release| release <= day.date())
+            && row
+                .date("release_date")
+                .is_some_and(|release| release <= day.date())
     })?;
     for hold in ended {
         section.step(format!(
@@ -123,12 +157,16 @@ fn releases(days: &Days, day: &Day, line: &TableRow, section: &mut Section) -> R
         let mut told = 0;
         for origin in days.list.iter().filter(|origin| origin.date() < day.date()) {
             let origin_book = origin.book()?;
-            let Some(terms) = words::terms_of(&origin_book, merchant) else { continue };
+            let Some(terms) = words::terms_of(&origin_book, merchant) else {
+                continue;
+            };
             let hold_days = i32::try_from(terms.hold_days).unwrap_or(i32::MAX / 2);
             if Some(origin.date().plus_days(hold_days)) != hold.date("release_date") {
                 continue;
             }
-            let Some(held) = origin.payout_line(merchant, currency)? else { continue };
+            let Some(held) = origin.payout_line(merchant, currency)? else {
+                continue;
+            };
             if held.minor("hold_minor") == 0 {
                 continue;
             }
@@ -142,7 +180,9 @@ fn releases(days: &Days, day: &Day, line: &TableRow, section: &mut Section) -> R
             ));
         }
         if told != hold.minor("amount_minor") {
-            section.step("the rest was held before the first close of this book, or under other terms".to_owned());
+            section.step(
+                "the rest was held before the first close of this book, or under other terms".to_owned(),
+            );
         }
     }
     Ok(())
@@ -154,7 +194,10 @@ fn rows_of(days: &Days, day: &Day, merchant: &str) -> Result<Section, Stop> {
     let mut section = Section::new(format!("rows of {merchant} delivered for {}", day.date()));
     let mut counts: BTreeMap<(&str, &str), (u64, i128)> = BTreeMap::new();
     for row in &found.rows {
-        let key = (row.row.txn_type.map_or("", TxnType::name), row.row.currency.code());
+        let key = (
+            row.row.txn_type.map_or("", TxnType::name),
+            row.row.currency.code(),
+        );
         let count = counts.entry(key).or_default();
         count.0 += 1;
         count.1 += i128::from(row.row.amount_minor);
@@ -166,10 +209,18 @@ fn rows_of(days: &Days, day: &Day, merchant: &str) -> Result<Section, Stop> {
         "delivered for the day: rows that settled are a subset, and rows of earlier days that matched today settle today too",
     );
     for row in found.rows.iter().take(NAMED_ROWS_MAX) {
-        section.source(row.date, &row.file, row.line, format!("{}: {}", row.row.id, rows::carried(days, row)?));
+        section.source(
+            row.date,
+            &row.file,
+            row.line,
+            format!("{}: {}", row.row.id, rows::carried(days, row)?),
+        );
     }
     if found.rows.len() > NAMED_ROWS_MAX {
-        section.note(format!("and {} more, in the same files", found.rows.len() - NAMED_ROWS_MAX));
+        section.note(format!(
+            "and {} more, in the same files",
+            found.rows.len() - NAMED_ROWS_MAX
+        ));
     }
     for note in found.notes {
         section.note(note);

@@ -95,16 +95,31 @@ pub struct Line {
 
 impl Section {
     fn new(title: impl Into<String>) -> Section {
-        Section { title: title.into(), lines: Vec::new() }
+        Section {
+            title: title.into(),
+            lines: Vec::new(),
+        }
     }
 
     fn push(&mut self, kind: LineKind, date: Option<Date>, text: impl Into<String>) {
-        self.lines.push(Line { kind, date, file: String::new(), line: 0, text: text.into() });
+        self.lines.push(Line {
+            kind,
+            date,
+            file: String::new(),
+            line: 0,
+            text: text.into(),
+        });
     }
 
     fn source(&mut self, date: Date, file: &str, line: u64, text: impl Into<String>) {
         let (file, text) = (file.to_owned(), text.into());
-        self.lines.push(Line { kind: LineKind::Source, date: Some(date), file, line, text });
+        self.lines.push(Line {
+            kind: LineKind::Source,
+            date: Some(date),
+            file,
+            line,
+            text,
+        });
     }
 
     fn event(&mut self, date: Date, text: impl Into<String>) {
@@ -153,7 +168,11 @@ impl Explanation {
                     true => String::new(),
                     false => format!("{}  ", line.place()),
                 };
-                text.push_str(&format!("{indent}{date}{}{}\n", show::visible(&place), show::visible(&line.text)));
+                text.push_str(&format!(
+                    "{indent}{date}{}{}\n",
+                    show::visible(&place),
+                    show::visible(&line.text)
+                ));
             }
         }
         text
@@ -192,16 +211,28 @@ pub fn explain(root: &Path, what: &str, date: Option<Date>) -> Result<Explanatio
     let history = History::read(&layout)?;
     let days = Days::open(&layout, &history)?;
     if days.list.is_empty() {
-        return Err(unknown(what, "no day is closed yet", "close a day: tieout status BOOK says which".to_owned()));
+        return Err(unknown(
+            what,
+            "no day is closed yet",
+            "close a day: tieout status BOOK says which".to_owned(),
+        ));
     }
     if let Some(date) = date
         && days.of(date).is_none()
     {
         let (first, last) = (days.list[0].date(), days.list[days.list.len() - 1].date());
-        return Err(unknown(what, &format!("{date} is not closed"), format!("closed are {first} to {last}")));
+        return Err(unknown(
+            what,
+            &format!("{date} is not closed"),
+            format!("closed are {first} to {last}"),
+        ));
     }
     if what.is_empty() {
-        return Err(unknown(what, "nothing was named", "name a payout, merchant, reference, break or account".to_owned()));
+        return Err(unknown(
+            what,
+            "nothing was named",
+            "name a payout, merchant, reference, break or account".to_owned(),
+        ));
     }
     let mut sections = Vec::new();
     if let Some(line) = what.strip_prefix("reserve:") {
@@ -221,7 +252,10 @@ pub fn explain(root: &Path, what: &str, date: Option<Date>) -> Result<Explanatio
     if sections.is_empty() {
         return Err(not_found(&days, what, date)?);
     }
-    Ok(Explanation { what: what.to_owned(), sections })
+    Ok(Explanation {
+        what: what.to_owned(),
+        sections,
+    })
 }
 
 fn unknown(what: &str, message: &str, help: String) -> Stop {
@@ -234,7 +268,13 @@ fn not_found(days: &Days, what: &str, date: Option<Date>) -> Result<Stop, Stop> 
         Some(day) => day,
         None => &days.list[days.list.len() - 1],
     };
-    let mut known: Vec<String> = day.book()?.merchants.terms.iter().map(|terms| terms.id.clone()).collect();
+    let mut known: Vec<String> = day
+        .book()?
+        .merchants
+        .terms
+        .iter()
+        .map(|terms| terms.id.clone())
+        .collect();
     for (table, columns) in [
         ("breaks.csv", &["txn_id", "entry_id", "bank_ref", "break_id"][..]),
         ("payouts.csv", &["payout_id"]),
@@ -258,5 +298,9 @@ fn not_found(days: &Days, what: &str, date: Option<Date>) -> Result<Stop, Stop> 
         Some(_) => "; or leave --date away to look into all closes",
         None => "",
     };
-    Ok(unknown(what, &message, format!("nearest known: {near}{other}; ids compare exactly, capitals included")))
+    Ok(unknown(
+        what,
+        &message,
+        format!("nearest known: {near}{other}; ids compare exactly, capitals included"),
+    ))
 }

@@ -15,18 +15,28 @@ pub(super) fn explain(days: &Days, what: &str, date: Option<Date>) -> Result<Vec
     }
     if let Some(date) = date
         && let Some(day) = days.of(date)
-        && day.rows("state/payouts.csv", |row| row.get("payout_id") == what)?.is_empty()
-        && day.rows("payouts.csv", |row| row.get("payout_id") == what)?.is_empty()
+        && day
+            .rows("state/payouts.csv", |row| row.get("payout_id") == what)?
+            .is_empty()
+        && day
+            .rows("payouts.csv", |row| row.get("payout_id") == what)?
+            .is_empty()
     {
         return Ok(Vec::new());
     }
     for day in &days.list {
-        if let Some(line) = day.rows("payouts.csv", |row| row.get("payout_id") == what)?.into_iter().next() {
+        if let Some(line) = day
+            .rows("payouts.csv", |row| row.get("payout_id") == what)?
+            .into_iter()
+            .next()
+        {
             return Ok(vec![issued(days, day, &line)?, life_of(days, what)?]);
         }
     }
     let known = days.list.iter().rev().find_map(|day| {
-        day.rows("state/payouts.csv", |row| row.get("payout_id") == what).ok().and_then(|rows| rows.into_iter().next())
+        day.rows("state/payouts.csv", |row| row.get("payout_id") == what)
+            .ok()
+            .and_then(|rows| rows.into_iter().next())
     });
     let Some(line) = known else { return Ok(Vec::new()) };
     let mut section = Section::new(format!("payout {what}"));
@@ -42,8 +52,20 @@ pub(super) fn explain(days: &Days, what: &str, date: Option<Date>) -> Result<Vec
 fn issued(days: &Days, day: &Day, line: &TableRow) -> Result<Section, Stop> {
     let (id, merchant) = (line.get("payout_id"), line.get("merchant_id"));
     let mut section = Section::new(format!("payout {id} of {merchant}"));
-    section.event(day.date(), format!("issued by the close {}: {}", day.closed.name(), line.money("payout_minor")));
-    section.source(day.date(), &day.told("payouts.csv"), line.line, format!("merchant {merchant}, {}", line.get("currency")));
+    section.event(
+        day.date(),
+        format!(
+            "issued by the close {}: {}",
+            day.closed.name(),
+            line.money("payout_minor")
+        ),
+    );
+    section.source(
+        day.date(),
+        &day.told("payouts.csv"),
+        line.line,
+        format!("merchant {merchant}, {}", line.get("currency")),
+    );
     payable(days, day, line, &mut section)?;
     let book = day.book()?;
     section.step(words::execution(&book, day.date()).1);
@@ -59,7 +81,11 @@ fn issued(days: &Days, day: &Day, line: &TableRow) -> Result<Section, Stop> {
 /// opening + due = payable, and what was due from which close.
 pub(super) fn payable(days: &Days, day: &Day, line: &TableRow, section: &mut Section) -> Result<(), Stop> {
     let currency = line.get("currency");
-    let (opening, due, manual) = (line.minor("opening_minor"), line.minor("due_minor"), line.minor("manual_minor"));
+    let (opening, due, manual) = (
+        line.minor("opening_minor"),
+        line.minor("due_minor"),
+        line.minor("manual_minor"),
+    );
     section.step(format!(
         "payable = opening {} + due {} + manual {} = {}",
         money(opening, currency),
@@ -77,9 +103,12 @@ pub(super) fn payable(days: &Days, day: &Day, line: &TableRow, section: &mut Sec
     let Some(execution) = execution else { return Ok(()) };
     let mut told = 0;
     for source in days.list.iter().filter(|source| source.date() <= day.date()) {
-        let Some(net) = source.payout_line(line.get("merchant_id"), currency)? else { continue };
+        let Some(net) = source.payout_line(line.get("merchant_id"), currency)? else {
+            continue;
+        };
         let Some(due) = net.date("due_date") else { continue };
-        let this = due <= execution && (source.date() == day.date() || paid_until.is_none_or(|paid| due > paid));
+        let this =
+            due <= execution && (source.date() == day.date() || paid_until.is_none_or(|paid| due > paid));
         if this && net.minor("net_minor") != 0 {
             told += net.minor("net_minor");
             section.step(format!(
@@ -92,7 +121,10 @@ pub(super) fn payable(days: &Days, day: &Day, line: &TableRow, section: &mut Sec
         }
     }
     if told != due {
-        section.step(format!("the rest of due, {}, was brought forward from before", money(due - told, currency)));
+        section.step(format!(
+            "the rest of due, {}, was brought forward from before",
+            money(due - told, currency)
+        ));
     }
     section.step(format!(
         "carried = payable − payout {} + returned {} = {}",
@@ -119,16 +151,30 @@ fn life(days: &Days, id: &str, section: &mut Section, searched: bool) -> Result<
             if line.get("progress") != "issued" && line.date("changed_on") == Some(day.date()) {
                 changes.insert(day.date());
                 section.event(day.date(), format!("{} (payout {id})", line.get("progress")));
+                if line.get("progress") == "returned" {
+                    again(days, day, &line, section)?;
+                }
             } else if line.get("progress") == "issued" && known.is_none() && searched {
                 for file in clearing_files(day, id)? {
-                    section.source(day.date(), &file.0, file.1, format!("in the clearing file, account {}, execution {}", line.get("account"), line.get("execution_date")));
+                    section.source(
+                        day.date(),
+                        &file.0,
+                        file.1,
+                        format!(
+                            "in the clearing file, account {}, execution {}",
+                            line.get("account"),
+                            line.get("execution_date")
+                        ),
+                    );
                 }
             }
             known = Some(line);
         }
     }
     if changes.is_empty() {
-        section.note(format!("payout {id}: not debited by the bank up to the last close; it stands in P of the reserve"));
+        section.note(format!(
+            "payout {id}: not debited by the bank up to the last close; it stands in P of the reserve"
+        ));
     }
     if searched {
         let which: Vec<&Day> = days.list.iter().collect();
@@ -138,10 +184,50 @@ fn life(days: &Days, id: &str, section: &mut Section, searched: bool) -> Result<
                 true => "return",
                 false => "entry",
             };
-            section.source(row.date, &row.file, row.line, format!("bank {what} {}: {}", row.row.id, rows::carried(days, row)?));
+            section.source(
+                row.date,
+                &row.file,
+                row.line,
+                format!("bank {what} {}: {}", row.row.id, rows::carried(days, row)?),
+            );
         }
         for note in found.notes {
             section.note(note);
+        }
+    }
+    Ok(())
+}
+
+/// Where the money of a returned payout goes (R13): back to the merchant, and out again with a later payout.
+fn again(days: &Days, day: &Day, payout: &TableRow, section: &mut Section) -> Result<(), Stop> {
+    let (merchant, currency) = (payout.get("merchant_id"), payout.get("currency"));
+    if let Some(line) = day.payout_line(merchant, currency)? {
+        section.source(
+            day.date(),
+            &day.told("payouts.csv"),
+            line.line,
+            format!(
+                "returned {} is added to carried of {merchant} after this close's payout decision: carried {} (R13)",
+                line.money("returned_minor"),
+                line.money("carried_minor")
+            ),
+        );
+    }
+    for later in days.list.iter().filter(|later| later.date() > day.date()) {
+        let Some(line) = later.payout_line(merchant, currency)? else {
+            continue;
+        };
+        if !line.get("payout_id").is_empty() {
+            section.event(
+                later.date(),
+                format!(
+                    "paid again as opening {} of payout {} ({})",
+                    line.money("opening_minor"),
+                    line.get("payout_id"),
+                    line.money("payout_minor")
+                ),
+            );
+            break;
         }
     }
     Ok(())
@@ -151,8 +237,13 @@ fn life(days: &Days, id: &str, section: &mut Section, searched: bool) -> Result<
 fn clearing_files(day: &Day, id: &str) -> Result<Vec<(String, u64)>, Stop> {
     let folder = day.closed.folder.join("clearing");
     let mut found = Vec::new();
-    let Ok(entries) = std::fs::read_dir(&folder) else { return Ok(found) };
-    let mut names: Vec<_> = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    let Ok(entries) = std::fs::read_dir(&folder) else {
+        return Ok(found);
+    };
+    let mut names: Vec<_> = entries
+        .flatten()
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect();
     names.sort();
     for name in names {
         let path = folder.join(&name);
@@ -173,16 +264,25 @@ pub(super) fn follow(
     currency: &str,
     section: &mut Section,
 ) -> Result<(), Stop> {
-    let Some(day) = days.of(settled) else { return Ok(()) };
-    let Some(line) = day.payout_line(merchant, currency)? else { return Ok(()) };
+    let Some(day) = days.of(settled) else {
+        return Ok(());
+    };
+    let Some(line) = day.payout_line(merchant, currency)? else {
+        return Ok(());
+    };
     section.source(
         settled,
         &day.told("payouts.csv"),
         line.line,
-        format!("part of the line {merchant} {currency}: net {}", line.money("net_minor")),
+        format!(
+            "part of the line {merchant} {currency}: net {}",
+            line.money("net_minor")
+        ),
     );
     let book = day.book()?;
-    let Some(terms) = words::terms_of(&book, merchant) else { return Ok(()) };
+    let Some(terms) = words::terms_of(&book, merchant) else {
+        return Ok(());
+    };
     let (_, told) = words::due(&book, terms, settled);
     section.step(told);
     let Some(due) = line.date("due_date") else {
@@ -196,9 +296,14 @@ pub(super) fn follow(
         if execution.is_none_or(|execution| due > execution) {
             continue;
         }
-        let Some(paying) = later.payout_line(merchant, currency)? else { continue };
+        let Some(paying) = later.payout_line(merchant, currency)? else {
+            continue;
+        };
         if !fallen_due {
-            section.event(later.date(), format!("falls due: {due} is not after the execution date of this close (R9)"));
+            section.event(
+                later.date(),
+                format!("falls due: {due} is not after the execution date of this close (R9)"),
+            );
             section.step(how);
             fallen_due = true;
         }
@@ -206,17 +311,28 @@ pub(super) fn follow(
         if !id.is_empty() {
             section.event(
                 later.date(),
-                format!("paid with payout {id} of {}, executed {}", paying.money("payout_minor"), paying.get("execution_date")),
+                format!(
+                    "paid with payout {id} of {}, executed {}",
+                    paying.money("payout_minor"),
+                    paying.get("execution_date")
+                ),
             );
             return life(days, id, section, false);
         }
         section.event(
             later.date(),
-            format!("not paid: {} {}: {}", paying.get("status"), paying.get("reason"), words::reason(paying.get("reason"))),
+            format!(
+                "not paid: {} {}: {}",
+                paying.get("status"),
+                paying.get("reason"),
+                words::reason(paying.get("reason"))
+            ),
         );
     }
     if !fallen_due {
-        section.note(format!("not due in any close so far: it is part of undue_minor until {due}"));
+        section.note(format!(
+            "not due in any close so far: it is part of undue_minor until {due}"
+        ));
     }
     Ok(())
 }

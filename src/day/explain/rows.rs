@@ -34,6 +34,9 @@ struct Story {
     notes: Vec<String>,
 }
 
+/// Ids that are followed together.
+const RELATED_MAX: usize = 200;
+
 const ID_COLUMNS: [&str; 3] = ["txn_id", "entry_id", "bank_ref"];
 
 fn told(days: &Days, what: &str, date: Option<Date>, alone: bool) -> Result<Vec<Section>, Stop> {
@@ -52,19 +55,32 @@ fn told(days: &Days, what: &str, date: Option<Date>, alone: bool) -> Result<Vec<
         // Its bank entries and the like are told with the payout or break.
         return Ok(Vec::new());
     }
-    // One step further: the counterparts, duplicates and originals of what was found.
-    for found in &story.rows {
-        let row = &found.row;
-        let more = [&row.bank_ref, &row.channel_ref, &row.original_ref];
-        ids.extend(more.into_iter().filter(|id| !id.is_empty()).cloned());
-        if row.id == what {
-            ids.insert(row.id.clone());
+    // Two steps further: counterparts, duplicates and originals, then the counterparts of those.
+    for step in 0..2 {
+        let before = ids.len();
+        for found in &story.rows {
+            let row = &found.row;
+            let original = if step == 0 { row.original_ref.as_str() } else { "" };
+            let more = [row.bank_ref.as_str(), row.channel_ref.as_str(), original];
+            ids.extend(more.into_iter().filter(|id| !id.is_empty()).map(str::to_owned));
         }
-    }
-    for (_, line) in &story.matched {
-        ids.extend([&line.txn_id, &line.entry_id].into_iter().filter(|id| !id.is_empty()).cloned());
-    }
-    if ids.len() > 1 {
+        for (_, line) in &story.matched {
+            ids.extend(
+                [&line.txn_id, &line.entry_id]
+                    .into_iter()
+                    .filter(|id| !id.is_empty())
+                    .cloned(),
+            );
+        }
+        if ids.len() == before {
+            break;
+        }
+        if ids.len() > RELATED_MAX {
+            story
+                .notes
+                .push("more rows are related than are told: ask for one of their own ids".to_owned());
+            break;
+        }
         story = Story::of(days, &ids)?;
     }
     let mut sections = Vec::new();
@@ -74,7 +90,7 @@ fn told(days: &Days, what: &str, date: Option<Date>, alone: bool) -> Result<Vec<
         let title = match found.row.id == what {
             true => format!("{} {}", kind(found), found.row.id),
             false if first => format!("{} {}: has the reference {what}", kind(found), found.row.id),
-            false => format!("{} {}: shares a reference", kind(found), found.row.id),
+            false => format!("{} {}: related", kind(found), found.row.id),
         };
         first = false;
         sections.push(about(days, &story, found, title)?);
@@ -85,13 +101,19 @@ fn told(days: &Days, what: &str, date: Option<Date>, alone: bool) -> Result<Vec<
             section.event(*date, format!("matched on {} by pass {}", line.leg, line.pass));
         }
         for (date, line) in &story.breaks {
-            section.event(*date, format!("open as {} on {}", line.get("class"), line.get("leg")));
+            section.event(
+                *date,
+                format!("open as {} on {}", line.get("class"), line.get("leg")),
+            );
         }
         sections.push(section);
     }
     let mut rest = Section::new("not told");
     if story.rows.len() > NAMED_ROWS_MAX {
-        rest.note(format!("{} more rows share its references: ask for one of them", story.rows.len() - NAMED_ROWS_MAX));
+        rest.note(format!(
+            "{} more rows share its references: ask for one of them",
+            story.rows.len() - NAMED_ROWS_MAX
+        ));
     }
     for note in &story.notes {
         rest.note(note.clone());
@@ -121,7 +143,9 @@ impl Story {
                 known.insert(date);
                 story.matched.push((date, line));
             }
-            for line in day.rows("breaks.csv", |row| ID_COLUMNS.iter().any(|column| ids.contains(row.get(column))))? {
+            for line in day.rows("breaks.csv", |row| {
+                ID_COLUMNS.iter().any(|column| ids.contains(row.get(column)))
+            })? {
                 known.extend(line.date("first_seen"));
                 break_ids.insert(line.get("break_id").to_owned());
                 story.breaks.push((date, line));
@@ -154,15 +178,26 @@ impl Story {
 
     /// Where a row of an id stands, the latest up to a day.
     fn place(&self, side: OpenSide, id: &str, until: Date) -> Option<&Found> {
-        self.rows.iter().rev().find(|found| found.side == side && found.row.id == id && found.date <= until)
+        let mine = |found: &&Found| found.side == side && found.row.id == id && found.date <= until;
+        let day = self.rows.iter().filter(mine).map(|found| found.date).max()?;
+        // The first file by name is the one taken (R20).
+        self.rows.iter().filter(mine).find(|found| found.date == day)
     }
 }
 
 fn names(found: &Found) -> impl Iterator<Item = &str> {
     let row = &found.row;
-    [&row.id, &row.bank_ref, &row.channel_ref, &row.order_id, &row.refund_ref, &row.original_ref, &row.batch_ref]
-        .into_iter()
-        .map(String::as_str)
+    [
+        &row.id,
+        &row.bank_ref,
+        &row.channel_ref,
+        &row.order_id,
+        &row.refund_ref,
+        &row.original_ref,
+        &row.batch_ref,
+    ]
+    .into_iter()
+    .map(String::as_str)
 }
 
 fn kind(found: &Found) -> &'static str {
@@ -201,7 +236,10 @@ pub(super) fn carried(days: &Days, found: &Found) -> Result<String, Stop> {
         }
         OpenSide::Channel => {
             told.insert(0, row.txn_type.map_or("", TxnType::name).to_owned());
-            told.push(format!("channel fee {}", words::amount(row.fee_minor, row.currency)));
+            told.push(format!(
+                "channel fee {}",
+                words::amount(row.fee_minor, row.currency)
+            ));
             told.push(format!("time {}", row.time_text));
         }
     }
@@ -212,7 +250,14 @@ pub(super) fn carried(days: &Days, found: &Found) -> Result<String, Stop> {
         ("bank_ref", &row.bank_ref),
         ("channel_ref", &row.channel_ref),
         ("refund_ref", &row.refund_ref),
-        (if found.side == OpenSide::Bank { "original_ref" } else { "original_txn_id" }, &row.original_ref),
+        (
+            if found.side == OpenSide::Bank {
+                "original_ref"
+            } else {
+                "original_txn_id"
+            },
+            &row.original_ref,
+        ),
         ("batch_ref", &row.batch_ref),
         ("purpose", &row.purpose),
         ("remark", &row.remark),
@@ -252,7 +297,10 @@ fn about(days: &Days, story: &Story, found: &Found, title: String) -> Result<Sec
     {
         section.event(
             found.date,
-            format!("delivered twice: the same row stands at {}:{}, which is the one taken (R20)", taken.file, taken.line),
+            format!(
+                "delivered twice: the same row stands at {}:{}, which is the one taken (R20)",
+                taken.file, taken.line
+            ),
         );
         return Ok(section);
     }
@@ -262,14 +310,18 @@ fn about(days: &Days, story: &Story, found: &Found, title: String) -> Result<Sec
             tell_break(story, found, leg, span, &mut section);
         }
     }
-    let agreed: Vec<&(Date, Matched)> = story.matched.iter().filter(|(date, line)| {
-        *date >= found.date
-            && match found.side {
-                OpenSide::Platform => line.txn_id == row.id,
-                OpenSide::Bank => line.entry_id == row.id && line.account == row.account,
-                OpenSide::Channel => line.entry_id == row.id && line.account.is_empty(),
-            }
-    }).collect();
+    let agreed: Vec<&(Date, Matched)> = story
+        .matched
+        .iter()
+        .filter(|(date, line)| {
+            *date >= found.date
+                && match found.side {
+                    OpenSide::Platform => line.txn_id == row.id,
+                    OpenSide::Bank => line.entry_id == row.id && line.account == row.account,
+                    OpenSide::Channel => line.entry_id == row.id && line.account.is_empty(),
+                }
+        })
+        .collect();
     let corrected = story.rows.iter().find(|other| {
         found.side == OpenSide::Platform
             && row.status != Status::Success
@@ -278,10 +330,18 @@ fn about(days: &Days, story: &Story, found: &Found, title: String) -> Result<Sec
             && other.date > found.date
     });
     if let Some(later) = corrected {
-        section.event(later.date, format!("replaced by the row at {}:{} (R19)", later.file, later.line));
+        section.event(
+            later.date,
+            format!("replaced by the row at {}:{} (R19)", later.file, later.line),
+        );
         return Ok(section);
     }
     for (date, line) in &agreed {
+        if line.entry_id.is_empty() {
+            let told = format!("posted without a counterpart: leg {}, pass {} (R21)", line.leg, line.pass);
+            section.event(*date, told);
+            continue;
+        }
         let (other, id) = match found.side {
             OpenSide::Platform if line.account.is_empty() => (OpenSide::Channel, &line.entry_id),
             OpenSide::Platform => (OpenSide::Bank, &line.entry_id),
@@ -296,16 +356,27 @@ fn about(days: &Days, story: &Story, found: &Found, title: String) -> Result<Sec
             Some(other) => format!("{}:{}", other.file, other.line),
             None => "its file is not among those searched".to_owned(),
         };
-        section.event(*date, format!("matched on leg {} by pass {} with {name} {id} ({place})", line.leg, line.pass));
+        section.event(
+            *date,
+            format!(
+                "matched on leg {} by pass {} with {name} {id} ({place})",
+                line.leg, line.pass
+            ),
+        );
     }
     if found.side == OpenSide::Platform {
         let settled = agreed.iter().find(|(_, line)| line.fee_minor.is_some());
         if let Some((date, line)) = settled {
             settle(days, found, *date, line, &mut section)?;
         } else if agreed.is_empty() && lived.is_empty() && row.status != Status::Success {
-            section.event(found.date, format!("no money expected: its status is {} (R19)", row.status.name()));
+            section.event(
+                found.date,
+                format!("no money expected: its status is {} (R19)", row.status.name()),
+            );
         } else if !agreed.is_empty() {
-            section.note("not settled: another leg of settle.when has not matched; owed gross as unsettled (R41)");
+            section.note(
+                "not settled: another leg of settle.when has not matched; owed gross as unsettled (R41)",
+            );
         } else {
             without_leg(days, story, found, &lived, &mut section)?;
         }
@@ -361,7 +432,11 @@ fn breaks_of(story: &Story, found: &Found) -> BTreeMap<String, Vec<Span>> {
 
 fn tell_break(story: &Story, found: &Found, leg: &str, span: &Span, section: &mut Section) {
     let (from, to) = (span.days[0], span.days[span.days.len() - 1]);
-    let overdue = if span.last.get("overdue") == "Y" { ", OVERDUE" } else { "" };
+    let overdue = if span.last.get("overdue") == "Y" {
+        ", OVERDUE"
+    } else {
+        ""
+    };
     let lived = match from == to {
         true => format!("in the close of {from}"),
         false => format!("in the closes of {from} to {to}"),
@@ -382,7 +457,10 @@ fn tell_break(story: &Story, found: &Found, leg: &str, span: &Span, section: &mu
         OpenSide::Platform => "bank_minor",
         _ => "platform_minor",
     };
-    if !span.last.get(side).is_empty() && !span.last.get("platform_minor").is_empty() && !span.last.get("bank_minor").is_empty() {
+    if !span.last.get(side).is_empty()
+        && !span.last.get("platform_minor").is_empty()
+        && !span.last.get("bank_minor").is_empty()
+    {
         let (platform, bank) = (span.last.minor("platform_minor"), span.last.minor("bank_minor"));
         let currency = span.last.get("currency");
         section.step(format!(
@@ -394,17 +472,34 @@ fn tell_break(story: &Story, found: &Found, leg: &str, span: &Span, section: &mu
     }
     for column in ["platform", "bank"] {
         let file = span.last.get(&format!("{column}_file"));
-        let first = story.rows.iter().find(|row| row.file.ends_with(file) && row.line.to_string() == span.last.get(&format!("{column}_line")));
+        let line = span.last.get(&format!("{column}_line"));
+        let stands = |row: &&Found| {
+            row.file.strip_prefix(&format!("inbox/{}/", row.date)) == Some(file)
+                && row.line.to_string() == line
+        };
+        let first = story.rows.iter().find(stands);
         if !file.is_empty()
             && let Some(other) = first
             && (other.file != found.file || other.line != found.line)
         {
-            section.source(other.date, &other.file, other.line, format!("the other side, {}", other.row.id));
+            section.source(
+                other.date,
+                &other.file,
+                other.line,
+                format!("the other side, {}", other.row.id),
+            );
         }
     }
-    match story.resolved.iter().find(|(_, line)| line.get("break_id") == span.break_id) {
+    match story
+        .resolved
+        .iter()
+        .find(|(_, line)| line.get("break_id") == span.break_id)
+    {
         Some((date, line)) => {
-            section.event(*date, format!("resolved after {} calendar days", line.get("age_days")));
+            section.event(
+                *date,
+                format!("resolved after {} calendar days", line.get("age_days")),
+            );
         }
         None => section.note(words::remedy(&span.class, leg)),
     }
@@ -412,7 +507,9 @@ fn tell_break(story: &Story, found: &Found, leg: &str, span: &Span, section: &mu
 
 /// Fee, payout line and payout of a settled merchant row.
 fn settle(days: &Days, found: &Found, date: Date, line: &Matched, section: &mut Section) -> Result<(), Stop> {
-    let (Some(day), row) = (days.of(date), &found.row) else { return Ok(()) };
+    let (Some(day), row) = (days.of(date), &found.row) else {
+        return Ok(());
+    };
     let book = day.book()?;
     section.event(date, format!("settled by the close of {date}"));
     let fee = i128::from(line.fee_minor.unwrap_or(0));
@@ -424,7 +521,10 @@ fn settle(days: &Days, found: &Found, date: Date, line: &Matched, section: &mut 
                 section.step(step.clone());
             }
             if worked.minor.map(i128::from) != Some(fee) {
-                section.note(format!("published is {}, which these terms do not give", money(fee, &line.currency)));
+                section.note(format!(
+                    "published is {}, which these terms do not give",
+                    money(fee, &line.currency)
+                ));
             } else {
                 section.figure(format!("fee {}", money(fee, &line.currency)));
             }
@@ -432,7 +532,10 @@ fn settle(days: &Days, found: &Found, date: Date, line: &Matched, section: &mut 
             payout::follow(days, date, &row.merchant_id, &line.currency, section)?;
         }
         _ if !row.customer_id.is_empty() => {
-            section.figure(format!("moves the wallet of customer {}: ask for {}", row.customer_id, row.customer_id));
+            section.figure(format!(
+                "moves the wallet of customer {}: ask for {}",
+                row.customer_id, row.customer_id
+            ));
         }
         _ => {}
     }
@@ -444,7 +547,9 @@ fn returned_fee(day: &Day, row: &crate::day::state::OpenRow, section: &mut Secti
     if row.txn_type != Some(TxnType::Refund) || row.original_ref.is_empty() {
         return Ok(());
     }
-    for back in day.rows("state/fee_returns.csv", |line| line.get("original_txn_id") == row.original_ref)? {
+    for back in day.rows("state/fee_returns.csv", |line| {
+        line.get("original_txn_id") == row.original_ref
+    })? {
         let (amount, fee) = (back.minor("amount_minor"), back.minor("fee_minor"));
         let (refunded, returned) = (back.minor("refunded_minor"), back.minor("returned_minor"));
         section.step(format!(
@@ -481,7 +586,10 @@ fn without_leg(
             .map(|(date, _)| *date),
     };
     let Some(date) = posted else { return Ok(()) };
-    section.event(date, "settled without a leg: it moves a wallet, no bank (R21)".to_owned());
+    section.event(
+        date,
+        "settled without a leg: it moves a wallet, no bank (R21)".to_owned(),
+    );
     if let (Some(day), Some(txn_type)) = (days.of(date), row.txn_type)
         && let Some(terms) = words::terms_of(&*day.book()?, &row.merchant_id)
         && txn_type.is_merchant()
@@ -504,7 +612,10 @@ fn bank_fate(
 ) -> Result<(), Stop> {
     let row = &found.row;
     for reference in [&row.bank_ref, &row.original_ref] {
-        let mine = story.payouts.iter().filter(|(_, line)| line.get("payout_id") == *reference && !reference.is_empty());
+        let mine = story
+            .payouts
+            .iter()
+            .filter(|(_, line)| line.get("payout_id") == *reference && !reference.is_empty());
         for (date, line) in mine {
             if *date == found.date && lived.is_empty() {
                 section.event(
@@ -521,25 +632,35 @@ fn bank_fate(
     }
     let purpose = crate::terms::kinds::Purpose::parse(row.purpose.as_bytes());
     if purpose.direction().is_some() {
-        section.event(found.date, format!("posted to own money: purpose {} (R14)", row.purpose));
+        section.event(
+            found.date,
+            format!("posted to own money: purpose {} (R14)", row.purpose),
+        );
         return Ok(());
     }
     let reversal = story.rows.iter().find(|other| {
         other.side == OpenSide::Bank
             && other.row.account == row.account
-            && (other.row.original_ref == row.id || (row.original_ref == other.row.id && !row.original_ref.is_empty()))
+            && (other.row.original_ref == row.id
+                || (row.original_ref == other.row.id && !row.original_ref.is_empty()))
             && other.row.direction != row.direction
             && other.row.amount_minor == row.amount_minor
     });
     let open_last = days.list.last().is_some_and(|day| {
-        story.breaks.iter().any(|(date, line)| *date == day.date() && line.get("entry_id") == row.id)
+        story
+            .breaks
+            .iter()
+            .any(|(date, line)| *date == day.date() && line.get("entry_id") == row.id)
     });
     if let Some(other) = reversal
         && !open_last
     {
         section.event(
             found.date.max(other.date),
-            format!("closed with bank entry {} ({}:{}), pass reversal (R14)", other.row.id, other.file, other.line),
+            format!(
+                "closed with bank entry {} ({}:{}), pass reversal (R14)",
+                other.row.id, other.file, other.line
+            ),
         );
     }
     Ok(())

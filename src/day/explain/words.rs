@@ -24,17 +24,38 @@ pub(super) fn terms_of<'a>(book: &'a Book, merchant: &str) -> Option<&'a Merchan
 }
 
 /// The fee of one row (R16), from the sealed terms.
-pub(super) fn row_fee(book: &Book, terms: &MerchantTerms, channel: &str, txn_type: TxnType, amount: i64) -> Worked {
+pub(super) fn row_fee(
+    book: &Book,
+    terms: &MerchantTerms,
+    channel: &str,
+    txn_type: TxnType,
+    amount: i64,
+) -> Worked {
     match &terms.fee {
-        FeeTerms::Columns { fee_bps, min_minor, max_minor } => {
+        FeeTerms::Columns {
+            fee_bps,
+            min_minor,
+            max_minor,
+        } => {
             if txn_type != TxnType::Payment {
-                return nothing(format!("no fee: the fee columns of {} are for PAYMENT rows", terms.id));
+                return nothing(format!(
+                    "no fee: the fee columns of {} are for PAYMENT rows",
+                    terms.id
+                ));
             }
             let mut steps = vec![format!("rule: merchants.csv of {}: fee_bps {fee_bps}", terms.id)];
             let exact = i128::from(amount) * i128::from(*fee_bps);
             let minor = columns_fee_minor(amount, *fee_bps, *min_minor, *max_minor).ok();
             let told = minor_text(i128::from(amount));
-            steps.push(formula(&format!("{told} × {fee_bps} / 10,000"), exact, 4, Rounding::HalfUp, *min_minor, *max_minor, minor));
+            steps.push(formula(
+                &format!("{told} × {fee_bps} / 10,000"),
+                exact,
+                4,
+                Rounding::HalfUp,
+                *min_minor,
+                *max_minor,
+                minor,
+            ));
             Worked { steps, minor }
         }
         FeeTerms::Plan(name) => match book.settings.fee_plans.get(name) {
@@ -48,7 +69,10 @@ pub(super) fn row_fee(book: &Book, terms: &MerchantTerms, channel: &str, txn_typ
                     rule.txn_type == txn_type && rule.channel.as_deref().is_none_or(|only| only == channel)
                 });
                 match rule {
-                    None => nothing(format!("no fee: plan `{name}` has no rule for {}", txn_type.name())),
+                    None => nothing(format!(
+                        "no fee: plan `{name}` has no rule for {}",
+                        txn_type.name()
+                    )),
                     Some((index, rule)) => by_rule(plan, index, rule, i128::from(amount)),
                 }
             }
@@ -58,14 +82,19 @@ pub(super) fn row_fee(book: &Book, terms: &MerchantTerms, channel: &str, txn_typ
 
 /// The fee on a day's gross, for a plan per day.
 pub(super) fn day_fee(book: &Book, terms: &MerchantTerms, gross_minor: i128) -> Option<Worked> {
-    let FeeTerms::Plan(name) = &terms.fee else { return None };
+    let FeeTerms::Plan(name) = &terms.fee else {
+        return None;
+    };
     let plan = book.settings.fee_plans.get(name)?;
     let rule = plan.rules.last()?;
     (plan.per == FeePer::Day).then(|| by_rule(plan, plan.rules.len() - 1, rule, gross_minor))
 }
 
 fn nothing(step: String) -> Worked {
-    Worked { steps: vec![step], minor: Some(0) }
+    Worked {
+        steps: vec![step],
+        minor: Some(0),
+    }
 }
 
 fn by_rule(plan: &FeePlan, index: usize, rule: &FeeRule, amount: i128) -> Worked {
@@ -75,8 +104,13 @@ fn by_rule(plan: &FeePlan, index: usize, rule: &FeeRule, amount: i128) -> Worked
         (None, true) => "its plain rate".to_owned(),
         (None, false) => format!("rule {}", index + 1),
     });
-    let tier = rule.tiers.iter().find(|tier| tier.up_to_minor.is_none_or(|bound| amount <= i128::from(bound)));
-    let Some(tier) = tier.or(rule.tiers.last()) else { return nothing(told) };
+    let tier = rule
+        .tiers
+        .iter()
+        .find(|tier| tier.up_to_minor.is_none_or(|bound| amount <= i128::from(bound)));
+    let Some(tier) = tier.or(rule.tiers.last()) else {
+        return nothing(told);
+    };
     if rule.tiers.len() > 1 {
         told.push_str(&match tier.up_to_minor {
             Some(bound) => format!(", tier up to {}", minor_text(i128::from(bound))),
@@ -95,12 +129,27 @@ fn by_rule(plan: &FeePlan, index: usize, rule: &FeeRule, amount: i128) -> Worked
     let exact = amount
         .checked_mul(i128::from(tier.rate_ppm))
         .and_then(|product| product.checked_add(i128::from(tier.fixed_minor) * 1_000_000));
-    let product = format!("{} × {} / 1,000,000{fixed}", minor_text(amount), minor_text(i128::from(tier.rate_ppm)));
+    let product = format!(
+        "{} × {} / 1,000,000{fixed}",
+        minor_text(amount),
+        minor_text(i128::from(tier.rate_ppm))
+    );
     let step = match exact {
-        Some(exact) => formula(&product, exact, 6, rule.rounding, rule.min_minor, rule.max_minor, minor),
+        Some(exact) => formula(
+            &product,
+            exact,
+            6,
+            rule.rounding,
+            rule.min_minor,
+            rule.max_minor,
+            minor,
+        ),
         None => format!("{product} does not fit"),
     };
-    Worked { steps: vec![told, step], minor }
+    Worked {
+        steps: vec![told, step],
+        minor,
+    }
 }
 
 /// What a share of a gross is held back (R11).
@@ -162,7 +211,11 @@ fn decimal(exact: i128, digits: u32) -> String {
             let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
             let whole = whole.parse().map_or_else(|_| whole.to_owned(), minor_text);
             let fraction = fraction.trim_end_matches('0');
-            if fraction.is_empty() { whole } else { format!("{whole}.{fraction}") }
+            if fraction.is_empty() {
+                whole
+            } else {
+                format!("{whole}.{fraction}")
+            }
         }
         false => text,
     }
@@ -195,7 +248,10 @@ fn cycle_name(cycle: Cycle) -> String {
 
 /// When a net of day `d` falls due, and the days crossed on the way (R8).
 pub(super) fn due(book: &Book, terms: &MerchantTerms, d: Date) -> (Option<Date>, String) {
-    let id = terms.calendar.as_deref().unwrap_or(&book.settings.institution.calendar);
+    let id = terms
+        .calendar
+        .as_deref()
+        .unwrap_or(&book.settings.institution.calendar);
     let Some(calendar) = book.calendars.get(id) else {
         return (None, format!("calendar {id} is not among the sealed ones"));
     };
@@ -207,7 +263,10 @@ pub(super) fn due(book: &Book, terms: &MerchantTerms, d: Date) -> (Option<Date>,
                 Cycle::Calendar(_) => "calendar days as they are".to_owned(),
                 _ => crossed(calendar, d, due),
             };
-            (Some(due), format!("due {due}: cycle {name} from {d}, calendar {id}: {crossed}"))
+            (
+                Some(due),
+                format!("due {due}: cycle {name} from {d}, calendar {id}: {crossed}"),
+            )
         }
     }
 }
@@ -222,7 +281,10 @@ pub(super) fn execution(book: &Book, d: Date) -> (Option<Date>, String) {
         Err(unknown) => (None, unknown.to_string()),
         Ok(day) => (
             Some(day),
-            format!("executed {day}: first business day after {d}, calendar {id}: {}", crossed(calendar, d, day)),
+            format!(
+                "executed {day}: first business day after {d}, calendar {id}: {}",
+                crossed(calendar, d, day)
+            ),
         ),
     }
 }
@@ -292,17 +354,35 @@ pub(super) fn remedy(class: &str, leg: &str) -> &'static str {
         return "resolves when the bank debits the payout with its id and amount; ask the bank whether the file was executed";
     }
     match class {
-        "MISSING_AT_BANK" => "resolves when a bank entry of the same reference, currency, direction and amount arrives; ask the bank or channel",
-        "MISSING_AT_PLATFORM" => "resolves when the platform row of the same reference arrives; until then the money is an unidentified receipt",
+        "MISSING_AT_BANK" => {
+            "resolves when a bank entry of the same reference, currency, direction and amount arrives; ask the bank or channel"
+        }
+        "MISSING_AT_PLATFORM" => {
+            "resolves when the platform row of the same reference arrives; until then the money is an unidentified receipt"
+        }
         "MISSING_AT_CHANNEL" => "resolves when the channel's bill has the row",
-        "DUPLICATE_AT_PLATFORM" => "resolves only if the money comes a second time; else the platform logged it twice: correct it there",
-        "DUPLICATE_AT_BANK" => "resolves if the platform logs it or the bank reverses it; else give the money back",
-        "AMOUNT_MISMATCH" => "resolves when a corrected row, or the rest as a row that pairs, arrives on either side; find out which amount is right",
-        "CURRENCY_MISMATCH" => "resolves when a row of the same currency arrives; find out which side is wrong",
-        "DIRECTION_MISMATCH" => "resolves when a row of the same direction arrives; find out which side is wrong",
-        "STATUS_MISMATCH" => "resolves when the platform sends the row again as SUCCESS, or the bank gives the money back",
+        "DUPLICATE_AT_PLATFORM" => {
+            "resolves only if the money comes a second time; else the platform logged it twice: correct it there"
+        }
+        "DUPLICATE_AT_BANK" => {
+            "resolves if the platform logs it or the bank reverses it; else give the money back"
+        }
+        "AMOUNT_MISMATCH" => {
+            "resolves when a corrected row, or the rest as a row that pairs, arrives on either side; find out which amount is right"
+        }
+        "CURRENCY_MISMATCH" => {
+            "resolves when a row of the same currency arrives; find out which side is wrong"
+        }
+        "DIRECTION_MISMATCH" => {
+            "resolves when a row of the same direction arrives; find out which side is wrong"
+        }
+        "STATUS_MISMATCH" => {
+            "resolves when the platform sends the row again as SUCCESS, or the bank gives the money back"
+        }
         "VALUE_DATE_MISMATCH" => "resolves by itself in the close of the value date (R7)",
-        "FEE_MISMATCH" => "resolves when the channel's bill has the agreed fee; claim the difference from the channel",
+        "FEE_MISMATCH" => {
+            "resolves when the channel's bill has the agreed fee; claim the difference from the channel"
+        }
         "ID_CONFLICT" => "two rows have this id and differ: ask the source which is right",
         "NEGATIVE_BALANCE" => "tried again in every close; posts when the wallet holds enough",
         "ESCROW_MISMATCH" => "tried again in every close; resolves when its escrow position is known",
@@ -323,12 +403,20 @@ mod tests {
     #[test]
     fn the_rounding_step_is_told() {
         let check = |gross, bps, expected: &str| assert_eq!(hold(gross, bps).0, expected);
-        check(825_775, 1000, "825,775 × 1000 / 10,000 = 82,577.5 → half up → 82,578");
+        check(
+            825_775,
+            1000,
+            "825,775 × 1000 / 10,000 = 82,577.5 → half up → 82,578",
+        );
         check(100, 0, "100 × 0 / 10,000 = 0 → half up → 0");
         let rule = FeeRule {
             channel: None,
             txn_type: TxnType::Payment,
-            tiers: vec![FeeTier { up_to_minor: None, rate_ppm: 6_000, fixed_minor: 30 }],
+            tiers: vec![FeeTier {
+                up_to_minor: None,
+                rate_ppm: 6_000,
+                fixed_minor: 30,
+            }],
             min_minor: 1,
             max_minor: Some(50),
             rounding: Rounding::HalfUp,
