@@ -1,23 +1,28 @@
 //! `tieout explain`: words are printed here, the looking is done in `day::explain`.
 
+use serde_json::json;
+
 use crate::cli::arguments::ExplainArgs;
+use crate::cli::json;
 use crate::cli::screen::Screen;
-use crate::findings::{Finding, Stop, StopCode};
+use crate::day::explain::explain;
+use crate::findings::Stop;
 
 /// Prints where a figure comes from.
 ///
 /// # Errors
-/// As `day::explain::explain`.
+/// As [`explain`].
 pub fn run(arguments: &ExplainArgs, screen: &Screen) -> Result<u8, Stop> {
-    // CALL SITE of crate::day::explain::explain(&arguments.book, &arguments.what, arguments.date): print its
-    // Explanation with screen.out, as JSON when screen.json().
-    let _ = screen;
-    Err(Stop::new(
-        StopCode::Usage,
-        Finding::about(
-            arguments.what.clone(),
-            "`explain` is not part of this version",
-            "look the id up in the tables of the close: payouts.csv, breaks.csv, journal.csv",
-        ),
-    ))
+    let explanation = explain(&arguments.book, &arguments.what, arguments.date)?;
+    if screen.json() {
+        let mut told = json!({ "exit_code": 0, "findings": [] });
+        if let (Some(members), serde_json::Value::Object(parts)) = (told.as_object_mut(), explanation.json())
+        {
+            members.extend(parts);
+        }
+        screen.out(&json::line(&told))?;
+    } else {
+        screen.out(&explanation.text())?;
+    }
+    Ok(0)
 }

@@ -22,3 +22,4 @@ pub mod matched;
 pub mod read;
 pub mod fetch;
 pub mod verify;
+pub mod explain;
