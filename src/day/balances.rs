@@ -150,7 +150,9 @@ fn chain(rows: &[&(String, BalanceRow)], start: i128) -> Option<(i128, i128)> {
     let first = starts_at(start, &pairs).or_else(|| {
         // A statement without movements opens as it closes: it leads to itself, and that is no one before it.
         let leads = |pair: &(i128, i128), opening: i128| pair.1 == opening && pair.0 != opening;
-        pairs.iter().position(|(opening, _)| !pairs.iter().any(|pair| leads(pair, *opening)))
+        pairs
+            .iter()
+            .position(|(opening, _)| !pairs.iter().any(|pair| leads(pair, *opening)))
     })?;
     let (opening, mut closing) = pairs.swap_remove(first);
     while !pairs.is_empty() {

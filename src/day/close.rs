@@ -87,9 +87,19 @@ pub fn close(options: &CloseOptions, progress: &dyn Progress) -> Result<Outcome,
     let started = host::now_seconds();
     let inputs = before.inputs(&book, &delivery, options.date);
     let originals = |wanted: &FxHashSet<Vec<u8>>| originals::find(&history, options.date, wanted);
-    let computed = compute(&DayInputs { originals: &originals, ..inputs }, progress)
-        .map_err(|stop| files::below_inbox(stop, &delivery, options.date))?;
-    let seal = Seal { date: options.date, sequence: 1, previous: before.manifest_hash.clone() };
+    let computed = compute(
+        &DayInputs {
+            originals: &originals,
+            ..inputs
+        },
+        progress,
+    )
+    .map_err(|stop| files::below_inbox(stop, &delivery, options.date))?;
+    let seal = Seal {
+        date: options.date,
+        sequence: 1,
+        previous: before.manifest_hash.clone(),
+    };
     progress.stage("write", 0);
     let mut staging = Staging::begin(&layout)?;
     let published = output::write(&book, &computed, &seal, &mut staging).and_then(|(summary, hash)| {
@@ -135,7 +145,10 @@ impl Before {
                 StopCode::BadData,
                 Finding::about(
                     layout.closes().display().to_string(),
-                    format!("{} is closed already, so {date} cannot be closed before it", later.date),
+                    format!(
+                        "{} is closed already, so {date} cannot be closed before it",
+                        later.date
+                    ),
                     "closes follow one another day by day (R29): what was before the first belongs into opening/, restating a day is not built yet (R34)",
                 ),
             ));
@@ -248,7 +261,11 @@ fn read_manifest(folder: &Path) -> Result<(Manifest, Vec<u8>), Stop> {
     let manifest = Manifest::parse(&bytes).map_err(|why| {
         Stop::new(
             StopCode::BadData,
-            Finding::about(path.display().to_string(), why.trim_start_matches("manifest.json: "), "restore the close from its archive"),
+            Finding::about(
+                path.display().to_string(),
+                why.trim_start_matches("manifest.json: "),
+                "restore the close from its archive",
+            ),
         )
     })?;
     Ok((manifest, bytes))
@@ -338,9 +355,19 @@ fn rehearse(options: &CloseOptions, book: &Book, progress: &dyn Progress) -> Res
         let delivery = files::discover(&book.layout.inbox(options.date), &book.settings)?;
         let inputs = before.inputs(book, &delivery, options.date);
         let originals = |wanted: &FxHashSet<Vec<u8>>| originals::find(&until, options.date, wanted);
-        let computed = compute(&DayInputs { originals: &originals, ..inputs }, progress)
-            .map_err(|stop| files::below_inbox(stop, &delivery, options.date))?;
-        let seal = Seal { date: options.date, sequence: 1, previous: before.manifest_hash.clone() };
+        let computed = compute(
+            &DayInputs {
+                originals: &originals,
+                ..inputs
+            },
+            progress,
+        )
+        .map_err(|stop| files::below_inbox(stop, &delivery, options.date))?;
+        let seal = Seal {
+            date: options.date,
+            sequence: 1,
+            previous: before.manifest_hash.clone(),
+        };
         Ok((output::summary(book, &computed, &seal)?, computed.notes))
     };
     let (summary, notes, compared_with) = match &options.what_if {

@@ -52,7 +52,11 @@ pub type Progress<'a> = &'a (dyn Fn(u64) + Sync);
 /// # Errors
 /// 78 with all findings.
 pub fn check_formats(book: &Book) -> Result<(), Stop> {
-    let profiles = |name: &str| book.profiles.get(name).map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+    let profiles = |name: &str| {
+        book.profiles
+            .get(name)
+            .map(|bytes| String::from_utf8_lossy(bytes).into_owned())
+    };
     check_sources(&book.settings, &profiles)
 }
 

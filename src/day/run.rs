@@ -47,11 +47,18 @@ const REJECTS_NAMED_MAX: usize = 1000;
 
 /// A refused value in words. Account numbers are masked: a message travels further than the book.
 fn refused_value(reject: &RejectLine) -> String {
-    let RejectLine { field, found, expected, .. } = reject;
+    let RejectLine {
+        field,
+        found,
+        expected,
+        ..
+    } = reject;
     match field.as_str() {
         "(row)" => format!("found {found}, expected {expected}"),
         _ if found.is_empty() => format!("{field}: found nothing, expected {expected}"),
-        "account" | "counterparty_account" => format!("{field}: found `{}`, expected {expected}", masked(found)),
+        "account" | "counterparty_account" => {
+            format!("{field}: found `{}`, expected {expected}", masked(found))
+        }
         _ => format!("{field}: found `{found}`, expected {expected}"),
     }
 }
@@ -60,7 +67,9 @@ fn refused_value(reject: &RejectLine) -> String {
 fn help_for(field: &str) -> &'static str {
     match field {
         "merchant_id" => "add the merchant to the master, or have the row corrected",
-        "account" => "add the account to book.toml as an [[account]] with this number, or have the row corrected",
+        "account" => {
+            "add the account to book.toml as an [[account]] with this number, or have the row corrected"
+        }
         _ => "",
     }
 }
@@ -628,11 +637,19 @@ impl Taken {
             .iter()
             .take(REJECTS_NAMED_MAX)
             .map(|reject| {
-                Finding::about(reject.file.clone(), refused_value(reject), help_for(&reject.field))
-                    .at(reject.line, reject.column as u32)
+                Finding::about(
+                    reject.file.clone(),
+                    refused_value(reject),
+                    help_for(&reject.field),
+                )
+                .at(reject.line, reject.column as u32)
             })
             .collect();
-        let (rows, those) = if count == 1 { ("row was", "it") } else { ("rows were", "them") };
+        let (rows, those) = if count == 1 {
+            ("row was", "it")
+        } else {
+            ("rows were", "them")
+        };
         let aside = match policy {
             RejectPolicy::Stop => "set rejects = \"quarantine\"",
             RejectPolicy::Quarantine { .. } => "raise max_rejects",
@@ -640,7 +657,9 @@ impl Taken {
         findings.push(Finding::about(
             "",
             format!("{count} {rows} refused and {words}"),
-            format!("ask for corrected files and run the day again, or {aside} in [policy] to set {those} aside"),
+            format!(
+                "ask for corrected files and run the day again, or {aside} in [policy] to set {those} aside"
+            ),
         ));
         Err(Stop {
             code: StopCode::BadData,
