@@ -7,19 +7,21 @@
 use std::io::Write;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, DictionaryArray, Int64Array, StringArray, UInt32Array};
+use arrow::array::{ArrayRef, Int64Array, StringArray};
 use arrow::buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef, UInt32Type};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use parquet::arrow::ArrowSchemaConverter;
 use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowRowGroupWriterFactory, compute_leaves};
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesPtr};
 use parquet::file::writer::SerializedFileWriter;
-use parquet::schema::types::ColumnPath;
+use parquet::schema::types::{ColumnDescPtr, ColumnPath};
 use rayon::prelude::*;
 
 use crate::entries::bytes::Window;
 use crate::findings::Stop;
+use crate::report::coded::CodedChunk;
+use crate::terms::kinds::TXN_TYPES;
 
 /// Rows of one row group.
 pub const ROW_GROUP_ROWS: usize = 262_144;
@@ -132,12 +134,11 @@ impl Texts {
     }
 }
 
-/// Names that the dictionary columns point into.
+/// Names that the coded columns point into.
 pub struct Names {
-    merchants: Arc<StringArray>,
-    accounts: Arc<StringArray>,
-    txn_types: Arc<StringArray>,
-    currencies: Arc<StringArray>,
+    merchants: Vec<String>,
+    accounts: Vec<String>,
+    currencies: Vec<&'static str>,
 }
 
 impl Names {
@@ -150,48 +151,25 @@ impl Names {
             .map_while(crate::terms::currency::Currency::from_index)
             .map(|c| c.code());
         Names {
-            merchants: Arc::new(StringArray::from_iter_values(merchants)),
-            accounts: Arc::new(StringArray::from_iter_values(accounts)),
-            txn_types: Arc::new(StringArray::from_iter_values(crate::terms::kinds::TXN_TYPES)),
-            currencies: Arc::new(StringArray::from_iter_values(currencies)),
+            merchants: merchants.map(str::to_owned).collect(),
+            accounts: accounts.map(str::to_owned).collect(),
+            currencies: currencies.collect(),
         }
     }
 }
 
-fn dictionary(codes: Vec<u32>, names: &Arc<StringArray>) -> ArrayRef {
-    let keys: UInt32Array = if codes.contains(&u32::MAX) {
-        codes
-            .into_iter()
-            .map(|code| (code != u32::MAX).then_some(code))
-            .collect()
-    } else {
-        UInt32Array::from(codes)
-    };
-    Arc::new(DictionaryArray::<UInt32Type>::new(
-        keys,
-        Arc::clone(names) as ArrayRef,
-    ))
-}
-
 fn schema() -> SchemaRef {
     let text = |name: &str| Field::new(name, DataType::Utf8, true);
-    let coded = |name: &str| {
-        Field::new(
-            name,
-            DataType::Dictionary(Box::new(DataType::UInt32), Box::new(DataType::Utf8)),
-            true,
-        )
-    };
     Arc::new(Schema::new(vec![
-        coded("leg"),
-        coded("pass"),
+        text("leg"),
+        text("pass"),
         text("txn_id"),
         text("entry_id"),
         text("bank_ref"),
-        coded("merchant_id"),
-        coded("txn_type"),
-        coded("account"),
-        coded("currency"),
+        text("merchant_id"),
+        text("txn_type"),
+        text("account"),
+        text("currency"),
         Field::new("amount_minor", DataType::Int64, false),
         Field::new("fee_minor", DataType::Int64, true),
     ]))
@@ -250,14 +228,21 @@ pub fn write_part<W: Write + Send>(
     let mut first = 0;
     while first < groups {
         let last = (first + at_once).min(groups);
-        let encoded: Vec<Result<Vec<ArrowColumnChunk>, Stop>> = (first..last)
+        let columns: Vec<_> = (0..COLUMNS.len())
+            .map(|column| writer.schema_descr().column(column))
+            .collect();
+        let encoded: Vec<Result<Vec<Chunk>, Stop>> = (first..last)
             .into_par_iter()
-            .map(|group| encode(&factory, &schema, group, lines(group)?, names))
+            .map(|group| encode(&factory, &schema, &columns, group, lines(group)?, names))
             .collect();
         for group in encoded {
             let mut row_group = writer.next_row_group().map_err(broken)?;
             for chunk in group? {
-                chunk.append_to_row_group(&mut row_group).map_err(broken)?;
+                match chunk {
+                    Chunk::Plain(chunk) => chunk.append_to_row_group(&mut row_group),
+                    Chunk::Coded(chunk) => chunk.append_to_row_group(&mut row_group),
+                }
+                .map_err(broken)?;
             }
             row_group.close().map_err(broken)?;
         }
@@ -266,43 +251,78 @@ pub fn write_part<W: Write + Send>(
     writer.into_inner().map_err(broken)
 }
 
+/// A column of a row group, by either writer.
+enum Chunk {
+    Plain(ArrowColumnChunk),
+    Coded(CodedChunk),
+}
+
+/// The values of a column.
+enum Column<'a> {
+    Plain(ArrayRef),
+    Coded {
+        codes: Vec<u32>,
+        names: Box<dyn Fn(u32) -> &'a str + Send + Sync + 'a>,
+        names_max: usize,
+    },
+}
+
 fn encode(
     factory: &ArrowRowGroupWriterFactory,
     schema: &SchemaRef,
+    descriptors: &[ColumnDescPtr],
     group: usize,
     lines: Lines,
     names: &Names,
-) -> Result<Vec<ArrowColumnChunk>, Stop> {
+) -> Result<Vec<Chunk>, Stop> {
     let broken = |e: parquet::errors::ParquetError| Stop::invariant(format!("matched: encoding failed: {e}"));
-    let columns = arrays(lines, names)?;
+    let runs = lines.runs.clone();
+    let columns = columns(lines, &runs, names)?;
     let writers = factory.create_column_writers(group).map_err(broken)?;
-    let jobs: Vec<_> = writers.into_iter().zip(columns).zip(schema.fields()).collect();
+    let jobs: Vec<_> = writers
+        .into_iter()
+        .zip(columns)
+        .zip(schema.fields())
+        .zip(descriptors)
+        .collect();
     jobs.into_par_iter()
-        .map(|((mut writer, array), field)| {
-            for leaf in compute_leaves(field, &array).map_err(broken)? {
-                writer.write(&leaf).map_err(broken)?;
+        .map(|(((mut writer, column), field), descriptor)| match column {
+            Column::Coded {
+                codes,
+                names,
+                names_max,
+            } => CodedChunk::encode(descriptor.clone(), &codes, &*names, names_max)
+                .map(Chunk::Coded)
+                .map_err(broken),
+            Column::Plain(array) => {
+                for leaf in compute_leaves(field, &array).map_err(broken)? {
+                    writer.write(&leaf).map_err(broken)?;
+                }
+                writer.close().map(Chunk::Plain).map_err(broken)
             }
-            writer.close().map_err(broken)
         })
         .collect()
 }
 
-fn arrays(lines: Lines, names: &Names) -> Result<Vec<ArrayRef>, Stop> {
+fn columns<'a>(
+    lines: Lines,
+    runs: &'a [(String, String, usize)],
+    names: &'a Names,
+) -> Result<Vec<Column<'a>>, Stop> {
     let rows = lines.len();
-    let total: usize = lines.runs.iter().map(|run| run.2).sum();
+    let total: usize = runs.iter().map(|run| run.2).sum();
     assert_eq!(total, rows, "runs of legs cover all lines");
-    let run_column = |pick: &dyn Fn(&(String, String, usize)) -> &str| -> ArrayRef {
-        let values = StringArray::from_iter_values(lines.runs.iter().map(pick));
-        let codes = (0u32..)
-            .zip(&lines.runs)
-            .flat_map(|(code, run)| std::iter::repeat_n(code, run.2));
-        Arc::new(DictionaryArray::<UInt32Type>::new(
-            UInt32Array::from_iter_values(codes),
-            Arc::new(values),
-        ))
+    let by_run = || {
+        (0u32..)
+            .zip(runs)
+            .flat_map(|(code, run)| std::iter::repeat_n(code, run.2))
+            .collect()
     };
-    let leg = run_column(&|run| &run.0);
-    let pass = run_column(&|run| &run.1);
+    let coded = |codes: Vec<u32>, list: &'a [String]| Column::Coded {
+        codes,
+        names: Box::new(|code| &list[code as usize]),
+        names_max: list.len(),
+    };
     let fee: ArrayRef = if lines.fee_minor.iter().all(Option::is_some) {
         Arc::new(Int64Array::from_iter_values(
             lines.fee_minor.iter().map(|fee| fee.unwrap_or(0)),
@@ -311,16 +331,32 @@ fn arrays(lines: Lines, names: &Names) -> Result<Vec<ArrayRef>, Stop> {
         Arc::new(Int64Array::from(lines.fee_minor))
     };
     Ok(vec![
-        leg,
-        pass,
-        lines.txn_id.array()?,
-        lines.entry_id.array()?,
-        lines.bank_ref.array()?,
-        dictionary(lines.merchant, &names.merchants),
-        dictionary(lines.txn_type, &names.txn_types),
-        dictionary(lines.account, &names.accounts),
-        dictionary(lines.currency, &names.currencies),
-        Arc::new(Int64Array::from(lines.amount_minor)),
-        fee,
+        Column::Coded {
+            codes: by_run(),
+            names: Box::new(|code| &runs[code as usize].0),
+            names_max: runs.len(),
+        },
+        Column::Coded {
+            codes: by_run(),
+            names: Box::new(|code| &runs[code as usize].1),
+            names_max: runs.len(),
+        },
+        Column::Plain(lines.txn_id.array()?),
+        Column::Plain(lines.entry_id.array()?),
+        Column::Plain(lines.bank_ref.array()?),
+        coded(lines.merchant, &names.merchants),
+        Column::Coded {
+            codes: lines.txn_type,
+            names: Box::new(|code| TXN_TYPES[code as usize]),
+            names_max: TXN_TYPES.len(),
+        },
+        coded(lines.account, &names.accounts),
+        Column::Coded {
+            codes: lines.currency,
+            names: Box::new(|code| names.currencies[code as usize]),
+            names_max: names.currencies.len(),
+        },
+        Column::Plain(Arc::new(Int64Array::from(lines.amount_minor))),
+        Column::Plain(fee),
     ])
 }

@@ -3,6 +3,7 @@
 pub mod json;
 pub mod show;
 pub mod table;
+pub mod coded;
 pub mod matched;
 pub mod tables;
 pub mod manifest;
