@@ -290,7 +290,10 @@ fn other_things_that_are_published() {
     check(&["DEMO-FAILED"], &["no money expected"], &[]);
     check(
         &["DEMO-NEGATIVE"],
-        &["open as NEGATIVE_BALANCE", "2026-09-21  posted without a counterpart: leg wallet, pass balance"],
+        &[
+            "open as NEGATIVE_BALANCE",
+            "2026-09-21  posted without a counterpart: leg wallet, pass balance",
+        ],
         &[],
     );
 }

@@ -338,7 +338,10 @@ fn about(days: &Days, story: &Story, found: &Found, title: String) -> Result<Sec
     }
     for (date, line) in &agreed {
         if line.entry_id.is_empty() {
-            let told = format!("posted without a counterpart: leg {}, pass {} (R21)", line.leg, line.pass);
+            let told = format!(
+                "posted without a counterpart: leg {}, pass {} (R21)",
+                line.leg, line.pass
+            );
             section.event(*date, told);
             continue;
         }
