@@ -185,7 +185,7 @@ fn search_day(days: &Days, day: &Day, wanted: &Wanted<'_>, searched: &mut Search
     }
     tasks.sort_by(|a, b| a.0.name.as_bytes().cmp(b.0.name.as_bytes()));
     let date = day.date();
-    let results: Vec<(&(Delivered, String), Result<Vec<Found>, Stop>)> = tasks
+    let results: Vec<_> = tasks
         .par_iter()
         .map(|task| (task, search_file(&book, date, &task.0, wanted)))
         .collect();
