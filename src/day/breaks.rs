@@ -100,26 +100,7 @@ pub fn list(
     for payout in undebited {
         breaks.lines.push(undebited_line(payout, context)?);
     }
-    breaks.lines.sort_by(|a, b| {
-        (
-            &a.leg,
-            a.class,
-            &a.bank_ref,
-            &a.txn_id,
-            &a.entry_id,
-            &a.account,
-            &a.break_id,
-        )
-            .cmp(&(
-                &b.leg,
-                b.class,
-                &b.bank_ref,
-                &b.txn_id,
-                &b.entry_id,
-                &b.account,
-                &b.break_id,
-            ))
-    });
+    breaks.lines.sort_by(in_order);
     breaks.open_breaks = breaks
         .lines
         .iter()
@@ -133,6 +114,12 @@ pub fn list(
     breaks.open_breaks.sort();
     breaks.open_breaks.dedup_by(|a, b| a.break_id == b.break_id);
     Ok(breaks)
+}
+
+/// Order of breaks.csv (R31); account and id settle what its key leaves open.
+fn in_order(a: &BreakLine, b: &BreakLine) -> std::cmp::Ordering {
+    (&a.leg, a.class, &a.bank_ref, &a.txn_id, &a.entry_id, &a.account, &a.break_id)
+        .cmp(&(&b.leg, b.class, &b.bank_ref, &b.txn_id, &b.entry_id, &b.account, &b.break_id))
 }
 
 fn full_rows(
@@ -281,8 +268,8 @@ fn ages(first_seen: Date, context: &BreakContext<'_>) -> Result<(i32, i32), Stop
     Ok((days, i32::try_from(business).unwrap_or(i32::MAX)))
 }
 
-/// Open items and open entries: every open row once a leg, however many lines it stands in. The lines stand in the
-/// order of `open` still.
+/// Open items and open entries: every open row once a leg, however many lines it stands in; the first of them in
+/// published order is the one that an entry names. The lines stand in the order of `open` still.
 fn carry(
     open: &[OpenBreakRows],
     full: &BTreeMap<RowName, Full>,
@@ -291,7 +278,10 @@ fn carry(
 ) {
     let settings = context.settings;
     let mut seen: BTreeMap<(&str, RowName), usize> = BTreeMap::new();
-    for (index, rows) in open.iter().enumerate() {
+    let mut published: Vec<usize> = (0..open.len()).collect();
+    published.sort_by(|a, b| in_order(&breaks.lines[*a], &breaks.lines[*b]));
+    for index in published {
+        let rows = &open[index];
         let kind = leg_kind(settings, &rows.leg);
         let sides = [
             (rows.left, rows.was_duplicate.0, true),
