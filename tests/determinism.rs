@@ -68,8 +68,9 @@ fn without_places(root: &Path) -> BTreeMap<String, Vec<u8>> {
     files
 }
 
-/// The report without the cells that name file and line: `platform.csv:17`.
+/// The report without its tables of inputs and rejects, and without the cells that name file and line: `platform.csv:17`.
 fn without_sources(html: &str) -> String {
+    let html: String = html.split_inclusive("</table>").filter(|table| !["<th>SHA-256</th>", "<th>Found</th>"].iter().any(|title| table.contains(title))).collect();
     let is_source = |cell: &str| {
         let place = |part: &str| part.rsplit_once(':').is_some_and(|(file, line)| file.contains('.') && line.parse::<u64>().is_ok());
         cell.split("<br>").all(place)
@@ -120,6 +121,12 @@ fn generated(root: &Path, rows: u64, format: GenerateFormat) -> Vec<Date> {
         ..GenerateOptions::new(root, first, rows)
     };
     generate(&options).unwrap();
+    // Room for files in parts, and for either form.
+    let settings = root.join("book.toml");
+    let text = fs::read_to_string(&settings).unwrap();
+    let end = if format == GenerateFormat::Csv { "csv" } else { "parquet" };
+    let text = text.replace(&format!("\"platform.{end}\""), "\"platform*\"").replace(&format!("\"bank.{end}\""), "\"bank*\"");
+    fs::write(&settings, text).unwrap();
     vec![first, first.plus_days(1)]
 }
 
@@ -285,7 +292,7 @@ fn order_and_split_of_the_golden_days_change_nothing() {
 /// Blocks are cut every 4 MiB, wherever a row stands then; quoted fields with line breaks in them lie across the cuts.
 #[test]
 fn rows_across_block_ends_are_read_whole() {
-    const ROWS: usize = 44_000;
+    const ROWS: usize = 12_000;
     let date = Date::parse(b"2026-03-05").unwrap();
     let folder = scratch();
     let root = folder.path();
@@ -294,15 +301,15 @@ fn rows_across_block_ends_are_read_whole() {
         root,
         |name| !name.contains('/'),
     );
-    // Texts of lengths that no block length is a multiple of.
+    // Memos of lengths that no block length is a multiple of.
     let mut platform = String::from(
         "txn_id,txn_time,merchant_id,customer_id,txn_type,channel,currency,amount,bank_ref,status,memo\n",
     );
     let mut bank = String::from("entry_id,account,booking_time,value_date,direction,amount,currency,bank_ref,remark\n");
     for row in 0..ROWS {
-        let memo = "乙\r\n\"\",甲,".repeat(row * 7919 % 29);
+        let memo = "乙\r\n\"\",甲,".repeat(row * 7919 % 137);
         let _ = write!(platform, "T{row},2026-03-05T10:00:00+08:00,M1,C,PAYMENT,BANK,CNY,1.{:02},R{row},SUCCESS,\"{memo}\"\n", row % 100);
-        let _ = write!(bank, "E{row},6222000000000001,2026-03-05T11:00:00+08:00,2026-03-05,C,1.{:02},CNY,R{row},\"{memo}\"\n", row % 100);
+        let _ = write!(bank, "E{row},6222000000000001,2026-03-05T11:00:00+08:00,2026-03-05,C,1.{:02},CNY,R{row},\n", row % 100);
     }
     assert!(platform.len() > 9 << 20, "{}", platform.len());
     write(&root.join("inbox/2026-03-05/platform.csv"), &platform);
@@ -310,11 +317,11 @@ fn rows_across_block_ends_are_read_whole() {
     let small = scratch();
     inputs_of(root, small.path());
     close_all(root, &[date], 2);
-    // 44,000 payments of 1.00 to 1.99, each value 440 times.
+    // Payments of 1.00 to 1.99, each value 120 times.
     let payouts = csv_rows(&close_folder(root, date).join("payouts.csv"));
     let field = |name: &str| payouts[1][payouts[0].iter().position(|column| column == name).unwrap()].clone();
     assert_eq!(field("payment_count"), ROWS.to_string());
-    assert_eq!(field("gross_minor"), ((100..200).sum::<u64>() * 440).to_string());
+    assert_eq!(field("gross_minor"), ((100..200).sum::<u64>() * 120).to_string());
     assert_eq!(csv_rows(&close_folder(root, date).join("breaks.csv")).len(), 1);
 
     // The same rows in files that fit one block each.

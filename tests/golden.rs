@@ -114,3 +114,41 @@ fn close_one(book: &Path, date: Date, further: &[String]) -> BTreeMap<String, Ve
     }
     found
 }
+
+/// The demo's week runs again to the same bytes, and one flipped byte in any sealed file of any of its days is found
+/// and named.
+#[test]
+fn every_day_of_the_demo_is_sealed() {
+    let folder = scratch();
+    let root = folder.path().join("demo");
+    fs::create_dir(&root).unwrap();
+    let demo = tieout::demo::write_demo(&root).unwrap();
+    for date in &demo.dates {
+        close_day(&root, *date).unwrap();
+    }
+    let check = |date: Option<Date>, replay: bool| {
+        let options = VerifyOptions { root: root.clone(), date, replay };
+        verify(&options, &Quiet).unwrap()
+    };
+    let report = check(None, true);
+    assert_eq!(report.exit_code(), 0, "{report:#?}");
+    for date in &demo.dates {
+        let close = close_folder(&root, *date);
+        let files = files_below(&close);
+        assert!(files.len() > 30, "{files:?}");
+        for name in files.iter().filter(|name| *name != "run.json") {
+            let whole = fs::read(close.join(name)).unwrap();
+            if whole.is_empty() {
+                continue;
+            }
+            let mut altered = whole.clone();
+            altered[whole.len() / 2] ^= 1;
+            fs::write(close.join(name), &altered).unwrap();
+            let report = check(Some(*date), false);
+            assert_eq!(report.exit_code(), 65, "{date} {name}: {report:#?}");
+            assert!(format!("{report:?}").contains(name.as_str()), "{date} {name}: {report:#?}");
+            fs::write(close.join(name), &whole).unwrap();
+        }
+    }
+    assert_eq!(check(None, false).exit_code(), 0);
+}

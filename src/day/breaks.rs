@@ -116,10 +116,13 @@ pub fn list(
     Ok(breaks)
 }
 
-/// Order of breaks.csv (R31); account and id settle what its key leaves open.
+/// Order of breaks.csv (R31). What its key leaves open, such as the lines of an ID_CONFLICT, is settled by content:
+/// never by the order in which rows arrived (R32).
 fn in_order(a: &BreakLine, b: &BreakLine) -> std::cmp::Ordering {
-    (&a.leg, a.class, &a.bank_ref, &a.txn_id, &a.entry_id, &a.account, &a.break_id)
-        .cmp(&(&b.leg, b.class, &b.bank_ref, &b.txn_id, &b.entry_id, &b.account, &b.break_id))
+    let key = |line: &BreakLine| (line.platform_minor, line.bank_minor, line.currency, line.first_seen);
+    (&a.leg, a.class, &a.bank_ref, &a.txn_id, &a.entry_id, &a.account, &a.merchant_id)
+        .cmp(&(&b.leg, b.class, &b.bank_ref, &b.txn_id, &b.entry_id, &b.account, &b.merchant_id))
+        .then_with(|| key(a).cmp(&key(b)))
 }
 
 fn full_rows(
@@ -323,6 +326,7 @@ fn carry(
             &a.row.id,
             &a.row.account,
             a.first_seen,
+            &a.row,
             &a.file,
             a.line,
         )
@@ -332,6 +336,7 @@ fn carry(
                 &b.row.id,
                 &b.row.account,
                 b.first_seen,
+                &b.row,
                 &b.file,
                 b.line,
             ))
@@ -345,6 +350,7 @@ fn carry(
             a.account,
             &a.id,
             &a.reference,
+            a.amount_minor,
         )
             .cmp(&(
                 &b.leg,
@@ -354,6 +360,7 @@ fn carry(
                 b.account,
                 &b.id,
                 &b.reference,
+                b.amount_minor,
             ))
     });
 }
