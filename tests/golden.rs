@@ -13,7 +13,9 @@ use std::path::Path;
 use tieout::day::verify::{VerifyOptions, verify};
 use tieout::terms::date::Date;
 
-use crate::support::{Quiet, close_day, close_folder, copy, files_below, matched_rows, scratch, to_csv, write};
+use crate::support::{
+    Quiet, close_day, close_folder, copy, files_below, matched_rows, scratch, to_csv, write,
+};
 
 /// Tables that are always compared.
 const TABLES: [&str; 10] = [
@@ -34,7 +36,10 @@ fn golden_days_close_as_expected() {
     let days = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/days");
     let bless = std::env::var_os("TIEOUT_BLESS").is_some();
     let mut failures = String::new();
-    let mut names: Vec<_> = fs::read_dir(&days).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut names: Vec<_> = fs::read_dir(&days)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
     names.sort();
     assert!(names.len() >= 30, "{} golden days", names.len());
     for day in names {
@@ -47,7 +52,9 @@ fn golden_days_close_as_expected() {
 fn run(day: &Path, bless: bool, failures: &mut String) {
     let folder = scratch();
     let book = folder.path();
-    copy(day, book, |name| !name.starts_with("expected/") && name != "README.md");
+    copy(day, book, |name| {
+        !name.starts_with("expected/") && name != "README.md"
+    });
     let mut dates: Vec<String> = fs::read_dir(day.join("inbox"))
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -56,10 +63,16 @@ fn run(day: &Path, bless: bool, failures: &mut String) {
     for date in &dates {
         // Git keeps no empty folders: an inbox without files holds .keep, a hidden file, which is passed over.
         let expected = day.join("expected").join(date);
-        let found = close_one(book, Date::parse(date.as_bytes()).unwrap(), &files_below(&expected));
+        let found = close_one(
+            book,
+            Date::parse(date.as_bytes()).unwrap(),
+            &files_below(&expected),
+        );
         if bless {
             let _ = fs::remove_dir_all(&expected);
-            found.iter().for_each(|(name, bytes)| write(&expected.join(name), bytes));
+            found
+                .iter()
+                .for_each(|(name, bytes)| write(&expected.join(name), bytes));
             continue;
         }
         let wanted = files_below(&expected);
@@ -70,7 +83,13 @@ fn run(day: &Path, bless: bool, failures: &mut String) {
             if wanted != found {
                 let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
                 let place = expected.join(name);
-                let _ = write!(failures, "{}\n--- expected\n{}--- found\n{}\n", place.display(), text(&wanted), text(&found));
+                let _ = write!(
+                    failures,
+                    "{}\n--- expected\n{}--- found\n{}\n",
+                    place.display(),
+                    text(&wanted),
+                    text(&found)
+                );
             }
         }
     }
@@ -82,7 +101,12 @@ fn run(day: &Path, bless: bool, failures: &mut String) {
     if book.join("closes").join(&dates[0]).exists() {
         let report = verify(&options, &Quiet).unwrap();
         if report.exit_code() != 0 {
-            let _ = writeln!(failures, "{}: verify --replay gives {}\n{report:#?}", day.display(), report.exit_code());
+            let _ = writeln!(
+                failures,
+                "{}: verify --replay gives {}\n{report:#?}",
+                day.display(),
+                report.exit_code()
+            );
         }
     }
 }
@@ -99,9 +123,15 @@ fn close_one(book: &Path, date: Date, further: &[String]) -> BTreeMap<String, Ve
             return found;
         }
     };
-    found.insert("exit_code".to_owned(), format!("{}\n", outcome.exit_code).into_bytes());
+    found.insert(
+        "exit_code".to_owned(),
+        format!("{}\n", outcome.exit_code).into_bytes(),
+    );
     let folder = close_folder(book, date);
-    let further = further.iter().map(String::as_str).filter(|name| !["exit_code", "stopped"].contains(name));
+    let further = further
+        .iter()
+        .map(String::as_str)
+        .filter(|name| !["exit_code", "stopped"].contains(name));
     for name in TABLES.into_iter().chain(further) {
         let bytes = match name {
             "matched.csv" => to_csv(&matched_rows(&folder)).into_bytes(),
@@ -127,7 +157,11 @@ fn every_day_of_the_demo_is_sealed() {
         close_day(&root, *date).unwrap();
     }
     let check = |date: Option<Date>, replay: bool| {
-        let options = VerifyOptions { root: root.clone(), date, replay };
+        let options = VerifyOptions {
+            root: root.clone(),
+            date,
+            replay,
+        };
         verify(&options, &Quiet).unwrap()
     };
     let report = check(None, true);
@@ -146,7 +180,10 @@ fn every_day_of_the_demo_is_sealed() {
             fs::write(close.join(name), &altered).unwrap();
             let report = check(Some(*date), false);
             assert_eq!(report.exit_code(), 65, "{date} {name}: {report:#?}");
-            assert!(format!("{report:?}").contains(name.as_str()), "{date} {name}: {report:#?}");
+            assert!(
+                format!("{report:?}").contains(name.as_str()),
+                "{date} {name}: {report:#?}"
+            );
             fs::write(close.join(name), &whole).unwrap();
         }
     }

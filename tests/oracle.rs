@@ -25,7 +25,9 @@ const BOOKS: u64 = 512;
 fn random_books_close_as_the_oracle_says() {
     let next = AtomicU64::new(0);
     let seen: Mutex<BTreeMap<String, usize>> = Mutex::default();
-    let threads = std::thread::available_parallelism().map_or(2, usize::from).clamp(2, 8);
+    let threads = std::thread::available_parallelism()
+        .map_or(2, usize::from)
+        .clamp(2, 8);
     std::thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
@@ -47,10 +49,25 @@ fn random_books_close_as_the_oracle_says() {
     // Books in which nothing happens would prove nothing.
     let seen = seen.into_inner().unwrap();
     for what in [
-        "ID_CONFLICT", "DUPLICATE_AT_PLATFORM", "DUPLICATE_AT_BANK", "MISSING_AT_BANK", "MISSING_AT_PLATFORM", "STATUS_MISMATCH",
-        "CURRENCY_MISMATCH", "DIRECTION_MISMATCH", "AMOUNT_MISMATCH", "VALUE_DATE_MISMATCH", "matched", "payouts", "paid", "fee returned",
+        "ID_CONFLICT",
+        "DUPLICATE_AT_PLATFORM",
+        "DUPLICATE_AT_BANK",
+        "MISSING_AT_BANK",
+        "MISSING_AT_PLATFORM",
+        "STATUS_MISMATCH",
+        "CURRENCY_MISMATCH",
+        "DIRECTION_MISMATCH",
+        "AMOUNT_MISMATCH",
+        "VALUE_DATE_MISMATCH",
+        "matched",
+        "payouts",
+        "paid",
+        "fee returned",
     ] {
-        assert!(seen.get(what).is_some_and(|count| *count >= 100), "{what} is rare: {seen:?}");
+        assert!(
+            seen.get(what).is_some_and(|count| *count >= 100),
+            "{what} is rare: {seen:?}"
+        );
     }
 }
 
@@ -92,12 +109,18 @@ fn one_book(seed: u64) -> BTreeMap<String, usize> {
             *seen.entry((*name).to_owned()).or_default() += lines.len();
         }
         for line in &expected.tables["breaks"] {
-            *seen.entry(line.split('|').nth(1).unwrap().to_owned()).or_default() += 1;
+            *seen
+                .entry(line.split('|').nth(1).unwrap().to_owned())
+                .or_default() += 1;
         }
         for (what, column) in [("paid", "payout_minor"), ("fee returned", "fee_returned_minor")] {
-            let at = day::PAYOUT_COLUMNS.iter().position(|name| *name == column).unwrap();
+            let at = day::PAYOUT_COLUMNS
+                .iter()
+                .position(|name| *name == column)
+                .unwrap();
             let lines = expected.tables["payouts"].iter();
-            *seen.entry(what.to_owned()).or_default() += lines.filter(|line| line.split('|').nth(at) != Some("0")).count();
+            *seen.entry(what.to_owned()).or_default() +=
+                lines.filter(|line| line.split('|').nth(at) != Some("0")).count();
         }
     }
     seen
@@ -105,7 +128,9 @@ fn one_book(seed: u64) -> BTreeMap<String, usize> {
 
 fn only_in<'a>(one: &'a [String], other: &[String]) -> Vec<&'a String> {
     let mut counts: BTreeMap<&String, i64> = BTreeMap::new();
-    other.iter().for_each(|line| *counts.entry(line).or_default() += 1);
+    other
+        .iter()
+        .for_each(|line| *counts.entry(line).or_default() += 1);
     one.iter()
         .filter(|line| {
             let count = counts.entry(line).or_default();
@@ -118,12 +143,25 @@ fn only_in<'a>(one: &'a [String], other: &[String]) -> Vec<&'a String> {
 /// What the engine published, in the oracle's words.
 fn published(close: &Path) -> Told {
     let pick = |table: &[Vec<String>], names: &[&str]| -> Vec<String> {
-        let Some((header, rows)) = table.split_first() else { return Vec::new() };
-        let place = |name: &&str| header.iter().position(|h| h == name).unwrap_or_else(|| panic!("{name}: {header:?}"));
+        let Some((header, rows)) = table.split_first() else {
+            return Vec::new();
+        };
+        let place = |name: &&str| {
+            header
+                .iter()
+                .position(|h| h == name)
+                .unwrap_or_else(|| panic!("{name}: {header:?}"))
+        };
         let places: Vec<usize> = names.iter().map(place).collect();
         let mut lines: Vec<String> = rows
             .iter()
-            .map(|row| places.iter().map(|at| row[*at].as_str()).collect::<Vec<_>>().join("|"))
+            .map(|row| {
+                places
+                    .iter()
+                    .map(|at| row[*at].as_str())
+                    .collect::<Vec<_>>()
+                    .join("|")
+            })
             .collect();
         lines.sort();
         lines
@@ -131,7 +169,11 @@ fn published(close: &Path) -> Told {
     let mut told = Told::default();
     let breaks = csv_rows(&close.join("breaks.csv"));
     told.tables.insert("breaks", pick(&breaks, &day::BREAK_COLUMNS));
-    told.tables.insert("payouts", pick(&csv_rows(&close.join("payouts.csv")), &day::PAYOUT_COLUMNS));
-    told.tables.insert("matched", pick(&matched_rows(close), &day::MATCHED_COLUMNS));
+    told.tables.insert(
+        "payouts",
+        pick(&csv_rows(&close.join("payouts.csv")), &day::PAYOUT_COLUMNS),
+    );
+    told.tables
+        .insert("matched", pick(&matched_rows(close), &day::MATCHED_COLUMNS));
     told
 }

@@ -119,9 +119,32 @@ pub fn list(
 /// Order of breaks.csv (R31). What its key leaves open, such as the lines of an ID_CONFLICT, is settled by content:
 /// never by the order in which rows arrived (R32).
 fn in_order(a: &BreakLine, b: &BreakLine) -> std::cmp::Ordering {
-    let key = |line: &BreakLine| (line.platform_minor, line.bank_minor, line.currency, line.first_seen);
-    (&a.leg, a.class, &a.bank_ref, &a.txn_id, &a.entry_id, &a.account, &a.merchant_id)
-        .cmp(&(&b.leg, b.class, &b.bank_ref, &b.txn_id, &b.entry_id, &b.account, &b.merchant_id))
+    let key = |line: &BreakLine| {
+        (
+            line.platform_minor,
+            line.bank_minor,
+            line.currency,
+            line.first_seen,
+        )
+    };
+    (
+        &a.leg,
+        a.class,
+        &a.bank_ref,
+        &a.txn_id,
+        &a.entry_id,
+        &a.account,
+        &a.merchant_id,
+    )
+        .cmp(&(
+            &b.leg,
+            b.class,
+            &b.bank_ref,
+            &b.txn_id,
+            &b.entry_id,
+            &b.account,
+            &b.merchant_id,
+        ))
         .then_with(|| key(a).cmp(&key(b)))
 }
 

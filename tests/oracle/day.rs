@@ -7,12 +7,39 @@ use tieout::terms::money::{Rounding, divide};
 
 use super::rows::{Left, Merchant, Right, World};
 
-pub const BREAK_COLUMNS: [&str; 7] = ["leg", "class", "txn_id", "entry_id", "account", "merchant_id", "first_seen"];
+pub const BREAK_COLUMNS: [&str; 7] = [
+    "leg",
+    "class",
+    "txn_id",
+    "entry_id",
+    "account",
+    "merchant_id",
+    "first_seen",
+];
 pub const MATCHED_COLUMNS: [&str; 5] = ["txn_id", "entry_id", "account", "amount_minor", "fee_minor"];
 pub const PAYOUT_COLUMNS: [&str; 23] = [
-    "merchant_id", "currency", "payment_count", "refund_count", "chargeback_count", "adjustment_count", "reversal_count",
-    "gross_minor", "refund_minor", "chargeback_minor", "adjustment_minor", "reversal_minor", "fee_minor", "fee_returned_minor",
-    "hold_minor", "release_minor", "net_minor", "opening_minor", "due_minor", "payout_minor", "carried_minor", "undue_minor",
+    "merchant_id",
+    "currency",
+    "payment_count",
+    "refund_count",
+    "chargeback_count",
+    "adjustment_count",
+    "reversal_count",
+    "gross_minor",
+    "refund_minor",
+    "chargeback_minor",
+    "adjustment_minor",
+    "reversal_minor",
+    "fee_minor",
+    "fee_returned_minor",
+    "hold_minor",
+    "release_minor",
+    "net_minor",
+    "opening_minor",
+    "due_minor",
+    "payout_minor",
+    "carried_minor",
+    "undue_minor",
     "held_minor_total",
 ];
 
@@ -83,31 +110,68 @@ impl Oracle {
         let mut lines: Vec<Line> = Vec::new();
         let failed_waits = |open: &Left| open.status != "SUCCESS";
         let (left, conflicts) = one_per_id(&self.left, left, date, |row: &Left| row.id.clone(), failed_waits);
-        lines.extend(conflicts.into_iter().map(|row| Line { class: "ID_CONFLICT", left: Some(row), right: None }));
+        lines.extend(conflicts.into_iter().map(|row| Line {
+            class: "ID_CONFLICT",
+            left: Some(row),
+            right: None,
+        }));
         let id = |row: &Right| format!("{}/{}", row.account, row.id);
         let (right, conflicts) = one_per_id(&self.right, right, date, id, |_| false);
-        lines.extend(conflicts.into_iter().map(|row| Line { class: "ID_CONFLICT", left: None, right: Some(row) }));
+        lines.extend(conflicts.into_iter().map(|row| Line {
+            class: "ID_CONFLICT",
+            left: None,
+            right: Some(row),
+        }));
 
-        let references: BTreeSet<String> =
-            left.iter().map(|l| l.row.reference.clone()).chain(right.iter().map(|r| r.row.reference.clone())).collect();
+        let references: BTreeSet<String> = left
+            .iter()
+            .map(|l| l.row.reference.clone())
+            .chain(right.iter().map(|r| r.row.reference.clone()))
+            .collect();
         let mut pairs: Vec<(OpenLeft, OpenRight)> = Vec::new();
         for reference in references {
-            let mine: Vec<OpenLeft> = left.iter().filter(|l| l.row.reference == reference).cloned().collect();
-            let theirs: Vec<OpenRight> = right.iter().filter(|r| r.row.reference == reference).cloned().collect();
+            let mine: Vec<OpenLeft> = left
+                .iter()
+                .filter(|l| l.row.reference == reference)
+                .cloned()
+                .collect();
+            let theirs: Vec<OpenRight> = right
+                .iter()
+                .filter(|r| r.row.reference == reference)
+                .cloned()
+                .collect();
             if reference.is_empty() {
-                mine.into_iter().for_each(|l| self.group(date, vec![l], vec![], &mut pairs, &mut lines));
-                theirs.into_iter().for_each(|r| self.group(date, vec![], vec![r], &mut pairs, &mut lines));
+                mine.into_iter()
+                    .for_each(|l| self.group(date, vec![l], vec![], &mut pairs, &mut lines));
+                theirs
+                    .into_iter()
+                    .for_each(|r| self.group(date, vec![], vec![r], &mut pairs, &mut lines));
             } else {
                 self.group(date, mine, theirs, &mut pairs, &mut lines);
             }
         }
         let mut told = Told::default();
         let fees = self.fees(&pairs);
-        told.tables.insert("matched", pairs.iter().zip(&fees).map(|((l, r), fee)| format!("{}|{}|{}|{}|{fee}", l.row.id, r.row.id, r.row.account, l.row.minor)).collect());
+        told.tables.insert(
+            "matched",
+            pairs
+                .iter()
+                .zip(&fees)
+                .map(|((l, r), fee)| {
+                    format!(
+                        "{}|{}|{}|{}|{fee}",
+                        l.row.id, r.row.id, r.row.account, l.row.minor
+                    )
+                })
+                .collect(),
+        );
         told.tables.insert("payouts", self.pay(date, &pairs, &fees));
         let mut breaks: Vec<String> = lines.iter().map(break_line).collect();
         let undebited = self.payouts.iter().filter(|(execution, _, _)| *execution <= date);
-        breaks.extend(undebited.map(|(_, issued, merchant)| format!("payout-bank|MISSING_AT_BANK||||M{merchant}|{issued}")));
+        breaks.extend(
+            undebited
+                .map(|(_, issued, merchant)| format!("payout-bank|MISSING_AT_BANK||||M{merchant}|{issued}")),
+        );
         told.tables.insert("breaks", breaks);
         told.tables.values_mut().for_each(|lines| lines.sort());
         self.carry(lines);
@@ -115,30 +179,56 @@ impl Oracle {
     }
 
     /// One reference (R4, R5).
-    fn group(&self, date: Date, left: Vec<OpenLeft>, right: Vec<OpenRight>, pairs: &mut Vec<(OpenLeft, OpenRight)>, lines: &mut Vec<Line>) {
-        let (mut success, others): (Vec<OpenLeft>, Vec<OpenLeft>) = left.into_iter().partition(|l| l.row.status == "SUCCESS");
+    fn group(
+        &self,
+        date: Date,
+        left: Vec<OpenLeft>,
+        right: Vec<OpenRight>,
+        pairs: &mut Vec<(OpenLeft, OpenRight)>,
+        lines: &mut Vec<Line>,
+    ) {
+        let (mut success, others): (Vec<OpenLeft>, Vec<OpenLeft>) =
+            left.into_iter().partition(|l| l.row.status == "SUCCESS");
         let mut right = right;
         // The marks of R5 are set before anything pairs.
         let counts = |direction| {
             let lefts = success.iter().filter(|l| l.row.direction() == direction).count();
-            (lefts, right.iter().filter(|r| r.row.direction == direction).count())
+            (
+                lefts,
+                right.iter().filter(|r| r.row.direction == direction).count(),
+            )
         };
         let by_direction = BTreeMap::from([('C', counts('C')), ('D', counts('D'))]);
-        success.iter_mut().for_each(|l| l.was_duplicate |= by_direction[&l.row.direction()].0 >= 2);
-        right.iter_mut().for_each(|r| r.was_duplicate |= by_direction[&r.row.direction].1 >= 2);
+        success
+            .iter_mut()
+            .for_each(|l| l.was_duplicate |= by_direction[&l.row.direction()].0 >= 2);
+        right
+            .iter_mut()
+            .for_each(|r| r.was_duplicate |= by_direction[&r.row.direction].1 >= 2);
         let had_success = !success.is_empty();
         if self.hold {
             for (direction, (lefts, rights)) in &by_direction {
                 if lefts == rights || *lefts.max(rights) < 2 {
                     continue;
                 }
-                let class = if lefts > rights { "DUPLICATE_AT_PLATFORM" } else { "DUPLICATE_AT_BANK" };
-                let held: Vec<OpenLeft> = success.extract_if(.., |l| l.row.direction() == *direction).collect();
-                let against: Vec<OpenRight> = right.extract_if(.., |r| r.row.direction == *direction).collect();
+                let class = if lefts > rights {
+                    "DUPLICATE_AT_PLATFORM"
+                } else {
+                    "DUPLICATE_AT_BANK"
+                };
+                let held: Vec<OpenLeft> = success
+                    .extract_if(.., |l| l.row.direction() == *direction)
+                    .collect();
+                let against: Vec<OpenRight> =
+                    right.extract_if(.., |r| r.row.direction == *direction).collect();
                 let (held, against) = (or_none(held), or_none(against));
                 for left in &held {
                     for right in &against {
-                        lines.push(Line { class, left: left.clone(), right: right.clone() });
+                        lines.push(Line {
+                            class,
+                            left: left.clone(),
+                            right: right.clone(),
+                        });
                     }
                 }
             }
@@ -151,11 +241,18 @@ impl Oracle {
         let mut broken = Vec::new();
         let mut judge = |l: OpenLeft, r: OpenRight| match class(&l, &r, date) {
             None => pairs.push((l, r)),
-            Some(class) => broken.push(Line { class, left: Some(l), right: Some(r) }),
+            Some(class) => broken.push(Line {
+                class,
+                left: Some(l),
+                right: Some(r),
+            }),
         };
         let mut rest = Vec::new();
         for l in left {
-            let equal = |r: &OpenRight| (r.row.currency(), r.row.direction, r.row.minor) == (l.row.currency, l.row.direction(), l.row.minor);
+            let equal = |r: &OpenRight| {
+                (r.row.currency(), r.row.direction, r.row.minor)
+                    == (l.row.currency, l.row.direction(), l.row.minor)
+            };
             match right.iter().position(equal) {
                 Some(at) => judge(l, right.remove(at)),
                 None => rest.push(l),
@@ -170,12 +267,28 @@ impl Oracle {
         lines.extend(broken);
         // R19: a row that is not SUCCESS and finds nothing is finished.
         for l in rest.into_iter().filter(|l| l.row.status == "SUCCESS") {
-            let class = if l.was_duplicate { "DUPLICATE_AT_PLATFORM" } else { "MISSING_AT_BANK" };
-            lines.push(Line { class, left: Some(l), right: None });
+            let class = if l.was_duplicate {
+                "DUPLICATE_AT_PLATFORM"
+            } else {
+                "MISSING_AT_BANK"
+            };
+            lines.push(Line {
+                class,
+                left: Some(l),
+                right: None,
+            });
         }
         for r in right {
-            let class = if r.was_duplicate { "DUPLICATE_AT_BANK" } else { "MISSING_AT_PLATFORM" };
-            lines.push(Line { class, left: None, right: Some(r) });
+            let class = if r.was_duplicate {
+                "DUPLICATE_AT_BANK"
+            } else {
+                "MISSING_AT_PLATFORM"
+            };
+            lines.push(Line {
+                class,
+                left: None,
+                right: Some(r),
+            });
         }
     }
 
@@ -197,17 +310,36 @@ impl Oracle {
 
     /// Fees given back on the refunds that settled, by merchant and currency (R16).
     fn give_back(&mut self, pairs: &[(OpenLeft, OpenRight)], fees: &[i64]) -> BTreeMap<Key, i128> {
-        for ((l, _), fee) in pairs.iter().zip(fees).filter(|((l, _), _)| l.row.kind == "PAYMENT" && self.merchants[l.row.merchant].returns) {
-            let original = Original { minor: l.row.minor, fee: *fee, refunded: 0, returned: 0 };
+        for ((l, _), fee) in pairs
+            .iter()
+            .zip(fees)
+            .filter(|((l, _), _)| l.row.kind == "PAYMENT" && self.merchants[l.row.merchant].returns)
+        {
+            let original = Original {
+                minor: l.row.minor,
+                fee: *fee,
+                refunded: 0,
+                returned: 0,
+            };
             self.originals.insert(l.row.id.clone(), original);
         }
-        let mut refunds: Vec<&Left> = pairs.iter().map(|(l, _)| &l.row).filter(|l| l.kind == "REFUND").collect();
+        let mut refunds: Vec<&Left> = pairs
+            .iter()
+            .map(|(l, _)| &l.row)
+            .filter(|l| l.kind == "REFUND")
+            .collect();
         refunds.sort_by(|a, b| (instant(&a.time), &a.id).cmp(&(instant(&b.time), &b.id)));
         let mut back = BTreeMap::new();
         for refund in refunds {
-            let Some(original) = self.originals.get_mut(&refund.original) else { continue };
+            let Some(original) = self.originals.get_mut(&refund.original) else {
+                continue;
+            };
             original.refunded += refund.minor;
-            let share = divide(i128::from(original.fee) * i128::from(original.refunded), i128::from(original.minor), Rounding::Down) as i64;
+            let share = divide(
+                i128::from(original.fee) * i128::from(original.refunded),
+                i128::from(original.minor),
+                Rounding::Down,
+            ) as i64;
             let returned = share.min(original.fee) - original.returned;
             original.returned += returned;
             *back.entry((refund.merchant, refund.currency)).or_insert(0) += i128::from(returned);
@@ -222,23 +354,40 @@ impl Oracle {
         let mut lines = Vec::new();
         for key in (0..self.merchants.len()).flat_map(|m| ["CNY", "USD"].map(|currency| (m, currency))) {
             let terms = self.merchants[key.0].clone();
-            let mine: Vec<(&Left, i64)> = pairs.iter().zip(fees).map(|((l, _), fee)| (&l.row, *fee)).filter(|(l, _)| (l.merchant, l.currency) == key).collect();
+            let mine: Vec<(&Left, i64)> = pairs
+                .iter()
+                .zip(fees)
+                .map(|((l, _), fee)| (&l.row, *fee))
+                .filter(|(l, _)| (l.merchant, l.currency) == key)
+                .collect();
             let of = |kind: &str| {
                 let rows = mine.iter().filter(|(l, _)| l.kind == kind);
-                (rows.clone().count(), rows.map(|(l, _)| i128::from(l.minor)).sum::<i128>())
+                (
+                    rows.clone().count(),
+                    rows.map(|(l, _)| i128::from(l.minor)).sum::<i128>(),
+                )
             };
-            let (payment, refund, chargeback, adjustment, reversal) =
-                (of("PAYMENT"), of("REFUND"), of("CHARGEBACK"), of("ADJUSTMENT"), of("CHARGEBACK_REVERSAL"));
+            let (payment, refund, chargeback, adjustment, reversal) = (
+                of("PAYMENT"),
+                of("REFUND"),
+                of("CHARGEBACK"),
+                of("ADJUSTMENT"),
+                of("CHARGEBACK_REVERSAL"),
+            );
             let fee: i128 = mine.iter().map(|(_, fee)| i128::from(*fee)).sum();
             let returned = back.get(&key).copied().unwrap_or(0);
             let hold = divide(payment.1 * terms.hold_bps, 10_000, Rounding::HalfUp);
             let holds = self.holds.entry(key).or_default();
-            let release: i128 = holds.extract_if(.., |(until, _)| *until <= date).map(|(_, minor)| minor).sum();
+            let release: i128 = holds
+                .extract_if(.., |(until, _)| *until <= date)
+                .map(|(_, minor)| minor)
+                .sum();
             if hold != 0 {
                 holds.push((date.plus_days(terms.hold_days), hold));
             }
             let held: i128 = holds.iter().map(|(_, minor)| minor).sum();
-            let net = payment.1 - refund.1 - chargeback.1 + reversal.1 + adjustment.1 - fee + returned - hold + release;
+            let net = payment.1 - refund.1 - chargeback.1 + reversal.1 + adjustment.1 - fee + returned - hold
+                + release;
             let due_date = match terms.cycle {
                 0 if is_business_day(date) => date,
                 0 => execution,
@@ -246,7 +395,10 @@ impl Oracle {
             };
             let dues = self.dues.entry(key).or_default();
             dues.push((due_date, net));
-            let due: i128 = dues.extract_if(.., |(day, _)| *day <= execution).map(|(_, minor)| minor).sum();
+            let due: i128 = dues
+                .extract_if(.., |(day, _)| *day <= execution)
+                .map(|(_, minor)| minor)
+                .sum();
             let undue: i128 = dues.iter().map(|(_, minor)| minor).sum();
             let opening = self.carried.get(&key).copied().unwrap_or(0);
             let payable = opening + due;
@@ -263,7 +415,20 @@ impl Oracle {
             self.carried.insert(key, payable - payout);
             let counts = [payment.0, refund.0, chargeback.0, adjustment.0, reversal.0];
             let sums = [
-                payment.1, refund.1, chargeback.1, adjustment.1, reversal.1, fee, returned, hold, release, net, opening, due, payout, payable - payout,
+                payment.1,
+                refund.1,
+                chargeback.1,
+                adjustment.1,
+                reversal.1,
+                fee,
+                returned,
+                hold,
+                release,
+                net,
+                opening,
+                due,
+                payout,
+                payable - payout,
             ];
             if counts.iter().all(|count| *count == 0) && sums.iter().all(|sum| *sum == 0) {
                 continue;
@@ -318,14 +483,20 @@ fn one_per_id<T: Clone + PartialEq>(
     for row in today {
         let group = by_id.entry(id(row)).or_default();
         if !group.iter().any(|known| known.row == *row) {
-            group.push(Known { row: row.clone(), seen: date, was_duplicate: false });
+            group.push(Known {
+                row: row.clone(),
+                seen: date,
+                was_duplicate: false,
+            });
         }
     }
     let (mut kept, mut conflicts) = (Vec::new(), Vec::new());
     for group in by_id.into_values() {
         match group.as_slice() {
             [only] => kept.push(only.clone()),
-            [first, second] if first.seen < date && second.seen == date && may_be_replaced(&first.row) => kept.push(second.clone()),
+            [first, second] if first.seen < date && second.seen == date && may_be_replaced(&first.row) => {
+                kept.push(second.clone())
+            }
             _ => conflicts.extend(group),
         }
     }
@@ -351,11 +522,22 @@ fn class(left: &OpenLeft, right: &OpenRight, date: Date) -> Option<&'static str>
 }
 
 fn break_line(line: &Line) -> String {
-    let seen = [line.left.as_ref().map(|l| l.seen), line.right.as_ref().map(|r| r.seen)];
+    let seen = [
+        line.left.as_ref().map(|l| l.seen),
+        line.right.as_ref().map(|r| r.seen),
+    ];
     let first = seen.into_iter().flatten().min().unwrap();
-    let (txn, merchant) = line.left.as_ref().map_or((String::new(), String::new()), |l| (l.row.id.clone(), format!("M{}", l.row.merchant)));
-    let (entry, account) = line.right.as_ref().map_or((String::new(), ""), |r| (r.row.id.clone(), r.row.account));
-    format!("platform-bank|{}|{txn}|{entry}|{account}|{merchant}|{first}", line.class)
+    let (txn, merchant) = line.left.as_ref().map_or((String::new(), String::new()), |l| {
+        (l.row.id.clone(), format!("M{}", l.row.merchant))
+    });
+    let (entry, account) = line
+        .right
+        .as_ref()
+        .map_or((String::new(), ""), |r| (r.row.id.clone(), r.row.account));
+    format!(
+        "platform-bank|{}|{txn}|{entry}|{account}|{merchant}|{first}",
+        line.class
+    )
 }
 
 /// March 2026 has no holidays in China; 2026-03-02 is a Monday.

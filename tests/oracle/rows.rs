@@ -99,18 +99,20 @@ impl World {
     pub fn new(random: &mut Random) -> World {
         let merchants = (0..4)
             .map(|number| {
-                let (fee_min, fee_max) = random.of(&[(0, None), (10, None), (0, Some(0)), (0, Some(12)), (10, Some(12))]);
+                let (fee_min, fee_max) =
+                    random.of(&[(0, None), (10, None), (0, Some(0)), (0, Some(12)), (10, Some(12))]);
                 Merchant {
-                fee_bps: i128::from(random.of(&[0u32, 50, 60, 175])),
-                fee_min,
-                fee_max,
-                hold_bps: i128::from(random.of(&[0u32, 0, 1000, 333])),
-                hold_days: random.of(&[1, 2]),
-                cycle: random.of(&[0, 1, 1, 2]),
-                min_payout: random.of(&[None, Some(1500)]),
-                status: random.of(&["active", "active", "active", "held", "closed"]),
-                returns: number >= 2,
-            }})
+                    fee_bps: i128::from(random.of(&[0u32, 50, 60, 175])),
+                    fee_min,
+                    fee_max,
+                    hold_bps: i128::from(random.of(&[0u32, 0, 1000, 333])),
+                    hold_days: random.of(&[1, 2]),
+                    cycle: random.of(&[0, 1, 1, 2]),
+                    min_payout: random.of(&[None, Some(1500)]),
+                    status: random.of(&["active", "active", "active", "held", "closed"]),
+                    returns: number >= 2,
+                }
+            })
             .collect();
         World {
             hold: random.percent(50),
@@ -156,7 +158,9 @@ impl World {
         );
         for (number, m) in self.merchants.iter().enumerate() {
             let max = m.fee_max.map_or(String::new(), |max| max.to_string());
-            let min_payout = m.min_payout.map_or(String::new(), |minor| format_minor(minor.into(), 2));
+            let min_payout = m
+                .min_payout
+                .map_or(String::new(), |minor| format_minor(minor.into(), 2));
             let plan = if m.returns { "back" } else { "" };
             let _ = writeln!(
                 text,
@@ -169,10 +173,16 @@ impl World {
 
     /// A day's rows.
     pub fn deliver(&mut self, random: &mut Random, date: Date) -> (Vec<Left>, Vec<Right>) {
-        let references = random.of(&[2, 5, 15, 60]);
-        let amounts: &[i64] = random.of(&[&[1000][..], &[1000, 1050, 83, 20_000], &[1, 999, 1000, 1001, 5000]]);
+        let references = random.of(&[2, 8, 60, 200]);
+        let amounts: &[i64] = random.of(&[
+            &[1000][..],
+            &[1000, 1050, 83, 20_000],
+            &[1, 999, 1000, 1001, 5000],
+        ]);
         let (rows, entries) = (random.below(26), random.below(26));
-        let left: Vec<Left> = (0..rows).map(|_| self.left_row(random, date, references, amounts)).collect();
+        let left: Vec<Left> = (0..rows)
+            .map(|_| self.left_row(random, date, references, amounts))
+            .collect();
         let mut right = Vec::new();
         for number in 0..entries {
             // Every other entry is made for a row of today.
@@ -197,16 +207,28 @@ impl World {
             }
         }
         self.made += 1;
-        let merchant = random.below(self.merchants.len() as u64) as usize;
+        let merchant = random.of(&[0, 1, 2, 2, 3, 3]);
         let mut row = Left {
             id: format!("T{}-{}", random.below(10), self.made),
             time: format!("{date}T{:02}:{:02}:00+08:00", random.below(24), random.below(60)),
             merchant,
-            kind: random.of(&["PAYMENT", "PAYMENT", "PAYMENT", "PAYMENT", "REFUND", "REFUND", "CHARGEBACK", "CHARGEBACK_REVERSAL", "ADJUSTMENT"]),
+            kind: random.of(&[
+                "PAYMENT",
+                "PAYMENT",
+                "PAYMENT",
+                "PAYMENT",
+                "REFUND",
+                "REFUND",
+                "CHARGEBACK",
+                "CHARGEBACK_REVERSAL",
+                "ADJUSTMENT",
+            ]),
             currency: random.of(&["CNY", "CNY", "CNY", "USD"]),
             minor: random.of(amounts),
             reference: reference(random, references),
-            status: random.of(&["SUCCESS", "SUCCESS", "SUCCESS", "SUCCESS", "SUCCESS", "SUCCESS", "FAILED", "PENDING"]),
+            status: random.of(&[
+                "SUCCESS", "SUCCESS", "SUCCESS", "SUCCESS", "SUCCESS", "SUCCESS", "FAILED", "PENDING",
+            ]),
             original: String::new(),
         };
         if row.kind == "REFUND" && self.merchants[merchant].returns {
@@ -223,7 +245,14 @@ impl World {
         row
     }
 
-    fn right_row(&mut self, random: &mut Random, date: Date, references: u64, amounts: &[i64], model: Option<Left>) -> Right {
+    fn right_row(
+        &mut self,
+        random: &mut Random,
+        date: Date,
+        references: u64,
+        amounts: &[i64],
+        model: Option<Left>,
+    ) -> Right {
         if random.percent(6) && !self.right.is_empty() {
             let mut copy = self.right[random.below(self.right.len() as u64) as usize].clone();
             if random.percent(30) {
@@ -236,7 +265,7 @@ impl World {
         let mut entry = Right {
             id: format!("E{}-{}", random.below(10), self.made),
             account: random.of(&["RA1", "RA1", "RA1", "RA2"]),
-            value_date: date.plus_days(random.of(&[0, 0, 0, 0, 0, 0, -1, 1])),
+            value_date: date.plus_days(random.of(&[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, -1, 1])),
             direction: random.of(&['C', 'C', 'D']),
             minor: random.of(amounts),
             reference: reference(random, references),
@@ -285,7 +314,8 @@ pub fn platform_csv(rows: &[Left]) -> String {
 
 /// The bank's file.
 pub fn bank_csv(rows: &[Right]) -> String {
-    let mut text = String::from("entry_id,account,booking_time,value_date,direction,amount,currency,bank_ref,remark\n");
+    let mut text =
+        String::from("entry_id,account,booking_time,value_date,direction,amount,currency,bank_ref,remark\n");
     for row in rows {
         let _ = writeln!(
             text,

@@ -53,7 +53,9 @@ pub fn files_below(root: &Path) -> Vec<String> {
     let mut files = Vec::new();
     let mut folders = vec![root.to_path_buf()];
     while let Some(folder) = folders.pop() {
-        let Ok(listed) = fs::read_dir(&folder) else { continue };
+        let Ok(listed) = fs::read_dir(&folder) else {
+            continue;
+        };
         for entry in listed {
             let path = entry.unwrap().path();
             match path.is_dir() {
