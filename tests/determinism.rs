@@ -219,7 +219,7 @@ fn a_generated_book_has_the_same_bytes_for_any_number_of_threads() {
 }
 
 /// Rewrites every CSV file of the inbox with `change`, which gives the new files by name.
-fn change_inbox(root: &Path, change: &dyn Fn(&str, Rows) -> Vec<(String, Rows)>) {
+fn change_inbox(root: &Path, change: impl Fn(&str, Rows) -> Vec<(String, Rows)>) {
     let inbox = root.join("inbox");
     for name in files_below(&inbox)
         .into_iter()
@@ -288,7 +288,7 @@ fn order_and_split_change_nothing(
             dates,
             expected,
             &|root| {
-                change_inbox(root, &|name, rows| vec![(name.to_owned(), shuffled(rows, seed))]);
+                change_inbox(root, |name, rows| vec![(name.to_owned(), shuffled(rows, seed))]);
             },
         );
     }
@@ -298,7 +298,7 @@ fn order_and_split_change_nothing(
         dates,
         expected,
         &|root| {
-            change_inbox(root, &|name, rows| match name.contains("platform") {
+            change_inbox(root, |name, rows| match name.contains("platform") {
                 true => {
                     // The names turn the order of the files around.
                     let parts = in_seven(name, rows);
@@ -319,13 +319,12 @@ fn order_and_split_change_nothing(
         dates,
         expected,
         &|root| {
-            change_inbox(
-                root,
-                &|name, rows| match name.contains("platform") || name.contains("bank") {
+            change_inbox(root, |name, rows| {
+                match name.contains("platform") || name.contains("bank") {
                     true => in_seven(name, shuffled(rows, 3)),
                     false => vec![(name.to_owned(), shuffled(rows, 4))],
-                },
-            );
+                }
+            });
         },
     );
 }
@@ -389,13 +388,12 @@ fn order_and_split_of_the_golden_days_change_nothing() {
         for seed in [1, 2] {
             let again = scratch();
             inputs_of(folder.path(), again.path());
-            change_inbox(
-                again.path(),
-                &|name, rows| match name.contains("platform") || name.contains("bank") {
+            change_inbox(again.path(), |name, rows| {
+                match name.contains("platform") || name.contains("bank") {
                     true => in_seven(name, shuffled(rows, seed)),
                     false => vec![(name.to_owned(), shuffled(rows, seed))],
-                },
-            );
+                }
+            });
             close_all(again.path(), &dates, 2);
             let mut found = without_places(again.path());
             found.retain(|name, _| !name.ends_with("rejects.csv"));
@@ -449,7 +447,7 @@ fn rows_across_block_ends_are_read_whole() {
     assert_eq!(csv_rows(&close_folder(root, date).join("breaks.csv")).len(), 1);
 
     // The same rows in files that fit one block each.
-    change_inbox(small.path(), &|name, rows| in_seven(name, rows));
+    change_inbox(small.path(), in_seven);
     close_all(small.path(), &[date], 3);
     same("in seven", &without_places(root), &without_places(small.path()));
 }
