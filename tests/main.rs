@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod support;
+
 mod cli;
-mod errors;
-mod explain;
-mod faults;
+mod determinism;
+mod golden;
+mod oracle;

@@ -100,26 +100,7 @@ pub fn list(
     for payout in undebited {
         breaks.lines.push(undebited_line(payout, context)?);
     }
-    breaks.lines.sort_by(|a, b| {
-        (
-            &a.leg,
-            a.class,
-            &a.bank_ref,
-            &a.txn_id,
-            &a.entry_id,
-            &a.account,
-            &a.break_id,
-        )
-            .cmp(&(
-                &b.leg,
-                b.class,
-                &b.bank_ref,
-                &b.txn_id,
-                &b.entry_id,
-                &b.account,
-                &b.break_id,
-            ))
-    });
+    breaks.lines.sort_by(in_order);
     breaks.open_breaks = breaks
         .lines
         .iter()
@@ -133,6 +114,38 @@ pub fn list(
     breaks.open_breaks.sort();
     breaks.open_breaks.dedup_by(|a, b| a.break_id == b.break_id);
     Ok(breaks)
+}
+
+/// Order of breaks.csv (R31). What its key leaves open, such as the lines of an ID_CONFLICT, is settled by content:
+/// never by the order in which rows arrived (R32).
+fn in_order(a: &BreakLine, b: &BreakLine) -> std::cmp::Ordering {
+    let key = |line: &BreakLine| {
+        (
+            line.platform_minor,
+            line.bank_minor,
+            line.currency,
+            line.first_seen,
+        )
+    };
+    (
+        &a.leg,
+        a.class,
+        &a.bank_ref,
+        &a.txn_id,
+        &a.entry_id,
+        &a.account,
+        &a.merchant_id,
+    )
+        .cmp(&(
+            &b.leg,
+            b.class,
+            &b.bank_ref,
+            &b.txn_id,
+            &b.entry_id,
+            &b.account,
+            &b.merchant_id,
+        ))
+        .then_with(|| key(a).cmp(&key(b)))
 }
 
 fn full_rows(
@@ -281,8 +294,8 @@ fn ages(first_seen: Date, context: &BreakContext<'_>) -> Result<(i32, i32), Stop
     Ok((days, i32::try_from(business).unwrap_or(i32::MAX)))
 }
 
-/// Open items and open entries: every open row once a leg, however many lines it stands in. The lines stand in the
-/// order of `open` still.
+/// Open items and open entries: every open row once a leg, however many lines it stands in; the first of them in
+/// published order is the one that an entry names. The lines stand in the order of `open` still.
 fn carry(
     open: &[OpenBreakRows],
     full: &BTreeMap<RowName, Full>,
@@ -291,7 +304,10 @@ fn carry(
 ) {
     let settings = context.settings;
     let mut seen: BTreeMap<(&str, RowName), usize> = BTreeMap::new();
-    for (index, rows) in open.iter().enumerate() {
+    let mut published: Vec<usize> = (0..open.len()).collect();
+    published.sort_by(|a, b| in_order(&breaks.lines[*a], &breaks.lines[*b]));
+    for index in published {
+        let rows = &open[index];
         let kind = leg_kind(settings, &rows.leg);
         let sides = [
             (rows.left, rows.was_duplicate.0, true),
@@ -333,6 +349,7 @@ fn carry(
             &a.row.id,
             &a.row.account,
             a.first_seen,
+            &a.row,
             &a.file,
             a.line,
         )
@@ -342,6 +359,7 @@ fn carry(
                 &b.row.id,
                 &b.row.account,
                 b.first_seen,
+                &b.row,
                 &b.file,
                 b.line,
             ))
@@ -355,6 +373,7 @@ fn carry(
             a.account,
             &a.id,
             &a.reference,
+            a.amount_minor,
         )
             .cmp(&(
                 &b.leg,
@@ -364,6 +383,7 @@ fn carry(
                 b.account,
                 &b.id,
                 &b.reference,
+                b.amount_minor,
             ))
     });
 }

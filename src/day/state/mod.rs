@@ -47,7 +47,7 @@ pub enum OpenSide {
 }
 
 /// The canonical fields of an open row; texts are empty where a side has no such field.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct OpenRow {
     /// txn_id, entry_id or channel_ref.
     pub id: String,

@@ -564,14 +564,6 @@ impl Record for OpenItem {
 
     fn order(&self, other: &OpenItem) -> Ordering {
         let key = |item: &OpenItem| (item.side, item.first_seen);
-        let rest = |item: &OpenItem| {
-            (
-                item.row.txn_type,
-                item.row.amount_minor,
-                item.row.time_ms,
-                item.line,
-            )
-        };
         self.leg
             .cmp(&other.leg)
             .then(self.side.cmp(&other.side))
@@ -581,7 +573,9 @@ impl Record for OpenItem {
             .then_with(|| self.row.channel.cmp(&other.row.channel))
             .then_with(|| self.row.refund_ref.cmp(&other.row.refund_ref))
             .then_with(|| self.row.bank_ref.cmp(&other.row.bank_ref))
-            .then(rest(self).cmp(&rest(other)))
+            // Content before place: rows that share an id stand in an order that no file decides (R32).
+            .then_with(|| self.row.cmp(&other.row))
+            .then_with(|| (&self.file, self.line).cmp(&(&other.file, other.line)))
     }
 
     fn contradiction(&self, settings: &Settings) -> Option<(&'static str, String)> {
