@@ -6,5 +6,8 @@ mod support;
 
 mod cli;
 mod determinism;
+mod errors;
+mod explain;
+mod faults;
 mod golden;
 mod oracle;
