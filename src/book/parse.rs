@@ -26,6 +26,9 @@ mod fee_plans;
 mod legs;
 
 /// Longest cycle in days; a longer one is a slip of the pen.
+/// Most netting windows of a day: a row keeps its window in five bits.
+const NETTING_WINDOWS_MAX: usize = 32;
+
 const CYCLE_DAYS_MAX: u32 = 366;
 
 /// Classes that a threshold may name.
@@ -613,6 +616,16 @@ impl Reader<'_> {
                 }
                 Some(at) => windows.push((at, text.clone())),
             }
+        }
+        if texts.len() > NETTING_WINDOWS_MAX {
+            self.find(
+                "netting.windows",
+                format!(
+                    "found {} windows, expected at most {NETTING_WINDOWS_MAX}",
+                    texts.len()
+                ),
+                "use longer windows",
+            );
         }
         if texts.last().is_none_or(|last| last != "24:00") {
             self.find(

@@ -118,14 +118,21 @@ pub fn match_legs(
     for row in &agreed.left.conflicts {
         let meta = pool.left[bank_leg][row.block()].meta(row.position());
         let legless = meta.is_wallet_funded() || meta.txn_type() == Some(TxnType::Transfer);
-        let leg = if legless {
-            WALLET_LEG
-        } else {
-            &settings.legs[bank_leg].name
+        let name = name_of(&pool.left[bank_leg], *row);
+        if legless {
+            agreed.open.push(conflict(WALLET_LEG, name, None));
+            continue;
+        }
+        // A row brought forward stays open where it was open: what has matched at the bank is no open item there.
+        let open_legs = match pool.origin_of(&pool.left[bank_leg], *row) {
+            Origin::Forward(index) => pool.forward[index].open_legs,
+            Origin::Today(..) => 1 << bank_leg,
         };
-        agreed
-            .open
-            .push(conflict(leg, name_of(&pool.left[bank_leg], *row), None));
+        for (leg, named) in settings.legs.iter().enumerate() {
+            if open_legs & (1 << leg) != 0 {
+                agreed.open.push(conflict(&named.name, name, None));
+            }
+        }
     }
     Ok(agreed)
 }
@@ -307,10 +314,10 @@ impl Completion {
         for (block, marks) in earlier.iter_mut().enumerate() {
             for (ordinal, mark) in (0u32..).zip(marks.iter_mut()) {
                 if let Origin::Forward(index) = pool.origin(block, ordinal) {
-                    *mark = matched
-                        .get(pool.forward[index].item.row.id.as_str())
-                        .copied()
-                        .unwrap_or(0);
+                    let row = &pool.forward[index];
+                    let known = matched.get(row.item.row.id.as_str()).copied().unwrap_or(0);
+                    // A row of the same id may be open where this one has matched.
+                    *mark = known & !row.open_legs;
                 }
             }
         }

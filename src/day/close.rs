@@ -290,6 +290,15 @@ fn already_closed(book: &Book, done: &Closed) -> Result<Outcome, Stop> {
             None => change(name.clone(), "it is new"),
         }
     }
+    for copy in &manifest.copies {
+        let name = copy
+            .path
+            .strip_prefix(BOOK_COPY)
+            .map_or(copy.path.as_str(), |rest| rest.trim_start_matches('/'));
+        if !book.sealed.iter().any(|(known, _)| known == name) {
+            change(name.to_owned(), "it was removed");
+        }
+    }
     let delivery = files::discover(&book.layout.inbox(done.date), &book.settings)?;
     for file in &delivery.files {
         let (sha256, _) = files::hash_content(file).map_err(|error| files::read_failed(file, &error))?;

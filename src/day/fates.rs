@@ -7,7 +7,7 @@ use crate::checks::{Conservation, Totals};
 use crate::day::agree::{Agreed, Completion, name_of};
 use crate::day::breaks::{OpenBreakRows, RowName};
 use crate::day::intake::Sum;
-use crate::day::pool::{Origin, Pool};
+use crate::day::pool::Pool;
 use crate::day::settle::Settled;
 use crate::day::state::OpenSide;
 use crate::entries::block::{EntryBlock, RowRef};
@@ -219,12 +219,18 @@ fn platform(inputs: &FateInputs<'_>) -> BTreeMap<&'static str, ByCurrency> {
     );
     by_name(fates.entry("open").or_default(), side, &open);
     let no_money = fates.entry("no_money_expected").or_default();
-    let unopened = |row: &&RowRef| name_of(side, **row).is_some_and(|name| !open.contains(&name));
-    add_rows(
-        no_money,
-        side,
-        agreed.legs[inputs.bank_leg].left_no_money.iter().filter(unopened),
-    );
+    // A row that expects no money may be listed on several legs.
+    let mut unopened: BTreeSet<RowName> = BTreeSet::new();
+    for (leg, result) in agreed.legs.iter().enumerate() {
+        unopened.extend(
+            result
+                .left_no_money
+                .iter()
+                .filter_map(|row| name_of(&pool.left[leg], *row)),
+        );
+    }
+    unopened.retain(|name| !open.contains(name));
+    by_name(no_money, side, &unopened);
     add_rows(
         no_money,
         side,
@@ -294,7 +300,10 @@ fn channel(inputs: &FateInputs<'_>) -> BTreeMap<&'static str, ByCurrency> {
         add_rows(
             fates.entry("no_money_expected").or_default(),
             side,
-            result.right_no_money.iter(),
+            result
+                .right_no_money
+                .iter()
+                .chain(&inputs.agreed.right[leg].replaced),
         );
         add_rows(
             fates.entry("duplicate_delivery").or_default(),
@@ -303,9 +312,4 @@ fn channel(inputs: &FateInputs<'_>) -> BTreeMap<&'static str, ByCurrency> {
         );
     }
     fates
-}
-
-/// Where the row of an origin was counted: for `explain`.
-pub fn is_brought_forward(origin: Origin) -> bool {
-    matches!(origin, Origin::Forward(_))
 }

@@ -1,12 +1,13 @@
 //! Open items of the previous close, as entries again (R6): they meet today's rows as if all had come today.
 
+use crate::book::merchants::MerchantCode;
 use crate::book::settings::Settings;
 use crate::day::intake::{FORWARD_FILE, Forward, InputBlock, Intake, IntakeContext};
 use crate::day::state::{OpenItem, OpenRow, OpenSide};
 use crate::entries::rows::{BankRow, ChannelRow, Place, PlatformRow, RowSink};
 use crate::findings::{Finding, Stop, StopCode};
 use crate::terms::date::{Date, Instant};
-use crate::terms::kinds::{Purpose, TxnType};
+use crate::terms::kinds::{Purpose, Status, TxnType};
 
 /// A row that is open on one or more legs.
 #[derive(Clone, Debug)]
@@ -77,6 +78,10 @@ pub fn blocks(rows: &[ForwardRow], context: &IntakeContext<'_>) -> Result<Vec<In
                 let Some(txn_type) = item.row.txn_type else {
                     return Err(damaged(item, "txn_type"));
                 };
+                let owed = txn_type.is_merchant() && item.row.status == Status::Success;
+                if owed && context.merchants.code(item.row.merchant_id.as_bytes()) == MerchantCode::NONE {
+                    return Err(crate::settling::unknown_merchant(item.row.id.as_bytes()));
+                }
                 intake.platform(&platform_row(&item.row, place, txn_type));
             }
             OpenSide::Bank => {

@@ -16,7 +16,7 @@ use crate::entries::meta::Meta;
 use crate::entries::rows::{BalanceRow, BankRow, ChannelRow, Place, PlatformRow, Reject, RowSink};
 use crate::terms::currency::Currency;
 use crate::terms::date::{Date, Instant};
-use crate::terms::kinds::{Direction, Funding, Purpose, Status, TxnType};
+use crate::terms::kinds::{Funding, Purpose, Status, TxnType};
 
 /// Separates channel and channel_ref in the key of a channel leg; it stands in no text (control characters are
 /// refused in ids).
@@ -696,9 +696,4 @@ impl RowSink for Intake<'_> {
     fn not_booked(&mut self, _place: Place) {
         self.current.not_booked += 1;
     }
-}
-
-/// Which column of [`CurrencySums`] a direction is summed in.
-pub fn sum_column(direction: Option<Direction>) -> usize {
-    direction.map_or(2, |direction| direction as usize)
 }

@@ -18,7 +18,7 @@ use crate::day::fates::{self, FateInputs, Fates};
 use crate::day::fetch::Fetcher;
 use crate::day::figures::{AccountLine, Position};
 use crate::day::forward;
-use crate::day::intake::{ChannelCodes, InputBlock, IntakeContext, Sum};
+use crate::day::intake::{ChannelCodes, FORWARD_FILE, InputBlock, IntakeContext, Sum};
 use crate::day::pool::{Origin, Pool};
 use crate::day::read::{FileReport, read_all};
 use crate::day::settle::{self, Originals, SettleInputs, Settled};
@@ -691,6 +691,9 @@ impl Taken {
             }
         }
         for row in &agreed.right[bank_leg].duplicates {
+            if pool.file[row.block()] == FORWARD_FILE {
+                continue; // Not one of today's movements to begin with.
+            }
             let block = &pool.right[bank_leg][row.block()];
             let meta = block.meta(row.position());
             let mine = movements.entry(block.owner(row.position()) as u16).or_default();

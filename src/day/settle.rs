@@ -15,7 +15,7 @@ use crate::day::figures::{AccountEvent, AccountEventKind, MerchantSums, Obligati
 use crate::day::identify::row_name;
 use crate::day::intake::SideKind;
 use crate::day::matched::{PairIndex, SmallLine};
-use crate::day::pool::{Origin, Pool};
+use crate::day::pool::Pool;
 use crate::day::state::{State, Unsettled};
 use crate::entries::block::{EntryBlock, RowRef};
 use crate::fees::{FeeReturns, FeeTable, Original, RefundRow, return_fees};
@@ -101,7 +101,6 @@ pub fn settle(inputs: &SettleInputs<'_>) -> Result<Settled, Stop> {
         pool,
         agreed,
         context,
-        bank_leg,
         ..
     } = *inputs;
     let mut legs = Vec::new();
@@ -131,7 +130,7 @@ pub fn settle(inputs: &SettleInputs<'_>) -> Result<Settled, Stop> {
     let returns = give_fees_back(inputs, &legs, &indexes, &settled_wallet, &mut lines)?;
     let side = side_entries(inputs)?;
     let obligations = sums.obligations.clone().into_sorted(context.participants);
-    let (unsettled, unsettled_state) = waiting(inputs, &legs[bank_leg]);
+    let (unsettled, unsettled_state) = waiting(inputs);
     let mut open = settled_wallet.open;
     open.extend(side.open);
     Ok(Settled {
@@ -576,7 +575,7 @@ fn side_entries(inputs: &SettleInputs<'_>) -> Result<SideResult, Stop> {
 }
 
 /// Rows matched on some legs and waiting for others (R41), and what the next close must know of them.
-fn waiting(inputs: &SettleInputs<'_>, bank: &SettledPairs) -> (Vec<UnsettledRow>, Vec<Unsettled>) {
+fn waiting(inputs: &SettleInputs<'_>) -> (Vec<UnsettledRow>, Vec<Unsettled>) {
     if inputs.completion.is_single_leg() {
         return (Vec::new(), Vec::new());
     }
@@ -585,7 +584,6 @@ fn waiting(inputs: &SettleInputs<'_>, bank: &SettledPairs) -> (Vec<UnsettledRow>
     let bank_bit = 1u8 << inputs.bank_leg;
     let mut rows = Vec::new();
     let mut next = Vec::new();
-    let _ = bank;
     for (number, block) in side.iter().enumerate() {
         for position in 0..block.len() {
             let ordinal = block.ordinal(position);
@@ -604,12 +602,10 @@ fn waiting(inputs: &SettleInputs<'_>, bank: &SettledPairs) -> (Vec<UnsettledRow>
                 let matched_on = if today & bit != 0 {
                     inputs.business_date
                 } else {
-                    let known = inputs
-                        .state
-                        .unsettled
-                        .iter()
-                        .find(|u| u.txn_id == txn_id && u.leg == named.name);
-                    known.map_or(inputs.business_date, |u| u.matched_on)
+                    let known = inputs.state.unsettled.binary_search_by(|u| {
+                        (u.txn_id.as_str(), &u.leg).cmp(&(txn_id.as_str(), &named.name))
+                    });
+                    known.map_or(inputs.business_date, |at| inputs.state.unsettled[at].matched_on)
                 };
                 next.push(Unsettled {
                     txn_id: txn_id.clone(),
@@ -711,9 +707,4 @@ pub fn merchant_due_date(book: &Book, merchant: MerchantCode, date: Date) -> Res
         ));
     };
     Ok(due_date(terms.cycle, date, calendar)?)
-}
-
-/// Where an origin stands, for messages.
-pub fn is_today(origin: Origin) -> bool {
-    matches!(origin, Origin::Today(..))
 }

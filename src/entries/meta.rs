@@ -66,7 +66,8 @@ impl Meta {
     /// With the netting window.
     #[must_use]
     pub fn with_window(self, window: u8) -> Meta {
-        Meta(self.0 | u64::from(window & 31) << 48)
+        assert!(window < 32, "the settings hold at most 32 netting windows");
+        Meta(self.0 | u64::from(window) << 48)
     }
 
     /// With the funding.

@@ -262,8 +262,6 @@ pub struct SettledPairs {
     pub wallet: Vec<u32>,
     /// Pairs whose platform row is a REFUND that may give its fee back.
     pub refunds: Vec<u32>,
-    /// Pairs that do not complete their row (R41).
-    pub incomplete: Vec<u32>,
 }
 
 /// Settles the pairs of one leg. `completes` tells whether a pair completes its platform row.
@@ -296,7 +294,6 @@ pub fn settle_pairs(
             .collect(),
         wallet: Vec::new(),
         refunds: Vec::new(),
-        incomplete: Vec::new(),
     };
     let mut agreed = vec![[0i128; 2]; context.accounts * context.pools.len()];
     for part in parts {
@@ -309,7 +306,6 @@ pub fn settle_pairs(
         }
         whole.wallet.extend_from_slice(&part.wallet);
         whole.refunds.extend_from_slice(&part.refunds);
-        whole.incomplete.extend_from_slice(&part.incomplete);
         for (mine, theirs) in agreed.iter_mut().zip(&part.agreed) {
             mine[0] += theirs[0];
             mine[1] += theirs[1];
@@ -335,7 +331,6 @@ struct Part {
     matched: Vec<MatchedSum>,
     wallet: Vec<u32>,
     refunds: Vec<u32>,
-    incomplete: Vec<u32>,
 }
 
 impl Part {
@@ -355,7 +350,6 @@ impl Part {
             matched: vec![MatchedSum::default(); context.currencies.len()],
             wallet: Vec::new(),
             refunds: Vec::new(),
-            incomplete: Vec::new(),
         };
         for (pair, (l, r)) in (first as u32..).zip(pairs) {
             let block = &left[l.block()];
@@ -376,7 +370,6 @@ impl Part {
                 part.agreed[account * pools + pool][meta.direction() as usize] += i128::from(amount);
             }
             if !completes(*l) {
-                part.incomplete.push(pair);
                 part.fee_minor.push(NO_FEE);
                 continue;
             }
@@ -402,7 +395,7 @@ pub fn unknown_merchant(txn_id: &[u8]) -> Stop {
         Finding::about(
             "merchants",
             format!(
-                "transaction {} settles today, but the merchant master no longer has its merchant (R18)",
+                "transaction {} is open or settles today, but the merchant master no longer has its merchant (R18)",
                 String::from_utf8_lossy(txn_id)
             ),
             "put the merchant back into the master (status `closed` keeps it from being paid), then close the day again",

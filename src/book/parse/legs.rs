@@ -60,6 +60,13 @@ impl Reader<'_> {
             let Some(kind) = self.leg_kind(index, given.left, given.right) else {
                 continue;
             };
+            if kind == LegKind::PlatformBank && legs.iter().any(|leg| leg.kind == kind) {
+                self.find(
+                    &path("name"),
+                    "more than one leg compares platform with bank",
+                    "one leg takes all channels: give it their names, or none",
+                );
+            }
             self.leg_has_sources(book, index, kind);
             let leg = Leg {
                 name: given.name.clone(),
@@ -135,6 +142,21 @@ impl Reader<'_> {
                     &format!("settle.when[{index}]"),
                     format!("no leg `{wanted}`{near}"),
                     "name the legs that must have matched before a merchant is paid",
+                );
+            }
+        }
+        let all_known = !book.settle.when.is_empty()
+            && book
+                .settle
+                .when
+                .iter()
+                .all(|wanted| names.contains(&wanted.as_str()));
+        for (index, leg) in book.leg.iter().enumerate() {
+            if all_known && !book.settle.when.contains(&leg.name) {
+                self.find(
+                    &format!("leg[{index}].name"),
+                    format!("settle.when does not name the leg `{}`", leg.name),
+                    "name every leg in settle.when: legs that only inform are not built yet",
                 );
             }
         }

@@ -94,8 +94,7 @@ pub fn sample(name: &str) -> Option<Vec<u8>> {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
         .join("../shared/samples")
         .join(name);
-    let shared = PathBuf::from("/work/shared/samples").join(name);
-    let bytes = std::fs::read(path).or_else(|_| std::fs::read(shared)).ok();
+    let bytes = std::fs::read(path).ok();
     if bytes.is_none() {
         println!("skipped: the public sample {name} is not at hand");
     }
