@@ -180,10 +180,11 @@ impl MatchedTable<'_> {
             let path = format!("matched/part-{part:05}.parquet");
             let groups = lines.len().div_ceil(ROW_GROUP_ROWS);
             let file: HashingFile = staging.create(&path)?;
-            let file = write_part(file, groups, &names, &|group| {
+            let file = write_part(file, groups, &names, &|group, out| {
                 let start = group * ROW_GROUP_ROWS;
                 let end = (start + ROW_GROUP_ROWS).min(lines.len());
-                Ok(self.gather(&lines[start..end]))
+                self.gather(&lines[start..end], out);
+                Ok(())
             })?;
             let (bytes, sha256) = file.finish()?;
             written.push((Sealed { path, bytes, sha256 }, lines.len() as u64));
@@ -241,8 +242,7 @@ impl MatchedTable<'_> {
         }
     }
 
-    fn gather(&self, lines: &[LineRef]) -> Lines {
-        let mut out = Lines::default();
+    fn gather(&self, lines: &[LineRef], out: &mut Lines) {
         let mut current: Option<(&str, &str)> = None;
         for (at, line) in lines.iter().enumerate() {
             // Rows of a part lie all over their blocks. What the next lines need is asked for ahead: first where their
@@ -269,7 +269,7 @@ impl MatchedTable<'_> {
                 }
                 LineRef::Pair(leg, row) => {
                     let leg = &self.legs[usize::from(*leg)];
-                    leg.gather(*row, &mut out);
+                    leg.gather(*row, out);
                     (leg.leg.as_str(), leg.pass)
                 }
             };
@@ -281,7 +281,6 @@ impl MatchedTable<'_> {
                 }
             }
         }
-        out
     }
 }
 
