@@ -3,10 +3,15 @@
 use std::collections::BTreeMap;
 
 use crate::book::Book;
-use crate::day::matched::{LegPairs, MatchedTable, PairIndex, is_keyed_by_channel, wallet_leg_name};
+use crate::book::settings::LegKind;
+use crate::day::breaks::WALLET_LEG;
+use crate::day::matched::{LegPairs, MatchedTable};
 use crate::day::publish::{Sealed, Staging};
 use crate::day::run::Computed;
+use crate::entries::block::{BUCKET_BITS, EntryBlock, RowRef};
 use crate::findings::Stop;
+use crate::matching::group::Pair;
+use crate::matching::met::{FeeColumn, Met, Settlings};
 use crate::report::audit::{self, Audited};
 use crate::report::html;
 use crate::report::json::{self, Json};
@@ -249,21 +254,27 @@ impl Outputs<'_> {
                 leg: named.name.clone(),
                 left: &pool.left[leg],
                 right: &pool.right[leg],
-                index: &settled.indexes[leg],
+                pairs: Settlings {
+                    met: &agreed.legs[leg].met,
+                    fees: &settled.legs[leg].fees,
+                },
                 holds_every_row: leg == computed.bank_leg,
-                keyed_by_channel: is_keyed_by_channel(named.kind),
+                kind: named.kind,
                 pass: "exact",
             })
             .collect();
         let every_row = &pool.left[computed.bank_leg];
-        let wallet_index = PairIndex::new(every_row, &settled.wallet_pairs, &settled.wallet_fees);
+        let (wallet_met, wallet_fees) = wallet_rows(every_row, &settled.wallet_pairs);
         legs.push(LegPairs {
-            leg: wallet_leg_name(),
+            leg: WALLET_LEG.to_owned(),
             left: every_row,
             right: &[],
-            index: &wallet_index,
+            pairs: Settlings {
+                met: &wallet_met,
+                fees: &wallet_fees,
+            },
             holds_every_row: true,
-            keyed_by_channel: false,
+            kind: LegKind::PlatformBank,
             pass: "balance",
         });
         let table = MatchedTable {
@@ -281,6 +292,36 @@ impl Outputs<'_> {
         }
         Ok(())
     }
+}
+
+/// Rows that settled without a leg, as pairs with nothing.
+fn wallet_rows(every_row: &[EntryBlock], rows: &[(RowRef, i64)]) -> (Met, Vec<FeeColumn>) {
+    if rows.is_empty() {
+        return (Met::default(), Vec::new());
+    }
+    let met = Met::new(every_row);
+    for (row, _) in rows {
+        let pair = Pair {
+            left: *row,
+            right: RowRef::NONE,
+            account: 0,
+        };
+        let bucket = every_row[row.block()].record(row.position()).bucket();
+        met.set(pair, usize::from(bucket), BUCKET_BITS);
+    }
+    let mut rows = rows.iter().peekable();
+    let column = |(number, block): (usize, &EntryBlock)| {
+        let mut column = FeeColumn::with_capacity(block.len());
+        for position in 0..block.len() {
+            let row = RowRef::new(number, position);
+            column.push(
+                rows.next_if(|known| known.0 == row)
+                    .map(|(_, fee_minor)| *fee_minor),
+            );
+        }
+        column
+    };
+    (met, every_row.iter().enumerate().map(column).collect())
 }
 
 fn manifest(

@@ -9,7 +9,7 @@ use crate::book::merchants::MerchantCode;
 use crate::book::settings::{LegKind, RejectPolicy, Role, Settings, ShortfallPolicy};
 use crate::checks::{self, Checked, Invariant};
 use crate::clearing::{self, ClearingFile};
-use crate::day::agree::{Agreed, Completion, match_legs};
+use crate::day::agree::{Agreed, Completion, FeeAgrees, match_legs};
 use crate::day::balances::account_lines;
 use crate::day::breaks::{self, BreakContext, Breaks, DEFAULT_POOL};
 use crate::day::clock::bounds;
@@ -220,7 +220,9 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
     let channel_names = context.channels.names();
     let fee_agrees =
         |block: &EntryBlock, position: usize| fee_agrees(settings, &fees, &channel_names, block, position);
-    let agreed = match_legs(&pool, settings, date, bank_leg, &fee_agrees, &fetch)?;
+    let has_fee_plans = settings.channels.values().any(|terms| terms.fee_plan.is_some());
+    let fee_agrees: FeeAgrees<'_> = if has_fee_plans { Some(&fee_agrees) } else { None };
+    let agreed = match_legs(&pool, settings, date, bank_leg, fee_agrees, &fetch)?;
     let completion = Completion::new(&pool, settings, &agreed, &state.unsettled);
     let movements = taken.movements(&pool, &agreed, bank_leg);
     let accounts = account_lines(settings, state, &movements, &told, date, day.is_first)?;

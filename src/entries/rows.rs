@@ -156,6 +156,9 @@ pub struct Reject {
 
 /// Takes what a reader yields, in the order of the file.
 pub trait RowSink {
+    /// A merchant that a row soon to come will name: what is known of it may be got ready. No more than a hint.
+    #[inline]
+    fn expect_merchant(&self, _merchant_id: &[u8]) {}
     /// A platform row.
     fn platform(&mut self, row: &PlatformRow<'_>);
     /// A bank entry.

@@ -17,6 +17,8 @@ use crate::terms::money::AmountError;
 pub trait Table {
     /// Its role.
     const ROLE: Role;
+    /// Number of the field that names a merchant.
+    const MERCHANT_ID: Option<usize> = None;
 
     /// Reads the row, or says what is wrong with it. `irregular` says that control characters may be about.
     ///
@@ -163,6 +165,7 @@ mod platform {
 
 impl Table for Platform {
     const ROLE: Role = Role::Platform;
+    const MERCHANT_ID: Option<usize> = Some(platform::MERCHANT_ID);
 
     #[inline]
     fn row<F: Fields, S: RowSink>(
