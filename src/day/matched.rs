@@ -186,8 +186,7 @@ impl MatchedTable<'_> {
                 self.gather(&lines[start..end], out);
                 Ok(())
             })?;
-            let (bytes, sha256) = file.finish()?;
-            written.push((Sealed { path, bytes, sha256 }, lines.len() as u64));
+            written.push((staging.seal(&path, file)?, lines.len() as u64));
         }
         Ok(written)
     }
