@@ -153,9 +153,8 @@ impl MatchedTable<'_> {
                 self.gather(part, &segments, starts[group], out);
                 Ok(())
             })?;
-            let (bytes, sha256) = file.finish()?;
             let lines: usize = segments.iter().map(Segment::lines).sum();
-            written.push((Sealed { path, bytes, sha256 }, lines as u64));
+            written.push((staging.seal(&path, file)?, lines as u64));
         }
         Ok(written)
     }

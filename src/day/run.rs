@@ -316,25 +316,28 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
     let as_if = reserve::figures(&view, &standings)?;
     let short: BTreeSet<(String, Currency)> = as_if.short().into_iter().collect();
     let withhold = settings.policy.on_shortfall == ShortfallPolicy::Withhold && !short.is_empty();
-    let (settlement, issued) = if withhold {
+    // Where nothing is withheld, that is how it comes out.
+    let withheld = if withhold {
         let settlement = settle_day(&payout_inputs, &short)?;
         let issued = add_issued(settled.follow.next.clone(), settlement.issued.clone())?;
-        (settlement, issued)
+        Some((settlement, issued))
     } else {
-        (all_paid.clone(), all_issued.clone())
+        None
+    };
+    let (settlement, issued) = match &withheld {
+        Some((settlement, issued)) => (settlement, issued),
+        None => (&all_paid, &all_issued),
     };
     let view = day_view(
-        day,
-        &settlement,
-        &issued,
-        &accounts,
-        &settled,
-        &breaks,
-        bank_leg,
-        &age,
+        day, settlement, issued, &accounts, &settled, &breaks, bank_leg, &age,
     );
-    let standings = standings.with_end_of(&view)?;
-    let reserve = reserve::figures(&view, &standings)?.with_if_paid(&as_if);
+    let (standings, reserve) = if withhold {
+        let standings = standings.with_end_of(&view)?;
+        let reserve = reserve::figures(&view, &standings)?.with_if_paid(&as_if);
+        (standings, reserve)
+    } else {
+        (standings, as_if)
+    };
     let journal = ledger::journal(&view, &standings)?;
     let positions = positions(&settings.netting, &settled.obligations)?;
 
@@ -366,6 +369,7 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
     checks::all_hold(&invariants)?;
 
     let resolved = resolved(state, &breaks, date);
+    let (settlement, issued) = withheld.unwrap_or((all_paid, all_issued));
     let next = State {
         open_items: breaks.open_items.clone(),
         unsettled: std::mem::take(&mut settled.unsettled_state),
