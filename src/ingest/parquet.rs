@@ -199,7 +199,9 @@ impl ParquetFile {
             let rows = u64::try_from(group.num_rows())
                 .ok()
                 .and_then(|rows| before.checked_add(rows))
-                .ok_or_else(|| BlockError::Refused(refused("a row group has an impossible number of rows")))?;
+                .ok_or_else(|| {
+                    BlockError::Refused(refused("a row group has an impossible number of rows"))
+                })?;
             first_rows.push(rows);
         }
         Ok(ParquetFile {
@@ -328,7 +330,14 @@ impl ParquetFile {
                 let selection = (from > first)
                     .then(|| RowSelection::from_consecutive_ranges([at(from)..rows].into_iter(), rows));
                 let reader = stock::reader(self, taken, group, selection)?;
-                stock::hand_on::<T, S>(self, reader, taken, (&mut (from..last), last - from), context, sink)
+                stock::hand_on::<T, S>(
+                    self,
+                    reader,
+                    taken,
+                    (&mut (from..last), last - from),
+                    context,
+                    sink,
+                )
             }
             Wanted::Numbers([]) => Ok(()),
             Wanted::Numbers(numbers) => {
@@ -378,7 +387,6 @@ impl ParquetFile {
                     == Some(0)
         })
     }
-
 }
 
 /// The type to read a column with, and the zone of its times; or what was expected.

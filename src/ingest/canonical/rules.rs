@@ -194,8 +194,9 @@ impl Table for Platform {
         let currency = currency(fields, CURRENCY, memory)?;
         let amount_minor = positive(fields, AMOUNT, currency)?;
         let status = status(fields, STATUS)?;
-        let funding =
-            fields.word(FUNDING, Funding::parse).ok_or_else(words(FUNDING, "BANK, BALANCE or empty"))?;
+        let funding = fields
+            .word(FUNDING, Funding::parse)
+            .ok_or_else(words(FUNDING, "BANK, BALANCE or empty"))?;
         match fields.text(ESCROW) {
             b"" | b"N" => {}
             b"Y" => return wrong(ESCROW, "N or empty: escrow is not built yet"),
@@ -304,7 +305,8 @@ impl Table for Bank {
             );
         }
         let value_date = date(fields, VALUE_DATE, memory)?;
-        let direction = fields.word(DIRECTION, Direction::parse)
+        let direction = fields
+            .word(DIRECTION, Direction::parse)
             .ok_or_else(words(DIRECTION, "C (into the account) or D (out of it)"))?;
         let currency = currency(fields, CURRENCY, memory)?;
         of_account(CURRENCY, currency, account, context)?;
@@ -317,7 +319,9 @@ impl Table for Bank {
             );
         }
         let purpose_text = fields.text(PURPOSE);
-        let purpose = fields.word(PURPOSE, |text| Some(Purpose::parse(text))).unwrap_or(Purpose::None);
+        let purpose = fields
+            .word(PURPOSE, |text| Some(Purpose::parse(text)))
+            .unwrap_or(Purpose::None);
         match purpose.direction() {
             Some(Direction::Credit) if direction == Direction::Debit => {
                 return wrong(PURPOSE, "another purpose: OWN_IN and INTEREST are credits (C)");

@@ -217,7 +217,8 @@ impl ColumnReader {
         }
         dictionary.there = true;
         let (levels, bytes) = (&mut self.level_bytes, &mut dictionary.bytes);
-        self.pages.unpack(input, header, chunk.codec, unpacker, levels, bytes)?;
+        self.pages
+            .unpack(input, header, chunk.codec, unpacker, levels, bytes)?;
         // Every value takes a byte at least, so a count beyond that is damage and makes no room.
         if header.values > bytes.len() && header.values > 0 {
             return Err(Unfit);
@@ -252,7 +253,8 @@ impl ColumnReader {
     ) -> Result<(), Unfit> {
         let chunk = self.chunk()?;
         let (levels, body) = (&mut self.level_bytes, &mut self.body);
-        self.pages.unpack(input, header, chunk.codec, unpacker, levels, body)?;
+        self.pages
+            .unpack(input, header, chunk.codec, unpacker, levels, body)?;
         let mut at = 0;
         if chunk.optional {
             if let PageKind::V1 { rle_levels } = header.kind {
@@ -304,7 +306,11 @@ impl ColumnReader {
         let chunk = self.chunk()?;
         assert!(rows <= self.page_rows, "a portion lies in one page");
         self.page_rows -= rows;
-        let values = if chunk.optional { self.take_levels(rows)? } else { rows };
+        let values = if chunk.optional {
+            self.take_levels(rows)?
+        } else {
+            rows
+        };
         if !chunk.optional {
             self.nulls.clear();
         }
@@ -462,7 +468,12 @@ impl ColumnReader {
             Form::Built => Portion::Views(&self.built, &self.views),
             Form::Codes => {
                 let dictionary = &self.dictionary;
-                Portion::Codes(&self.codes, &dictionary.bytes, &dictionary.views, &dictionary.judged)
+                Portion::Codes(
+                    &self.codes,
+                    &dictionary.bytes,
+                    &dictionary.views,
+                    &dictionary.judged,
+                )
             }
             Form::Ints => Portion::Ints(&self.ints),
             Form::Wides => Portion::Wides(&self.wides),
@@ -483,7 +494,10 @@ fn view_at(start: usize, length: i64) -> Result<View, Unfit> {
 fn plain_views(bytes: &[u8], at: &mut usize, views: &mut [View]) -> Result<(), Unfit> {
     let mut next = *at;
     for view in views {
-        let length = bytes.get(next..).and_then(|rest| rest.first_chunk::<4>()).ok_or(Unfit)?;
+        let length = bytes
+            .get(next..)
+            .and_then(|rest| rest.first_chunk::<4>())
+            .ok_or(Unfit)?;
         let length = u32::from_le_bytes(*length);
         let start = next + 4;
         next = start + length as usize;
@@ -574,7 +588,10 @@ fn plain_wides(physical: Physical, bytes: &[u8], at: &mut usize, out: &mut [i128
 
 /// The next `count` values of `width` bytes each.
 fn stretch<'a>(bytes: &'a [u8], at: &mut usize, width: usize, count: usize) -> Result<&'a [u8], Unfit> {
-    let end = count.checked_mul(width).and_then(|length| at.checked_add(length)).ok_or(Unfit)?;
+    let end = count
+        .checked_mul(width)
+        .and_then(|length| at.checked_add(length))
+        .ok_or(Unfit)?;
     let stretch = bytes.get(*at..end).ok_or(Unfit)?;
     *at = end;
     Ok(stretch)
@@ -582,7 +599,11 @@ fn stretch<'a>(bytes: &'a [u8], at: &mut usize, width: usize, count: usize) -> R
 
 fn check_codes(codes: &[u32], values: usize) -> Result<(), Unfit> {
     let highest = codes.iter().fold(0, |highest, code| (*code).max(highest));
-    if codes.is_empty() || (highest as usize) < values { Ok(()) } else { Err(Unfit) }
+    if codes.is_empty() || (highest as usize) < values {
+        Ok(())
+    } else {
+        Err(Unfit)
+    }
 }
 
 fn look_up<T: Copy>(codes: &[u32], values: &[T], out: &mut [T]) -> Result<(), Unfit> {

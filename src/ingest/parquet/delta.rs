@@ -120,7 +120,9 @@ impl Delta {
         self.group += 1;
         self.group_left = self.group_values;
         self.bit = self.at.checked_mul(8).ok_or(Unfit)?;
-        let length = (self.group_values / 8).checked_mul(self.width as usize).ok_or(Unfit)?;
+        let length = (self.group_values / 8)
+            .checked_mul(self.width as usize)
+            .ok_or(Unfit)?;
         self.at = self.at.checked_add(length).ok_or(Unfit)?;
         if self.at > bytes.len() {
             return Err(Unfit);

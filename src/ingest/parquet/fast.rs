@@ -284,7 +284,9 @@ impl PortionFields<'_> {
     /// What stands in a field, as the crate shows it.
     fn found(&self, field: usize) -> Vec<u8> {
         let (value, meaning) = match &self.columns[field] {
-            Column::Ints(ints, meaning, nulls) if self.there(*nulls) => (i128::from(ints[self.row]), *meaning),
+            Column::Ints(ints, meaning, nulls) if self.there(*nulls) => {
+                (i128::from(ints[self.row]), *meaning)
+            }
             Column::Wides(wides, meaning, nulls) if self.there(*nulls) => (wides[self.row], *meaning),
             _ => return self.text(field).to_vec(),
         };
@@ -292,7 +294,8 @@ impl PortionFields<'_> {
         let array: Box<dyn Array> = match meaning {
             Meaning::Text => return Vec::new(),
             Meaning::Decimal { precision, scale } => {
-                match Decimal128Array::from_iter_values([value]).with_precision_and_scale(*precision, *scale) {
+                match Decimal128Array::from_iter_values([value]).with_precision_and_scale(*precision, *scale)
+                {
                     Ok(array) => Box::new(array),
                     Err(error) => return error.to_string().into_bytes(),
                 }
@@ -301,19 +304,21 @@ impl PortionFields<'_> {
                 TimeUnit::Second => {
                     Box::new(TimestampSecondArray::from_iter_values([int]).with_timezone(zone_name.clone()))
                 }
-                TimeUnit::Millisecond => {
-                    Box::new(TimestampMillisecondArray::from_iter_values([int]).with_timezone(zone_name.clone()))
-                }
-                TimeUnit::Microsecond => {
-                    Box::new(TimestampMicrosecondArray::from_iter_values([int]).with_timezone(zone_name.clone()))
-                }
-                TimeUnit::Nanosecond => {
-                    Box::new(TimestampNanosecondArray::from_iter_values([int]).with_timezone(zone_name.clone()))
-                }
+                TimeUnit::Millisecond => Box::new(
+                    TimestampMillisecondArray::from_iter_values([int]).with_timezone(zone_name.clone()),
+                ),
+                TimeUnit::Microsecond => Box::new(
+                    TimestampMicrosecondArray::from_iter_values([int]).with_timezone(zone_name.clone()),
+                ),
+                TimeUnit::Nanosecond => Box::new(
+                    TimestampNanosecondArray::from_iter_values([int]).with_timezone(zone_name.clone()),
+                ),
             },
             Meaning::Days => Box::new(Date32Array::from_iter_values([int as i32])),
         };
-        array_value_to_string(array.as_ref(), 0).unwrap_or_else(|error| error.to_string()).into_bytes()
+        array_value_to_string(array.as_ref(), 0)
+            .unwrap_or_else(|error| error.to_string())
+            .into_bytes()
     }
 }
 
@@ -368,10 +373,20 @@ impl Fields for PortionFields<'_> {
                 if u32::from(scale.unsigned_abs()) == currency.digits() && value >= 0 {
                     return Ok(value);
                 }
-                decimal_minor(i128::from(value), u32::from(scale.unsigned_abs()), currency.digits(), signed)
+                decimal_minor(
+                    i128::from(value),
+                    u32::from(scale.unsigned_abs()),
+                    currency.digits(),
+                    signed,
+                )
             }
             Column::Wides(wides, Meaning::Decimal { scale, .. }, nulls) if self.there(*nulls) => {
-                decimal_minor(wides[self.row], u32::from(scale.unsigned_abs()), currency.digits(), signed)
+                decimal_minor(
+                    wides[self.row],
+                    u32::from(scale.unsigned_abs()),
+                    currency.digits(),
+                    signed,
+                )
             }
             _ => amount_of_text(self.text(field), currency, signed),
         }

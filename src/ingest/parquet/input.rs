@@ -99,4 +99,3 @@ impl Read for Positioned {
         Ok(read)
     }
 }
-

@@ -104,7 +104,11 @@ pub fn parse(bytes: &[u8]) -> Result<(PageHeader, usize), Unfit> {
         0 => {
             let page = v1.ok_or(Unfit)?;
             let rle_levels = page.get(3)? == 3;
-            (PageKind::V1 { rle_levels }, page.get(1)?, Encoding::of(page.get(2)?)?)
+            (
+                PageKind::V1 { rle_levels },
+                page.get(1)?,
+                Encoding::of(page.get(2)?)?,
+            )
         }
         2 => {
             let page = dictionary.ok_or(Unfit)?;
@@ -129,7 +133,12 @@ pub fn parse(bytes: &[u8]) -> Result<(PageHeader, usize), Unfit> {
         _ => (PageKind::Other, 0, Encoding::Plain),
     };
     // In the file they have 32 bits and a sign.
-    let size = |number: i64| i32::try_from(number).ok().and_then(|n| usize::try_from(n).ok()).ok_or(Unfit);
+    let size = |number: i64| {
+        i32::try_from(number)
+            .ok()
+            .and_then(|n| usize::try_from(n).ok())
+            .ok_or(Unfit)
+    };
     let header = PageHeader {
         kind,
         stored_bytes: size(stored)?,

@@ -58,7 +58,9 @@ impl Pages {
             // Not more than is in the file, whatever a header says; with room for somewhat longer pages.
             self.window.resize(to + to / 8, 0);
         }
-        input.read_at(self.at, &mut self.window[self.to..to]).map_err(|_| Unfit)?;
+        input
+            .read_at(self.at, &mut self.window[self.to..to])
+            .map_err(|_| Unfit)?;
         self.at += more as u64;
         self.to = to;
         Ok(())

@@ -161,11 +161,10 @@ fn meaning(chunk: &ColumnChunkMetaData, wanted: &DataType, zone: Option<&Zone>) 
     let logical = descriptor.logical_type_ref();
     match (wanted, chunk.column_type()) {
         (DataType::Utf8, Type::BYTE_ARRAY) => Some(Meaning::Text),
-        (DataType::Dictionary(_, value), Type::BYTE_ARRAY) if **value == DataType::Utf8 => Some(Meaning::Text),
-        (
-            DataType::Decimal128(precision, scale),
-            Type::INT32 | Type::INT64 | Type::FIXED_LEN_BYTE_ARRAY,
-        ) => {
+        (DataType::Dictionary(_, value), Type::BYTE_ARRAY) if **value == DataType::Utf8 => {
+            Some(Meaning::Text)
+        }
+        (DataType::Decimal128(precision, scale), Type::INT32 | Type::INT64 | Type::FIXED_LEN_BYTE_ARRAY) => {
             let same = descriptor.type_scale() == i32::from(*scale)
                 && descriptor.type_precision() == i32::from(*precision);
             same.then_some(Meaning::Decimal {

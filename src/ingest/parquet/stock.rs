@@ -85,7 +85,9 @@ pub fn hand_on<T: Table, S: RowSink>(
     while let Some(batch) = guarded(|| reader.next())? {
         let batch = batch.map_err(refused)?;
         let fields = BatchFields::new(file, &batch, taken)?;
-        left = left.checked_sub(batch.num_rows() as u64).ok_or_else(|| other_count(true))?;
+        left = left
+            .checked_sub(batch.num_rows() as u64)
+            .ok_or_else(|| other_count(true))?;
         hand_on_batch::<T, S>(fields, numbers, context, &mut memory, sink);
     }
     if left > 0 {

@@ -63,8 +63,17 @@ impl Unpacker {
     ///
     /// # Errors
     /// It unpacks to another length, or not at all.
-    pub fn unpack(&mut self, codec: Codec, stored: &[u8], bytes: usize, out: &mut Vec<u8>) -> Result<(), Unfit> {
-        let trusted = stored.len().saturating_mul(codec.trusted_ratio()).max(TRUSTED_BYTES);
+    pub fn unpack(
+        &mut self,
+        codec: Codec,
+        stored: &[u8],
+        bytes: usize,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Unfit> {
+        let trusted = stored
+            .len()
+            .saturating_mul(codec.trusted_ratio())
+            .max(TRUSTED_BYTES);
         if bytes == 0 {
             // A page of nulls alone may hold nothing at all.
             out.clear();
@@ -103,7 +112,11 @@ impl Unpacker {
                 unpacked.read_to_end(out).map_err(|_| Unfit)?
             }
         };
-        if unpacked == bytes && out.len() == bytes { Ok(()) } else { Err(Unfit) }
+        if unpacked == bytes && out.len() == bytes {
+            Ok(())
+        } else {
+            Err(Unfit)
+        }
     }
 }
 
@@ -111,12 +124,17 @@ impl Unpacker {
 #[cold]
 fn unpack_slowly(codec: Codec, stored: &[u8], bytes: usize, out: &mut Vec<u8>) -> Result<(), Unfit> {
     let stream: Box<dyn Read + '_> = match codec {
-        Codec::Zstd => Box::new(zstd::stream::read::Decoder::with_buffer(stored).map_err(|_: io::Error| Unfit)?),
+        Codec::Zstd => {
+            Box::new(zstd::stream::read::Decoder::with_buffer(stored).map_err(|_: io::Error| Unfit)?)
+        }
         Codec::Gzip => Box::new(MultiGzDecoder::new(stored)),
         _ => return Err(Unfit),
     };
     out.clear();
-    let unpacked = stream.take(bytes as u64 + 1).read_to_end(out).map_err(|_| Unfit)?;
+    let unpacked = stream
+        .take(bytes as u64 + 1)
+        .read_to_end(out)
+        .map_err(|_| Unfit)?;
     if unpacked == bytes { Ok(()) } else { Err(Unfit) }
 }
 

@@ -124,7 +124,6 @@ pub fn decimal_minor(value: i128, scale: u32, digits: u32, signed: bool) -> Resu
     }
 }
 
-
 /// A text as an amount; a leading `-` is allowed when `signed`.
 #[inline]
 pub fn amount_of_text(text: &[u8], currency: Currency, signed: bool) -> Result<i64, AmountError> {
