@@ -24,6 +24,9 @@ pub struct PlatformRow<'a> {
     pub txn_time: Instant,
     /// Empty where none.
     pub merchant_id: &'a [u8],
+    /// The number under which the file repeats `merchant_id`, where it does: within one stretch of a file (the rows
+    /// of a Parquet row group) rows of the same number have the same merchant, so that it can be looked up once.
+    pub merchant_repeated: Option<u32>,
     /// Empty where none.
     pub customer_id: &'a [u8],
     /// Type.
