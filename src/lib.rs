@@ -3,9 +3,6 @@
 //!
 //! The modules stand in the order of the day.
 
-#[global_allocator]
-static ALLOCATOR: memory::HugePages = memory::HugePages;
-
 pub mod terms;
 pub mod findings;
 pub mod book;
@@ -26,4 +23,3 @@ pub mod checks;
 pub mod host;
 pub mod demo;
 pub mod cli;
-pub mod memory;

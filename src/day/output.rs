@@ -321,7 +321,7 @@ fn wallet_rows(every_row: &[EntryBlock], rows: &[(RowRef, i64)]) -> (Met, Vec<Fe
             account: 0,
         };
         let bucket = every_row[row.block()].record(row.position()).bucket();
-        met.set(pair, usize::from(bucket), BUCKET_BITS);
+        met.set(pair, bucket, BUCKET_BITS);
     }
     let mut rows = rows.iter().peekable();
     let column = |(number, block): (usize, &EntryBlock)| {

@@ -14,6 +14,7 @@ use arrow::array::{
     Array, BinaryBuilder, Int32Builder, Int64Builder, RecordBatch, UInt32Builder, UInt64Builder,
 };
 use arrow::datatypes::{DataType, Field, Schema};
+use rustc_hash::FxHashMap;
 
 use crate::entries::bytes::{Window, append};
 use crate::entries::meta::Meta;
@@ -96,14 +97,32 @@ impl Slot {
     }
 }
 
-/// Bytes of a record before its texts: meta, amount, owner, bucket, length of id, length of key.
-const HEAD: usize = 26;
+/// How the records of a block are laid out.
+///
+/// | | meta | amount | owner | length of id | of key | in all |
+/// |---|---|---|---|---|---|---|
+/// | narrow | 2, a place in the block's list | 4 | 4 | 1 | 1 | 12 bytes |
+/// | wide | 8 | 8 | 4 | 2 | 2 | 24 bytes |
+///
+/// The id and the key follow. A block is narrow unless an entry of it does not fit: memory that is not touched is the
+/// cheapest.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+enum Layout {
+    #[default]
+    Narrow,
+    Wide,
+}
+
+const NARROW_HEAD: usize = 12;
+const WIDE_HEAD: usize = 24;
 
 /// One entry, as it lies in its block.
 #[derive(Clone, Copy)]
 pub struct Record<'a> {
     data: &'a [u8],
+    metas: &'a [Meta],
     at: usize,
+    layout: Layout,
 }
 
 impl<'a> Record<'a> {
@@ -117,77 +136,192 @@ impl<'a> Record<'a> {
     /// Small fields.
     #[inline(always)]
     pub fn meta(self) -> Meta {
-        Meta(u64::from_le_bytes(self.bytes(0)))
+        match self.layout {
+            Layout::Narrow => self.metas[usize::from(u16::from_le_bytes(self.bytes(0)))],
+            Layout::Wide => Meta(u64::from_le_bytes(self.bytes(0))),
+        }
     }
 
     /// Minor units.
     #[inline(always)]
     pub fn amount_minor(self) -> i64 {
-        i64::from_le_bytes(self.bytes(8))
+        match self.layout {
+            Layout::Narrow => i64::from(u32::from_le_bytes(self.bytes(2))),
+            Layout::Wide => i64::from_le_bytes(self.bytes(8)),
+        }
     }
 
     /// Merchant code or account index.
     #[inline(always)]
     pub fn owner(self) -> u32 {
-        u32::from_le_bytes(self.bytes(16))
+        u32::from_le_bytes(match self.layout {
+            Layout::Narrow => self.bytes(6),
+            Layout::Wide => self.bytes(16),
+        })
     }
 
     /// Top [`BUCKET_BITS`] bits of the key's hash, or of the id's where there is no key.
-    #[inline(always)]
-    pub fn bucket(self) -> u16 {
-        u16::from_le_bytes(self.bytes(20))
+    pub fn bucket(self) -> usize {
+        let key = self.key();
+        (key_hash(if key.is_empty() { self.id() } else { key }) >> (64 - BUCKET_BITS)) as usize
     }
 
+    /// Where the id begins, and the lengths of id and key.
     #[inline(always)]
-    fn id_len(self) -> usize {
-        usize::from(u16::from_le_bytes(self.bytes(22)))
-    }
-
-    #[inline(always)]
-    fn key_len(self) -> usize {
-        usize::from(u16::from_le_bytes(self.bytes(24)))
+    fn texts(self) -> (usize, usize, usize) {
+        match self.layout {
+            Layout::Narrow => {
+                let [id, key] = self.bytes(10);
+                (self.at + NARROW_HEAD, usize::from(id), usize::from(key))
+            }
+            Layout::Wide => {
+                let lengths = [20, 22].map(|from| usize::from(u16::from_le_bytes(self.bytes(from))));
+                (self.at + WIDE_HEAD, lengths[0], lengths[1])
+            }
+        }
     }
 
     /// txn_id, entry_id or channel_ref.
     #[inline(always)]
     pub fn id(self) -> &'a [u8] {
-        let start = self.at + HEAD;
-        &self.data[start..start + self.id_len()]
+        let (start, id, _) = self.texts();
+        &self.data[start..start + id]
     }
 
     /// Match key; empty matches nothing.
     #[inline(always)]
     pub fn key(self) -> &'a [u8] {
-        let start = self.at + HEAD + self.id_len();
-        &self.data[start..start + self.key_len()]
+        let (start, id, key) = self.texts();
+        &self.data[start + id..start + id + key]
     }
 
     /// [`Record::id`] within the block's bytes.
     #[inline(always)]
     pub fn id_window(self) -> Window<'a> {
+        let (start, len, _) = self.texts();
         Window {
             bytes: self.data,
-            start: self.at + HEAD,
-            len: self.id_len(),
+            start,
+            len,
         }
     }
 
     /// [`Record::key`] within the block's bytes.
     #[inline(always)]
     pub fn key_window(self) -> Window<'a> {
+        let (start, id, len) = self.texts();
         Window {
             bytes: self.data,
-            start: self.at + HEAD + self.id_len(),
-            len: self.key_len(),
+            start: start + id,
+            len,
         }
+    }
+}
+
+/// The records of a block.
+#[derive(Clone, Debug, Default)]
+struct Records {
+    data: Vec<u8>,
+    /// Where each record begins.
+    offsets: Vec<u32>,
+    layout: Layout,
+    /// What narrow records name by its place.
+    metas: Vec<Meta>,
+}
+
+impl Records {
+    #[inline(always)]
+    fn at(&self, at: usize) -> Record<'_> {
+        Record {
+            data: &self.data,
+            metas: &self.metas,
+            at,
+            layout: self.layout,
+        }
+    }
+
+    #[inline(always)]
+    fn get(&self, position: usize) -> Record<'_> {
+        self.at(self.offsets[position] as usize)
+    }
+
+    fn push_wide(&mut self, key: &[u8], id: &[u8], amount_minor: i64, meta: Meta, owner: u32) {
+        let mut head = [0u8; WIDE_HEAD];
+        head[..8].copy_from_slice(&meta.0.to_le_bytes());
+        head[8..16].copy_from_slice(&amount_minor.to_le_bytes());
+        head[16..20].copy_from_slice(&owner.to_le_bytes());
+        head[20..22].copy_from_slice(&(id.len() as u16).to_le_bytes());
+        head[22..24].copy_from_slice(&(key.len() as u16).to_le_bytes());
+        self.offsets.push(self.data.len() as u32);
+        self.data.extend_from_slice(&head);
+        self.data.extend_from_slice(id);
+        self.data.extend_from_slice(key);
+    }
+
+    /// Lays the records out wide.
+    #[cold]
+    fn widen(&mut self) {
+        let mut wide = Records {
+            layout: Layout::Wide,
+            ..Records::default()
+        };
+        for position in 0..self.offsets.len() {
+            let record = self.get(position);
+            wide.push_wide(
+                record.key(),
+                record.id(),
+                record.amount_minor(),
+                record.meta(),
+                record.owner(),
+            );
+        }
+        *self = wide;
+    }
+}
+
+/// Finds the place of small fields in a block's list: few combinations occur, and mostly the same ones.
+#[derive(Debug)]
+struct MetaPlaces {
+    recent: [(Meta, u16); 64],
+    all: FxHashMap<u64, u16>,
+}
+
+impl Default for MetaPlaces {
+    fn default() -> MetaPlaces {
+        MetaPlaces {
+            recent: [(Meta(u64::MAX), 0); 64],
+            all: FxHashMap::default(),
+        }
+    }
+}
+
+impl MetaPlaces {
+    /// `None` when the list is full.
+    #[inline]
+    fn place(&mut self, meta: Meta, metas: &mut Vec<Meta>) -> Option<u16> {
+        let at = (meta.0.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 58) as usize;
+        if self.recent[at].0 == meta {
+            return Some(self.recent[at].1);
+        }
+        let place = match self.all.get(&meta.0) {
+            Some(place) => *place,
+            None => {
+                let place = u16::try_from(metas.len()).ok()?;
+                metas.push(meta);
+                self.all.insert(meta.0, place);
+                place
+            }
+        };
+        self.recent[at] = (meta, place);
+        Some(place)
     }
 }
 
 /// Collects entries in the order of the file into an [`EntryBlock`].
 #[derive(Debug, Default)]
 pub struct BlockBuilder {
-    data: Vec<u8>,
-    offsets: Vec<u32>,
+    records: Records,
+    places: MetaPlaces,
     /// Hash of each entry's key, or of its id.
     hash: Vec<u64>,
     ordinal: Ordinals,
@@ -205,35 +339,56 @@ impl BlockBuilder {
     #[inline]
     pub fn push(&mut self, key: &[u8], id: &[u8], amount_minor: i64, meta: Meta, owner: u32, ordinal: u32) {
         assert!(
-            key.len() <= 2 * TEXT_BYTES_MAX && id.len() <= 2 * TEXT_BYTES_MAX,
+            key.len() <= 2 * TEXT_BYTES_MAX + 1 && id.len() <= 2 * TEXT_BYTES_MAX + 1,
             "longer texts are refused when they are read"
         );
         let hash = key_hash(if key.is_empty() { id } else { key });
         self.keyless += usize::from(key.is_empty());
-        let position = self.offsets.len();
-        let start = self.data.len();
-        let mut head = [0u8; HEAD];
-        head[..8].copy_from_slice(&meta.0.to_le_bytes());
-        head[8..16].copy_from_slice(&amount_minor.to_le_bytes());
-        head[16..20].copy_from_slice(&owner.to_le_bytes());
-        head[20..22].copy_from_slice(&((hash >> (64 - BUCKET_BITS)) as u16).to_le_bytes());
-        head[22..24].copy_from_slice(&(id.len() as u16).to_le_bytes());
-        head[24..26].copy_from_slice(&(key.len() as u16).to_le_bytes());
-        self.data.reserve(HEAD + 64);
-        self.data.extend_from_slice(&head);
-        append(&mut self.data, id);
-        append(&mut self.data, key);
-        self.offsets.push(start as u32);
+        let position = self.hash.len();
         self.hash.push(hash);
         self.ordinal.push(ordinal);
+        if !self.push_narrow(key, id, amount_minor, meta, owner) {
+            if self.records.layout == Layout::Narrow {
+                self.records.widen();
+            }
+            self.records.push_wide(key, id, amount_minor, meta, owner);
+        }
         // Which entries come behind a higher id is seen here for nearly nothing, while the ids pass by.
         if position > 0 {
-            if id > record(&self.data, &self.offsets, self.highest).id() {
+            if id > self.records.get(self.highest).id() {
                 self.highest = position;
             } else {
                 self.late.push(position as u32);
             }
         }
+    }
+
+    /// False when the entry does not fit a narrow record, or the block is wide already.
+    #[inline(always)]
+    fn push_narrow(&mut self, key: &[u8], id: &[u8], amount_minor: i64, meta: Meta, owner: u32) -> bool {
+        let records = &mut self.records;
+        let (Ok(amount), Ok(id_len), Ok(key_len), Layout::Narrow) = (
+            u32::try_from(amount_minor),
+            u8::try_from(id.len()),
+            u8::try_from(key.len()),
+            records.layout,
+        ) else {
+            return false;
+        };
+        let Some(place) = self.places.place(meta, &mut records.metas) else {
+            return false;
+        };
+        let mut head = [0u8; NARROW_HEAD];
+        head[..2].copy_from_slice(&place.to_le_bytes());
+        head[2..6].copy_from_slice(&amount.to_le_bytes());
+        head[6..10].copy_from_slice(&owner.to_le_bytes());
+        head[10..].copy_from_slice(&[id_len, key_len]);
+        records.offsets.push(records.data.len() as u32);
+        records.data.reserve(NARROW_HEAD + 64);
+        records.data.extend_from_slice(&head);
+        append(&mut records.data, id);
+        append(&mut records.data, key);
+        true
     }
 
     /// Notes the close that received the entry just added; either all entries of a block have one or none.
@@ -248,17 +403,18 @@ impl BlockBuilder {
 
     /// Number of entries so far.
     pub fn len(&self) -> usize {
-        self.offsets.len()
+        self.hash.len()
     }
 
     /// True when there is none.
     pub fn is_empty(&self) -> bool {
-        self.offsets.is_empty()
+        self.hash.is_empty()
     }
 
-    /// True when an entry with texts of this many bytes still fits.
+    /// True when an entry with texts of this many bytes still fits, and would if all records were wide.
     pub fn has_room(&self, text_bytes: usize) -> bool {
-        self.offsets.len() < BLOCK_ROWS_MAX && self.data.len() + HEAD + text_bytes < RECORD_BYTES_MAX
+        let widened = self.records.data.len() + self.len() * (WIDE_HEAD - NARROW_HEAD);
+        self.len() < BLOCK_ROWS_MAX && widened + WIDE_HEAD + text_bytes < RECORD_BYTES_MAX
     }
 
     /// The entries as an indexed block; the builder is empty afterwards.
@@ -268,7 +424,7 @@ impl BlockBuilder {
             return EntryBlock::default();
         }
         assert!(
-            rows <= BLOCK_ROWS_MAX && self.data.len() < RECORD_BYTES_MAX,
+            rows <= BLOCK_ROWS_MAX && self.records.data.len() < RECORD_BYTES_MAX,
             "a block is cut before it is too large"
         );
         for (list, what) in [
@@ -283,7 +439,7 @@ impl BlockBuilder {
         // Counting sort: stable, so entries of a bucket stay in the order of the file.
         let mut starts = vec![0u32; BUCKETS + 1];
         let mut keyless = Vec::with_capacity(self.keyless);
-        let has_key = |position: usize| record(&self.data, &self.offsets, position).key_len() > 0;
+        let has_key = |position: usize| !self.records.get(position).key().is_empty();
         for (position, hash) in self.hash.iter().enumerate() {
             if self.keyless == 0 || has_key(position) {
                 starts[(hash >> (64 - BUCKET_BITS)) as usize + 1] += 1;
@@ -294,7 +450,7 @@ impl BlockBuilder {
         }
         let mut next = starts.clone();
         let mut slots = vec![Slot(0); rows - self.keyless];
-        for (position, (hash, offset)) in self.hash.iter().zip(&self.offsets).enumerate() {
+        for (position, (hash, offset)) in self.hash.iter().zip(&self.records.offsets).enumerate() {
             let slot = Slot::new(*hash, position, *offset as usize);
             let bucket = (hash >> (64 - BUCKET_BITS)) as usize;
             if self.keyless > 0 && !has_key(position) {
@@ -306,21 +462,21 @@ impl BlockBuilder {
             *at += 1;
         }
         keyless.sort_by_key(|(bucket, _)| *bucket);
-        // The next block will be about as large: its memory is asked for at once, and this one's is handed on as it is.
-        let (bytes, late) = (self.data.len(), self.late.len());
-        let take = |list: &mut Vec<u32>, room: usize| std::mem::replace(list, Vec::with_capacity(room));
+        let mut records = std::mem::take(&mut self.records);
+        records.data.shrink_to_fit();
+        records.offsets.shrink_to_fit();
         let block = EntryBlock {
-            data: std::mem::replace(&mut self.data, Vec::with_capacity(bytes + bytes / 16)),
-            offsets: take(&mut self.offsets, rows + rows / 16),
+            records,
             starts,
             slots,
             keyless,
             ordinal: std::mem::take(&mut self.ordinal),
             first_seen: std::mem::take(&mut self.first_seen),
             aux_minor: std::mem::take(&mut self.aux_minor),
-            late: take(&mut self.late, late),
+            late: std::mem::take(&mut self.late),
             highest: self.highest,
         };
+        self.places = MetaPlaces::default();
         self.hash.clear();
         self.highest = 0;
         self.keyless = 0;
@@ -358,19 +514,10 @@ impl Ordinals {
     }
 }
 
-#[inline(always)]
-fn record<'a>(data: &'a [u8], offsets: &[u32], position: usize) -> Record<'a> {
-    Record {
-        data,
-        at: offsets[position] as usize,
-    }
-}
-
 /// Entries in the order of their file, indexed by bucket.
 #[derive(Clone, Debug, Default)]
 pub struct EntryBlock {
-    data: Vec<u8>,
-    offsets: Vec<u32>,
+    records: Records,
     /// First slot of each bucket; empty for a block without entries.
     starts: Vec<u32>,
     slots: Vec<Slot>,
@@ -388,12 +535,12 @@ pub struct EntryBlock {
 impl EntryBlock {
     /// Number of entries.
     pub fn len(&self) -> usize {
-        self.offsets.len()
+        self.records.offsets.len()
     }
 
     /// True when there is none.
     pub fn is_empty(&self) -> bool {
-        self.offsets.is_empty()
+        self.records.offsets.is_empty()
     }
 
     /// Entries of partition `partition` of `2^bits` that have a key.
@@ -421,16 +568,13 @@ impl EntryBlock {
     /// An entry.
     #[inline(always)]
     pub fn record(&self, position: usize) -> Record<'_> {
-        record(&self.data, &self.offsets, position)
+        self.records.get(position)
     }
 
     /// The entry of a slot of this block.
     #[inline(always)]
     pub fn record_at(&self, slot: Slot) -> Record<'_> {
-        Record {
-            data: &self.data,
-            at: slot.offset(),
-        }
+        self.records.at(slot.offset())
     }
 
     /// Match key of an entry; empty matches nothing.
@@ -506,13 +650,13 @@ impl EntryBlock {
     /// Asks the memory for where an entry's record lies.
     #[inline]
     pub fn prefetch_place(&self, position: usize) {
-        prefetch::line_of(&self.offsets, position);
+        prefetch::line_of(&self.records.offsets, position);
     }
 
     /// Asks the memory for an entry's record.
     #[inline]
     pub fn prefetch_record(&self, position: usize) {
-        self.prefetch_bytes(self.offsets[position] as usize);
+        self.prefetch_bytes(self.records.offsets[position] as usize);
     }
 
     /// Asks the memory for the record of a slot.
@@ -521,11 +665,11 @@ impl EntryBlock {
         self.prefetch_bytes(slot.offset());
     }
 
-    /// A record lies in two lines more often than not.
+    /// A record lies in two lines as often as not.
     #[inline(always)]
     fn prefetch_bytes(&self, at: usize) {
-        prefetch::line_of(&self.data, at);
-        prefetch::line_of(&self.data, at + 64);
+        prefetch::line_of(&self.records.data, at);
+        prefetch::line_of(&self.records.data, at + 63);
     }
 
     /// Positions of entries whose id is not above all ids before it. The others have ids in strictly ascending order.
@@ -544,7 +688,7 @@ impl EntryBlock {
     /// Never for a block made by [`BlockBuilder::finish`].
     pub fn to_batch(&self) -> Result<RecordBatch, arrow::error::ArrowError> {
         let rows = self.len();
-        let texts = self.data.len() - rows * HEAD;
+        let texts = self.records.data.len();
         let mut key = BinaryBuilder::with_capacity(rows, texts);
         let mut id = BinaryBuilder::with_capacity(rows, texts);
         let mut amount_minor = Int64Builder::with_capacity(rows);
