@@ -99,6 +99,9 @@ pub fn journal(day: &DayFigures<'_>, standings: &Standings<'_>) -> Result<Journa
     let mut book = Book {
         settings: day.settings,
         bank_names: &bank_names,
+        obligees: Ranks::default(),
+        kinds: Ranks::default(),
+        accounts: Ranks::default(),
         postings: Vec::new(),
     };
     book.merchant_lines(day);
@@ -207,19 +210,14 @@ fn inflow_account(obligee: Obligee<'_>, basis: Basis) -> &'static str {
     }
 }
 
-/// One side of an entry before lines are added up; positive is a debit.
-struct Posting<'a> {
-    currency: Currency,
-    obligee_id: &'a str,
-    kind: &'static str,
-    account: &'a str,
-    amount_minor: i128,
-}
-
 struct Book<'a> {
     settings: &'a Settings,
     bank_names: &'a [String],
-    postings: Vec<Posting<'a>>,
+    obligees: Ranks<'a>,
+    kinds: Ranks<'static>,
+    accounts: Ranks<'a>,
+    /// Sides of entries before lines are added up; a positive amount is a debit.
+    postings: Vec<(Posting, i128)>,
 }
 
 impl<'a> Book<'a> {
@@ -234,14 +232,16 @@ impl<'a> Book<'a> {
         if amount_minor == 0 {
             return;
         }
+        let (obligee, kind) = (self.obligees.place(obligee_id), self.kinds.place(kind));
         for (account, amount_minor) in [(debit, amount_minor), (credit, -amount_minor)] {
-            self.postings.push(Posting {
+            let account = self.accounts.place(account);
+            let posting = Posting {
                 currency,
-                obligee_id,
+                obligee,
                 kind,
                 account,
-                amount_minor,
-            });
+            };
+            self.postings.push((posting, amount_minor));
         }
     }
 
@@ -499,32 +499,18 @@ impl<'a> Book<'a> {
 
     /// Adds the postings up to journal lines, and proves that every entry balances.
     ///
-    /// Texts are ranked once, so that a day with many obligees is sorted by numbers and each text exists once.
+    /// Texts are posting once, so that a day with many obligees is sorted by numbers and each text exists once.
     fn lines(self, day: &DayFigures<'_>) -> Result<Vec<JournalLine>, Stop> {
-        let mut obligees = Ranks::default();
-        let mut kinds = Ranks::default();
-        let mut accounts = Ranks::default();
-        let mut found: Vec<(Ranked, i128)> = self
-            .postings
-            .iter()
-            .map(|posting| {
-                let ranked = Ranked {
-                    currency: posting.currency,
-                    obligee: obligees.place(posting.obligee_id),
-                    kind: kinds.place(posting.kind),
-                    account: accounts.place(posting.account),
-                };
-                (ranked, posting.amount_minor)
-            })
-            .collect();
-        let [obligees, kinds, accounts] = [obligees, kinds, accounts].map(Ranks::rank);
-        for (ranked, _) in &mut found {
-            ranked.obligee = obligees.ranks[ranked.obligee as usize];
-            ranked.kind = kinds.ranks[ranked.kind as usize];
-            ranked.account = accounts.ranks[ranked.account as usize];
+        let mut found = self.postings;
+        let (obligees, accounts) = (self.obligees.rank(), self.accounts.rank());
+        let kinds = self.kinds.rank();
+        for (posting, _) in &mut found {
+            posting.obligee = obligees.ranks[posting.obligee as usize];
+            posting.kind = kinds.ranks[posting.kind as usize];
+            posting.account = accounts.ranks[posting.account as usize];
         }
-        found.sort_unstable_by_key(|(ranked, _)| *ranked);
-        let mut sums: Vec<(Ranked, Arc<str>, i128)> = Vec::with_capacity(found.len());
+        found.sort_unstable_by_key(|(posting, _)| *posting);
+        let mut sums: Vec<(Posting, Arc<str>, i128)> = Vec::with_capacity(found.len());
         for entry in found.chunk_by(|a, b| a.0.entry() == b.0.entry()) {
             let first = entry[0].0;
             let (obligee_id, kind) = (
@@ -549,14 +535,9 @@ impl<'a> Book<'a> {
             }
         }
         // The order of the table; an entry is one obligee and kind, so its id decides nothing more.
-        sums.sort_unstable_by_key(|(ranked, _, _)| {
-            (ranked.currency, ranked.account, ranked.obligee, ranked.kind)
+        sums.sort_unstable_by_key(|(posting, _, _)| {
+            (posting.currency, posting.account, posting.obligee, posting.kind)
         });
-        let kind_of: FxHashMap<&str, &'static str> = self
-            .postings
-            .iter()
-            .map(|posting| (posting.kind, posting.kind))
-            .collect();
         let shared = |texts: &[&str]| {
             texts
                 .iter()
@@ -564,12 +545,12 @@ impl<'a> Book<'a> {
                 .collect::<Vec<Arc<str>>>()
         };
         let (obligee_ids, account_names) = (shared(&obligees.texts), shared(&accounts.texts));
-        let lines = sums.into_iter().map(|(ranked, entry_id, amount)| JournalLine {
+        let lines = sums.into_iter().map(|(posting, entry_id, amount)| JournalLine {
             entry_id,
-            ledger_account: Arc::clone(&account_names[ranked.account as usize]),
-            obligee_id: Arc::clone(&obligee_ids[ranked.obligee as usize]),
-            currency: ranked.currency,
-            kind: kind_of[kinds.texts[ranked.kind as usize]],
+            ledger_account: Arc::clone(&account_names[posting.account as usize]),
+            obligee_id: Arc::clone(&obligee_ids[posting.obligee as usize]),
+            currency: posting.currency,
+            kind: kinds.texts[posting.kind as usize],
             debit_minor: amount.max(0),
             credit_minor: (-amount).max(0),
         });
@@ -577,16 +558,16 @@ impl<'a> Book<'a> {
     }
 }
 
-/// What a posting is about, its texts as their ranks: compares as the texts do.
+/// What a posting is about, its texts by place; once they are ranks, postings compare as their texts do.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Ranked {
+struct Posting {
     currency: Currency,
     obligee: u32,
     kind: u32,
     account: u32,
 }
 
-impl Ranked {
+impl Posting {
     /// The entry that the posting belongs to.
     fn entry(self) -> (Currency, u32, u32) {
         (self.currency, self.obligee, self.kind)

@@ -25,13 +25,13 @@ pub struct Codes {
     places: Vec<u32>,
     /// Codes in the order in which they first occurred.
     entries: Vec<u32>,
-    /// Places of the values of the page.
-    values: Vec<u32>,
-    levels: Levels,
+    /// Codes of the page, and in the end the places of its values.
+    page: Vec<u32>,
     /// Pages that are packed and not compressed yet, end to end.
     packed: Vec<u8>,
     /// End of each in `packed`, and its rows.
     pages: Vec<(usize, usize)>,
+    levels: Levels,
     nulls: usize,
     chunk: Chunk,
 }
@@ -48,14 +48,8 @@ impl Codes {
     /// Adds the text of a code; [`NULL_CODE`] is null.
     #[inline]
     pub fn push(&mut self, code: u32) {
-        match self.place(code) {
-            Some(place) => {
-                self.values.push(place);
-                self.levels.value();
-            }
-            None => self.levels.null(),
-        }
-        if self.levels.rows() == PAGE_ROWS {
+        self.page.push(code);
+        if self.page.len() == PAGE_ROWS {
             self.cut();
         }
     }
@@ -63,58 +57,69 @@ impl Codes {
     /// Adds the text of a code many times.
     pub fn push_many(&mut self, code: u32, mut rows: usize) {
         while rows > 0 {
-            let now = rows.min(PAGE_ROWS - self.levels.rows());
-            match self.place(code) {
-                Some(place) => {
-                    self.values.resize(self.values.len() + now, place);
-                    self.levels.values(now);
-                }
-                None => (0..now).for_each(|_| self.levels.null()),
-            }
-            if self.levels.rows() == PAGE_ROWS {
+            let now = rows.min(PAGE_ROWS - self.page.len());
+            self.page.resize(self.page.len() + now, code);
+            if self.page.len() == PAGE_ROWS {
                 self.cut();
             }
             rows -= now;
         }
     }
 
-    #[inline]
-    fn place(&mut self, code: u32) -> Option<u32> {
-        let place = self.places.get_mut(code as usize)?;
-        if *place == NULL_CODE {
-            *place = self.entries.len() as u32;
-            self.entries.push(code);
+    /// Puts places for codes, and leaves nulls out.
+    fn place_page(&mut self) {
+        let mut values = 0;
+        let mut known = NULL_CODE;
+        let mut known_place = NULL_CODE;
+        for row in 0..self.page.len() {
+            let code = self.page[row];
+            if code != known || known_place == NULL_CODE {
+                let Some(place) = self.places.get_mut(code as usize) else {
+                    self.levels.null();
+                    continue;
+                };
+                if *place == NULL_CODE {
+                    *place = self.entries.len() as u32;
+                    self.entries.push(code);
+                }
+                (known, known_place) = (code, *place);
+            }
+            self.levels.value();
+            self.page[values] = known_place;
+            values += 1;
         }
-        Some(*place)
+        self.page.truncate(values);
     }
 
     /// Packs the page.
+    #[cold]
     fn cut(&mut self) {
-        let rows = self.levels.rows();
+        let rows = self.page.len();
+        self.place_page();
         self.nulls += self.levels.nulls();
-        let page = &mut self.packed;
-        self.levels.write_into(page);
+        let out = &mut self.packed;
+        self.levels.write_into(out);
         let width = (32 - (self.entries.len() as u32).saturating_sub(1).leading_zeros()).max(1);
-        page.push(width as u8);
+        out.push(width as u8);
         if self.entries.len() <= 1 {
             // A run of one value, which fits a byte.
-            varint((self.values.len() as u64) << 1, page);
-            page.push(0);
+            varint((self.page.len() as u64) << 1, out);
+            out.push(0);
         } else {
             // One run of packed groups of eight; the last is filled with zeros.
-            let groups = self.values.len().div_ceil(8);
-            varint((groups as u64) << 1 | 1, page);
-            let end = page.len() + groups * width as usize;
-            for values in self.values.chunks(MINIBLOCK) {
+            let groups = self.page.len().div_ceil(8);
+            varint((groups as u64) << 1 | 1, out);
+            let end = out.len() + groups * width as usize;
+            for values in self.page.chunks(MINIBLOCK) {
                 let mut whole = [0u64; MINIBLOCK];
                 for (whole, value) in whole.iter_mut().zip(values) {
                     *whole = u64::from(*value);
                 }
-                pack(&whole, width, page);
+                pack(&whole, width, out);
             }
-            page.truncate(end);
+            out.truncate(end);
         }
-        self.values.clear();
+        self.page.clear();
         self.pages.push((self.packed.len(), rows));
     }
 
@@ -128,7 +133,7 @@ impl Codes {
         scratch: &mut Vec<u8>,
         name: &dyn Fn(u32) -> &'a str,
     ) -> Result<()> {
-        if self.levels.rows() > 0 {
+        if !self.page.is_empty() {
             self.cut();
         }
         scratch.clear();
@@ -168,6 +173,7 @@ impl Codes {
         for code in self.entries.drain(..) {
             self.places[code as usize] = NULL_CODE;
         }
+        self.page.clear();
         self.packed.clear();
         self.chunk.clear();
         self.nulls = 0;

@@ -129,19 +129,24 @@ pub fn pack(values: &[u64; MINIBLOCK], width: u32, out: &mut Vec<u8>) {
 }
 
 fn pack_width<const WIDTH: usize>(values: &[u64; MINIBLOCK], out: &mut Vec<u8>) {
-    let mut words = [0u64; MINIBLOCK];
-    for (row, value) in values.iter().enumerate() {
-        let (word, shift) = (row * WIDTH / 64, row * WIDTH % 64);
-        words[word] |= value << shift;
-        if shift + WIDTH > 64 {
-            words[word + 1] |= value >> (64 - shift);
+    let start = out.len();
+    out.resize(start + WIDTH * 4, 0);
+    let (mut word, mut filled, mut at) = (0u64, 0, start);
+    for value in values {
+        word |= value << filled;
+        filled += WIDTH;
+        if filled >= 64 {
+            out[at..at + 8].copy_from_slice(&word.to_le_bytes());
+            at += 8;
+            filled -= 64;
+            // The bits that did not fit; none where the value ended with the word.
+            word = if filled == 0 { 0 } else { value >> (WIDTH - filled) };
         }
     }
-    let mut bytes = [0u8; MINIBLOCK * 8];
-    for (bytes, word) in bytes.chunks_exact_mut(8).zip(words) {
-        bytes.copy_from_slice(&word.to_le_bytes());
+    if filled > 0 {
+        // 32 values end with a word or with half of one.
+        out[at..at + 4].copy_from_slice(&(word as u32).to_le_bytes());
     }
-    out.extend_from_slice(&bytes[..WIDTH * 4]);
 }
 
 /// A column of minor units.

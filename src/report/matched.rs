@@ -3,7 +3,7 @@
 //! Rows are encoded as they are gathered: a value goes from the block it stands in to the page it is published in, and
 //! is laid down nowhere between. A part is written row group by row group; groups are encoded in parallel and
 //! appended in order, so the bytes are the same for any number of threads. Memory for encoding is used again.
-//! The encodings were chosen by measurement (docs/performance.md): ids and references as what they add to the row
+//! The encodings were chosen by measurement (see `pages`): ids and references as what they add to the row
 //! before, small vocabularies as dictionaries, amounts as packed deltas.
 
 use std::collections::BTreeMap;

@@ -1,5 +1,20 @@
 //! Pages and column chunks of a Parquet file, written by hand (Apache Parquet `parquet.thrift`, data page v1).
 //!
+//! What was measured on 262,144 lines of EOD-1 (zstd time, bytes a line; level 1 against coding by frequency only):
+//!
+//! | column, encoding | level 1 | by frequency |
+//! |---|---|---|
+//! | txn_id, DELTA_BYTE_ARRAY | 14 ns, 1.77 | 4 ns, 2.05 |
+//! | entry_id, DELTA_BYTE_ARRAY | 7 ns, 2.40 | 7 ns, 2.41 |
+//! | bank_ref, DELTA_BYTE_ARRAY | 80 ns, 9.78 | 27 ns, 11.05 |
+//! | bank_ref, DELTA_LENGTH_BYTE_ARRAY | 100 ns, 9.35 | 30 ns, 11.31 |
+//! | bank_ref, PLAIN | 94 ns, 9.29 | 35 ns, 13.59 |
+//! | amount_minor, DELTA_BINARY_PACKED | 3 ns, 2.36 | 3 ns, 2.36 |
+//! | amount_minor, BYTE_STREAM_SPLIT | 4 ns, 1.91 | 4 ns, 1.98 |
+//!
+//! Levels 2 and 3 take longer and are no smaller for references; negative levels do not code by frequency and are
+//! twice as large. BYTE_STREAM_SPLIT of integers would save 4% of the file, and older readers do not know it.
+//!
 //! A chunk keeps its memory from one row group to the next: fresh memory for every page costs more than encoding it.
 //! The parquet crate writes the footer and reads everything back in the tests. Deliberately absent: checksums of
 //! pages (every file is sealed by its SHA-256), page indexes, data pages v2.
@@ -288,15 +303,6 @@ impl Levels {
     /// Rows without a value.
     pub fn nulls(&self) -> usize {
         self.nulls
-    }
-
-    /// Adds rows with a value.
-    pub fn values(&mut self, rows: usize) {
-        if self.nulls == 0 {
-            self.rows += rows;
-        } else {
-            (0..rows).for_each(|_| self.value());
-        }
     }
 
     /// Adds a row with a value.

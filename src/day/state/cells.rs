@@ -7,6 +7,7 @@ use std::cmp::Ordering;
 
 use crate::book::settings::Settings;
 use crate::findings::Finding;
+use crate::report::table::push_text;
 use crate::terms::currency::Currency;
 use crate::terms::date::{Date, Instant};
 
@@ -206,13 +207,18 @@ fn integer(text: &str) -> Option<i64> {
 /// The cells of one row to be written, from left to right.
 #[derive(Default)]
 pub struct Line {
-    record: csv::StringRecord,
+    bytes: Vec<u8>,
+    cells: usize,
 }
 
 impl Line {
     /// Writes a text.
     pub fn text(&mut self, text: &str) -> &mut Line {
-        self.record.push_field(text);
+        if self.cells > 0 {
+            self.bytes.push(b',');
+        }
+        push_text(&mut self.bytes, text);
+        self.cells += 1;
         self
     }
 
@@ -250,26 +256,27 @@ impl Line {
 
 /// Writes a table with its header, sorted; an empty table is its header.
 pub fn write_table<T: Record>(rows: &[T]) -> Vec<u8> {
-    let mut writer = csv::WriterBuilder::new()
-        .terminator(csv::Terminator::Any(b'\n'))
-        .from_writer(Vec::new());
-    let mut written = writer
-        .write_record(T::COLUMNS.iter().map(|column| column.name))
-        .is_ok();
     let mut order: Vec<&T> = rows.iter().collect();
     order.sort_by(|a, b| a.order(b));
     let mut line = Line::default();
-    for row in order {
-        line.record.clear();
-        row.write(&mut line);
-        written &= writer.write_record(&line.record).is_ok();
+    let end = |line: &mut Line| {
+        assert_eq!(
+            line.cells,
+            T::COLUMNS.len(),
+            "a row has as many cells as its table has columns"
+        );
+        line.bytes.push(b'\n');
+        line.cells = 0;
+    };
+    for column in T::COLUMNS {
+        line.text(column.name);
     }
-    let bytes = writer.into_inner();
-    assert!(
-        written && bytes.is_ok(),
-        "a row has as many cells as its table has columns, and memory takes them"
-    );
-    bytes.unwrap_or_default()
+    end(&mut line);
+    for row in order {
+        row.write(&mut line);
+        end(&mut line);
+    }
+    line.bytes
 }
 
 /// Reads a table: sorted, rows that say nothing left out, everything that is wrong told to `findings`.
