@@ -89,6 +89,8 @@ pub struct Merchants {
     /// SHA-256 (hex) of the master as read; empty when the book has none.
     pub sha256: String,
     index: Arc<IdTable>,
+    /// Settlement currencies by code, apart from the terms: every row asks. Empty when no merchant has one.
+    currencies: Arc<Vec<Option<Currency>>>,
 }
 
 impl Merchants {
@@ -102,7 +104,12 @@ impl Merchants {
         for (terms, code) in terms.iter().zip(0u32..) {
             index.insert(terms.id.as_bytes(), code);
         }
+        let mut currencies: Vec<Option<Currency>> = terms.iter().map(|terms| terms.currency).collect();
+        if currencies.iter().all(Option::is_none) {
+            currencies.clear();
+        }
         Merchants {
+            currencies: Arc::new(currencies),
             terms: Arc::new(terms),
             sha256,
             index: Arc::new(index),
@@ -119,6 +126,12 @@ impl Merchants {
     #[inline]
     pub fn prefetch(&self, id: &[u8]) {
         self.index.prefetch(id);
+    }
+
+    /// The settlement currency of a merchant, if it has one.
+    #[inline]
+    pub fn currency(&self, code: MerchantCode) -> Option<Currency> {
+        self.currencies.get(code.0 as usize).copied().flatten()
     }
 
     /// The terms of a known merchant.

@@ -448,7 +448,7 @@ impl<'a> Intake<'a> {
                 let expected = "a merchant of the merchant master, since the row settles (R18)".to_owned();
                 return Some(("merchant_id", row.merchant_id.to_vec(), expected));
             }
-            let currency = self.context.merchants.get(code).currency;
+            let currency = self.context.merchants.currency(code);
             if let Some(currency) = currency.filter(|currency| *currency != row.currency) {
                 let expected = format!(
                     "{currency}, the merchant's settlement currency: exchange is not built yet (R25)"

@@ -1,10 +1,10 @@
 //! A block: some ten thousand entries of one file, in the order in which they came, with an index by match key.
 //!
 //! What a stage reads of an entry lies in one record, so that a look at an entry touches one place in memory, not a
-//! place a column: matching, settling and gathering meet entries in no order a cache could guess. The index lists the
-//! entries by the top [`BUCKET_BITS`] bits of their key's hash, stably. So partition `p` of `2^k` is one contiguous
-//! range of every block's index, for every `k` up to [`BUCKET_BITS`]: the number of partitions can follow from the
-//! number of rows after they were read, and a partition is handed on without copying. Entries without a key are listed
+//! place a column: matching, settling and gathering meet entries in no order a cache could guess. Records and index lie
+//! by the top [`BUCKET_BITS`] bits of the key's hash, stably. So partition `p` of `2^k` is one contiguous stretch of
+//! every block, for every `k` up to [`BUCKET_BITS`]: the number of partitions can follow from the number of rows after
+//! they were read, and a partition is handed on without copying. Positions stay those of the file. Entries without a key are listed
 //! apart, by the hash of their id; they match nothing (R4). [`EntryBlock::to_batch`] lays the records into Arrow columns.
 
 use std::ops::Range;
@@ -245,6 +245,16 @@ impl Records {
         self.at(self.offsets[position] as usize)
     }
 
+    /// The bytes of a record, of records that lie in the order of their positions.
+    #[inline(always)]
+    fn raw(&self, position: usize) -> &[u8] {
+        let end = self
+            .offsets
+            .get(position + 1)
+            .map_or(self.data.len(), |end| *end as usize);
+        &self.data[self.offsets[position] as usize..end]
+    }
+
     fn push_wide(&mut self, key: &[u8], id: &[u8], amount_minor: i64, meta: Meta, owner: u32) {
         let mut head = [0u8; WIDE_HEAD];
         head[..8].copy_from_slice(&meta.0.to_le_bytes());
@@ -449,22 +459,40 @@ impl BlockBuilder {
             starts[bucket + 1] += starts[bucket];
         }
         let mut next = starts.clone();
-        let mut slots = vec![Slot(0); rows - self.keyless];
-        for (position, (hash, offset)) in self.hash.iter().zip(&self.records.offsets).enumerate() {
-            let slot = Slot::new(*hash, position, *offset as usize);
+        let mut order = vec![0u32; rows - self.keyless];
+        for (position, hash) in self.hash.iter().enumerate() {
             let bucket = (hash >> (64 - BUCKET_BITS)) as usize;
             if self.keyless > 0 && !has_key(position) {
-                keyless.push((bucket as u16, slot));
+                keyless.push((bucket as u16, position as u32));
                 continue;
             }
             let at = &mut next[bucket];
-            slots[*at as usize] = slot;
+            order[*at as usize] = position as u32;
             *at += 1;
         }
         keyless.sort_by_key(|(bucket, _)| *bucket);
-        let mut records = std::mem::take(&mut self.records);
-        records.data.shrink_to_fit();
-        records.offsets.shrink_to_fit();
+        // The records move while they are still in the near caches, to where those of a partition are neighbours.
+        let mut records = Records {
+            data: Vec::with_capacity(self.records.data.len()),
+            offsets: vec![0; rows],
+            layout: self.records.layout,
+            metas: std::mem::take(&mut self.records.metas),
+        };
+        let mut place = |position: u32| {
+            let position = position as usize;
+            let offset = records.data.len();
+            records.offsets[position] = offset as u32;
+            append(&mut records.data, self.records.raw(position));
+            Slot::new(self.hash[position], position, offset)
+        };
+        let slots = order.iter().map(|position| place(*position)).collect();
+        let keyless = keyless
+            .into_iter()
+            .map(|(bucket, position)| (bucket, place(position)))
+            .collect();
+        self.records.data.clear();
+        self.records.offsets.clear();
+        self.records.layout = Layout::Narrow;
         let block = EntryBlock {
             records,
             starts,

@@ -70,24 +70,35 @@ impl BytesColumn {
     }
 }
 
-/// Appends a text. Ids and references have 16 to 32 bytes nearly always: those are copied as two overlapping halves, which
-/// is cheaper than a call that copies any length.
+/// Appends a short text. Ids and references have 16 to 32 bytes nearly always, and records up to 96: those are copied as
+/// overlapping pieces of one size, which is cheaper than a call that copies any length.
 #[inline(always)]
 pub fn append(out: &mut Vec<u8>, text: &[u8]) {
+    match text.len() {
+        16..=32 => append_pieces::<16>(out, text),
+        33..=96 => append_pieces::<32>(out, text),
+        _ => out.extend_from_slice(text),
+    }
+}
+
+/// Appends a text of `N` to `3 * N` bytes.
+#[inline(always)]
+fn append_pieces<const N: usize>(out: &mut Vec<u8>, text: &[u8]) {
     let length = text.len();
-    if (16..=32).contains(&length) {
-        out.reserve(32);
-        let end = out.len();
-        // SAFETY: both halves lie within `text`, which has at least 16 bytes, and within the 32 bytes just reserved;
-        // together they cover `length` bytes behind `end`.
-        unsafe {
-            let to = out.as_mut_ptr().add(end);
-            std::ptr::copy_nonoverlapping(text.as_ptr(), to, 16);
-            std::ptr::copy_nonoverlapping(text.as_ptr().add(length - 16), to.add(length - 16), 16);
-            out.set_len(end + length);
+    assert!((N..=3 * N).contains(&length), "the pieces cover the text");
+    out.reserve(3 * N);
+    let end = out.len();
+    // SAFETY: every piece lies within `text`, which has at least `N` bytes, and within the `3 * N` bytes just reserved;
+    // the first, a middle one where there is room for it, and the last cover `length` bytes behind `end`.
+    unsafe {
+        let (from, to) = (text.as_ptr(), out.as_mut_ptr().add(end));
+        let piece = |at: usize| std::ptr::copy_nonoverlapping(from.add(at), to.add(at), N);
+        piece(0);
+        if length > 2 * N {
+            piece(N);
         }
-    } else {
-        out.extend_from_slice(text);
+        piece(length - N);
+        out.set_len(end + length);
     }
 }
 
