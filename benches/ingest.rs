@@ -1,4 +1,4 @@
-//! Stage 1: bytes of canonical CSV to typed rows, one thread.
+//! Stage 1: bytes of canonical CSV and Parquet to typed rows, one thread.
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
@@ -9,10 +9,12 @@ use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use tieout::book::settings::Role;
+use tieout::demo::GenerateFormat;
 use tieout::entries::rows::{BalanceRow, BankRow, ChannelRow, Place, PlatformRow, Reject, RowSink};
 use tieout::ingest::canonical::context::ReadContext;
 use tieout::ingest::canonical::{Work, bind_header, parse_block};
 use tieout::ingest::csv_blocks::BlockReader;
+use tieout::ingest::parquet::{Columns, ParquetFile};
 
 /// Adds amounts up, so that no field can be skipped.
 #[derive(Default)]
@@ -69,5 +71,37 @@ fn ingest(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, ingest);
+/// The same rows from Parquet; its throughput is in rows, for the bytes of two formats cannot be compared.
+fn parquet(criterion: &mut Criterion) {
+    let rows = 200_000;
+    let (_folder, book) = day::book_of(rows, GenerateFormat::Parquet);
+    let mut group = criterion.benchmark_group("ingest");
+    group.sample_size(10);
+    for (role, name) in [(Role::Platform, "platform"), (Role::Bank, "bank")] {
+        let path = book.layout.inbox(day::date()).join(format!("{name}.parquet"));
+        let source = book
+            .settings
+            .sources
+            .iter()
+            .find(|source| source.role == role)
+            .unwrap();
+        let context = ReadContext::new(&book.settings, source, None);
+        let file = ParquetFile::open(&path, role, &context).ok().unwrap();
+        group.throughput(Throughput::Elements(file.rows()));
+        group.bench_function(format!("{name}-parquet"), |bench| {
+            bench.iter(|| {
+                let mut sum = Sum::default();
+                for row_group in 0..file.row_groups() {
+                    file.read_row_group(row_group, Columns::Judged, &context, &mut sum)
+                        .ok()
+                        .unwrap();
+                }
+                black_box(sum.0)
+            });
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, ingest, parquet);
 criterion_main!(benches);

@@ -4,7 +4,7 @@
 
 use tempfile::TempDir;
 use tieout::book::Book;
-use tieout::demo::{GenerateOptions, generate};
+use tieout::demo::{GenerateFormat, GenerateOptions, generate};
 use tieout::entries::block::{BlockBuilder, EntryBlock};
 use tieout::entries::meta::Meta;
 use tieout::matching::exact::{Context, Scratch, Slice, match_partition};
@@ -23,9 +23,16 @@ pub fn date() -> Date {
 
 /// A book of one generated day; it lives as long as its folder.
 pub fn book(rows: u64) -> (TempDir, Book) {
+    book_of(rows, GenerateFormat::Csv)
+}
+
+/// The same with the rows in a format.
+pub fn book_of(rows: u64, format: GenerateFormat) -> (TempDir, Book) {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path().join("book");
-    generate(&GenerateOptions::new(&root, date(), rows)).unwrap();
+    let mut options = GenerateOptions::new(&root, date(), rows);
+    options.format = format;
+    generate(&options).unwrap();
     let book = Book::open(&root).unwrap();
     (folder, book)
 }

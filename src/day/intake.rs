@@ -10,7 +10,7 @@ use rustc_hash::FxHashSet;
 
 use crate::book::merchants::{MerchantCode, Merchants};
 use crate::book::settings::{AccountKind, LegKind, Settings};
-use crate::entries::block::{BLOCK_ROWS_MAX, BlockBuilder, EntryBlock, TEXT_BYTES_MAX};
+use crate::entries::block::{BlockBuilder, EntryBlock, TEXT_BYTES_MAX};
 use crate::entries::bytes::BytesColumn;
 use crate::entries::meta::Meta;
 use crate::entries::rows::{BalanceRow, BankRow, ChannelRow, Place, PlatformRow, Reject, RowSink};
@@ -22,6 +22,9 @@ use crate::terms::kinds::{Funding, Purpose, Status, TxnType};
 /// Separates channel and channel_ref in the key of a channel leg; it stands in no text (control characters are
 /// refused in ids).
 pub const KEY_SEPARATOR: u8 = 0x1f;
+
+/// Rows of a block. Its records are laid out anew when it is full, and should still be in the near caches then.
+const BLOCK_ROWS: usize = 16_384;
 
 /// What is the same for every block of a close.
 pub struct IntakeContext<'a> {
@@ -231,6 +234,8 @@ pub struct Intake<'a> {
     context: &'a IntakeContext<'a>,
     channels: Vec<Channel>,
     channel_places: IdTable,
+    /// Merchants by their number in the row group being read.
+    merchants: Vec<Option<MerchantCode>>,
     left: Vec<BlockBuilder>,
     right: Vec<BlockBuilder>,
     key: Vec<u8>,
@@ -265,6 +270,7 @@ impl<'a> Intake<'a> {
             context,
             channels: Vec::new(),
             channel_places: IdTable::default(),
+            merchants: Vec::new(),
             left: builders(),
             right: builders(),
             key: Vec::new(),
@@ -293,6 +299,7 @@ impl<'a> Intake<'a> {
     /// Starts on another stretch of a file; what was taken so far stays.
     pub fn restart(&mut self, file: u32, sequence: u32) {
         self.cut();
+        self.merchants.clear();
         self.file = file;
         self.sequence = sequence;
         self.current.file = file;
@@ -324,7 +331,7 @@ impl<'a> Intake<'a> {
     fn begin_row(&mut self, place: Place, text_bytes: usize) -> u32 {
         let has_room =
             |builders: &[BlockBuilder]| builders.iter().all(|builder| builder.has_room(text_bytes));
-        if self.rows as usize == BLOCK_ROWS_MAX
+        if self.rows as usize == BLOCK_ROWS
             || !self.current.places.fits(place)
             || !has_room(&self.left)
             || !has_room(&self.right)
@@ -379,6 +386,18 @@ impl<'a> Intake<'a> {
             }
         };
         sums[at].1[kind].add(minor);
+    }
+
+    /// The merchant of a row; looked up once a row group where the file numbers its merchants.
+    #[inline]
+    fn merchant(&mut self, row: &PlatformRow<'_>) -> MerchantCode {
+        let Some(repeated) = row.merchant_repeated.map(|number| number as usize) else {
+            return self.context.merchants.code(row.merchant_id);
+        };
+        if repeated >= self.merchants.len() {
+            self.merchants.resize(repeated + 1, None);
+        }
+        *self.merchants[repeated].get_or_insert_with(|| self.context.merchants.code(row.merchant_id))
     }
 
     /// Place of a channel in `channels`, looked up once per name and intake.
@@ -545,11 +564,7 @@ impl RowSink for Intake<'_> {
             applies,
             ..
         } = self.channels[at];
-        let merchant = if row.merchant_id.is_empty() {
-            MerchantCode::NONE
-        } else {
-            self.context.merchants.code(row.merchant_id)
-        };
+        let merchant = self.merchant(row);
         // A row brought forward was accepted by its own close.
         if self.forward.is_none()
             && let Some((field, found, expected)) = self.platform_problem(row, required, merchant)

@@ -329,6 +329,9 @@ impl LegPairs<'_> {
                 {
                     self.right[met.right.block()].prefetch_record(met.right.position());
                 }
+                if let Some((row, _)) = stretch.get(at + AHEAD) {
+                    self.left[row.block()].prefetch_record(row.position());
+                }
                 let (row, met) = stretch[at];
                 self.line(row, met, out);
             }

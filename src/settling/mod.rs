@@ -456,6 +456,9 @@ impl Part {
         let pools = context.pools.len();
         let mut fees = FeeColumn::with_capacity(block.len());
         for (position, met) in leg.met.block(number).enumerate() {
+            if position + 2 * AHEAD < block.len() {
+                block.prefetch_record(position + 2 * AHEAD);
+            }
             if position + AHEAD < block.len() {
                 let owner = block.owner(position + AHEAD);
                 self.sums.prefetch(owner);

@@ -20,11 +20,13 @@ impl Currency {
     }
 
     /// The currency at an index given by [`Currency::index`].
+    #[inline]
     pub fn from_index(index: u8) -> Option<Currency> {
         (usize::from(index) < TABLE.len()).then_some(Currency(index))
     }
 
     /// A small number that stands for the currency within one process.
+    #[inline]
     pub fn index(self) -> u8 {
         self.0
     }
@@ -36,6 +38,7 @@ impl Currency {
     }
 
     /// Decimals of the minor unit: 2 for CNY, 0 for JPY, 3 for KWD.
+    #[inline]
     pub fn digits(self) -> u32 {
         u32::from(TABLE[usize::from(self.0)].1)
     }

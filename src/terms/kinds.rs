@@ -71,6 +71,7 @@ impl TxnType {
     }
 
     /// The type of a number given by `as u8`.
+    #[inline]
     pub fn from_index(index: u8) -> Option<TxnType> {
         TXN_TYPE_VALUES.get(usize::from(index)).copied()
     }
@@ -133,6 +134,7 @@ impl Direction {
     }
 
     /// The direction of a number given by `as u8`.
+    #[inline]
     pub fn from_index(index: u8) -> Option<Direction> {
         Direction::BOTH.get(usize::from(index)).copied()
     }
@@ -182,6 +184,7 @@ impl Status {
     }
 
     /// The status of a number given by `as u8`.
+    #[inline]
     pub fn from_index(index: u8) -> Option<Status> {
         [Status::Success, Status::Failed, Status::Pending]
             .get(usize::from(index))
@@ -215,6 +218,7 @@ impl Funding {
     }
 
     /// The funding of a number given by `as u8`.
+    #[inline]
     pub fn from_index(index: u8) -> Option<Funding> {
         [Funding::Bank, Funding::Balance].get(usize::from(index)).copied()
     }
@@ -271,6 +275,7 @@ impl Purpose {
     }
 
     /// The purpose of a number given by `as u8`.
+    #[inline]
     pub fn from_index(index: u8) -> Option<Purpose> {
         PURPOSE_VALUES.get(usize::from(index)).copied()
     }

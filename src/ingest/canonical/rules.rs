@@ -41,6 +41,7 @@ fn wrong<T>(field: usize, expected: &'static str) -> Result<T, Wrong> {
     })
 }
 
+#[inline(always)]
 fn words(field: usize, expected: &'static str) -> impl FnOnce() -> Wrong {
     move || Wrong {
         field,

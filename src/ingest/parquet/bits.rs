@@ -180,6 +180,12 @@ impl Hybrid {
         Ok(())
     }
 
+    /// True when nothing but padding stands behind the run just taken.
+    pub fn is_at_end(&self, bytes: &[u8]) -> bool {
+        let rest = bytes.get(self.at..self.end).unwrap_or_default();
+        rest.first().is_none_or(|next| *next == 0)
+    }
+
     fn next_run(&mut self, bytes: &[u8]) -> Result<(), Unfit> {
         let bytes = bytes.get(..self.end).ok_or(Unfit)?;
         let (head, at) = varint(bytes, self.at)?;

@@ -286,9 +286,12 @@ impl ColumnReader {
                 let lengths = Delta::new(body, at)?;
                 Decoder::DeltaLength(lengths, lengths.end(body)?)
             }
-            (Encoding::DeltaBytes, Physical::Text) => {
+            (Encoding::DeltaBytes, Physical::Text | Physical::Fixed(_)) => {
                 let shared = Delta::new(body, at)?;
                 let lengths = Delta::new(body, shared.end(body)?)?;
+                if shared.left() != lengths.left() {
+                    return Err(Unfit);
+                }
                 self.last.clear();
                 Decoder::DeltaBytes(shared, lengths, lengths.end(body)?)
             }
@@ -318,6 +321,13 @@ impl ColumnReader {
             Physical::Text => self.take_texts(values)?,
             Physical::Fixed(9..) => self.take_wides(chunk.physical, values)?,
             _ => self.take_ints(chunk.physical, values)?,
+        }
+        // Codes behind the last row's are a sign of damage that nothing else shows.
+        if self.page_rows == 0
+            && let Decoder::Codes(codes) = &self.decoder
+            && !codes.is_at_end(&self.body)
+        {
+            return Err(Unfit);
         }
         if values < rows {
             let nulls = &self.nulls;
@@ -386,41 +396,58 @@ impl ColumnReader {
                 let texts = body.get(from..*at).ok_or(Unfit)?;
                 self.controls = check_texts(texts, body, &self.views)?;
             }
-            Decoder::DeltaBytes(shared, lengths, at) => {
+            Decoder::DeltaBytes(..) => {
                 self.form = Form::Built;
-                self.built.clear();
-                self.views.clear();
-                let mut before = View::default();
-                // The text before the first is that of the last portion.
-                self.built.extend_from_slice(&self.last);
-                before.length = self.last.len() as u32;
-                self.lengths.resize(2 * count, 0);
-                let (shares, rests) = self.lengths.split_at_mut(count);
-                shared.take(body, shares)?;
-                lengths.take(body, rests)?;
-                for (share, rest) in shares.iter().zip(rests) {
-                    let share = u32::try_from(*share).map_err(|_| Unfit)?;
-                    let rest = view_at(*at, *rest)?;
-                    *at += rest.length as usize;
-                    if share > before.length || *at > body.len() {
-                        return Err(Unfit);
-                    }
-                    let start = self.built.len();
-                    if start > BUILT_BYTES_MAX {
-                        return Err(Unfit);
-                    }
-                    let from = before.start as usize;
-                    self.built.extend_from_within(from..from + share as usize);
-                    self.built.extend_from_slice(rest.of(body));
-                    before = view_at(start, (self.built.len() - start) as i64)?;
-                    self.views.push(before);
-                }
+                self.build_texts(count)?;
                 self.controls = check_texts(&self.built, &self.built, &self.views)?;
-                self.last.clear();
-                self.last.extend_from_slice(before.of(&self.built));
             }
             Decoder::Nothing | Decoder::Delta(_) => return Err(Unfit),
         }
+        Ok(())
+    }
+
+    /// Puts the next byte strings together, each from the beginning of the one before and what follows.
+    fn build_texts(&mut self, count: usize) -> Result<(), Unfit> {
+        let Decoder::DeltaBytes(shared, lengths, at) = &mut self.decoder else {
+            return Err(Unfit);
+        };
+        let body = &self.body;
+        self.lengths.resize(2 * count, 0);
+        let (shares, rests) = self.lengths.split_at_mut(count);
+        shared.take(body, shares)?;
+        lengths.take(body, rests)?;
+        self.views.clear();
+        self.built.clear();
+        // The one before the first is the last of the last portion.
+        self.built.extend_from_slice(&self.last);
+        let mut before = view_at(0, self.last.len() as i64)?;
+        for (share, rest) in shares.iter().zip(rests) {
+            let share = u32::try_from(*share).map_err(|_| Unfit)?;
+            let rest = view_at(*at, *rest)?;
+            *at += rest.length as usize;
+            let start = self.built.len();
+            if share > before.length || *at > body.len() || start > BUILT_BYTES_MAX {
+                return Err(Unfit);
+            }
+            let from = before.start as usize;
+            self.built.extend_from_within(from..from + share as usize);
+            self.built.extend_from_slice(rest.of(body));
+            before = view_at(start, (self.built.len() - start) as i64)?;
+            self.views.push(before);
+        }
+        self.last.clear();
+        self.last.extend_from_slice(before.of(&self.built));
+        Ok(())
+    }
+
+    /// Puts numbers together and lays them end to end.
+    fn build_numbers(&mut self, width: usize, count: usize) -> Result<(), Unfit> {
+        self.build_texts(count)?;
+        if self.views.iter().any(|view| view.length as usize != width) {
+            return Err(Unfit);
+        }
+        let before = self.built.len() - count * width;
+        self.built.drain(..before);
         Ok(())
     }
 
@@ -443,6 +470,13 @@ impl ColumnReader {
                 }
                 Ok(())
             }
+            Decoder::DeltaBytes(..) => {
+                let Physical::Fixed(width) = physical else {
+                    return Err(Unfit);
+                };
+                self.build_numbers(width, count)?;
+                plain_ints(physical, &self.built, &mut 0, &mut self.ints)
+            }
             _ => Err(Unfit),
         }
     }
@@ -456,6 +490,13 @@ impl ColumnReader {
                 self.codes.resize(count, 0);
                 codes.take(&self.body, &mut self.codes)?;
                 look_up(&self.codes, &self.dictionary.wides, &mut self.wides)
+            }
+            Decoder::DeltaBytes(..) => {
+                let Physical::Fixed(width) = physical else {
+                    return Err(Unfit);
+                };
+                self.build_numbers(width, count)?;
+                plain_wides(physical, &self.built, &mut 0, &mut self.wides)
             }
             _ => Err(Unfit),
         }
@@ -527,7 +568,11 @@ fn check_plain(bytes: &[u8], views: &[View]) -> Result<bool, Unfit> {
             check_utf8(view.of(bytes))?;
         }
     }
-    let lengths: usize = views.iter().map(|view| controls_of_length(view.length)).sum();
+    let mut lengths = 0usize;
+    for view in views {
+        // No page has so many bytes that this could overflow.
+        lengths = lengths.wrapping_add(controls_of_length(view.length));
+    }
     Ok(found.controls != lengths)
 }
 

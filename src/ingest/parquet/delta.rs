@@ -52,6 +52,11 @@ impl Delta {
         })
     }
 
+    /// Values not yet taken.
+    pub fn left(&self) -> usize {
+        self.left
+    }
+
     /// Takes the next values. Sums wrap, as the writer's differences do.
     ///
     /// # Errors

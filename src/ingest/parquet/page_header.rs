@@ -21,6 +21,15 @@ pub enum Encoding {
 }
 
 impl Encoding {
+    /// Is it the number of any encoding, known here or not?
+    fn check(number: i64) -> Result<(), Unfit> {
+        if matches!(number, 0 | 2..=9) {
+            Ok(())
+        } else {
+            Err(Unfit)
+        }
+    }
+
     fn of(number: i64) -> Result<Encoding, Unfit> {
         Ok(match number {
             0 => Encoding::Plain,
@@ -50,7 +59,7 @@ pub enum PageKind {
         /// False when the values are as they are whatever the column's codec.
         compressed: bool,
     },
-    /// An index, or something newer: passed over.
+    /// An index: passed over.
     Other,
 }
 
@@ -96,6 +105,8 @@ pub fn parse(bytes: &[u8]) -> Result<(PageHeader, usize), Unfit> {
             (5, STRUCT) => v1 = Some(Numbers::read(&mut input)?),
             (7, STRUCT) => dictionary = Some(Numbers::read(&mut input)?),
             (8, STRUCT) => v2 = Some(Numbers::read(&mut input)?),
+            // One of these with another type is damage.
+            (1..=3 | 5 | 7 | 8, _) => return Err(Unfit),
             _ => input.skip(kind, DEPTH_MAX)?,
         }
     }
@@ -103,6 +114,9 @@ pub fn parse(bytes: &[u8]) -> Result<(PageHeader, usize), Unfit> {
     let (kind, values, encoding) = match page_type {
         0 => {
             let page = v1.ok_or(Unfit)?;
+            // Repetition levels have an encoding even where there are none.
+            Encoding::check(page.get(4)?)?;
+            Encoding::check(page.get(3)?)?;
             let rle_levels = page.get(3)? == 3;
             (
                 PageKind::V1 { rle_levels },
@@ -120,8 +134,8 @@ pub fn parse(bytes: &[u8]) -> Result<(PageHeader, usize), Unfit> {
         }
         3 => {
             let page = v2.ok_or(Unfit)?;
-            // Repetition levels belong to nested columns.
-            if page.get(6)? != 0 {
+            // Repetition levels belong to nested columns. Counts of nulls and rows are there and no more than counts.
+            if page.get(6)? != 0 || page.get(2)? < 0 || page.get(3)? < 0 {
                 return Err(Unfit);
             }
             let kind = PageKind::V2 {
@@ -130,7 +144,8 @@ pub fn parse(bytes: &[u8]) -> Result<(PageHeader, usize), Unfit> {
             };
             (kind, page.get(1)?, Encoding::of(page.get(4)?)?)
         }
-        _ => (PageKind::Other, 0, Encoding::Plain),
+        1 => (PageKind::Other, 0, Encoding::Plain),
+        _ => return Err(Unfit),
     };
     // In the file they have 32 bits and a sign.
     let size = |number: i64| {
@@ -162,7 +177,8 @@ impl Numbers {
             let value = match kind {
                 BOOL_TRUE => 1,
                 BOOL_FALSE => 0,
-                I16 | I32 | I64 => input.signed()?,
+                I32 => input.signed()?,
+                I16 | I64 => return Err(Unfit),
                 _ => {
                     input.skip(kind, DEPTH_MAX)?;
                     continue;

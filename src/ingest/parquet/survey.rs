@@ -60,16 +60,17 @@ fn lanes(bytes: &[u8]) -> Survey {
 }
 
 /// Control characters among the four bytes of a length in front of a text.
-#[inline]
+#[inline(always)]
 pub fn controls_of_length(length: u32) -> usize {
-    if (0x20..0x7f).contains(&length) {
-        return 3;
+    match length {
+        0..0x20 | 0x7f => 4,
+        0x20..0x100 => 3,
+        _ => length
+            .to_le_bytes()
+            .iter()
+            .filter(|byte| byte.is_ascii_control())
+            .count(),
     }
-    length
-        .to_le_bytes()
-        .iter()
-        .filter(|byte| byte.is_ascii_control())
-        .count()
 }
 
 /// Checks a text.

@@ -422,3 +422,5 @@ fn damaged_files_are_refused() {
         }
     }
 }
+
+mod differential;
