@@ -926,3 +926,9 @@ fn digest(row: &Row<'_>, seen: &mut FxHashMap<[u8; 16], u32>, digest: &mut Strin
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod samples;
+
+#[cfg(test)]
+mod damage;

@@ -315,6 +315,10 @@ impl Counting<'_> {
 
     fn check(&mut self, bound: bool, checked: &mut Vec<String>) -> Result<(), FileRefused> {
         let name = &self.total.name;
+        if let (Some((row, words)), Stated::Nowhere) = (&self.uncounted, &self.total.stated) {
+            checked.push(format!("{name}: not counted; line {row}: {words}"));
+            return Ok(());
+        }
         if let Some((row, words)) = &self.uncounted {
             return Err(FileRefused::at(
                 *row,
