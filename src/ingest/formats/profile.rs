@@ -546,7 +546,67 @@ mod tests {
         check("\"PAYMENT\"", "\"PAID\"", &["fields.txn_type: found `PAID`"]);
         check("count = \"count\"", "count = \"n\"", &["has no hole {n}"]);
         check("guards =", "# guards =", &["frame.free_text: expected guards"]);
-        check("title =", "titel =", &["titel"]);
+        check(
+            "title =",
+            "titel =",
+            &[
+                "unknown key `titel`, did you mean `title`?",
+                "the profile has no `title`",
+            ],
+        );
         check("\"CNY\"", "\"RMB\"", &["`RMB` is no currency"]);
+    }
+
+    #[test]
+    fn faults_have_their_line_and_the_nearest_word() {
+        let text = "title = \"x\"\nrole = \"banc\"\nencodings = [\"uft-8\"]\n[recognise]\nheader = [\"a\"]\n[frame]\ndelimeter = \",\"\n\
+            [fields]\nentry_id = { columns = \"a\", requird = true }\namout = { columns = 3 }\n[[total]]\nname = \"t\"\n";
+        let findings = Profile::parse(text, "x").unwrap_err();
+        let words: Vec<String> = findings
+            .iter()
+            .map(|finding| format!("{}: {}", finding.line, finding.message))
+            .collect();
+        for expected in [
+            "2: role: found `banc`, expected one of channel, bank, did you mean `bank`?",
+            "3: encodings: `uft-8` is not a known name such as utf-8 or gb18030, did you mean `utf-8`?",
+            "7: unknown key `delimeter` in frame, did you mean `delimiter`?",
+            "11: total t: expected one of line, row, rows, summary = true or tell = true",
+            "11: total t: expected count or sums, or it checks nothing",
+        ] {
+            assert!(words.iter().any(|word| word == expected), "{expected}\n{words:#?}");
+        }
+        let right_role = text.replace("banc", "bank");
+        let findings = Profile::parse(&right_role, "x").unwrap_err();
+        let words: Vec<String> = findings
+            .iter()
+            .map(|finding| format!("{}:{}: {}", finding.line, finding.column, finding.message))
+            .collect();
+        for expected in [
+            "9:29: unknown key `requird` in fields.entry_id, did you mean `required`?",
+            "10:1: fields.amout: a bank table has no such field, did you mean `amount`?",
+            "10:21: fields.amout.columns: found a integer, expected a text or a list of texts",
+            "1:1: fields.account is missing",
+        ] {
+            assert!(words.iter().any(|word| word == expected), "{expected}\n{words:#?}");
+        }
+        let broken = Profile::parse("title = \"x\nrole = 1\n", "x").unwrap_err();
+        assert_eq!(broken[0].line, 1);
+    }
+
+    #[test]
+    fn every_built_in_profile_says_what_is_known_of_it() {
+        for (name, text) in BUILT_IN {
+            let profile = Profile::parse(text, name).unwrap();
+            assert!(profile.verified.is_some(), "{name}");
+            assert!(!profile.source.is_empty(), "{name}");
+            let page = include_str!("../../../docs/formats.md");
+            let row = page.lines().find(|line| line.starts_with(&format!("| `{name}` |")));
+            let row = row.unwrap_or_else(|| panic!("docs/formats.md has no row of {name}"));
+            let real = profile.verified == Some(Verified::File);
+            assert_eq!(row.contains("| real"), real, "{name}");
+            assert_eq!(row.contains("| published"), !real, "{name}");
+        }
+        let names: Vec<&str> = builtin_names().collect();
+        assert!(names.is_sorted());
     }
 }
