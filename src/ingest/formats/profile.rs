@@ -14,7 +14,7 @@ use crate::findings::Finding;
 use crate::terms::currency::Currency;
 
 use super::values::Number;
-pub use pattern::{Extract, LinePattern, TimePattern};
+pub use pattern::{Extract, LinePattern, TimePattern, plain_clock};
 
 mod check;
 mod pattern;
@@ -204,6 +204,8 @@ pub struct Frame {
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Trim {
     ascii: u128,
+    /// The largest ASCII character of them: most bytes are above it and need no look at the set.
+    ascii_max: u8,
     others: Vec<char>,
 }
 
@@ -214,6 +216,7 @@ impl Trim {
         for c in chars.chars() {
             if c.is_ascii() {
                 trim.ascii |= 1 << (c as u32);
+                trim.ascii_max = trim.ascii_max.max(c as u8);
             } else {
                 trim.others.push(c);
             }
@@ -231,8 +234,12 @@ impl Trim {
     }
 
     /// True when this byte may begin a text that is trimmed away.
+    #[inline]
     pub fn has_byte(&self, byte: u8) -> bool {
-        byte >= 128 && !self.others.is_empty() || byte < 128 && self.ascii >> byte & 1 == 1
+        if byte > self.ascii_max {
+            return byte >= 128 && !self.others.is_empty();
+        }
+        self.ascii >> byte & 1 == 1
     }
 
     /// The range of `text` within `start..end` that is left.
@@ -573,7 +580,10 @@ mod tests {
             "11: total t: expected one of line, row, rows, summary = true or tell = true",
             "11: total t: expected count or sums, or it checks nothing",
         ] {
-            assert!(words.iter().any(|word| word == expected), "{expected}\n{words:#?}");
+            assert!(
+                words.iter().any(|word| word == expected),
+                "{expected}\n{words:#?}"
+            );
         }
         let right_role = text.replace("banc", "bank");
         let findings = Profile::parse(&right_role, "x").unwrap_err();
@@ -587,7 +597,10 @@ mod tests {
             "10:21: fields.amout.columns: found a integer, expected a text or a list of texts",
             "1:1: fields.account is missing",
         ] {
-            assert!(words.iter().any(|word| word == expected), "{expected}\n{words:#?}");
+            assert!(
+                words.iter().any(|word| word == expected),
+                "{expected}\n{words:#?}"
+            );
         }
         let broken = Profile::parse("title = \"x\nrole = 1\n", "x").unwrap_err();
         assert_eq!(broken[0].line, 1);
@@ -600,7 +613,9 @@ mod tests {
             assert!(profile.verified.is_some(), "{name}");
             assert!(!profile.source.is_empty(), "{name}");
             let page = include_str!("../../../docs/formats.md");
-            let row = page.lines().find(|line| line.starts_with(&format!("| `{name}` |")));
+            let row = page
+                .lines()
+                .find(|line| line.starts_with(&format!("| `{name}` |")));
             let row = row.unwrap_or_else(|| panic!("docs/formats.md has no row of {name}"));
             let real = profile.verified == Some(Verified::File);
             assert_eq!(row.contains("| real"), real, "{name}");

@@ -298,6 +298,8 @@ struct Table<'r> {
     rows: u64,
     cells: Vec<Span>,
     plain: String,
+    /// True when `cells` are of `plain` and not of the record.
+    in_plain: bool,
     /// How often a row of these very texts was seen.
     seen: FxHashMap<[u8; 16], u32>,
     digest: String,
@@ -355,6 +357,7 @@ impl<'r> Table<'r> {
             rows: 0,
             cells: Vec::new(),
             plain: String::new(),
+            in_plain: false,
             seen: FxHashMap::default(),
             digest: String::new(),
         }
@@ -533,11 +536,7 @@ impl<'r> Table<'r> {
         let titles = self.plan.as_ref().map_or(&[][..], |plan| &plan.titles);
         let row = Row {
             place: record.place,
-            text: if frame.quote.is_some() {
-                &self.plain
-            } else {
-                record.text
-            },
+            text: if self.in_plain { &self.plain } else { record.text },
             cells: &self.cells,
             trim: &frame.trim,
             id: "",
@@ -650,10 +649,14 @@ impl<'r> Table<'r> {
     #[inline]
     fn cut(&mut self, record: &Record<'_>, is_row: bool) -> Result<(), String> {
         let frame = &self.profile.frame;
+        self.in_plain = !frame.fixed.is_empty();
         if !frame.fixed.is_empty() {
             return cut_fixed(record.raw, self.encoding, frame, &mut self.plain, &mut self.cells);
         }
-        if let Some(quote) = frame.quote {
+        if let Some(quote) = frame.quote
+            && memchr::memchr(quote, record.text.as_bytes()).is_some()
+        {
+            self.in_plain = true;
             return cut_quoted(record.text, quote, frame, &mut self.plain, &mut self.cells)
                 .map_err(str::to_owned);
         }
@@ -670,10 +673,9 @@ impl<'r> Table<'r> {
     /// The cells that were cut last.
     fn cut_row<'t>(&'t self, record: &'t Record<'_>) -> Row<'t> {
         let frame = &self.profile.frame;
-        let own_text = frame.quote.is_some() || !frame.fixed.is_empty();
         Row {
             place: record.place,
-            text: if own_text { &self.plain } else { record.text },
+            text: if self.in_plain { &self.plain } else { record.text },
             cells: &self.cells,
             trim: &frame.trim,
             id: "",
@@ -689,10 +691,9 @@ impl<'r> Table<'r> {
         if marked || self.cut(record, false).is_err() {
             return Ok(false);
         }
-        let own_text = frame.quote.is_some() || !frame.fixed.is_empty();
         let row = Row {
             place: record.place,
-            text: if own_text { &self.plain } else { record.text },
+            text: if self.in_plain { &self.plain } else { record.text },
             cells: &self.cells,
             trim: &frame.trim,
             id: "",
@@ -719,11 +720,7 @@ impl<'r> Table<'r> {
         let frame = &self.profile.frame;
         let mut row = Row {
             place: record.place,
-            text: if frame.quote.is_some() {
-                &self.plain
-            } else {
-                record.text
-            },
+            text: if self.in_plain { &self.plain } else { record.text },
             cells: &self.cells,
             trim: &frame.trim,
             id: "",
@@ -751,8 +748,7 @@ impl<'r> Table<'r> {
         let expected = plan.titles.len();
         let found = self.cells.len();
         let frame = &self.profile.frame;
-        let own_text = frame.quote.is_some() || !frame.fixed.is_empty();
-        let text = if own_text { &self.plain } else { record.text };
+        let text = if self.in_plain { &self.plain } else { record.text };
         let mut guarded = frame.fixed.is_empty();
         if found == expected + 1 && frame.trailing_delimiter {
             // What stands behind the last delimiter must be nothing.
@@ -833,7 +829,7 @@ impl<'r> Table<'r> {
             }
         };
         if let Err(bad) = result {
-            let cut_from_line = frame.quote.is_none() && frame.fixed.is_empty();
+            let cut_from_line = !self.in_plain;
             self.sink.reject(bad.reject(&row, cut_from_line, &plan.titles));
         }
         self.plan = Some(plan);

@@ -154,6 +154,10 @@ impl Number {
     /// As [`Number::minor`]; more than 8 decimals are `Decimals`.
     #[inline]
     pub fn scaled(&self, text: &str) -> Result<i128, AmountError> {
+        // Most columns of most rows are nothing.
+        if text == "0.00" && self.decimal == b'.' && self.unit == Unit::Major {
+            return Ok(0);
+        }
         let Decimal {
             negative,
             mantissa,
@@ -226,7 +230,7 @@ impl Number {
         let mut decimals = 0;
         if let Some(byte) = bytes.get(at) {
             let mut fraction = &bytes[at + 1..];
-            if *byte != self.decimal || fraction.is_empty() || !fraction.iter().all(u8::is_ascii_digit) {
+            if *byte != self.decimal || fraction.is_empty() {
                 return Err(AmountError::Form);
             }
             if self.padded {
@@ -235,6 +239,9 @@ impl Number {
                 }
             }
             for byte in fraction {
+                if !byte.is_ascii_digit() {
+                    return Err(AmountError::Form);
+                }
                 push(&mut mantissa, &mut overflow, *byte);
             }
             decimals = u32::try_from(fraction.len()).map_err(|_| AmountError::Decimals)?;

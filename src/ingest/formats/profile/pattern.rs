@@ -281,6 +281,11 @@ impl TimePattern {
         })
     }
 
+    /// True when it is `yyyy-MM-dd HH:mm:ss`.
+    pub fn is_plain(&self) -> bool {
+        self.plain
+    }
+
     /// The time of a text; midnight where the pattern has none. `None` where it does not fit or does not exist.
     pub fn read(&self, text: &str) -> Option<Read> {
         if self.plain {
@@ -344,26 +349,36 @@ fn digits(bytes: &[u8]) -> Option<u32> {
 
 fn plain_time(text: &str) -> Option<Read> {
     let bytes: &[u8; 19] = text.as_bytes().try_into().ok()?;
-    if (bytes[4], bytes[7], bytes[10], bytes[13], bytes[16]) != (b'-', b'-', b' ', b':', b':') {
-        return None;
-    }
-    let (hour, minute, second) = (
-        digits(&bytes[11..13])?,
-        digits(&bytes[14..16])?,
-        digits(&bytes[17..19])?,
-    );
-    if hour > 23 || minute > 59 || second > 59 {
+    if (bytes[4], bytes[7]) != (b'-', b'-') {
         return None;
     }
     let year = i32::try_from(digits(&bytes[..4])?).ok()?;
+    let date = Date::from_ymd(year, digits(&bytes[5..7])?, digits(&bytes[8..10])?)?;
     Some(Read {
-        wall: WallTime {
-            date: Date::from_ymd(year, digits(&bytes[5..7])?, digits(&bytes[8..10])?)?,
-            hour,
-            minute,
-            second,
-        },
+        wall: plain_clock(bytes, date)?,
         offset_minutes: None,
+    })
+}
+
+/// The time of day behind a day that is known already.
+#[inline]
+pub fn plain_clock(bytes: &[u8; 19], date: Date) -> Option<WallTime> {
+    if (bytes[10], bytes[13], bytes[16]) != (b' ', b':', b':') {
+        return None;
+    }
+    let two = |at: usize| {
+        let (tens, ones) = (bytes[at].wrapping_sub(b'0'), bytes[at + 1].wrapping_sub(b'0'));
+        (tens < 10 && ones < 10).then(|| u32::from(tens) * 10 + u32::from(ones))
+    };
+    let (hour, minute, second) = (two(11)?, two(14)?, two(17)?);
+    if hour > 23 || minute > 59 || second > 59 {
+        return None;
+    }
+    Some(WallTime {
+        date,
+        hour,
+        minute,
+        second,
     })
 }
 

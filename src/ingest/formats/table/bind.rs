@@ -1,15 +1,16 @@
 //! Fields of a profile bound to the columns of a file, and what they make of a row.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use crate::entries::rows::Reject;
 use crate::ingest::formats::FormatContext;
-use crate::ingest::formats::profile::{Condition, Field, From, Sign, Test};
+use crate::ingest::formats::profile::{Condition, Field, From, Sign, Test, TimePattern, plain_clock};
 use crate::ingest::formats::values::{SCALE_DIGITS, WallTime, amount_expected, shown};
 use crate::terms::currency::Currency;
 use crate::terms::date::Date;
-use crate::terms::kinds::TxnType;
+use crate::terms::kinds::{TXN_TYPES, TxnType};
 use crate::terms::money::AmountError;
 
 use super::clock::{Clock, TimeText, read_time};
@@ -55,36 +56,39 @@ impl Columns {
     }
 }
 
-/// What is wrong with one field of a row.
-pub struct Bad {
+/// What is wrong with one field of a row; in a box, so that what is right stays small.
+pub struct Bad(Box<Wrong>);
+
+struct Wrong {
     /// Canonical field.
-    pub field: &'static str,
+    field: &'static str,
     /// Column of the file, if the field has one.
-    pub column: Option<usize>,
+    column: Option<usize>,
     /// What stood there.
-    pub found: String,
+    found: String,
     /// What would have been right.
-    pub expected: String,
+    expected: String,
 }
 
 impl Bad {
     /// The reject of a row; the file's own title of the column is told. `cut_from_line` is false where cells were put
     /// together anew, so that a cell's place in the line is not known.
     pub fn reject(self, row: &Row<'_>, cut_from_line: bool, titles: &[String]) -> Reject {
-        let title = self.column.and_then(|at| titles.get(at));
+        let wrong = *self.0;
+        let title = wrong.column.and_then(|at| titles.get(at));
         let expected = match title {
-            Some(title) => format!("{} (column {title})", self.expected),
-            None => self.expected,
+            Some(title) => format!("{} (column {title})", wrong.expected),
+            None => wrong.expected,
         };
-        let column = match self.column {
+        let column = match wrong.column {
             Some(at) if cut_from_line => row.column_of(at),
             _ => 0,
         };
         Reject {
             line: row.place.line,
             column,
-            field: self.field.to_owned(),
-            found: shown(&self.found),
+            field: wrong.field.to_owned(),
+            found: shown(&wrong.found),
             expected,
         }
     }
@@ -156,6 +160,8 @@ struct Rule<'p> {
     constant: Option<String>,
     /// Nothing is done to the text of a cell.
     plain: bool,
+    /// Sign by number of the type; the last is of rows without a type.
+    signs: [Sign; TXN_TYPES.len() + 1],
 }
 
 /// A canonical field bound to the columns of a file.
@@ -164,6 +170,8 @@ pub struct Bound<'p> {
     rules: Vec<Rule<'p>>,
     /// Currency of a constant, found once.
     currency: Option<Currency>,
+    /// The last currency that was looked up.
+    last_currency: Cell<Option<Currency>>,
 }
 
 /// Where and when times are.
@@ -174,6 +182,8 @@ pub struct Times {
     own: Option<(String, Clock)>,
     /// The day being closed.
     pub business_date: Date,
+    /// Text and date of the day read last: nearly all rows of a file share it.
+    last_day: Cell<([u8; 10], Option<Date>)>,
 }
 
 impl Times {
@@ -183,7 +193,31 @@ impl Times {
             clock,
             own: None,
             business_date,
+            last_day: Cell::new(([0; 10], None)),
         }
+    }
+
+    /// A text by the first pattern that fits, with its offset, and whether it has a time of day.
+    #[inline]
+    fn read(&self, patterns: &[TimePattern], text: &str) -> Option<(WallTime, Option<i32>, bool)> {
+        let plain = patterns.first().is_some_and(TimePattern::is_plain);
+        let Ok(bytes) = <&[u8; 19]>::try_from(text.as_bytes()) else {
+            return read_time(patterns, text, self.business_date);
+        };
+        if plain
+            && let (day, Some(date)) = self.last_day.get()
+            && bytes[..10] == day
+            && let Some(wall) = plain_clock(bytes, date)
+        {
+            return Some((wall, None, true));
+        }
+        let read = read_time(patterns, text, self.business_date)?;
+        if plain && read.2 && TimePattern::read(&patterns[0], text).is_some() {
+            let mut day = [0; 10];
+            day.copy_from_slice(&bytes[..10]);
+            self.last_day.set((day, Some(read.0.date)));
+        }
+        Some(read)
     }
 }
 
@@ -218,6 +252,7 @@ impl<'p> Bound<'p> {
             name,
             rules,
             currency,
+            last_currency: Cell::new(None),
         }
     }
 
@@ -242,12 +277,12 @@ impl<'p> Bound<'p> {
     /// A refusal of this field.
     #[cold]
     fn bad(&self, column: Option<usize>, found: &str, expected: impl Into<String>) -> Bad {
-        Bad {
+        Bad(Box::new(Wrong {
             field: self.name,
             column,
             found: found.to_owned(),
             expected: expected.into(),
-        }
+        }))
     }
 
     /// A refusal of this field, showing its first column.
@@ -393,7 +428,15 @@ impl<'p> Bound<'p> {
     pub fn currency(&self, row: &Row<'_>) -> Result<Currency, Bad> {
         match self.currency {
             Some(currency) => Ok(currency),
-            None => self.word(row, Currency::parse, "a currency code of ISO 4217 such as CNY"),
+            None => {
+                let parse = |code: &[u8]| match self.last_currency.get() {
+                    Some(last) if last.code().as_bytes() == code => Some(last),
+                    _ => Currency::parse(code),
+                };
+                let currency = self.word(row, parse, "a currency code of ISO 4217 such as CNY")?;
+                self.last_currency.set(Some(currency));
+                Ok(currency)
+            }
         }
     }
 
@@ -418,9 +461,7 @@ impl<'p> Bound<'p> {
             });
         }
         let (text, at) = self.text_of(rule, row)?;
-        let Some((wall, offset_minutes, has_time)) =
-            read_time(&rule.field.patterns, &text, times.business_date)
-        else {
+        let Some((wall, offset_minutes, has_time)) = times.read(&rule.field.patterns, &text) else {
             return Err(self.bad(at, &text, "a day or time that exists, as the profile writes it"));
         };
         let offset_minutes = match rule.zone {
@@ -572,15 +613,7 @@ impl<'p> Bound<'p> {
         (minor, at): (i64, Option<usize>),
         kind: Option<TxnType>,
     ) -> Result<i64, Bad> {
-        let habits = &self.rule(row)?.field.sign;
-        let sign = if habits.is_empty() {
-            Sign::Positive
-        } else {
-            kind.and_then(|kind| habits.get(kind.name()))
-                .or_else(|| habits.get("ANY"))
-                .copied()
-                .unwrap_or(Sign::Positive)
-        };
+        let sign = self.rule(row)?.signs[kind.map_or(TXN_TYPES.len(), |kind| kind as usize)];
         let of = || kind.map_or(String::new(), |kind| format!(" on {}", kind.name()));
         let found = || at.map_or("", |at| row.cell(at));
         match sign {
@@ -642,7 +675,17 @@ fn rule<'p>(name: &str, field: &'p Field, columns: &mut Columns, ctx: &FormatCon
             .and_then(|title| columns.any(std::slice::from_ref(title), false).first().copied()),
         constant,
         plain,
+        signs: signs(field),
     }
+}
+
+fn signs(field: &Field) -> [Sign; TXN_TYPES.len() + 1] {
+    let any = field.sign.get("ANY").copied().unwrap_or(Sign::Positive);
+    let mut signs = [any; TXN_TYPES.len() + 1];
+    for (at, name) in TXN_TYPES.iter().enumerate() {
+        signs[at] = field.sign.get(*name).copied().unwrap_or(any);
+    }
+    signs
 }
 
 /// The first text of some columns, and where it stands.

@@ -42,11 +42,13 @@ impl TimeText {
 
     /// A time at an offset in minutes.
     pub fn at(wall: WallTime, offset_minutes: i32) -> TimeText {
-        let mut text = TimeText {
-            bytes: [0; 25],
-            len: 25,
-        };
-        text.put_day(wall.date);
+        TimeText::day(wall.date).and_time(wall, offset_minutes)
+    }
+
+    /// A time of this day.
+    #[inline]
+    fn and_time(self, wall: WallTime, offset_minutes: i32) -> TimeText {
+        let mut text = TimeText { len: 25, ..self };
         text.bytes[10] = b'T';
         two(&mut text.bytes[11..], wall.hour);
         text.bytes[13] = b':';
@@ -71,6 +73,7 @@ fn two(bytes: &mut [u8], number: u32) {
 pub struct Clock {
     zone: TimeZone,
     date: Option<Date>,
+    day: TimeText,
     /// Offset of the whole day; `None` when clocks change on it or beside it.
     offset_minutes: Option<i32>,
 }
@@ -81,6 +84,7 @@ impl Clock {
         Clock {
             zone,
             date: None,
+            day: TimeText::day(Date(0)),
             offset_minutes: None,
         }
     }
@@ -89,10 +93,11 @@ impl Clock {
     pub fn text(&mut self, wall: WallTime) -> Option<TimeText> {
         if self.date != Some(wall.date) {
             self.date = Some(wall.date);
+            self.day = TimeText::day(wall.date);
             self.offset_minutes = self.offset_of_day(wall.date);
         }
         match self.offset_minutes {
-            Some(offset) => Some(TimeText::at(wall, offset)),
+            Some(offset) => Some(self.day.and_time(wall, offset)),
             None => {
                 let text = wall.rfc3339(&self.zone)?;
                 let mut slow = TimeText {
