@@ -144,6 +144,9 @@ fn canonical(path: &Path) {
     generate(path, head, row, |_| String::new());
 }
 
+/// Format, name of the file, and what writes it.
+type TableFile = (&'static str, &'static str, fn(&Path));
+
 fn tables(criterion: &mut Criterion) {
     let (_folder, book) = day::book(10);
     let source = Source {
@@ -156,7 +159,7 @@ fn tables(criterion: &mut Criterion) {
     group.sample_size(10);
     let path = |name: &str| -> PathBuf { folder.path().join(name) };
     let own = |name: &str| (name == "canonical-profile").then(|| CANONICAL.to_owned());
-    let files: [(&str, &str, fn(&Path)); 3] = [
+    let files: [TableFile; 3] = [
         ("canonical-profile", "canonical", canonical),
         ("wechat-trade", "wechat", wechat),
         ("alipay-trade", "alipay", alipay),

@@ -187,7 +187,7 @@ impl Number {
                 .symbols
                 .iter()
                 .find(|symbol| rest.starts_with(symbol.as_str()));
-            bytes = rest[symbol.map_or(0, String::len)..].as_bytes();
+            bytes = &rest.as_bytes()[symbol.map_or(0, String::len)..];
             if mark.is_some() && matches!(bytes, [b'-' | b'+', ..]) {
                 return Err(AmountError::Form);
             }

@@ -377,7 +377,7 @@ fn frame(mut node: Node<'_>, faults: &mut Faults) -> Option<Frame> {
         free_text,
         guards,
     };
-    if frame.header_type.is_some() != !frame.row_types.is_empty() {
+    if frame.header_type.is_some() == frame.row_types.is_empty() {
         faults.add(node.at, "frame: header_type and row_types go together");
     }
     node.done(faults);

@@ -94,6 +94,9 @@ impl Bad {
     }
 }
 
+/// Reads an amount that stands in a column.
+type ReadAmount<'a> = dyn Fn(&str, Option<usize>) -> Result<i64, Bad> + 'a;
+
 /// A condition bound to the columns of a file.
 pub struct BoundCondition<'p> {
     columns: Vec<usize>,
@@ -581,7 +584,7 @@ impl<'p> Bound<'p> {
         &self,
         row: &Row<'_>,
         rule: &Rule<'_>,
-        read: &dyn Fn(&str, Option<usize>) -> Result<i64, Bad>,
+        read: &ReadAmount<'_>,
     ) -> Result<(i64, Option<usize>), Bad> {
         // Parts may have more decimals than the currency; their sum may not.
         let mut sum: i128 = 0;

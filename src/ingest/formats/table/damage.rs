@@ -66,9 +66,12 @@ fn look_at(name: &str, date: (i32, u32, u32), bytes: &[u8], step: usize) -> [See
     [cut, turned]
 }
 
+/// Format, business date, name and bytes.
+type DamagedFile = (&'static str, (i32, u32, u32), String, Vec<u8>);
+
 /// Looks at all samples; the money that a turned bit changes unseen, by sample.
 fn damage(step: usize) -> Vec<(String, u64)> {
-    let mut files: Vec<(&str, (i32, u32, u32), String, Vec<u8>)> = Vec::new();
+    let mut files: Vec<DamagedFile> = Vec::new();
     for (format, date, name) in [
         (
             "alipay-trade",
