@@ -2,22 +2,55 @@
 //! framed, which column is which canonical field, and which totals must hold. [`super::table`] reads by it.
 //!
 //! In: the text of a profile, built in or of the book. Out: a [`Profile`] whose every part was checked, or all that is
-//! wrong with it. What a file itself decides (which titles its header has) is checked when it is read.
+//! wrong with it, with its line. What a file itself decides (which titles its header has) is checked when it is read.
+//! The words of the TOML are explained in `docs/profiles.md`.
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use jiff::tz::TimeZone;
 
 use crate::book::settings::Role;
 use crate::findings::Finding;
 use crate::terms::currency::Currency;
-use crate::terms::kinds::{STATUSES, TXN_TYPES};
 
-pub use pattern::{LinePattern, TimePattern};
+use super::values::Number;
+pub use pattern::{Extract, LinePattern, TimePattern, plain_clock};
 
+mod check;
 mod pattern;
+mod toml_reader;
 
-const BUILT_IN: [(&str, &str); 1] = [("alipay-trade", include_str!("profiles/alipay-trade.toml"))];
+/// Built-in profiles by name, sorted.
+const BUILT_IN: [(&str, &str); 25] = [
+    ("99bill", include_str!("profiles/99bill.toml")),
+    ("abc", include_str!("profiles/abc.toml")),
+    ("adyen", include_str!("profiles/adyen.toml")),
+    (
+        "alipay-signcustomer",
+        include_str!("profiles/alipay-signcustomer.toml"),
+    ),
+    ("alipay-trade", include_str!("profiles/alipay-trade.toml")),
+    ("baidu-wallet", include_str!("profiles/baidu-wallet.toml")),
+    ("boc", include_str!("profiles/boc.toml")),
+    ("bocom", include_str!("profiles/bocom.toml")),
+    ("ccb", include_str!("profiles/ccb.toml")),
+    ("checkout", include_str!("profiles/checkout.toml")),
+    ("chinaums", include_str!("profiles/chinaums.toml")),
+    ("cmb-corporate", include_str!("profiles/cmb-corporate.toml")),
+    ("cmb-retail", include_str!("profiles/cmb-retail.toml")),
+    ("cmbc", include_str!("profiles/cmbc.toml")),
+    ("icbc-corporate", include_str!("profiles/icbc-corporate.toml")),
+    ("icbc-retail", include_str!("profiles/icbc-retail.toml")),
+    ("paypal-stl", include_str!("profiles/paypal-stl.toml")),
+    ("square", include_str!("profiles/square.toml")),
+    ("stripe", include_str!("profiles/stripe.toml")),
+    ("stripe-balance", include_str!("profiles/stripe-balance.toml")),
+    ("tenpay", include_str!("profiles/tenpay.toml")),
+    ("unionpay-zm", include_str!("profiles/unionpay-zm.toml")),
+    ("unionpay-zme", include_str!("profiles/unionpay-zme.toml")),
+    ("wechat-fund", include_str!("profiles/wechat-fund.toml")),
+    ("wechat-trade", include_str!("profiles/wechat-trade.toml")),
+];
 
 /// Text of a built-in profile.
 pub fn builtin(name: &str) -> Option<&'static str> {
@@ -33,7 +66,7 @@ pub fn builtin_names() -> impl Iterator<Item = &'static str> {
 }
 
 /// A field that a role has: its name, and whether a profile must say where it comes from.
-const CHANNEL_FIELDS: [(&str, bool); 12] = [
+const CHANNEL_FIELDS: [(&str, bool); 13] = [
     ("channel", true),
     ("channel_ref", true),
     ("order_id", false),
@@ -46,9 +79,10 @@ const CHANNEL_FIELDS: [(&str, bool); 12] = [
     ("batch_ref", false),
     ("status", true),
     ("refund_ref", false),
+    ("net", false),
 ];
 
-const BANK_FIELDS: [(&str, bool); 14] = [
+const BANK_FIELDS: [(&str, bool); 16] = [
     ("entry_id", true),
     ("account", true),
     ("booking_time", true),
@@ -63,126 +97,21 @@ const BANK_FIELDS: [(&str, bool); 14] = [
     ("counterparty_account", false),
     ("purpose", false),
     ("original_ref", false),
+    ("fee", false),
+    ("balance", false),
 ];
 
 /// Fields that are amounts, and fields that are days or times.
-const AMOUNT_FIELDS: [&str; 2] = ["amount", "fee"];
+const AMOUNT_FIELDS: [&str; 4] = ["amount", "fee", "net", "balance"];
 const TIME_FIELDS: [&str; 4] = ["txn_time", "settle_date", "booking_time", "value_date"];
 
-/// The profile as its file has it.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Raw {
-    title: String,
-    role: String,
-    #[serde(default)]
-    source: String,
-    encodings: Vec<String>,
-    #[serde(default)]
-    recognise: RawRecognise,
-    frame: RawFrame,
-    #[serde(default)]
-    fact: Vec<RawFact>,
-    #[serde(default)]
-    skip: Vec<RawWhen>,
-    fields: BTreeMap<String, RawField>,
-    #[serde(default)]
-    total: Vec<RawTotal>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields)]
-struct RawRecognise {
-    first_line: Option<String>,
-    #[serde(default)]
-    header: Vec<String>,
-    #[serde(default)]
-    skip: Vec<RawSkip>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawSkip {
-    first_line: String,
-    why: String,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawFrame {
-    delimiter: String,
-    quote: Option<String>,
-    #[serde(default)]
-    trim: String,
-    comment: Option<String>,
-    #[serde(default)]
-    comment_padding: String,
-    begin: Option<String>,
-    end: Option<String>,
-    #[serde(default)]
-    preamble_lines: u32,
-    free_text: Option<String>,
-    #[serde(default)]
-    guards: BTreeMap<String, String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawFact {
-    line: String,
-    name: String,
-}
-
-#[derive(Deserialize, Clone)]
-#[serde(deny_unknown_fields)]
-struct RawWhen {
-    column: String,
-    is: Vec<String>,
-}
-
-#[derive(Deserialize, Clone)]
-#[serde(deny_unknown_fields)]
-struct RawField {
-    #[serde(default)]
-    columns: Vec<String>,
-    #[serde(default)]
-    credit_columns: Vec<String>,
-    #[serde(default)]
-    debit_columns: Vec<String>,
-    value: Option<String>,
-    from: Option<String>,
-    #[serde(default)]
-    map: BTreeMap<String, String>,
-    strip_prefix: Option<String>,
-    strip_suffix: Option<String>,
-    #[serde(default)]
-    required: bool,
-    empty: Option<String>,
-    unit: Option<String>,
-    thousands: Option<String>,
-    decimal: Option<String>,
-    #[serde(default)]
-    sign: BTreeMap<String, String>,
-    pattern: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawTotal {
-    name: String,
-    line: String,
-    when: Option<RawWhen>,
-    count: Option<String>,
-    #[serde(default)]
-    sums: Vec<RawSum>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawSum {
-    hole: String,
-    column: String,
-    take: String,
+/// What is known about a format.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Verified {
+    /// A real file was read by this profile and its totals held.
+    File,
+    /// Made from published field names; no real file was seen.
+    Published,
 }
 
 /// A checked profile.
@@ -194,26 +123,36 @@ pub struct Profile {
     pub title: String,
     /// Where the facts about the format come from.
     pub source: String,
+    /// What is known about the format; `None` where the profile does not say.
+    pub verified: Option<Verified>,
     /// `Channel` or `Bank`.
     pub role: Role,
     /// Encodings in the order in which they are tried.
     pub encodings: Vec<&'static encoding_rs::Encoding>,
-    /// First line of a file with rows; without one the header decides.
-    pub first_line: Option<LinePattern>,
-    /// Titles that the header must have, so that the file is of this format.
-    pub header: Vec<String>,
+    /// First lines of files with rows, any of them; with none the header decides.
+    pub first_lines: Vec<LinePattern>,
+    /// Titles that the header must have, so that the file is of this format; of a list any.
+    pub header: Vec<Vec<String>>,
     /// First lines of files that are read for what they are and give no rows, with the reason.
     pub skipped_files: Vec<(LinePattern, String)>,
+    /// Texts of answers that are no bill at all, with what they mean.
+    pub answers: Vec<(String, String)>,
     /// How lines are framed.
     pub frame: Frame,
     /// Frame lines that are kept as facts, with their name.
     pub facts: Vec<(LinePattern, String)>,
     /// Rows that move no money by what they say themselves.
-    pub skipped_rows: Vec<When>,
-    /// Where each canonical field comes from.
-    pub fields: BTreeMap<String, Field>,
+    pub skipped_rows: Vec<Vec<Condition>>,
+    /// Rows that are refused, with what should have stood there.
+    pub refused_rows: Vec<(Vec<Condition>, String)>,
+    /// Where each canonical field comes from: rules, the first that applies to a row is taken.
+    pub fields: BTreeMap<String, Vec<Field>>,
     /// Control totals.
     pub totals: Vec<Total>,
+    /// The running balance, where it is checked.
+    pub balance: Option<Balance>,
+    /// How numbers are written, where a field does not say otherwise.
+    pub number: Number,
     /// Currency, where it is the same for the whole format.
     pub currency: Option<Currency>,
 }
@@ -223,10 +162,16 @@ pub struct Profile {
 pub struct Frame {
     /// Between two fields.
     pub delimiter: u8,
+    /// Stands before every field of a row and not in headers; rows are cut where it follows the delimiter.
+    pub cell_mark: Option<u8>,
+    /// Widths in bytes, where fields stand at fixed places.
+    pub fixed: Vec<(String, usize)>,
+    /// Bytes between two fields at fixed places.
+    pub gap: usize,
     /// Around a field that holds delimiters, where the format has one.
     pub quote: Option<u8>,
     /// Characters taken off both ends of every field.
-    pub trim: Vec<char>,
+    pub trim: Trim,
     /// Lines that begin with it belong to the frame.
     pub comment: Option<String>,
     /// Characters taken off the end of frame lines.
@@ -237,19 +182,124 @@ pub struct Frame {
     pub end: Option<LinePattern>,
     /// Lines before the header that are not looked at.
     pub preamble_lines: u32,
+    /// Header and rows may end with a delimiter.
+    pub trailing_delimiter: bool,
+    /// The header has the name of each column; false: the file has none and the profile names the columns.
+    pub columns: Vec<String>,
+    /// First field of the records that are the header, where records have a type.
+    pub header_type: Option<String>,
+    /// First fields of the records that are rows.
+    pub row_types: Vec<String>,
+    /// First fields of the records that are neither.
+    pub other_types: Vec<String>,
+    /// Titles of the header of the summary behind the rows: its first title, by which it is known.
+    pub summary_header: Vec<String>,
     /// The one column that may hold bare delimiters: rows are then anchored from both ends.
     pub free_text: Option<String>,
     /// Columns that must read as such a time for an anchored row to be believed.
     pub guards: Vec<(String, TimePattern)>,
 }
 
-/// Rows whose column is one of some texts.
+/// Characters taken off both ends of a text.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Trim {
+    ascii: u128,
+    /// The largest ASCII character of them: most bytes are above it and need no look at the set.
+    ascii_max: u8,
+    others: Vec<char>,
+}
+
+impl Trim {
+    /// These characters.
+    pub fn of(chars: &str) -> Trim {
+        let mut trim = Trim::default();
+        for c in chars.chars() {
+            if c.is_ascii() {
+                trim.ascii |= 1 << (c as u32);
+                trim.ascii_max = trim.ascii_max.max(c as u8);
+            } else {
+                trim.others.push(c);
+            }
+        }
+        trim
+    }
+
+    /// True for a character that is taken off.
+    pub fn has(&self, c: char) -> bool {
+        if c.is_ascii() {
+            self.ascii >> (c as u32) & 1 == 1
+        } else {
+            self.others.contains(&c)
+        }
+    }
+
+    /// True when this byte may begin a text that is trimmed away.
+    #[inline]
+    pub fn has_byte(&self, byte: u8) -> bool {
+        if byte > self.ascii_max {
+            return byte >= 128 && !self.others.is_empty();
+        }
+        self.ascii >> byte & 1 == 1
+    }
+
+    /// The range of `text` within `start..end` that is left.
+    #[inline]
+    pub fn range(&self, text: &str, mut start: usize, mut end: usize) -> (usize, usize) {
+        let bytes = text.as_bytes();
+        while start < end && self.has_byte(bytes[start]) {
+            if bytes[start] >= 128 {
+                return self.slow_range(text, start, end);
+            }
+            start += 1;
+        }
+        while start < end && self.has_byte(bytes[end - 1]) {
+            if bytes[end - 1] >= 128 {
+                return self.slow_range(text, start, end);
+            }
+            end -= 1;
+        }
+        (start, end)
+    }
+
+    #[cold]
+    fn slow_range(&self, text: &str, start: usize, end: usize) -> (usize, usize) {
+        let cell = &text[start..end];
+        let from_start = cell.trim_start_matches(|c| self.has(c));
+        let start = end - from_start.len();
+        (start, start + from_start.trim_end_matches(|c| self.has(c)).len())
+    }
+
+    /// The trimmed text.
+    pub fn text<'t>(&self, text: &'t str) -> &'t str {
+        let (start, end) = self.range(text, 0, text.len());
+        &text[start..end]
+    }
+}
+
+/// Rows whose column passes a test.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct When {
-    /// Title of the column.
-    pub column: String,
-    /// The texts.
-    pub is: Vec<String>,
+pub struct Condition {
+    /// Titles of the column; the first that the header has.
+    pub columns: Vec<String>,
+    /// The test.
+    pub test: Test,
+    /// The texts of the test.
+    pub texts: Vec<String>,
+}
+
+/// A test of a text.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Test {
+    /// It is one of the texts.
+    Is,
+    /// It is none of them.
+    IsNot,
+    /// It begins with one of them.
+    StartsWith,
+    /// It is what the first of these columns holds.
+    EqualsColumn,
+    /// It is not.
+    DiffersFromColumn,
 }
 
 /// Which sign an amount has in the file. The canonical amount is always the magnitude.
@@ -261,52 +311,88 @@ pub enum Sign {
     Negative,
     /// Both are seen.
     Any,
+    /// A minus sign turns the direction round (bank, where a column says in or out).
+    Flips,
 }
 
-/// A part of the book that a field can come from.
+/// A part of the book, or of the whole row, that a field can come from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum FromBook {
+pub enum From {
     /// `channel` of the source.
     SourceChannel,
     /// `account` of the source.
     SourceAccount,
     /// The sign of the amount: positive is into the account.
     AmountSign,
+    /// The day being closed.
+    BusinessDate,
+    /// A digest of the whole row, for formats whose rows have no id.
+    Row,
 }
 
 /// Where a canonical field comes from and how its text is read.
 #[derive(Clone, Debug)]
 pub struct Field {
+    /// Byte offset in the profile's text, for messages.
+    pub at: usize,
+    /// The rule applies to rows for which all of these hold.
+    pub when: Vec<Condition>,
     /// Titles; of those that the header has, the first with a text is taken.
     pub columns: Vec<String>,
+    /// Titles whose texts are put together, empty ones left out.
+    pub join: Vec<String>,
+    /// Between joined texts.
+    pub with: String,
+    /// Titles of amounts that are added up; those that the header lacks are left out.
+    pub sum: Vec<String>,
     /// Titles of what came in and what went out, where one amount has two columns.
     pub credit_columns: Vec<String>,
     /// As above.
     pub debit_columns: Vec<String>,
+    /// True when what went out is written with a minus sign; else a minus sign there is money back in.
+    pub debit_is_negative: bool,
+    /// True when the number's sign is turned round.
+    pub negate: bool,
+    /// Types whose fee is a row of its own, where its sign contradicts what the type says.
+    pub apart: Vec<String>,
     /// The same text for every row; with `from`, what holds where the book says nothing.
     pub value: Option<String>,
     /// A part of the book.
-    pub from: Option<FromBook>,
+    pub from: Option<From>,
+    /// Name of a fact of the frame that says it, where the book does not.
+    pub fact: Option<String>,
     /// Texts of the file and what they mean; empty is as it stands.
     pub map: BTreeMap<String, String>,
     /// Taken off where it stands.
     pub strip_prefix: Option<String>,
     /// Taken off where it stands.
     pub strip_suffix: Option<String>,
+    /// The key inside the text.
+    pub extract: Option<Extract>,
+    /// Small ASCII letters become capitals.
+    pub upper: bool,
     /// True when an empty text is refused.
     pub required: bool,
+    /// True when the header may lack the column; the field is then empty.
+    pub optional: bool,
     /// What an empty text stands for.
     pub empty: Option<String>,
-    /// True when amounts are whole minor units (fen), false for major units (yuan).
-    pub minor_units: bool,
-    /// Between groups of three digits.
-    pub thousands: Option<char>,
-    /// Before the decimals.
-    pub decimal: char,
+    /// Texts that mean empty, such as `-`.
+    pub blank: Vec<String>,
+    /// A text that holds one of these is refused.
+    pub forbid: Vec<String>,
+    /// How its number is written.
+    pub number: Number,
     /// Sign by transaction type, or by `ANY`; none is `Positive`.
     pub sign: BTreeMap<String, Sign>,
-    /// How a day or time is written.
-    pub pattern: Option<TimePattern>,
+    /// How a day or time is written; the first that fits.
+    pub patterns: Vec<TimePattern>,
+    /// Zone of its times, where it is not the book's.
+    pub zone: Option<TimeZone>,
+    /// Column that names the zone of each row.
+    pub zone_column: Option<String>,
+    /// What the names of that column mean, in minutes east of UTC.
+    pub zones: BTreeMap<String, i32>,
 }
 
 /// How a column is added up for a total.
@@ -316,32 +402,79 @@ pub enum Take {
     Signed,
     /// Magnitudes.
     Magnitude,
+    /// Signs as they stand, and the total's must be the same.
+    Exact,
 }
 
 /// A sum in a total.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Sum {
-    /// Hole of the line that holds it.
-    pub hole: String,
-    /// Title of the column that is added up.
-    pub column: String,
+    /// Holes, titles or `#n` of the place that states it; the first that the file has.
+    pub stated: Vec<String>,
+    /// Titles of the column that is added up; the first that the header has.
+    pub columns: Vec<String>,
+    /// Titles of what is taken off, where an amount has two columns.
+    pub minus: Vec<String>,
     /// How.
     pub take: Take,
+    /// True when the file may lack the column or the figure.
+    pub optional: bool,
 }
 
-/// A control total: its line must stand in the file, and its figures must hold.
+/// Where a total is stated.
+#[derive(Clone, Debug)]
+pub enum Stated {
+    /// In a line of the frame.
+    Line(LinePattern),
+    /// In a record whose first field begins with one of these texts.
+    Row(Vec<String>),
+    /// In the summary behind the rows.
+    Summary,
+    /// In the rows themselves that fulfil these conditions: the others add up to what they state, with the other sign.
+    Rows(Vec<Condition>),
+    /// Nowhere: it is counted and told.
+    Nowhere,
+}
+
+/// A control total: it must be stated in the file, and its figures must hold.
 #[derive(Clone, Debug)]
 pub struct Total {
     /// Name in messages.
     pub name: String,
-    /// Its line.
-    pub line: LinePattern,
+    /// Where it is stated.
+    pub stated: Stated,
+    /// True when a file may lack it.
+    pub optional: bool,
     /// Rows that it counts; all when none.
-    pub when: Option<When>,
-    /// Hole that holds the number of rows.
-    pub count: Option<String>,
+    pub when: Vec<Condition>,
+    /// Titles of the column whose text parts the rows: a total for each.
+    pub group_columns: Vec<String>,
+    /// Hole, title or `#n` that says which group a stated figure is of.
+    pub group_stated: Option<String>,
+    /// Hole, title or `#n` of the number of rows.
+    pub count: Vec<String>,
     /// Sums.
     pub sums: Vec<Sum>,
+}
+
+/// Which row of a statement comes first.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Order {
+    /// The oldest.
+    OldestFirst,
+    /// The newest.
+    NewestFirst,
+    /// Told by the figures themselves.
+    Either,
+}
+
+/// How the running balance is checked.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Balance {
+    /// Which row comes first.
+    pub order: Order,
+    /// True when first and last balance are the opening and closing balance of the day.
+    pub statement: bool,
 }
 
 impl Profile {
@@ -350,22 +483,7 @@ impl Profile {
     /// # Errors
     /// Everything that is wrong with it.
     pub fn parse(text: &str, name: &str) -> Result<Profile, Vec<Finding>> {
-        let file = format!("profiles/{name}.toml");
-        let raw: Raw = toml::from_str(text).map_err(|error| {
-            let line = error.span().map_or(0, |span| {
-                text[..span.start.min(text.len())].matches('\n').count() as u64 + 1
-            });
-            vec![Finding::about(file.clone(), error.message(), HELP).at(line, 0)]
-        })?;
-        let mut check = Check {
-            file,
-            findings: Vec::new(),
-        };
-        let profile = check.profile(raw, name);
-        match profile {
-            Some(profile) if check.findings.is_empty() => Ok(profile),
-            _ => Err(check.findings),
-        }
+        check::parse(text, name)
     }
 
     /// Fields of a role, with whether each must be given.
@@ -376,363 +494,13 @@ impl Profile {
             Role::Platform | Role::Balances => &[],
         }
     }
-}
 
-const HELP: &str = "mend the profile; docs/formats.md says what each key means";
-
-struct Check {
-    file: String,
-    findings: Vec<Finding>,
-}
-
-impl Check {
-    fn wrong(&mut self, message: String) {
-        self.findings
-            .push(Finding::about(self.file.clone(), message, HELP));
-    }
-
-    fn take<T>(&mut self, at: &str, result: Result<T, String>) -> Option<T> {
-        result
-            .map_err(|message| self.wrong(format!("{at}: {message}")))
-            .ok()
-    }
-
-    fn line(&mut self, at: &str, text: &str) -> Option<LinePattern> {
-        self.take(at, LinePattern::parse(text))
-    }
-
-    fn profile(&mut self, raw: Raw, name: &str) -> Option<Profile> {
-        let role = match raw.role.as_str() {
-            "channel" => Some(Role::Channel),
-            "bank" => Some(Role::Bank),
-            other => {
-                self.wrong(format!("role: found `{other}`, expected channel or bank"));
-                None
-            }
-        };
-        let mut encodings = Vec::new();
-        for label in &raw.encodings {
-            match encoding_rs::Encoding::for_label(label.as_bytes()) {
-                Some(encoding) => encodings.push(encoding),
-                None => self.wrong(format!(
-                    "encodings: `{label}` is not a known name such as utf-8 or gb18030"
-                )),
-            }
-        }
-        if raw.encodings.is_empty() {
-            self.wrong("encodings: expected at least one, such as [\"utf-8\"]".to_owned());
-        }
-        let first_line = raw
-            .recognise
-            .first_line
-            .as_deref()
-            .and_then(|text| self.line("recognise.first_line", text));
-        if first_line.is_none() && raw.recognise.header.is_empty() {
-            self.wrong(
-                "recognise: expected first_line or header, or every file would be of this format".to_owned(),
-            );
-        }
-        let mut skipped_files = Vec::new();
-        for skip in raw.recognise.skip {
-            if let Some(pattern) = self.line("recognise.skip", &skip.first_line) {
-                skipped_files.push((pattern, skip.why));
-            }
-        }
-        let frame = self.frame(raw.frame);
-        let mut facts = Vec::new();
-        for fact in raw.fact {
-            if let Some(pattern) = self.line("fact", &fact.line) {
-                facts.push((pattern, fact.name));
-            }
-        }
-        let skipped_rows = raw.skip.into_iter().map(|when| self.when(when)).collect();
-        let mut fields = BTreeMap::new();
-        for (field, raw) in raw.fields {
-            if let Some(checked) = self.field(&field, raw) {
-                fields.insert(field, checked);
-            }
-        }
-        let currency = self.currency(&fields);
-        let totals = raw
-            .total
-            .into_iter()
-            .filter_map(|total| self.total(total, currency))
-            .collect();
-        let role = role?;
-        self.fields_fit(role, &fields);
-        Some(Profile {
-            name: name.to_owned(),
-            title: raw.title,
-            source: raw.source,
-            role,
-            encodings,
-            first_line,
-            header: raw.recognise.header,
-            skipped_files,
-            frame: frame?,
-            facts,
-            skipped_rows,
-            fields,
-            totals,
-            currency,
-        })
-    }
-
-    fn frame(&mut self, raw: RawFrame) -> Option<Frame> {
-        let one = |text: &str| match text.as_bytes() {
-            [byte] if byte.is_ascii() && !matches!(byte, b'\n' | b'\r') => Ok(*byte),
-            _ => Err(format!("found `{text}`, expected one ASCII character")),
-        };
-        let delimiter = self.take("frame.delimiter", one(&raw.delimiter));
-        let quote = raw
-            .quote
-            .as_deref()
-            .and_then(|text| self.take("frame.quote", one(text)));
-        if quote.is_some() && raw.free_text.is_some() {
-            self.wrong("frame.free_text: a quoted format needs no anchoring".to_owned());
-        }
-        if raw.free_text.is_some() && raw.guards.is_empty() {
-            self.wrong(
-                "frame.free_text: expected guards, columns whose times prove an anchored row".to_owned(),
-            );
-        }
-        let mut guards = Vec::new();
-        for (column, pattern) in raw.guards {
-            if let Some(pattern) = self.take("frame.guards", TimePattern::parse(&pattern)) {
-                guards.push((column, pattern));
-            }
-        }
-        Some(Frame {
-            delimiter: delimiter?,
-            quote,
-            trim: raw.trim.chars().collect(),
-            comment: raw.comment,
-            comment_padding: raw.comment_padding.chars().collect(),
-            begin: raw
-                .begin
-                .as_deref()
-                .and_then(|text| self.line("frame.begin", text)),
-            end: raw.end.as_deref().and_then(|text| self.line("frame.end", text)),
-            preamble_lines: raw.preamble_lines,
-            free_text: raw.free_text,
-            guards,
-        })
-    }
-
-    fn when(&mut self, raw: RawWhen) -> When {
-        if raw.is.is_empty() {
-            self.wrong(format!("column {}: `is` names no text", raw.column));
-        }
-        When {
-            column: raw.column,
-            is: raw.is,
-        }
-    }
-
-    fn field(&mut self, name: &str, raw: RawField) -> Option<Field> {
-        let at = format!("fields.{name}");
-        let from = match raw.from.as_deref() {
-            None => None,
-            Some("source.channel") => Some(FromBook::SourceChannel),
-            Some("source.account") => Some(FromBook::SourceAccount),
-            Some("amount sign") if name == "direction" => Some(FromBook::AmountSign),
-            Some(other) => {
-                self.wrong(format!("{at}.from: found `{other}`, expected source.channel, source.account, or (direction) amount sign"));
-                return None;
-            }
-        };
-        let two_columns = !raw.credit_columns.is_empty() || !raw.debit_columns.is_empty();
-        if two_columns && (name != "amount" || raw.credit_columns.is_empty() || raw.debit_columns.is_empty())
-        {
-            self.wrong(format!(
-                "{at}: credit_columns and debit_columns go together, on amount only"
-            ));
-        }
-        let origins = usize::from(!raw.columns.is_empty())
-            + usize::from(two_columns)
-            + usize::from(raw.value.is_some() || from.is_some());
-        if origins != 1 {
-            self.wrong(format!("{at}: expected one of columns, value or from"));
-        }
-        let minor_units = match raw.unit.as_deref() {
-            None | Some("major") => false,
-            Some("minor") => true,
-            Some(other) => {
-                self.wrong(format!(
-                    "{at}.unit: found `{other}`, expected major (yuan) or minor (fen)"
-                ));
-                false
-            }
-        };
-        let separator = |text: Option<&str>, default: Option<char>| match text {
-            None => Ok(default),
-            Some(text) => {
-                let mut chars = text.chars();
-                match (chars.next(), chars.next()) {
-                    (Some(c), None) if !c.is_ascii_digit() && c != '-' => Ok(Some(c)),
-                    _ => Err(format!("found `{text}`, expected one character that is no digit")),
-                }
-            }
-        };
-        let thousands = self
-            .take(
-                &format!("{at}.thousands"),
-                separator(raw.thousands.as_deref(), None),
-            )
-            .flatten();
-        let decimal = self
-            .take(
-                &format!("{at}.decimal"),
-                separator(raw.decimal.as_deref(), Some('.')),
-            )
-            .flatten()
-            .unwrap_or('.');
-        if thousands == Some(decimal) {
-            self.wrong(format!("{at}: thousands and decimal are the same character"));
-        }
-        let mut sign = BTreeMap::new();
-        for (kind, text) in raw.sign {
-            if kind != "ANY" && !TXN_TYPES.contains(&kind.as_str()) {
-                self.wrong(format!("{at}.sign: `{kind}` is no transaction type and not ANY"));
-            }
-            match text.as_str() {
-                "positive" => sign.insert(kind, Sign::Positive),
-                "negative" => sign.insert(kind, Sign::Negative),
-                "any" => sign.insert(kind, Sign::Any),
-                other => {
-                    self.wrong(format!(
-                        "{at}.sign: found `{other}`, expected positive, negative or any"
-                    ));
-                    None
-                }
-            };
-        }
-        let is_amount = AMOUNT_FIELDS.contains(&name);
-        if !is_amount && (minor_units || thousands.is_some() || !sign.is_empty()) {
-            self.wrong(format!("{at}: unit, thousands and sign are for amounts"));
-        }
-        let pattern = raw
-            .pattern
-            .as_deref()
-            .and_then(|text| self.take(&format!("{at}.pattern"), TimePattern::parse(text)));
-        let is_time = TIME_FIELDS.contains(&name);
-        if is_time && raw.pattern.is_none() {
-            self.wrong(format!("{at}: expected a pattern such as yyyy-MM-dd HH:mm:ss"));
-        }
-        if !is_time && raw.pattern.is_some() {
-            self.wrong(format!("{at}: a pattern is for days and times"));
-        }
-        let vocabulary: &[&str] = match name {
-            "txn_type" => &TXN_TYPES,
-            "status" => &STATUSES,
-            "direction" => &["C", "D"],
-            _ => &[],
-        };
-        if !vocabulary.is_empty() {
-            for text in raw.map.values().chain(&raw.value) {
-                if !vocabulary.contains(&text.as_str()) {
-                    self.wrong(format!(
-                        "{at}: found `{text}`, expected one of {}",
-                        vocabulary.join(", ")
-                    ));
-                }
-            }
-        }
-        Some(Field {
-            columns: raw.columns,
-            credit_columns: raw.credit_columns,
-            debit_columns: raw.debit_columns,
-            value: raw.value,
-            from,
-            map: raw.map,
-            strip_prefix: raw.strip_prefix,
-            strip_suffix: raw.strip_suffix,
-            required: raw.required,
-            empty: raw.empty,
-            minor_units,
-            thousands,
-            decimal,
-            sign,
-            pattern,
-        })
-    }
-
-    fn currency(&mut self, fields: &BTreeMap<String, Field>) -> Option<Currency> {
-        let code = fields.get("currency")?.value.as_deref()?;
-        let currency = Currency::parse(code.as_bytes());
-        if currency.is_none() {
-            self.wrong(format!("fields.currency.value: `{code}` is no currency"));
-        }
-        currency
-    }
-
-    fn total(&mut self, raw: RawTotal, currency: Option<Currency>) -> Option<Total> {
-        let at = format!("total {}", raw.name);
-        let line = self.line(&at, &raw.line)?;
-        let mut sums = Vec::new();
-        for sum in raw.sums {
-            let take = match sum.take.as_str() {
-                "signed" => Take::Signed,
-                "magnitude" => Take::Magnitude,
-                other => {
-                    self.wrong(format!(
-                        "{at}: take: found `{other}`, expected signed or magnitude"
-                    ));
-                    Take::Signed
-                }
-            };
-            sums.push(Sum {
-                hole: sum.hole,
-                column: sum.column,
-                take,
-            });
-        }
-        for hole in sums.iter().map(|sum| &sum.hole).chain(&raw.count) {
-            if !line.has(hole) {
-                self.wrong(format!("{at}: its line has no hole {{{hole}}}"));
-            }
-        }
-        if !sums.is_empty() && currency.is_none() {
-            self.wrong(format!(
-                "{at}: sums need one currency for the whole format (fields.currency.value)"
-            ));
-        }
-        let when = raw.when.map(|when| self.when(when));
-        Some(Total {
-            name: raw.name,
-            line,
-            when,
-            count: raw.count,
-            sums,
-        })
-    }
-
-    fn fields_fit(&mut self, role: Role, fields: &BTreeMap<String, Field>) {
-        let known = Profile::fields_of(role);
-        for name in fields.keys() {
-            if !known.iter().any(|(field, _)| field == name) {
-                self.wrong(format!(
-                    "fields.{name}: a {} table has no such field",
-                    role.name()
-                ));
-            }
-        }
-        let two_columns = fields
-            .get("amount")
-            .is_some_and(|amount| !amount.credit_columns.is_empty());
-        for (name, needed) in known {
-            let given = fields.contains_key(*name);
-            if *name == "direction" && two_columns {
-                if given {
-                    self.wrong("fields.direction: the two columns of amount already tell it".to_owned());
-                }
-            } else if *needed && !given {
-                self.wrong(format!("fields.{name} is missing"));
-            }
-        }
-        let timed = fields.get("txn_time").and_then(|field| field.pattern.as_ref());
-        if timed.is_some_and(|pattern| !pattern.has_time) {
-            self.wrong("fields.txn_time.pattern: expected a time of day too".to_owned());
+    /// The fixed columns of a format whose files have no header, or nothing.
+    pub fn own_titles(&self) -> Vec<String> {
+        if self.frame.fixed.is_empty() {
+            self.frame.columns.clone()
+        } else {
+            self.frame.fixed.iter().map(|(title, _)| title.clone()).collect()
         }
     }
 }
@@ -785,7 +553,75 @@ mod tests {
         check("\"PAYMENT\"", "\"PAID\"", &["fields.txn_type: found `PAID`"]);
         check("count = \"count\"", "count = \"n\"", &["has no hole {n}"]);
         check("guards =", "# guards =", &["frame.free_text: expected guards"]);
-        check("title =", "titel =", &["titel"]);
+        check(
+            "title =",
+            "titel =",
+            &[
+                "unknown key `titel`, did you mean `title`?",
+                "the profile has no `title`",
+            ],
+        );
         check("\"CNY\"", "\"RMB\"", &["`RMB` is no currency"]);
+    }
+
+    #[test]
+    fn faults_have_their_line_and_the_nearest_word() {
+        let text = "title = \"x\"\nrole = \"banc\"\nencodings = [\"uft-8\"]\n[recognise]\nheader = [\"a\"]\n[frame]\ndelimeter = \",\"\n\
+            [fields]\nentry_id = { columns = \"a\", requird = true }\namout = { columns = 3 }\n[[total]]\nname = \"t\"\n";
+        let findings = Profile::parse(text, "x").unwrap_err();
+        let words: Vec<String> = findings
+            .iter()
+            .map(|finding| format!("{}: {}", finding.line, finding.message))
+            .collect();
+        for expected in [
+            "2: role: found `banc`, expected one of channel, bank, did you mean `bank`?",
+            "3: encodings: `uft-8` is not a known name such as utf-8 or gb18030, did you mean `utf-8`?",
+            "7: unknown key `delimeter` in frame, did you mean `delimiter`?",
+            "11: total t: expected one of line, row, rows, summary = true or tell = true",
+            "11: total t: expected count or sums, or it checks nothing",
+        ] {
+            assert!(
+                words.iter().any(|word| word == expected),
+                "{expected}\n{words:#?}"
+            );
+        }
+        let right_role = text.replace("banc", "bank");
+        let findings = Profile::parse(&right_role, "x").unwrap_err();
+        let words: Vec<String> = findings
+            .iter()
+            .map(|finding| format!("{}:{}: {}", finding.line, finding.column, finding.message))
+            .collect();
+        for expected in [
+            "9:29: unknown key `requird` in fields.entry_id, did you mean `required`?",
+            "10:1: fields.amout: a bank table has no such field, did you mean `amount`?",
+            "10:21: fields.amout.columns: found a integer, expected a text or a list of texts",
+            "1:1: fields.account is missing",
+        ] {
+            assert!(
+                words.iter().any(|word| word == expected),
+                "{expected}\n{words:#?}"
+            );
+        }
+        let broken = Profile::parse("title = \"x\nrole = 1\n", "x").unwrap_err();
+        assert_eq!(broken[0].line, 1);
+    }
+
+    #[test]
+    fn every_built_in_profile_says_what_is_known_of_it() {
+        for (name, text) in BUILT_IN {
+            let profile = Profile::parse(text, name).unwrap();
+            assert!(profile.verified.is_some(), "{name}");
+            assert!(!profile.source.is_empty(), "{name}");
+            let page = include_str!("../../../docs/formats.md");
+            let row = page
+                .lines()
+                .find(|line| line.starts_with(&format!("| `{name}` |")));
+            let row = row.unwrap_or_else(|| panic!("docs/formats.md has no row of {name}"));
+            let real = profile.verified == Some(Verified::File);
+            assert_eq!(row.contains("| real"), real, "{name}");
+            assert_eq!(row.contains("| published"), !real, "{name}");
+        }
+        let names: Vec<&str> = builtin_names().collect();
+        assert!(names.is_sorted());
     }
 }

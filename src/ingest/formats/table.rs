@@ -5,26 +5,35 @@
 //! delivered), R37 (amounts), R45 (Alipay). A row with too many fields is never guessed at: it is refused, unless the
 //! profile names the one free text that may hold bare delimiters and its neighbours read as what they must be.
 //!
+//! [`lines`] gives whole records of text, [`cut`] their cells, [`bind`] and [`fields`] what a profile makes of them,
+//! [`totals`] and [`balance`] what must add up; here is the frame: what a record is, and in which order they come.
 //! Not done here: which source claims a file, archives, duplicate deliveries, drafts of profiles.
 
+use std::collections::BTreeMap;
 use std::io::Read;
-use std::ops::Range;
 
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
-use jiff::tz::TimeZone;
+use rustc_hash::FxHashMap;
 
 use super::decode::{TextReader, by_label, byte_order_mark, peek};
-use super::profile::{Profile, When};
+use super::profile::{Profile, TimePattern, Verified};
 use super::values::{shown, zone};
 use super::{FileFacts, FileRefused, FormatContext};
 use crate::entries::rows::{Reject, RowSink};
+use crate::terms::digest::sha256_hex;
 
-use bind::{Columns, Row, anchor, cut, cut_quoted};
+use balance::Chain;
+use bind::{BoundCondition, Columns, Times, all_hold};
+use clock::Clock;
+use cut::{Row, Span, anchor, cut, cut_fixed, cut_marked, cut_quoted, record_bytes};
 use fields::{Fields, bind_fields};
-use lines::{Lines, decode};
+use lines::{Blocks, Record, decode};
 use totals::Totals;
 
+mod balance;
 mod bind;
+mod clock;
+mod cut;
 mod fields;
 mod lines;
 mod totals;
@@ -32,6 +41,8 @@ mod totals;
 const HEAD_BYTES: usize = 64 << 10;
 /// Lines of a file in which a header is looked for.
 const HEAD_LINES: usize = 64;
+/// Hexadecimal digits of a row's digest (as of a line id of camt.053).
+const DIGEST_CHARS: usize = 32;
 
 /// What a file of a format is.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -72,6 +83,7 @@ fn look(
         } else {
             kind_of_lines(profile, candidate, whole)
         };
+        let seen = seen.or_else(|| kind_of_shape(profile, candidate, whole));
         let Some(kind) = seen else { continue };
         let decodes = wide || decode(candidate, whole).is_some();
         if decodes {
@@ -95,37 +107,93 @@ fn kind_of_lines(profile: &Profile, encoding: &'static Encoding, head: &[u8]) ->
     kind_of_text(profile, &text)
 }
 
+/// A file without header or first line is known by the length of its records and by the times that must stand there.
+fn kind_of_shape(profile: &Profile, encoding: &'static Encoding, head: &[u8]) -> Option<Kind> {
+    if !profile.first_lines.is_empty() || !profile.header.is_empty() || profile.frame.fixed.is_empty() {
+        return None;
+    }
+    let line = head.split(|byte| *byte == b'\n').next()?;
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    let (mut plain, mut cells) = (String::new(), Vec::new());
+    cut_fixed(line, encoding, &profile.frame, &mut plain, &mut cells).ok()?;
+    let titles = profile.own_titles();
+    let cell = |title: &String| {
+        let at = titles.iter().position(|known| known == title)?;
+        let (start, end) = *cells.get(at)?;
+        Some(profile.frame.trim.text(&plain[start as usize..end as usize]))
+    };
+    let guarded = |(title, pattern): &(String, TimePattern)| pattern.read(cell(title)?);
+    profile
+        .frame
+        .guards
+        .iter()
+        .all(|guard| guarded(guard).is_some())
+        .then_some(Kind::Rows)
+}
+
 fn kind_of_text(profile: &Profile, text: &str) -> Option<Kind> {
     let padding = |c: char| profile.frame.comment_padding.contains(&c) || c == '\r';
     let first = text.lines().next()?.trim_end_matches(padding);
     for (pattern, why) in &profile.skipped_files {
-        if pattern.fit(first).is_some() {
+        if pattern.fit(first).is_some() || pattern.fit(first.trim()).is_some() {
             return Some(Kind::Skipped(why.clone()));
         }
     }
-    if let Some(pattern) = &profile.first_line
-        && pattern.fit(first).is_none()
-    {
+    let firsts = &profile.first_lines;
+    if !firsts.is_empty() && !firsts.iter().any(|pattern| pattern.fit(first).is_some()) {
         return None;
     }
     if profile.header.is_empty() {
-        return Some(Kind::Rows);
+        return (!firsts.is_empty()).then_some(Kind::Rows);
     }
+    text.lines()
+        .take(HEAD_LINES)
+        .any(|line| is_header(profile, line))
+        .then_some(Kind::Rows)
+}
+
+/// True when a line has all titles by which the profile knows its header.
+fn is_header(profile: &Profile, line: &str) -> bool {
     let delimiter = char::from(profile.frame.delimiter);
     let quote = profile.frame.quote.map(char::from);
-    let has_header = text.lines().take(HEAD_LINES).any(|line| {
-        let titles: Vec<&str> = line
-            .split(delimiter)
-            .map(|title| {
-                title.trim_matches(|c| profile.frame.trim.contains(&c) || Some(c) == quote || c == '\r')
-            })
-            .collect();
-        profile
-            .header
-            .iter()
-            .all(|title| titles.contains(&title.as_str()))
-    });
-    has_header.then_some(Kind::Rows)
+    let is_edge = |c: char| profile.frame.trim.has(c) || Some(c) == quote || c == '\r';
+    let titles: Vec<&str> = line
+        .split(delimiter)
+        .map(|title| title.trim_matches(is_edge))
+        .collect();
+    let has = |any: &Vec<String>| any.iter().any(|title| titles.contains(&title.as_str()));
+    profile.header.iter().all(has)
+}
+
+/// Why a file is none of this profile, as well as its first bytes tell.
+fn unknown(profile: &Profile, head: &[u8]) -> FileRefused {
+    let text = String::from_utf8_lossy(&head[..head.len().min(4 << 10)]);
+    for (contains, why) in &profile.answers {
+        if text.contains(contains.as_str()) {
+            return FileRefused::at(
+                1,
+                format!("this is no bill but an answer: {why}"),
+                "find out whether a bill exists for this day; if there is none, take the file out and say so in the book",
+            );
+        }
+    }
+    let start = text.trim_start_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
+    if start.starts_with('<') || start.starts_with('{') {
+        let answer: String = start.split_whitespace().collect::<Vec<_>>().join(" ");
+        return FileRefused::at(
+            1,
+            format!(
+                "this is no bill but an answer of the sender's system: `{}`",
+                shown(&answer)
+            ),
+            "fetch the bill again, and ask the sender if the answer stays",
+        );
+    }
+    FileRefused::at(
+        1,
+        format!("this is no file of format {} ({})", profile.name, profile.title),
+        "name the right format in the source, or take the file out of it",
+    )
 }
 
 /// Reads one file by a profile.
@@ -144,11 +212,7 @@ pub fn read<'a>(
         None => None,
     };
     let Some((kind, encoding)) = look(profile, &head, configured) else {
-        return Err(FileRefused::at(
-            1,
-            format!("this is no file of format {} ({})", profile.name, profile.title),
-            "name the right format in the source, or take the file out of it",
-        ));
+        return Err(unknown(profile, &head));
     };
     if let Kind::Skipped(why) = kind {
         return Ok(FileFacts {
@@ -158,36 +222,26 @@ pub fn read<'a>(
     }
     let mark = byte_order_mark(&head).map_or(0, |(_, mark)| mark);
     let source: Box<dyn Read + 'a> = Box::new(std::io::Cursor::new(head[mark..].to_vec()).chain(bytes));
-    let mut lines = if encoding == UTF_16LE || encoding == UTF_16BE {
+    let quote = profile.frame.quote;
+    let mut blocks = if encoding == UTF_16LE || encoding == UTF_16BE {
         // Offsets are those of the decoded text.
-        Lines::new(
-            Box::new(UnboundedText(TextReader::new(source, encoding))),
-            UTF_8,
-            0,
-        )
+        let text = UnboundedText(TextReader::new(source, encoding));
+        Blocks::new(Box::new(text), UTF_8, 0, quote)
     } else {
-        Lines::new(source, encoding, mark)
+        Blocks::new(source, encoding, mark, quote)
     };
-    let mut table = Table {
-        profile,
-        ctx,
-        sink,
-        zone: zone(&ctx.settings.institution.time_zone)?,
-        at: At::Before,
-        facts: FileFacts::default(),
-        totals: Totals::new(profile),
-        plan: None,
-        cells: Vec::new(),
-        plain: String::new(),
-        preamble_lines: profile.frame.preamble_lines,
-    };
-    while lines.next(profile.frame.quote)? {
-        table.line(&lines)?;
+    let clock = Clock::new(zone(&ctx.settings.institution.time_zone)?);
+    let mut table = Table::new(profile, ctx, sink, clock, encoding);
+    table.start()?;
+    while let Some(block) = blocks.next()? {
+        for record in block {
+            table.record(&record)?;
+        }
     }
     table.end()
 }
 
-/// Text whose lines are bounded by [`Lines`].
+/// Text whose lines are bounded by [`Blocks`].
 struct UnboundedText<'a>(TextReader<'a>);
 
 impl Read for UnboundedText<'_> {
@@ -206,75 +260,197 @@ enum At {
     Header,
     /// Among the rows.
     Rows,
+    /// The summary comes next.
+    Summary,
     /// Behind the line that ends the table.
     Behind,
 }
 
 /// Columns and fields of a file whose header was read.
 struct Plan<'p> {
-    columns: Columns,
+    titles: Vec<String>,
     free_text: Option<usize>,
-    guards: Vec<usize>,
-    skipped: Vec<(usize, &'p When)>,
+    guards: Vec<(usize, &'p TimePattern)>,
+    skipped: Vec<Vec<BoundCondition<'p>>>,
+    refused: Vec<(Vec<BoundCondition<'p>>, &'p str)>,
     fields: Fields<'p>,
+    needs_digest: bool,
 }
 
 struct Table<'r> {
     profile: &'r Profile,
     ctx: &'r FormatContext<'r>,
     sink: &'r mut dyn RowSink,
-    zone: TimeZone,
+    encoding: &'static Encoding,
+    times: Times,
     at: At,
     facts: FileFacts,
+    /// First hole of each fact, by name.
+    facts_told: BTreeMap<String, String>,
     totals: Totals<'r>,
+    chain: Option<Chain>,
     plan: Option<Plan<'r>>,
-    cells: Vec<Range<usize>>,
+    summary_titles: Vec<String>,
+    /// Bytes with which a record may begin that is no row.
+    may_be_frame: [bool; 256],
+    /// Lines before the header that were passed over.
+    passed: u32,
+    rows: u64,
+    cells: Vec<Span>,
     plain: String,
-    preamble_lines: u32,
+    /// True when `cells` are of `plain` and not of the record.
+    in_plain: bool,
+    /// How often a row of these very texts was seen.
+    seen: FxHashMap<[u8; 16], u32>,
+    digest: String,
 }
 
-impl Table<'_> {
-    fn line(&mut self, lines: &Lines<'_>) -> Result<(), FileRefused> {
+impl<'r> Table<'r> {
+    fn new(
+        profile: &'r Profile,
+        ctx: &'r FormatContext<'r>,
+        sink: &'r mut dyn RowSink,
+        clock: Clock,
+        encoding: &'static Encoding,
+    ) -> Table<'r> {
+        let totals = Totals::new(profile);
+        let frame = &profile.frame;
+        let mut may_be_frame = [false; 256];
+        let mut mark = |byte: u8| may_be_frame[usize::from(byte)] = true;
+        let patterns = frame.begin.iter().chain(&frame.end);
+        let patterns = patterns.chain(profile.facts.iter().map(|(pattern, _)| pattern));
+        patterns.for_each(|pattern| mark(pattern.first_byte()));
+        totals.first_bytes().into_iter().for_each(&mut mark);
+        let texts = [&frame.comment, &frame.header_type].into_iter().flatten();
+        let texts = texts.chain(&frame.other_types).chain(&frame.row_types);
+        let texts = texts.chain(frame.summary_header.first());
+        texts.filter_map(|text| text.bytes().next()).for_each(&mut mark);
+        // A quote may stand before the text that tells a record's kind.
+        let told_inside = totals.first_bytes().len() + frame.other_types.len() + frame.row_types.len();
+        if let (Some(quote), true) = (frame.quote, told_inside > 0) {
+            mark(quote);
+        }
+        for byte in 0..=255u8 {
+            let padding = frame
+                .comment_padding
+                .iter()
+                .any(|c| c.len_utf8() > 1 || *c as u32 == u32::from(byte));
+            if padding || frame.trim.has_byte(byte) || byte.is_ascii_whitespace() {
+                mark(byte);
+            }
+        }
+        Table {
+            profile,
+            ctx,
+            sink,
+            encoding,
+            times: Times::new(clock, ctx.business_date),
+            at: At::Before,
+            facts: FileFacts::default(),
+            facts_told: BTreeMap::new(),
+            totals,
+            chain: profile.balance.map(Chain::new),
+            plan: None,
+            summary_titles: Vec::new(),
+            may_be_frame,
+            passed: 0,
+            rows: 0,
+            cells: Vec::new(),
+            plain: String::new(),
+            in_plain: false,
+            seen: FxHashMap::default(),
+            digest: String::new(),
+        }
+    }
+
+    /// Begins with the rows where files have neither header nor begin line.
+    fn start(&mut self) -> Result<(), FileRefused> {
+        let titles = self.profile.own_titles();
+        if !titles.is_empty() && self.profile.frame.begin.is_none() && self.profile.frame.preamble_lines == 0
+        {
+            self.bind(0, titles)?;
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn record(&mut self, record: &Record<'_>) -> Result<(), FileRefused> {
+        let is_row = match record.text.as_bytes().first() {
+            Some(first) => self.at == At::Rows && !self.may_be_frame[usize::from(*first)],
+            None => false,
+        };
+        if is_row {
+            self.row(record);
+            return Ok(());
+        }
+        self.other(record)
+    }
+
+    /// A record that may be of the frame.
+    fn other(&mut self, record: &Record<'_>) -> Result<(), FileRefused> {
         let frame = &self.profile.frame;
         let padding = |c: char| frame.comment_padding.contains(&c);
-        let framed = lines.text.trim_end_matches(padding);
-        if framed.is_empty() {
+        let framed = record.text.trim_end_matches(padding);
+        let fixed = !frame.fixed.is_empty();
+        if framed.is_empty() || (!fixed && frame.trim.text(framed).trim().is_empty()) {
             return Ok(());
         }
-        let may_frame = match &frame.comment {
-            Some(prefix) => framed.starts_with(prefix.as_str()),
-            None => true,
-        };
-        if may_frame && self.frame_line(lines.place.line, framed)? {
+        let line = record.place.line;
+        let is_comment = frame
+            .comment
+            .as_ref()
+            .is_some_and(|prefix| framed.starts_with(prefix.as_str()));
+        if (is_comment || frame.comment.is_none()) && self.frame_line(line, framed)? {
             return Ok(());
         }
-        if may_frame && frame.comment.is_some() {
+        if is_comment {
             return Ok(());
+        }
+        if frame.header_type.is_some() {
+            return self.typed(record);
         }
         if self.at == At::Before {
-            if self.preamble_lines > 0 {
-                self.preamble_lines -= 1;
-                return Ok(());
-            }
             if frame.begin.is_some() {
-                return Err(self.broken(
-                    lines.place.line,
-                    "a row stands before the line that begins the table",
-                ));
+                return Err(self.broken(line, "a row stands before the line that begins the table"));
+            }
+            if !self.is_header_next(record)? {
+                return Ok(());
             }
             self.at = At::Header;
         }
         match self.at {
-            At::Before | At::Header => self.header(lines),
+            At::Before | At::Header => self.header(record),
             At::Rows => {
-                self.row(lines);
+                if !self.summary_or_total(record)? {
+                    self.row(record);
+                }
                 Ok(())
             }
-            At::Behind => Err(self.broken(
-                lines.place.line,
-                "a row stands behind the line that ends the table",
-            )),
+            At::Summary => self.summary(record),
+            At::Behind => {
+                if self.summary_or_total(record)? {
+                    return Ok(());
+                }
+                Err(self.broken(line, "a row stands behind the line that ends the table"))
+            }
         }
+    }
+
+    /// Before the header: passes over lines that the profile does not look at; true when the header comes now.
+    fn is_header_next(&mut self, record: &Record<'_>) -> Result<bool, FileRefused> {
+        let profile = self.profile;
+        if self.passed < profile.frame.preamble_lines {
+            self.passed += 1;
+            return Ok(false);
+        }
+        if profile.header.is_empty() || !profile.own_titles().is_empty() || is_header(profile, record.text) {
+            return Ok(true);
+        }
+        self.passed += 1;
+        if self.passed as usize > HEAD_LINES {
+            return Err(self.broken(record.place.line, "no header stands in the first lines"));
+        }
+        Ok(false)
     }
 
     fn broken(&self, line: u64, what: &str) -> FileRefused {
@@ -297,8 +473,13 @@ impl Table<'_> {
                 return Err(self.broken(line, "the table begins twice"));
             }
             self.at = At::Header;
+            let titles = self.profile.own_titles();
+            if !titles.is_empty() {
+                self.bind(line, titles)?;
+            }
             return Ok(true);
         }
+        let totals = self.totals.state_line(line, text)?;
         if frame.end.as_ref().is_some_and(|end| end.fit(text).is_some()) {
             if self.at != At::Rows {
                 return Err(self.broken(line, "the table ends where it has not begun"));
@@ -306,12 +487,19 @@ impl Table<'_> {
             self.at = At::Behind;
             return Ok(true);
         }
-        if self.totals.state(line, text)? {
+        if totals {
             return Ok(true);
         }
         for (pattern, name) in &self.profile.facts {
             if let Some(holes) = pattern.fit(text) {
-                let texts: Vec<String> = holes.iter().map(|(_, text)| shown(text)).collect();
+                let trim = |text: &str| self.profile.frame.trim.text(text).to_owned();
+                let texts: Vec<String> = holes.iter().map(|(_, text)| trim(text)).collect();
+                if let Some(first) = texts.first() {
+                    self.facts_told
+                        .entry(name.clone())
+                        .or_insert_with(|| first.clone());
+                }
+                let texts: Vec<String> = texts.iter().map(|text| shown(text)).collect();
                 self.facts.statements.push(format!("{name} {}", texts.join(" ")));
                 return Ok(true);
             }
@@ -319,137 +507,281 @@ impl Table<'_> {
         Ok(false)
     }
 
-    fn header(&mut self, lines: &Lines<'_>) -> Result<(), FileRefused> {
-        self.cut(lines)
-            .map_err(|what| self.broken(lines.place.line, what))?;
+    /// A record of a format whose records have a type.
+    fn typed(&mut self, record: &Record<'_>) -> Result<(), FileRefused> {
+        let line = record.place.line;
+        if let Err(what) = self.cut(record, false) {
+            return Err(self.broken(line, &what));
+        }
+        let row = self.cut_row(record);
+        let (frame, kind) = (&self.profile.frame, row.cell(0));
+        if frame.header_type.as_deref() == Some(kind) {
+            let titles = titles_of(&row);
+            match &self.plan {
+                None => return self.bind(line, titles),
+                Some(plan) if plan.titles == titles => {
+                    self.totals.new_section();
+                    return Ok(());
+                }
+                Some(_) => return Err(self.broken(line, "a second header has other columns than the first")),
+            }
+        }
+        if frame.row_types.iter().any(|known| known == kind) {
+            if self.plan.is_none() {
+                return Err(self.broken(line, "a row stands before the header"));
+            }
+            self.row(record);
+            return Ok(());
+        }
+        let titles = self.plan.as_ref().map_or(&[][..], |plan| &plan.titles);
         let row = Row {
-            place: lines.place,
-            text: self.text(lines),
+            place: record.place,
+            text: if self.in_plain { &self.plain } else { record.text },
             cells: &self.cells,
+            trim: &frame.trim,
+            id: "",
         };
-        let columns = Columns {
-            titles: (0..self.cells.len()).map(|at| row.cell(at).to_owned()).collect(),
-        };
-        let mut missing = Vec::new();
+        if self.totals.state_row(&row, titles)?
+            || frame.other_types.iter().any(|known| known == kind_of(&row))
+        {
+            return Ok(());
+        }
+        let message = format!(
+            "a record of the unknown type `{}` stands here",
+            shown(kind_of(&row))
+        );
+        Err(self.broken(line, &message))
+    }
+
+    fn header(&mut self, record: &Record<'_>) -> Result<(), FileRefused> {
+        let line = record.place.line;
+        let own = self.profile.own_titles();
+        if !own.is_empty() {
+            self.bind(line, own)?;
+            self.row(record);
+            return Ok(());
+        }
+        if let Err(what) = self.cut(record, false) {
+            return Err(self.broken(line, &what));
+        }
+        let mut titles = titles_of(&self.cut_row(record));
+        if self.profile.frame.trailing_delimiter && titles.last().is_some_and(String::is_empty) {
+            titles.pop();
+        }
+        self.bind(line, titles)
+    }
+
+    /// Binds everything to the columns of the header.
+    fn bind(&mut self, line: u64, titles: Vec<String>) -> Result<(), FileRefused> {
         let profile = self.profile;
-        let mut column = |title: &String| {
-            columns.find(title).unwrap_or_else(|| {
-                missing.push(title.clone());
-                0
-            })
+        let mut columns = Columns {
+            titles,
+            facts: self.facts_told.clone(),
+            missing: Vec::new(),
         };
-        let free_text = profile.frame.free_text.as_ref().map(&mut column);
-        let guards: Vec<usize> = profile
+        let one = |columns: &mut Columns, title: &String| {
+            columns.any(std::slice::from_ref(title), false).first().copied()
+        };
+        let free_text = profile
             .frame
-            .guards
-            .iter()
-            .map(|(title, _)| column(title))
+            .free_text
+            .as_ref()
+            .and_then(|title| one(&mut columns, title));
+        let mut guards = Vec::new();
+        for (title, pattern) in &profile.frame.guards {
+            guards.extend(one(&mut columns, title).map(|at| (at, pattern)));
+        }
+        let skipped = profile.skipped_rows.iter();
+        let skipped = skipped
+            .map(|when| BoundCondition::all(when, &mut columns, false))
             .collect();
-        let skipped = profile
-            .skipped_rows
-            .iter()
-            .map(|when| (column(&when.column), when))
+        let refused = profile.refused_rows.iter();
+        let refused = refused
+            .map(|(when, why)| (BoundCondition::all(when, &mut columns, false), why.as_str()))
             .collect();
-        self.totals.bind(&columns, &mut missing);
-        let fields = bind_fields(profile, &columns, self.ctx, &mut missing);
-        missing.sort();
-        missing.dedup();
+        self.totals.bind(&mut columns);
+        let fields = bind_fields(profile, &mut columns, self.ctx);
         let help =
             "the sender changed the table: compare its header with the profile, and ask for the known one";
+        let mut missing = std::mem::take(&mut columns.missing);
+        missing.sort();
+        missing.dedup();
         if !missing.is_empty() {
             return Err(FileRefused::at(
-                lines.place.line,
+                line,
                 format!("the header has no column {}", missing.join(", nor ")),
                 help,
             ));
         }
-        let twice = columns
-            .titles
+        let titles = columns.titles;
+        let twice = titles
             .iter()
             .enumerate()
-            .find(|(at, title)| !title.is_empty() && columns.titles[..*at].contains(title));
+            .find(|(at, title)| !title.is_empty() && titles[..*at].contains(title));
         if let Some((_, title)) = twice {
             return Err(FileRefused::at(
-                lines.place.line,
+                line,
                 format!("the header has the column {} twice", shown(title)),
                 help,
             ));
         }
         let Some(fields) = fields else {
-            return Err(self.broken(lines.place.line, "the profile names no fields"));
+            return Err(self.broken(line, "the profile names no fields"));
+        };
+        let needs_digest = match &fields {
+            Fields::Bank(fields) => fields.needs_digest(),
+            Fields::Channel(_) => false,
         };
         self.plan = Some(Plan {
-            columns,
+            titles,
             free_text,
             guards,
             skipped,
+            refused,
             fields,
+            needs_digest,
         });
         self.at = At::Rows;
         Ok(())
     }
 
-    /// Cuts the record into `cells`.
-    fn cut(&mut self, lines: &Lines<'_>) -> Result<(), &'static str> {
+    /// Cuts the record into `cells`. Rows of a format with cell marks have them, its headers have not.
+    #[inline]
+    fn cut(&mut self, record: &Record<'_>, is_row: bool) -> Result<(), String> {
         let frame = &self.profile.frame;
-        match frame.quote {
-            Some(quote) => cut_quoted(&lines.text, quote, frame, &mut self.plain, &mut self.cells),
-            None => {
-                cut(&lines.text, frame, &mut self.cells);
-                Ok(())
+        self.in_plain = !frame.fixed.is_empty();
+        if !frame.fixed.is_empty() {
+            return cut_fixed(record.raw, self.encoding, frame, &mut self.plain, &mut self.cells);
+        }
+        if let Some(quote) = frame.quote
+            && memchr::memchr(quote, record.text.as_bytes()).is_some()
+        {
+            self.in_plain = true;
+            return cut_quoted(record.text, quote, frame, &mut self.plain, &mut self.cells)
+                .map_err(str::to_owned);
+        }
+        if let (Some(mark), true) = (frame.cell_mark, is_row) {
+            if cut_marked(record.text, frame.delimiter, mark, &mut self.cells) {
+                return Ok(());
             }
+            return Err(format!("no `{}` before the first field", char::from(mark)));
+        }
+        cut(record.text, frame.delimiter, &mut self.cells);
+        Ok(())
+    }
+
+    /// The cells that were cut last.
+    fn cut_row<'t>(&'t self, record: &'t Record<'_>) -> Row<'t> {
+        let frame = &self.profile.frame;
+        Row {
+            place: record.place,
+            text: if self.in_plain { &self.plain } else { record.text },
+            cells: &self.cells,
+            trim: &frame.trim,
+            id: "",
         }
     }
 
-    /// The text that `cells` are cut from.
-    fn text<'t>(&'t self, lines: &'t Lines<'_>) -> &'t str {
-        if self.profile.frame.quote.is_some() {
-            &self.plain
-        } else {
-            &lines.text
-        }
-    }
-
-    fn row(&mut self, lines: &Lines<'_>) {
-        let cut = self.cut(lines);
-        let Some(plan) = self.plan.take() else { return };
-        let expected = plan.columns.titles.len();
-        let found = self.cells.len();
-        let mut anchored = false;
-        if let (Some(at), true) = (plan.free_text, found > expected) {
-            anchor(&mut self.cells, at, expected);
-            anchored = true;
+    /// Takes the header of a summary, or a record that states totals; false when it is neither.
+    fn summary_or_total(&mut self, record: &Record<'_>) -> Result<bool, FileRefused> {
+        let frame = &self.profile.frame;
+        let marked = frame
+            .cell_mark
+            .is_some_and(|mark| record.text.as_bytes().first() == Some(&mark));
+        if marked || self.cut(record, false).is_err() {
+            return Ok(false);
         }
         let row = Row {
-            place: lines.place,
-            text: if self.profile.frame.quote.is_some() {
-                &self.plain
-            } else {
-                &lines.text
-            },
+            place: record.place,
+            text: if self.in_plain { &self.plain } else { record.text },
             cells: &self.cells,
+            trim: &frame.trim,
+            id: "",
         };
-        let guarded = !anchored
-            || plan
-                .guards
-                .iter()
-                .zip(&self.profile.frame.guards)
-                .all(|(at, (_, pattern))| pattern.read(row.cell(*at)).is_some());
-        let misfit = match cut {
-            Err(what) => Some((what.to_owned(), "quotes only around whole fields".to_owned())),
-            Ok(()) if self.cells.len() != expected || !guarded => Some((
-                format!("{found} fields"),
-                format!("{expected} fields, as in the header"),
-            )),
-            Ok(()) => None,
+        let is_summary = |known: &String| (0..row.cells.len()).any(|at| row.cell(at) == known);
+        if !frame.summary_header.is_empty() && frame.summary_header.iter().all(is_summary) {
+            if !self.summary_titles.is_empty() {
+                return Err(self.broken(record.place.line, "the summary stands twice"));
+            }
+            self.summary_titles = titles_of(&row);
+            self.at = At::Summary;
+            return Ok(true);
+        }
+        let titles = self.plan.as_ref().map_or(&[][..], |plan| &plan.titles);
+        self.totals.state_row(&row, titles)
+    }
+
+    /// The summary behind the rows.
+    fn summary(&mut self, record: &Record<'_>) -> Result<(), FileRefused> {
+        let marked = self.profile.frame.cell_mark.is_some();
+        if let Err(what) = self.cut(record, marked) {
+            return Err(self.broken(record.place.line, &format!("the summary has {what}")));
+        }
+        let frame = &self.profile.frame;
+        let mut row = Row {
+            place: record.place,
+            text: if self.in_plain { &self.plain } else { record.text },
+            cells: &self.cells,
+            trim: &frame.trim,
+            id: "",
         };
-        if let Some((found, expected)) = misfit {
-            self.totals.add_unknown(
-                lines.place.line,
-                &format!("a row: found {found}, expected {expected}"),
+        let expected = self.summary_titles.len();
+        if frame.trailing_delimiter && row.cells.len() == expected + 1 && row.cell(expected).is_empty() {
+            row.cells = &row.cells[..expected];
+        }
+        if row.cells.len() != expected {
+            let message = format!(
+                "the summary has {} fields and its header {expected}",
+                row.cells.len()
             );
+            return Err(self.broken(record.place.line, &message));
+        }
+        self.totals.state_summary(&row, &self.summary_titles)?;
+        self.at = At::Behind;
+        Ok(())
+    }
+
+    fn row(&mut self, record: &Record<'_>) {
+        let cut = self.cut(record, true);
+        let Some(mut plan) = self.plan.take() else { return };
+        self.rows += 1;
+        let expected = plan.titles.len();
+        let found = self.cells.len();
+        let frame = &self.profile.frame;
+        let text = if self.in_plain { &self.plain } else { record.text };
+        let mut guarded = frame.fixed.is_empty();
+        if found == expected + 1 && frame.trailing_delimiter {
+            // What stands behind the last delimiter must be nothing.
+            let (start, end) = self.cells[expected];
+            if frame.trim.text(&text[start as usize..end as usize]).is_empty() {
+                self.cells.pop();
+            }
+        } else if let (Some(at), true) = (plan.free_text, found > expected) {
+            anchor(&mut self.cells, at, expected);
+            guarded = false;
+        }
+        let mut row = Row {
+            place: record.place,
+            text,
+            cells: &self.cells,
+            trim: &frame.trim,
+            id: "",
+        };
+        let fits = row.cells.len() == expected
+            && (guarded
+                || plan
+                    .guards
+                    .iter()
+                    .all(|(at, pattern)| pattern.read(row.cell(*at)).is_some()));
+        if !fits || cut.is_err() {
+            let (found, expected) = misfit(frame, cut, found, expected);
+            let words = format!("a row: found {found}, expected {expected}");
+            self.totals.add_unknown(record.place.line, &words);
+            if let Some(chain) = &mut self.chain {
+                chain.add_unknown(record.place.line, &words);
+            }
             self.sink.reject(Reject {
-                line: lines.place.line,
+                line: record.place.line,
                 column: 0,
                 field: "row".to_owned(),
                 found,
@@ -459,38 +791,140 @@ impl Table<'_> {
             return;
         }
         self.totals.add(&row);
-        let skipped = plan
-            .skipped
-            .iter()
-            .any(|(at, when)| when.is.iter().any(|text| text == row.cell(*at)));
-        let result = match &plan.fields {
-            _ if skipped => {
-                self.sink.not_booked(row.place);
-                Ok(())
+        if plan.skipped.iter().any(|when| all_hold(when, &row)) {
+            self.sink.not_booked(row.place);
+            self.plan = Some(plan);
+            return;
+        }
+        if plan.needs_digest {
+            digest(&row, &mut self.seen, &mut self.digest);
+            row.id = &self.digest;
+        }
+        let refused = plan.refused.iter().find(|(when, _)| all_hold(when, &row));
+        if let Some((when, why)) = refused {
+            self.sink.reject(refusal(&row, when, why, &plan.titles));
+        }
+        let is_refused = refused.is_some();
+        let result = match &mut plan.fields {
+            Fields::Channel(_) if is_refused => Ok(()),
+            Fields::Channel(fields) => fields.give(&row, &mut self.times, self.sink),
+            Fields::Bank(fields) => {
+                if let Some(chain) = &mut self.chain {
+                    match fields.balanced(&row, &self.times) {
+                        Ok(Some(movement)) => chain.add(row.place, movement, self.ctx),
+                        Ok(None) => {}
+                        Err(bad) => {
+                            let bad = bad.reject(&row, false, &plan.titles);
+                            let words =
+                                format!("{}: found `{}`, expected {}", bad.field, bad.found, bad.expected);
+                            chain.add_unknown(row.place.line, &words);
+                        }
+                    }
+                }
+                if is_refused {
+                    Ok(())
+                } else {
+                    fields.give(&row, &mut self.times, self.ctx, self.sink)
+                }
             }
-            Fields::Channel(fields) => fields.give(&row, &self.zone, self.sink),
-            Fields::Bank(fields) => fields.give(&row, &self.zone, self.ctx, self.sink),
         };
         if let Err(bad) = result {
-            self.sink
-                .reject(bad.reject(&row, self.profile.frame.quote.is_none(), &plan.columns));
+            let cut_from_line = !self.in_plain;
+            self.sink.reject(bad.reject(&row, cut_from_line, &plan.titles));
         }
         self.plan = Some(plan);
     }
 
     fn end(mut self) -> Result<FileFacts, FileRefused> {
-        let ended = match self.at {
+        match self.at {
             At::Before | At::Header => return Err(self.broken(0, "the file ends before its header")),
-            At::Rows => self.profile.frame.end.is_none(),
-            At::Behind => true,
-        };
-        if !ended {
-            return Err(self.broken(0, "the line that ends the table is missing"));
+            At::Summary => return Err(self.broken(0, "the file ends before its summary")),
+            At::Rows if self.profile.frame.end.is_some() => {
+                return Err(self.broken(0, "the line that ends the table is missing"));
+            }
+            At::Rows | At::Behind => {}
         }
         self.facts.checked = self.totals.check()?;
+        if let Some(chain) = &self.chain {
+            self.facts.checked.extend(chain.check(self.ctx, self.sink)?);
+        }
+        if self.profile.verified == Some(Verified::Published) {
+            self.facts.statements.push(format!(
+                "the profile {} was made from published field names; no real file has been seen: compare its first rows with the file",
+                self.profile.name
+            ));
+        }
         Ok(self.facts)
     }
 }
 
+fn titles_of(row: &Row<'_>) -> Vec<String> {
+    (0..row.cells.len()).map(|at| row.cell(at).to_owned()).collect()
+}
+
+fn kind_of<'t>(row: &Row<'t>) -> &'t str {
+    row.cell(0)
+}
+
+/// What was found and expected of a row that does not have the shape of the table.
+#[cold]
+fn misfit(
+    frame: &super::profile::Frame,
+    cut: Result<(), String>,
+    found: usize,
+    expected: usize,
+) -> (String, String) {
+    match cut {
+        Err(what) if !frame.fixed.is_empty() => (
+            what,
+            format!("{} bytes with its fields at their places", record_bytes(frame)),
+        ),
+        Err(what) if frame.cell_mark.is_some() => (what, "the mark before every field".to_owned()),
+        Err(what) => (what, "quotes only around whole fields".to_owned()),
+        Ok(()) if found == expected => (
+            "fields of other kinds".to_owned(),
+            "times where the profile has them".to_owned(),
+        ),
+        Ok(()) => (
+            format!("{found} fields"),
+            format!("{expected} fields, as in the header"),
+        ),
+    }
+}
+
+#[cold]
+fn refusal(row: &Row<'_>, when: &[BoundCondition<'_>], why: &str, titles: &[String]) -> Reject {
+    let at = when.first().and_then(BoundCondition::column);
+    let title = at.and_then(|at| titles.get(at)).map_or("row", String::as_str);
+    Reject {
+        line: row.place.line,
+        column: 0,
+        field: "row".to_owned(),
+        found: shown(at.map_or("", |at| row.cell(at))),
+        expected: format!("{why} (column {title})"),
+    }
+}
+
+/// Digest of a row's texts; rows of the same texts are told apart by how many came before.
+fn digest(row: &Row<'_>, seen: &mut FxHashMap<[u8; 16], u32>, digest: &mut String) {
+    let mut texts = Vec::new();
+    for at in 0..row.cells.len() {
+        texts.extend_from_slice(row.cell(at).as_bytes());
+        texts.push(0x1f);
+    }
+    let key = xxhash_rust::xxh3::xxh3_128(&texts).to_le_bytes();
+    let count = seen.entry(key).or_insert(0);
+    *count += 1;
+    texts.extend_from_slice(count.to_string().as_bytes());
+    digest.clear();
+    digest.push_str(&sha256_hex(&texts)[..DIGEST_CHARS]);
+}
+
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod samples;
+
+#[cfg(test)]
+mod damage;

@@ -53,6 +53,227 @@ pub fn padded_minor(text: &str, digits: u32) -> Result<i64, AmountError> {
     parse_minor(format!("{whole}.{}", &fraction[..kept]).as_bytes(), digits)
 }
 
+/// What a whole number of a file counts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Unit {
+    /// Yuan, euro; decimals are cents.
+    Major,
+    /// Fen, cents: the currency's own minor unit.
+    Minor,
+    /// Hundredths of the major unit, whatever decimals the currency has.
+    Hundredths,
+}
+
+/// How numbers of a file are written.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Number {
+    /// What a whole number counts.
+    pub unit: Unit,
+    /// Between groups of three digits.
+    pub thousands: Option<u8>,
+    /// Before the decimals.
+    pub decimal: u8,
+    /// True when zeros may fill it up on both sides: `000150`, `1.50000`.
+    pub padded: bool,
+    /// True when a plus sign may stand before it.
+    pub plus: bool,
+    /// Texts before it that are its sign; true is negative.
+    pub marks: Vec<(String, bool)>,
+    /// Texts before it that mean nothing, such as `¥`.
+    pub symbols: Vec<String>,
+}
+
+impl Default for Number {
+    fn default() -> Number {
+        Number {
+            unit: Unit::Major,
+            thousands: None,
+            decimal: b'.',
+            padded: false,
+            plus: false,
+            marks: Vec::new(),
+            symbols: Vec::new(),
+        }
+    }
+}
+
+/// An exact decimal: `mantissa / 10^decimals`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Decimal {
+    negative: bool,
+    mantissa: u64,
+    decimals: u32,
+}
+
+/// Decimals of scaled figures.
+pub const SCALE_DIGITS: u32 = 8;
+
+const POWERS_OF_TEN: [u64; 20] = {
+    let mut powers = [1u64; 20];
+    let mut at = 1;
+    while at < powers.len() {
+        powers[at] = powers[at - 1] * 10;
+        at += 1;
+    }
+    powers
+};
+
+impl Number {
+    /// The number of a text in minor units of a currency with `digits` decimals.
+    ///
+    /// # Errors
+    /// It is not written as this says (`Form`), has more decimals than the currency (`Decimals`), or is too large.
+    #[inline]
+    pub fn minor(&self, text: &str, digits: u32) -> Result<i64, AmountError> {
+        let Decimal {
+            negative,
+            mantissa,
+            decimals,
+        } = self.read(text)?;
+        let minor = match self.unit {
+            Unit::Major if decimals > digits => return Err(AmountError::Decimals),
+            Unit::Major => scale(mantissa, digits - decimals)?,
+            Unit::Minor | Unit::Hundredths if decimals > 0 => return Err(AmountError::Decimals),
+            Unit::Minor => mantissa,
+            Unit::Hundredths if digits >= 2 => scale(mantissa, digits - 2)?,
+            Unit::Hundredths => {
+                let part = POWERS_OF_TEN[(2 - digits) as usize];
+                if !mantissa.is_multiple_of(part) {
+                    return Err(AmountError::Decimals);
+                }
+                mantissa / part
+            }
+        };
+        let minor = i64::try_from(minor).map_err(|_| AmountError::Overflow)?;
+        Ok(if negative { -minor } else { minor })
+    }
+
+    /// The number of a text as it stands, in units of 10^−8. Sums of it are exact whatever its decimals.
+    ///
+    /// # Errors
+    /// As [`Number::minor`]; more than 8 decimals are `Decimals`.
+    #[inline]
+    pub fn scaled(&self, text: &str) -> Result<i128, AmountError> {
+        // Most columns of most rows are nothing.
+        if text == "0.00" && self.decimal == b'.' && self.unit == Unit::Major {
+            return Ok(0);
+        }
+        let Decimal {
+            negative,
+            mantissa,
+            decimals,
+        } = self.read(text)?;
+        if decimals > SCALE_DIGITS {
+            return Err(AmountError::Decimals);
+        }
+        let scaled = i128::from(mantissa) * i128::from(POWERS_OF_TEN[(SCALE_DIGITS - decimals) as usize]);
+        Ok(if negative { -scaled } else { scaled })
+    }
+
+    #[inline]
+    fn read(&self, text: &str) -> Result<Decimal, AmountError> {
+        let mut bytes = text.as_bytes();
+        let mut negative = false;
+        if !self.marks.is_empty() || !self.symbols.is_empty() {
+            let mut rest = text;
+            let mark = self
+                .marks
+                .iter()
+                .find(|(mark, _)| text.starts_with(mark.as_str()));
+            if let Some((mark, is_negative)) = mark {
+                (rest, negative) = (&rest[mark.len()..], *is_negative);
+            }
+            let symbol = self
+                .symbols
+                .iter()
+                .find(|symbol| rest.starts_with(symbol.as_str()));
+            bytes = &rest.as_bytes()[symbol.map_or(0, String::len)..];
+            if mark.is_some() && matches!(bytes, [b'-' | b'+', ..]) {
+                return Err(AmountError::Form);
+            }
+        }
+        match bytes {
+            [b'-', rest @ ..] => (bytes, negative) = (rest, true),
+            [b'+', rest @ ..] if self.plus => bytes = rest,
+            _ => {}
+        }
+        let (mut mantissa, mut at, mut group, mut groups) = (0u64, 0, 0, 0u32);
+        let mut overflow = false;
+        let push = |mantissa: &mut u64, overflow: &mut bool, byte: u8| match mantissa
+            .checked_mul(10)
+            .and_then(|m| m.checked_add(u64::from(byte & 15)))
+        {
+            Some(next) => *mantissa = next,
+            None => *overflow = true,
+        };
+        while let Some(byte) = bytes.get(at) {
+            if byte.is_ascii_digit() {
+                push(&mut mantissa, &mut overflow, *byte);
+                group += 1;
+            } else if self.thousands == Some(*byte) {
+                // `1,234` is grouped, `12,34` and `1,2345` are not.
+                if group == 0 || group > 3 || (groups > 0 && group != 3) {
+                    return Err(AmountError::Form);
+                }
+                (group, groups) = (0, groups + 1);
+            } else {
+                break;
+            }
+            at += 1;
+        }
+        if group == 0 || (groups > 0 && group != 3) {
+            return Err(AmountError::Form);
+        }
+        if bytes[0] == b'0' && !self.padded && (group > 1 || groups > 0) {
+            return Err(AmountError::Form);
+        }
+        let mut decimals = 0;
+        if let Some(byte) = bytes.get(at) {
+            let mut fraction = &bytes[at + 1..];
+            if *byte != self.decimal || fraction.is_empty() {
+                return Err(AmountError::Form);
+            }
+            if self.padded {
+                while let [rest @ .., b'0'] = fraction {
+                    fraction = rest;
+                }
+            }
+            for byte in fraction {
+                if !byte.is_ascii_digit() {
+                    return Err(AmountError::Form);
+                }
+                push(&mut mantissa, &mut overflow, *byte);
+            }
+            decimals = u32::try_from(fraction.len()).map_err(|_| AmountError::Decimals)?;
+        }
+        if overflow {
+            // Too many decimals are told before too many digits, as for canonical amounts.
+            return Err(if decimals > SCALE_DIGITS {
+                AmountError::Decimals
+            } else {
+                AmountError::Overflow
+            });
+        }
+        Ok(Decimal {
+            negative,
+            mantissa,
+            decimals,
+        })
+    }
+}
+
+fn scale(mantissa: u64, digits: u32) -> Result<u64, AmountError> {
+    let power = POWERS_OF_TEN.get(digits as usize).ok_or(AmountError::Overflow)?;
+    mantissa.checked_mul(*power).ok_or(AmountError::Overflow)
+}
+
+/// A scaled figure as text: at least two decimals, no more than it has.
+pub fn shown_scaled(scaled: i128) -> String {
+    let text = crate::terms::money::format_minor(scaled, SCALE_DIGITS);
+    let zeros = text.len() - text.trim_end_matches('0').len();
+    text[..text.len() - zeros.min(SCALE_DIGITS as usize - 2)].to_owned()
+}
+
 /// What an amount should have been, in words.
 pub fn amount_expected(error: AmountError, currency: &str, digits: u32) -> String {
     match error {
@@ -174,6 +395,96 @@ mod tests {
             check(bad, 2, Err(AmountError::Form));
         }
         check("99999999999999999999", 2, Err(AmountError::Overflow));
+    }
+
+    #[test]
+    fn numbers_follow_the_habits_of_a_profile() {
+        let plain = Number::default();
+        let check = |number: &Number, text: &str, digits, expected| {
+            assert_eq!(number.minor(text, digits), expected, "{text} {number:?}");
+        };
+        check(&plain, "-0.01", 2, Ok(-1));
+        check(&plain, "0.5", 2, Ok(50));
+        check(&plain, "1,234.50", 2, Err(AmountError::Form));
+        check(&plain, "0.32000", 2, Err(AmountError::Decimals));
+        let padded = Number {
+            padded: true,
+            ..plain.clone()
+        };
+        check(&padded, "0.32000", 2, Ok(32));
+        check(&padded, "-0.27000", 2, Ok(-27));
+        check(&padded, "0.32500", 2, Err(AmountError::Decimals));
+        check(&padded, "007.00", 2, Ok(700));
+        check(&padded, "20.0", 0, Ok(20));
+        let grouped = Number {
+            thousands: Some(b','),
+            ..plain.clone()
+        };
+        check(&grouped, "1,234.50", 2, Ok(123_450));
+        check(&grouped, "1234.50", 2, Ok(123_450));
+        for bad in [
+            "1,23", "1234,567", ",123", "1,", "1,2345", "1,234,5", "--1", "1,234.", "0,123", "", "-", ".5",
+            "1e3", "+1", "１", "1 ", "NaN", "1.2.3",
+        ] {
+            check(&grouped, bad, 2, Err(AmountError::Form));
+        }
+        let german = Number {
+            thousands: Some(b'.'),
+            decimal: b',',
+            ..plain.clone()
+        };
+        check(&german, "-1.234.567,8", 2, Ok(-123_456_780));
+        check(
+            &Number {
+                decimal: b',',
+                ..plain.clone()
+            },
+            "1.5",
+            2,
+            Err(AmountError::Form),
+        );
+        let fen = Number {
+            unit: Unit::Minor,
+            ..plain.clone()
+        };
+        check(&fen, "1999", 2, Ok(1999));
+        check(&fen, "19.99", 2, Err(AmountError::Decimals));
+        check(&fen, "01", 2, Err(AmountError::Form));
+        let marked = Number {
+            unit: Unit::Minor,
+            padded: true,
+            marks: vec![("C".to_owned(), false), ("D".to_owned(), true)],
+            ..plain.clone()
+        };
+        check(&marked, "D000000002861", 2, Ok(-2861));
+        check(&marked, "C000000473939", 2, Ok(473_939));
+        check(&marked, "000000000000", 2, Ok(0));
+        for bad in ["DC1", "D-1", "E1", "D", "1D"] {
+            check(&marked, bad, 2, Err(AmountError::Form));
+        }
+        let cents = Number {
+            unit: Unit::Hundredths,
+            ..plain.clone()
+        };
+        check(&cents, "10000", 0, Ok(100));
+        check(&cents, "10001", 0, Err(AmountError::Decimals));
+        check(&cents, "10000", 2, Ok(10_000));
+        check(&cents, "10000", 3, Ok(100_000));
+        let yuan = Number {
+            symbols: vec!["¥".to_owned()],
+            plus: true,
+            ..plain.clone()
+        };
+        check(&yuan, "¥28.16", 2, Ok(2816));
+        check(&yuan, "+28.16", 2, Ok(2816));
+        check(&plain, "92233720368547758.07", 2, Ok(i64::MAX));
+        check(&plain, "92233720368547758.08", 2, Err(AmountError::Overflow));
+        check(&plain, "99999999999999999999999", 2, Err(AmountError::Overflow));
+        assert_eq!(shown_scaled(32_000_000), "0.32");
+        assert_eq!(shown_scaled(-33_300_000), "-0.333");
+        assert_eq!(shown_scaled(0), "0.00");
+        assert_eq!(padded.scaled("0.00001"), Ok(1000));
+        assert_eq!(padded.scaled("0.000000001"), Err(AmountError::Decimals));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Patterns of frame lines and times: literals with named holes, no regular expressions.
 
 use crate::ingest::formats::values::WallTime;
-use crate::terms::date::Date;
+use crate::terms::date::{Date, Instant};
 
 /// A line with holes: `#交易合计：{count}笔，商家实收共{paid}元`. A hole takes the shortest text up to the literal behind
 /// it; `{}` is a hole whose text nobody wants.
@@ -52,6 +52,20 @@ impl LinePattern {
         self.holes.iter().any(|(known, _)| known == name)
     }
 
+    /// Names of its named holes.
+    pub fn names(&self) -> Vec<&str> {
+        self.holes
+            .iter()
+            .map(|(name, _)| name.as_str())
+            .filter(|name| !name.is_empty())
+            .collect()
+    }
+
+    /// The first byte of every line that it fits.
+    pub fn first_byte(&self) -> u8 {
+        self.start.as_bytes().first().copied().unwrap_or(0)
+    }
+
     /// Texts of the named holes, or `None` where the line is another.
     pub fn fit<'p, 'l>(&'p self, line: &'l str) -> Option<Vec<(&'p str, &'l str)>> {
         let mut rest = line.strip_prefix(self.start.as_str())?;
@@ -72,18 +86,105 @@ impl LinePattern {
     }
 }
 
-/// A time as a sequence of fixed-width numbers: `yyyy-MM-dd HH:mm:ss`.
+/// A key inside a longer text: `订单号{word}` is the run of letters, digits, `-` and `_` behind `订单号`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Extract {
+    before: String,
+    kind: Run,
+    after: String,
+}
+
+/// Which characters a key is made of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Run {
+    Digits,
+    Word,
+    Any,
+}
+
+impl Extract {
+    /// Reads a pattern with one of the holes `{digits}`, `{word}` and `{text}`.
+    ///
+    /// # Errors
+    /// What is wrong with it, in words.
+    pub fn parse(text: &str) -> Result<Extract, String> {
+        let holes = [
+            ("{digits}", Run::Digits),
+            ("{word}", Run::Word),
+            ("{text}", Run::Any),
+        ];
+        for (hole, kind) in holes {
+            if let Some((before, after)) = text.split_once(hole) {
+                return Ok(Extract {
+                    before: before.to_owned(),
+                    kind,
+                    after: after.to_owned(),
+                });
+            }
+        }
+        Err(format!(
+            "`{text}` has no hole, expected one of {{digits}}, {{word}}, {{text}}"
+        ))
+    }
+
+    /// The key in a text; empty where there is none. The first place where all parts fit is taken.
+    pub fn find<'t>(&self, text: &'t str) -> &'t str {
+        let mut from = 0;
+        while let Some(found) = text[from..].find(self.before.as_str()) {
+            let start = from + found + self.before.len();
+            let rest = &text[start..];
+            let is_part = |c: char| match self.kind {
+                Run::Digits => c.is_ascii_digit(),
+                Run::Word => c.is_ascii_alphanumeric() || matches!(c, '-' | '_'),
+                Run::Any => true,
+            };
+            let run = &rest[..rest.find(|c| !is_part(c)).unwrap_or(rest.len())];
+            let key = match self.kind {
+                Run::Any if !self.after.is_empty() => {
+                    rest.split_once(self.after.as_str()).map_or("", |(key, _)| key)
+                }
+                _ if rest[run.len()..].starts_with(self.after.as_str()) => run,
+                _ => "",
+            };
+            if !key.is_empty() {
+                return key;
+            }
+            // Go on behind this place; for an empty `before` behind the run that did not fit.
+            let step = run.len().max(rest.chars().next().map_or(1, char::len_utf8));
+            from = start + if self.before.is_empty() { step } else { 0 };
+            if from >= text.len() {
+                return "";
+            }
+        }
+        ""
+    }
+}
+
+/// A time as a sequence of numbers: `yyyy-MM-dd HH:mm:ss`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct TimePattern {
     parts: Vec<Part>,
     /// True when it holds a time of day.
     pub has_time: bool,
+    /// True when it holds a year.
+    pub has_year: bool,
+    /// True when it is `yyyy-MM-dd HH:mm:ss`, which is read fast.
+    plain: bool,
+    /// True when it is RFC 3339.
+    rfc3339: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Part {
+    /// Exactly so many digits.
     Number(Unit, usize),
+    /// One or two digits.
+    Short(Unit),
     Literal(char),
+    /// `Z`, `+hh:mm` or `+hhmm`.
+    Offset,
+    /// Digits that are not looked at: parts of a second.
+    Fraction,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -96,14 +197,28 @@ enum Unit {
     Second,
 }
 
-const UNITS: [(&str, Unit); 6] = [
-    ("yyyy", Unit::Year),
-    ("MM", Unit::Month),
-    ("dd", Unit::Day),
-    ("HH", Unit::Hour),
-    ("mm", Unit::Minute),
-    ("ss", Unit::Second),
+const UNITS: [(&str, Part); 11] = [
+    ("yyyy", Part::Number(Unit::Year, 4)),
+    ("MM", Part::Number(Unit::Month, 2)),
+    ("dd", Part::Number(Unit::Day, 2)),
+    ("HH", Part::Number(Unit::Hour, 2)),
+    ("mm", Part::Number(Unit::Minute, 2)),
+    ("ss", Part::Number(Unit::Second, 2)),
+    ("M", Part::Short(Unit::Month)),
+    ("d", Part::Short(Unit::Day)),
+    ("H", Part::Short(Unit::Hour)),
+    ("Z", Part::Offset),
+    ("S", Part::Fraction),
 ];
+
+/// A time that a text says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Read {
+    /// As a clock on the wall; the year is 2000 where the pattern has none.
+    pub wall: WallTime,
+    /// Minutes east of UTC, where the text says so.
+    pub offset_minutes: Option<i32>,
+}
 
 impl TimePattern {
     /// Reads a pattern.
@@ -111,15 +226,24 @@ impl TimePattern {
     /// # Errors
     /// What is wrong with it, in words.
     pub fn parse(text: &str) -> Result<TimePattern, String> {
+        if text == "RFC 3339" {
+            return Ok(TimePattern {
+                parts: Vec::new(),
+                has_time: true,
+                has_year: true,
+                plain: false,
+                rfc3339: true,
+            });
+        }
         let mut parts = Vec::new();
         let mut rest = text;
         while let Some(first) = rest.chars().next() {
-            if let Some((name, unit)) = UNITS.iter().find(|(name, _)| rest.starts_with(name)) {
-                parts.push(Part::Number(*unit, name.len()));
+            if let Some((name, part)) = UNITS.iter().find(|(name, _)| rest.starts_with(name)) {
+                parts.push(*part);
                 rest = &rest[name.len()..];
             } else if first.is_ascii_alphabetic() && first != 'T' {
                 return Err(format!(
-                    "`{text}`: expected yyyy, MM, dd, HH, mm, ss and signs between them"
+                    "`{text}`: expected yyyy, MM, dd, HH, mm, ss (M, d, H for one or two digits), S for parts of a second, Z for an offset, and signs between them"
                 ));
             } else {
                 parts.push(Part::Literal(first));
@@ -129,38 +253,70 @@ impl TimePattern {
         let mut units: Vec<Unit> = parts
             .iter()
             .filter_map(|part| match part {
-                Part::Number(unit, _) => Some(*unit),
-                Part::Literal(_) => None,
+                Part::Number(unit, _) | Part::Short(unit) => Some(*unit),
+                Part::Literal(_) | Part::Offset | Part::Fraction => None,
             })
             .collect();
         units.sort();
-        let day = [Unit::Year, Unit::Month, Unit::Day];
-        let full = UNITS.map(|(_, unit)| unit);
-        if units != day && units != full {
+        let full = [
+            Unit::Year,
+            Unit::Month,
+            Unit::Day,
+            Unit::Hour,
+            Unit::Minute,
+            Unit::Second,
+        ];
+        let known = [&full[..], &full[..3], &full[..5], &full[1..], &full[1..3]];
+        if !known.contains(&units.as_slice()) {
             return Err(format!(
-                "`{text}`: expected a day (yyyy, MM, dd) or a day and a time to the second, each part once"
+                "`{text}`: expected a day (yyyy, MM, dd) or a day and a time to the second or minute, each part once"
             ));
         }
         Ok(TimePattern {
+            has_time: units.contains(&Unit::Hour),
+            has_year: units.first() == Some(&Unit::Year),
+            plain: text == "yyyy-MM-dd HH:mm:ss",
+            rfc3339: false,
             parts,
-            has_time: units == full,
         })
     }
 
+    /// True when it is `yyyy-MM-dd HH:mm:ss`.
+    pub fn is_plain(&self) -> bool {
+        self.plain
+    }
+
     /// The time of a text; midnight where the pattern has none. `None` where it does not fit or does not exist.
-    pub fn read(&self, text: &str) -> Option<WallTime> {
+    pub fn read(&self, text: &str) -> Option<Read> {
+        if self.plain {
+            return plain_time(text);
+        }
+        if self.rfc3339 {
+            return rfc3339_time(text);
+        }
         let mut numbers = [0u32; 6];
+        if !self.has_year {
+            numbers[0] = 2000;
+        }
+        let mut offset_minutes = None;
         let mut rest = text;
         for part in &self.parts {
             match part {
                 Part::Literal(sign) => rest = rest.strip_prefix(*sign)?,
                 Part::Number(unit, width) => {
-                    let digits = rest.get(..*width)?;
-                    if !digits.bytes().all(|b| b.is_ascii_digit()) {
-                        return None;
-                    }
-                    numbers[*unit as usize] = digits.parse().ok()?;
-                    rest = &rest[*width..];
+                    numbers[*unit as usize] = digits(rest.as_bytes().get(..*width)?)?;
+                    rest = rest.get(*width..)?;
+                }
+                Part::Short(unit) => {
+                    let width = 1 + usize::from(rest.as_bytes().get(1).is_some_and(u8::is_ascii_digit));
+                    numbers[*unit as usize] = digits(rest.as_bytes().get(..width)?)?;
+                    rest = rest.get(width..)?;
+                }
+                Part::Fraction => rest = rest.trim_start_matches(|c: char| c.is_ascii_digit()),
+                Part::Offset => {
+                    let (minutes, behind) = offset(rest)?;
+                    offset_minutes = Some(minutes);
+                    rest = behind;
                 }
             }
         }
@@ -168,13 +324,97 @@ impl TimePattern {
         if !rest.is_empty() || hour > 23 || minute > 59 || second > 59 {
             return None;
         }
-        Some(WallTime {
-            date: Date::from_ymd(i32::try_from(year).ok()?, month, day)?,
-            hour,
-            minute,
-            second,
+        Some(Read {
+            wall: WallTime {
+                date: Date::from_ymd(i32::try_from(year).ok()?, month, day)?,
+                hour,
+                minute,
+                second,
+            },
+            offset_minutes,
         })
     }
+}
+
+fn digits(bytes: &[u8]) -> Option<u32> {
+    let mut number = 0;
+    for byte in bytes {
+        if !byte.is_ascii_digit() {
+            return None;
+        }
+        number = number * 10 + u32::from(byte - b'0');
+    }
+    Some(number)
+}
+
+fn plain_time(text: &str) -> Option<Read> {
+    let bytes: &[u8; 19] = text.as_bytes().try_into().ok()?;
+    if (bytes[4], bytes[7]) != (b'-', b'-') {
+        return None;
+    }
+    let year = i32::try_from(digits(&bytes[..4])?).ok()?;
+    let date = Date::from_ymd(year, digits(&bytes[5..7])?, digits(&bytes[8..10])?)?;
+    Some(Read {
+        wall: plain_clock(bytes, date)?,
+        offset_minutes: None,
+    })
+}
+
+/// The time of day behind a day that is known already.
+#[inline]
+pub fn plain_clock(bytes: &[u8; 19], date: Date) -> Option<WallTime> {
+    if (bytes[10], bytes[13], bytes[16]) != (b' ', b':', b':') {
+        return None;
+    }
+    let two = |at: usize| {
+        let (tens, ones) = (bytes[at].wrapping_sub(b'0'), bytes[at + 1].wrapping_sub(b'0'));
+        (tens < 10 && ones < 10).then(|| u32::from(tens) * 10 + u32::from(ones))
+    };
+    let (hour, minute, second) = (two(11)?, two(14)?, two(17)?);
+    if hour > 23 || minute > 59 || second > 59 {
+        return None;
+    }
+    Some(WallTime {
+        date,
+        hour,
+        minute,
+        second,
+    })
+}
+
+fn rfc3339_time(text: &str) -> Option<Read> {
+    Instant::parse_rfc3339(text.as_bytes())?;
+    let number = |at: usize| digits(text.as_bytes().get(at..at + 2)?);
+    let behind = text.get(19..)?;
+    let zone = behind.trim_start_matches(|c: char| c == '.' || c.is_ascii_digit());
+    Some(Read {
+        wall: WallTime {
+            date: Date::parse(text.as_bytes().get(..10)?)?,
+            hour: number(11)?,
+            minute: number(14)?,
+            second: number(17)?,
+        },
+        offset_minutes: Some(offset(zone)?.0),
+    })
+}
+
+/// `Z`, `+hh:mm` or `+hhmm` as minutes east of UTC, and what stands behind.
+pub fn offset(text: &str) -> Option<(i32, &str)> {
+    if let Some(behind) = text.strip_prefix(['Z', 'z']) {
+        return Some((0, behind));
+    }
+    let sign = match text.as_bytes().first()? {
+        b'+' => 1,
+        b'-' => -1,
+        _ => return None,
+    };
+    let hours = digits(text.as_bytes().get(1..3)?)?;
+    let colon = usize::from(text.as_bytes().get(3) == Some(&b':'));
+    let minutes = digits(text.as_bytes().get(3 + colon..5 + colon)?)?;
+    if hours > 23 || minutes > 59 {
+        return None;
+    }
+    Some((sign * (hours * 60 + minutes) as i32, text.get(5 + colon..)?))
 }
 
 #[cfg(test)]
@@ -224,8 +464,72 @@ mod tests {
             assert!(pattern.read(bad).is_none(), "{bad}");
         }
         assert!(TimePattern::parse("yyyyMMdd").unwrap().read("20190916").is_some());
-        for bad in ["yyyy-MM", "yyyy-MM-dd HH:mm", "dd/MMM/yyyy", "yyyy-MM-dd dd"] {
+        for bad in ["yyyy-MM", "yyyy-MM-dd HH", "dd/MMM/yyyy", "yyyy-MM-dd dd"] {
             assert!(TimePattern::parse(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn times_of_other_shapes_are_read() {
+        let check = |pattern: &str, text: &str, expected: Option<(&str, Option<i32>)>| {
+            let read = TimePattern::parse(pattern).unwrap().read(text);
+            let shown = read.map(|read| {
+                let wall = read.wall;
+                let text = format!(
+                    "{} {:02}:{:02}:{:02}",
+                    wall.date, wall.hour, wall.minute, wall.second
+                );
+                (text, read.offset_minutes)
+            });
+            let expected = expected.map(|(text, offset)| (text.to_owned(), offset));
+            assert_eq!(shown, expected, "{pattern} {text}");
+        };
+        check("MMddHHmmss", "0906112203", Some(("2000-09-06 11:22:03", None)));
+        check("MMddHHmmss", "0230112203", None);
+        check(
+            "yyyy/M/d H:mm",
+            "2026/3/1 9:05",
+            Some(("2026-03-01 09:05:00", None)),
+        );
+        check("yyyy/M/d H:mm", "2026/13/1 9:05", None);
+        check(
+            "yyyy/MM/dd HH:mm:ss Z",
+            "2026/01/06 00:00:30 -0800",
+            Some(("2026-01-06 00:00:30", Some(-480))),
+        );
+        check("yyyy/MM/dd HH:mm:ss Z", "2026/01/06 00:00:30 -08", None);
+        check("yyyy/MM/dd HH:mm:ss Z", "2026/01/06 00:00:30 支", None);
+        check(
+            "yyyy-MM-ddTHH:mm:ss.S",
+            "2026-01-06T00:00:30.123",
+            Some(("2026-01-06 00:00:30", None)),
+        );
+        check(
+            "RFC 3339",
+            "2026-01-06T00:00:30.5+05:30",
+            Some(("2026-01-06 00:00:30", Some(330))),
+        );
+        check("RFC 3339", "2026-01-06T00:00:30", None);
+        check("yyyyMMdd", "2026支1", None);
+    }
+
+    #[test]
+    fn keys_are_found_inside_texts() {
+        let check = |pattern: &str, text: &str, expected: &str| {
+            assert_eq!(
+                Extract::parse(pattern).unwrap().find(text),
+                expected,
+                "{pattern} {text}"
+            );
+        };
+        check("订单号{word}", "支付 订单号P-1_2，谢谢", "P-1_2");
+        check("订单号{digits}", "订单号 订单号12a", "12");
+        check("REF:{text};", "x REF:a b;c", "a b");
+        check("REF:{text};", "x REF:a b", "");
+        check("{digits}/", "a1 22/3", "22");
+        check("{digits}", "支付", "");
+        check("{digits}", "", "");
+        check("支{digits}", "支支支7", "7");
+        assert!(Extract::parse("nothing").is_err());
     }
 }

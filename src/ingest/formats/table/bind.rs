@@ -1,19 +1,29 @@
-//! Columns of a header, cells of a row, and what a profile's field makes of them.
+//! Fields of a profile bound to the columns of a file, and what they make of a row.
 
-use std::ops::Range;
+use std::borrow::Cow;
+use std::cell::Cell;
+use std::collections::BTreeMap;
 
-use crate::entries::rows::{Place, Reject};
+use crate::entries::rows::Reject;
 use crate::ingest::formats::FormatContext;
-use crate::ingest::formats::profile::{Field, Frame, FromBook, Sign};
-use crate::ingest::formats::values::{WallTime, amount_expected, shown};
+use crate::ingest::formats::profile::{Condition, Field, From, Sign, Test, TimePattern, plain_clock};
+use crate::ingest::formats::values::{SCALE_DIGITS, WallTime, amount_expected, shown};
 use crate::terms::currency::Currency;
-use crate::terms::kinds::TxnType;
-use crate::terms::money::{AmountError, parse_minor};
+use crate::terms::date::Date;
+use crate::terms::kinds::{TXN_TYPES, TxnType};
+use crate::terms::money::AmountError;
 
-/// Titles of a header.
+use super::clock::{Clock, TimeText, read_time};
+use super::cut::Row;
+
+/// Titles of a header, and what else a file says before its rows.
 pub struct Columns {
     /// As they stand, trimmed.
     pub titles: Vec<String>,
+    /// Facts of the frame by name: the text of their first hole.
+    pub facts: BTreeMap<String, String>,
+    /// Titles that are missing, collected while fields are bound.
+    pub missing: Vec<String>,
 }
 
 impl Columns {
@@ -21,242 +31,380 @@ impl Columns {
     pub fn find(&self, title: &str) -> Option<usize> {
         self.titles.iter().position(|known| known == title)
     }
-}
 
-/// A row cut into cells.
-pub struct Row<'t> {
-    /// Where it stands.
-    pub place: Place,
-    /// Its text; for quoted formats without its quotes.
-    pub text: &'t str,
-    /// Ranges of its cells, trimmed.
-    pub cells: &'t [Range<usize>],
-}
-
-impl<'t> Row<'t> {
-    /// Text of a cell.
-    pub fn cell(&self, at: usize) -> &'t str {
-        self.cells.get(at).map_or("", |range| &self.text[range.clone()])
+    /// Columns of those titles that the header has.
+    pub fn of(&self, titles: &[String]) -> Vec<usize> {
+        titles.iter().filter_map(|title| self.find(title)).collect()
     }
-}
 
-/// Cuts a line without quotes into trimmed cells.
-pub fn cut(text: &str, frame: &Frame, cells: &mut Vec<Range<usize>>) {
-    cells.clear();
-    let mut start = 0;
-    for end in memchr::memchr_iter(frame.delimiter, text.as_bytes()).chain([text.len()]) {
-        cells.push(trimmed(text, start..end, frame));
-        start = end + 1;
-    }
-}
-
-/// Cuts a record with quotes; cells are put, unquoted, into `plain`.
-///
-/// # Errors
-/// A quote stands where none may stand.
-pub fn cut_quoted(
-    text: &str,
-    quote: u8,
-    frame: &Frame,
-    plain: &mut String,
-    cells: &mut Vec<Range<usize>>,
-) -> Result<(), &'static str> {
-    plain.clear();
-    cells.clear();
-    let (quote, delimiter) = (char::from(quote), char::from(frame.delimiter));
-    let mut rest = text;
-    loop {
-        let start = plain.len();
-        if let Some(mut inner) = rest.strip_prefix(quote) {
-            loop {
-                let Some((part, behind)) = inner.split_once(quote) else {
-                    return Err("a quoted field without an end");
-                };
-                plain.push_str(part);
-                match behind.strip_prefix(quote) {
-                    Some(behind) => {
-                        plain.push(quote);
-                        inner = behind;
-                    }
-                    None => {
-                        rest = behind;
-                        break;
-                    }
-                }
-            }
-            if !rest.is_empty() && !rest.starts_with(delimiter) {
-                return Err("a text behind the end of a quoted field");
-            }
-        } else {
-            let end = rest.find(delimiter).unwrap_or(rest.len());
-            if rest[..end].contains(quote) {
-                return Err("a quote inside a field without quotes");
-            }
-            plain.push_str(&rest[..end]);
-            rest = &rest[end..];
+    /// As [`Columns::of`]; none at all is noted as missing unless it may be.
+    pub fn any(&mut self, titles: &[String], optional: bool) -> Vec<usize> {
+        let found = self.of(titles);
+        if found.is_empty() && !titles.is_empty() && !optional {
+            self.missing.push(titles.join(" or "));
         }
-        cells.push(trimmed(plain, start..plain.len(), frame));
-        match rest.strip_prefix(delimiter) {
-            Some(behind) => rest = behind,
-            None => return Ok(()),
+        found
+    }
+
+    /// Columns of all these titles; each that is missing is noted.
+    pub fn all(&mut self, titles: &[String], optional: bool) -> Vec<usize> {
+        let mut found = Vec::new();
+        for title in titles {
+            found.extend(self.any(std::slice::from_ref(title), optional));
         }
+        found
     }
 }
 
-fn trimmed(text: &str, range: Range<usize>, frame: &Frame) -> Range<usize> {
-    let cell = &text[range.clone()];
-    let is_trim = |c: char| frame.trim.contains(&c);
-    let from_start = cell.trim_start_matches(is_trim);
-    let start = range.end - from_start.len();
-    start..start + from_start.trim_end_matches(is_trim).len()
-}
+/// What is wrong with one field of a row; in a box, so that what is right stays small.
+pub struct Bad(Box<Wrong>);
 
-/// Puts the surplus cells of a row back into the one free text at `at`, so that `count` cells are left.
-pub fn anchor(cells: &mut Vec<Range<usize>>, at: usize, count: usize) {
-    let surplus = cells.len() - count;
-    let end = cells[at + surplus].end;
-    cells[at].end = end;
-    cells.drain(at + 1..=at + surplus);
-}
-
-/// What is wrong with one field of a row.
-pub struct Bad {
+struct Wrong {
     /// Canonical field.
-    pub field: &'static str,
+    field: &'static str,
     /// Column of the file, if the field has one.
-    pub column: Option<usize>,
+    column: Option<usize>,
     /// What stood there.
-    pub found: String,
+    found: String,
     /// What would have been right.
-    pub expected: String,
+    expected: String,
 }
 
 impl Bad {
-    /// The reject of a row; the file's own title of the column is told. `cut_from_line` is false where quotes were
-    /// taken out, so that a cell's place in the line is not known.
-    pub fn reject(self, row: &Row<'_>, cut_from_line: bool, columns: &Columns) -> Reject {
-        let title = self.column.and_then(|at| columns.titles.get(at));
+    /// The reject of a row; the file's own title of the column is told. `cut_from_line` is false where cells were put
+    /// together anew, so that a cell's place in the line is not known.
+    pub fn reject(self, row: &Row<'_>, cut_from_line: bool, titles: &[String]) -> Reject {
+        let wrong = *self.0;
+        let title = wrong.column.and_then(|at| titles.get(at));
         let expected = match title {
-            Some(title) => format!("{} (column {title})", self.expected),
-            None => self.expected,
+            Some(title) => format!("{} (column {title})", wrong.expected),
+            None => wrong.expected,
         };
-        let cell = self
-            .column
-            .and_then(|at| row.cells.get(at))
-            .filter(|_| cut_from_line);
+        let column = match wrong.column {
+            Some(at) if cut_from_line => row.column_of(at),
+            _ => 0,
+        };
         Reject {
             line: row.place.line,
-            column: cell.map_or(0, |range| row.text[..range.start].chars().count() as u32 + 1),
-            field: self.field.to_owned(),
-            found: shown(&self.found),
+            column,
+            field: wrong.field.to_owned(),
+            found: shown(&wrong.found),
             expected,
         }
     }
 }
 
-/// A canonical field bound to the columns of a file.
-pub struct Bound<'p> {
-    name: &'static str,
-    field: &'p Field,
+/// Reads an amount that stands in a column.
+type ReadAmount<'a> = dyn Fn(&str, Option<usize>) -> Result<i64, Bad> + 'a;
+
+/// A condition bound to the columns of a file.
+pub struct BoundCondition<'p> {
     columns: Vec<usize>,
-    constant: Option<String>,
+    others: Vec<usize>,
+    condition: &'p Condition,
+}
+
+impl<'p> BoundCondition<'p> {
+    /// Binds conditions; a column that the header lacks is noted as missing unless it may be, and then empty.
+    pub fn all(
+        conditions: &'p [Condition],
+        columns: &mut Columns,
+        optional: bool,
+    ) -> Vec<BoundCondition<'p>> {
+        let bind = |condition: &'p Condition| BoundCondition {
+            columns: columns.any(&condition.columns, optional),
+            others: match condition.test {
+                Test::EqualsColumn | Test::DiffersFromColumn => columns.any(&condition.texts, optional),
+                Test::Is | Test::IsNot | Test::StartsWith => Vec::new(),
+            },
+            condition,
+        };
+        conditions.iter().map(bind).collect()
+    }
+
+    /// The column that is tested.
+    pub fn column(&self) -> Option<usize> {
+        self.columns.first().copied()
+    }
+
+    /// True when the row passes.
+    #[inline]
+    pub fn holds(&self, row: &Row<'_>) -> bool {
+        let text = self.columns.first().map_or("", |at| row.cell(*at));
+        let texts = &self.condition.texts;
+        let other = || self.others.first().map_or("", |at| row.cell(*at));
+        match self.condition.test {
+            Test::Is => texts.iter().any(|known| known == text),
+            Test::IsNot => !texts.iter().any(|known| known == text),
+            Test::StartsWith => texts.iter().any(|known| text.starts_with(known.as_str())),
+            Test::EqualsColumn => text == other(),
+            Test::DiffersFromColumn => text != other(),
+        }
+    }
+}
+
+/// True when a row passes all conditions.
+#[inline]
+pub fn all_hold(conditions: &[BoundCondition<'_>], row: &Row<'_>) -> bool {
+    conditions.iter().all(|condition| condition.holds(row))
+}
+
+/// A rule of a field, bound to the columns of a file.
+struct Rule<'p> {
+    field: &'p Field,
+    when: Vec<BoundCondition<'p>>,
+    columns: Vec<usize>,
+    join: Vec<usize>,
+    sum: Vec<usize>,
     /// What came in and what went out, where that is told by two columns.
     credit: Vec<usize>,
     debit: Vec<usize>,
+    zone: Option<usize>,
+    constant: Option<String>,
+    /// Nothing is done to the text of a cell.
+    plain: bool,
+    /// Sign by number of the type; the last is of rows without a type.
+    signs: [Sign; TXN_TYPES.len() + 1],
+}
+
+/// A canonical field bound to the columns of a file.
+pub struct Bound<'p> {
+    name: &'static str,
+    rules: Vec<Rule<'p>>,
+    /// Currency of a constant, found once.
+    currency: Option<Currency>,
+    /// The last currency that was looked up.
+    last_currency: Cell<Option<Currency>>,
+}
+
+/// Where and when times are.
+pub struct Times {
+    /// The book's zone.
+    pub clock: Clock,
+    /// A rule's own zone, the last that was asked for.
+    own: Option<(String, Clock)>,
+    /// The day being closed.
+    pub business_date: Date,
+    /// Text and date of the day read last: nearly all rows of a file share it.
+    last_day: Cell<([u8; 10], Option<Date>)>,
+}
+
+impl Times {
+    /// Times of a book.
+    pub fn new(clock: Clock, business_date: Date) -> Times {
+        Times {
+            clock,
+            own: None,
+            business_date,
+            last_day: Cell::new(([0; 10], None)),
+        }
+    }
+
+    /// A text by the first pattern that fits, with its offset, and whether it has a time of day.
+    #[inline]
+    fn read(&self, patterns: &[TimePattern], text: &str) -> Option<(WallTime, Option<i32>, bool)> {
+        let plain = patterns.first().is_some_and(TimePattern::is_plain);
+        let Ok(bytes) = <&[u8; 19]>::try_from(text.as_bytes()) else {
+            return read_time(patterns, text, self.business_date);
+        };
+        if plain
+            && let (day, Some(date)) = self.last_day.get()
+            && bytes[..10] == day
+            && let Some(wall) = plain_clock(bytes, date)
+        {
+            return Some((wall, None, true));
+        }
+        let read = read_time(patterns, text, self.business_date)?;
+        if plain && read.2 && TimePattern::read(&patterns[0], text).is_some() {
+            let mut day = [0; 10];
+            day.copy_from_slice(&bytes[..10]);
+            self.last_day.set((day, Some(read.0.date)));
+        }
+        Some(read)
+    }
+}
+
+/// A time of a row.
+pub struct RowTime {
+    /// As a clock on the wall.
+    pub wall: WallTime,
+    offset_minutes: Option<i32>,
+    has_time: bool,
 }
 
 impl<'p> Bound<'p> {
-    /// Binds a field; titles that the header lacks are added to `missing`.
+    /// Binds a field; titles that the header lacks are noted as missing.
     pub fn new(
         name: &'static str,
-        field: &'p Field,
-        columns: &Columns,
+        rules: &'p [Field],
+        columns: &mut Columns,
         ctx: &FormatContext<'_>,
-        missing: &mut Vec<String>,
     ) -> Bound<'p> {
-        let mut find = |titles: &[String]| {
-            let found: Vec<usize> = titles.iter().filter_map(|title| columns.find(title)).collect();
-            if found.is_empty() && !titles.is_empty() {
-                missing.push(titles.join(" or "));
-            }
-            found
-        };
-        let from_book = match field.from {
-            Some(FromBook::SourceChannel) => ctx.source.channel.clone(),
-            Some(FromBook::SourceAccount) => ctx.source.account.clone(),
-            Some(FromBook::AmountSign) | None => None,
+        let rules: Vec<Rule<'p>> = rules
+            .iter()
+            .map(|field| rule(name, field, columns, ctx))
+            .collect();
+        let currency = match rules.as_slice() {
+            [rule] => rule
+                .constant
+                .as_deref()
+                .and_then(|code| Currency::parse(code.as_bytes())),
+            _ => None,
         };
         Bound {
             name,
-            field,
-            columns: find(&field.columns),
-            credit: find(&field.credit_columns),
-            debit: find(&field.debit_columns),
-            constant: from_book.or_else(|| field.value.clone()),
+            rules,
+            currency,
+            last_currency: Cell::new(None),
         }
     }
 
     /// True when the direction is told by the sign of the amount.
     pub fn by_sign(&self) -> bool {
-        self.field.from == Some(FromBook::AmountSign)
+        self.rules
+            .iter()
+            .any(|rule| rule.field.from == Some(From::AmountSign))
     }
 
+    /// True when a minus sign turns the direction of the row round.
+    pub fn flips(&self, row: &Row<'_>) -> bool {
+        self.rule(row)
+            .is_ok_and(|rule| rule.field.sign.get("ANY") == Some(&Sign::Flips))
+    }
+
+    /// True when the field is a digest of the row.
+    pub fn is_row_digest(&self) -> bool {
+        self.rules.iter().any(|rule| rule.field.from == Some(From::Row))
+    }
+
+    /// A refusal of this field.
+    #[cold]
     fn bad(&self, column: Option<usize>, found: &str, expected: impl Into<String>) -> Bad {
-        Bad {
+        Bad(Box::new(Wrong {
             field: self.name,
             column,
             found: found.to_owned(),
             expected: expected.into(),
-        }
+        }))
     }
 
-    /// The first text of some columns, and where it stands.
-    fn first<'t>(&self, row: &Row<'t>, columns: &[usize]) -> (&'t str, Option<usize>) {
-        let filled = columns.iter().copied().find(|at| !row.cell(*at).is_empty());
-        match filled.or(columns.first().copied()) {
-            Some(at) => (row.cell(at), Some(at)),
-            None => ("", None),
+    /// A refusal of this field, showing its first column.
+    pub fn refuse(&self, row: &Row<'_>, expected: impl Into<String>) -> Bad {
+        let rule = self.rules.iter().find(|rule| all_hold(&rule.when, row));
+        let at = rule.and_then(|rule| {
+            let all = [&rule.columns, &rule.join, &rule.sum, &rule.credit];
+            all.into_iter().find_map(|columns| columns.first()).copied()
+        });
+        let constant = rule.and_then(|rule| rule.constant.as_deref()).unwrap_or_default();
+        self.bad(at, at.map_or(constant, |at| row.cell(at)), expected)
+    }
+
+    #[inline]
+    fn rule(&self, row: &Row<'_>) -> Result<&Rule<'p>, Bad> {
+        for rule in &self.rules {
+            if rule.when.is_empty() || all_hold(&rule.when, row) {
+                return Ok(rule);
+            }
         }
+        let condition = self.rules.first().and_then(|rule| rule.when.first());
+        let at = condition.and_then(|condition| condition.columns.first()).copied();
+        Err(self.bad(
+            at,
+            at.map_or("", |at| row.cell(at)),
+            "a row that one of the rules of the profile is for",
+        ))
     }
 
     /// Text of the field in a row, and the column it came from.
     ///
     /// # Errors
     /// It is empty but required, or has no meaning in the profile's map.
-    pub fn text<'t>(&'t self, row: &Row<'t>) -> Result<(&'t str, Option<usize>), Bad> {
-        if let Some(constant) = &self.constant {
-            return Ok((constant, None));
+    #[inline]
+    pub fn text<'t>(&'t self, row: &Row<'t>) -> Result<(Cow<'t, str>, Option<usize>), Bad> {
+        let rule = self.rule(row)?;
+        self.text_of(rule, row)
+    }
+
+    #[inline]
+    fn text_of<'t>(
+        &'t self,
+        rule: &'t Rule<'p>,
+        row: &Row<'t>,
+    ) -> Result<(Cow<'t, str>, Option<usize>), Bad> {
+        if let Some(constant) = &rule.constant {
+            return Ok((Cow::Borrowed(constant), None));
         }
-        let (text, at) = self.first(row, &self.columns);
-        let text = self.stripped(text);
-        if text.is_empty() {
-            if let Some(empty) = &self.field.empty {
-                return Ok((empty, at));
+        if rule.field.from == Some(From::Row) {
+            return Ok((Cow::Borrowed(row.id), None));
+        }
+        if !rule.join.is_empty() {
+            return self.joined(rule, row);
+        }
+        let (text, at) = first(rule.field, row, &rule.columns);
+        if rule.plain {
+            return Ok((Cow::Borrowed(text), at));
+        }
+        self.meaning(rule.field, Cow::Borrowed(text), at)
+    }
+
+    #[cold]
+    fn joined<'t>(&'t self, rule: &'t Rule<'p>, row: &Row<'t>) -> Result<(Cow<'t, str>, Option<usize>), Bad> {
+        let mut joined = String::new();
+        for at in &rule.join {
+            let part = row.cell(*at);
+            if part.is_empty() || rule.field.blank.iter().any(|blank| blank == part) {
+                continue;
             }
-            if self.field.required {
+            if !joined.is_empty() {
+                joined.push_str(&rule.field.with);
+            }
+            joined.push_str(part);
+        }
+        self.meaning(rule.field, Cow::Owned(joined), rule.join.first().copied())
+    }
+
+    /// What the profile makes of a text.
+    #[inline]
+    fn meaning<'t>(
+        &'t self,
+        field: &'t Field,
+        text: Cow<'t, str>,
+        at: Option<usize>,
+    ) -> Result<(Cow<'t, str>, Option<usize>), Bad> {
+        let mut text = match text {
+            Cow::Borrowed(text) => Cow::Borrowed(stripped(field, text)),
+            Cow::Owned(text) => Cow::Owned(stripped(field, &text).to_owned()),
+        };
+        if field.upper && text.bytes().any(|byte| byte.is_ascii_lowercase()) {
+            text = Cow::Owned(text.to_ascii_uppercase());
+        }
+        if let Some(part) = field.forbid.iter().find(|part| text.contains(part.as_str())) {
+            return Err(self.bad(
+                at,
+                &text,
+                format!("a text without `{part}`: a spreadsheet has changed it"),
+            ));
+        }
+        if text.is_empty() {
+            if let Some(empty) = &field.empty {
+                return Ok((Cow::Borrowed(empty), at));
+            }
+            if field.required {
                 return Err(self.bad(at, "", "a text"));
             }
         }
-        if self.field.map.is_empty() {
+        if field.map.is_empty() {
             return Ok((text, at));
         }
-        match self.field.map.get(text) {
-            Some(meaning) => Ok((meaning, at)),
-            None => {
-                let known: Vec<&str> = self.field.map.keys().map(String::as_str).collect();
-                Err(self.bad(at, text, format!("one of {}", known.join(", "))))
-            }
-        }
-    }
-
-    fn stripped<'t>(&self, text: &'t str) -> &'t str {
-        let text = match &self.field.strip_prefix {
-            Some(prefix) => text.strip_prefix(prefix.as_str()).unwrap_or(text),
-            None => text,
-        };
-        match &self.field.strip_suffix {
-            Some(suffix) => text.strip_suffix(suffix.as_str()).unwrap_or(text),
-            None => text,
+        match field.map.get(text.as_ref()) {
+            Some(meaning) => Ok((Cow::Borrowed(meaning), at)),
+            None => match field.map.get("*") {
+                Some(meaning) => Ok((Cow::Borrowed(meaning), at)),
+                None => {
+                    let known: Vec<&str> = field.map.keys().map(String::as_str).collect();
+                    Err(self.bad(at, &text, format!("one of {}", known.join(", "))))
+                }
+            },
         }
     }
 
@@ -264,6 +412,7 @@ impl<'p> Bound<'p> {
     ///
     /// # Errors
     /// As [`Bound::text`], or it is no word of the vocabulary.
+    #[inline]
     pub fn word<T>(
         &self,
         row: &Row<'_>,
@@ -271,61 +420,209 @@ impl<'p> Bound<'p> {
         expected: &str,
     ) -> Result<T, Bad> {
         let (text, at) = self.text(row)?;
-        parse(text.as_bytes()).ok_or_else(|| self.bad(at, text, expected))
+        parse(text.as_bytes()).ok_or_else(|| self.bad(at, &text, expected))
+    }
+
+    /// The currency.
+    ///
+    /// # Errors
+    /// As [`Bound::word`].
+    #[inline]
+    pub fn currency(&self, row: &Row<'_>) -> Result<Currency, Bad> {
+        match self.currency {
+            Some(currency) => Ok(currency),
+            None => {
+                let parse = |code: &[u8]| match self.last_currency.get() {
+                    Some(last) if last.code().as_bytes() == code => Some(last),
+                    _ => Currency::parse(code),
+                };
+                let currency = self.word(row, parse, "a currency code of ISO 4217 such as CNY")?;
+                self.last_currency.set(Some(currency));
+                Ok(currency)
+            }
+        }
     }
 
     /// The time of the field.
     ///
     /// # Errors
-    /// As [`Bound::text`], or it is no time of the profile's pattern.
-    pub fn time(&self, row: &Row<'_>) -> Result<(WallTime, Bad), Bad> {
-        let (text, at) = self.text(row)?;
-        let read = self.field.pattern.as_ref().and_then(|pattern| pattern.read(text));
-        // What is wrong if the caller finds that clocks never showed this time.
-        let otherwise = |expected: &str| self.bad(at, text, expected);
-        match read {
-            Some(time) => Ok((time, otherwise("a time that clocks showed once"))),
-            None => Err(otherwise("a day or time that exists, as the profile writes it")),
+    /// As [`Bound::text`], or it is no time of the profile's patterns.
+    #[inline]
+    pub fn time(&self, row: &Row<'_>, times: &Times) -> Result<RowTime, Bad> {
+        let rule = self.rule(row)?;
+        if rule.field.from == Some(From::BusinessDate) {
+            let wall = WallTime {
+                date: times.business_date,
+                hour: 0,
+                minute: 0,
+                second: 0,
+            };
+            return Ok(RowTime {
+                wall,
+                offset_minutes: None,
+                has_time: false,
+            });
         }
+        let (text, at) = self.text_of(rule, row)?;
+        let Some((wall, offset_minutes, has_time)) = times.read(&rule.field.patterns, &text) else {
+            return Err(self.bad(at, &text, "a day or time that exists, as the profile writes it"));
+        };
+        let offset_minutes = match rule.zone {
+            Some(zone_at) => match rule.field.zones.get(row.cell(zone_at)) {
+                Some(minutes) => Some(*minutes),
+                None => {
+                    let known: Vec<&str> = rule.field.zones.keys().map(String::as_str).collect();
+                    let expected = format!("a zone that the profile knows: {}", known.join(", "));
+                    return Err(self.bad(Some(zone_at), row.cell(zone_at), expected));
+                }
+            },
+            None => offset_minutes,
+        };
+        Ok(RowTime {
+            wall,
+            offset_minutes,
+            has_time,
+        })
     }
 
-    /// True when the field holds a time of day.
-    pub fn has_time(&self) -> bool {
-        self.field
-            .pattern
-            .as_ref()
-            .is_some_and(|pattern| pattern.has_time)
+    /// The time of the field as text, with an offset; a day where the file has no time of day.
+    ///
+    /// # Errors
+    /// As [`Bound::time`], or clocks did not show that time once.
+    #[inline]
+    pub fn time_text(&self, row: &Row<'_>, times: &mut Times) -> Result<TimeText, Bad> {
+        let time = self.time(row, times)?;
+        if !time.has_time {
+            return Ok(TimeText::day(time.wall.date));
+        }
+        if let Some(offset) = time.offset_minutes {
+            return Ok(TimeText::at(time.wall, offset));
+        }
+        let zone = self.rule(row)?.field.zone.as_ref();
+        let clock = match zone {
+            None => &mut times.clock,
+            Some(zone) => {
+                let name = zone.iana_name().unwrap_or("UTC");
+                if times.own.as_ref().is_none_or(|(known, _)| known != name) {
+                    times.own = Some((name.to_owned(), Clock::new(zone.clone())));
+                }
+                match &mut times.own {
+                    Some((_, clock)) => clock,
+                    None => &mut times.clock,
+                }
+            }
+        };
+        clock
+            .text(time.wall)
+            .ok_or_else(|| self.refuse(row, "a time that clocks showed once"))
     }
 
     /// The signed amount of the field: as written, or with two columns positive in and negative out.
     ///
     /// # Errors
     /// As [`Bound::text`], or it is no amount of the currency.
+    #[inline]
     pub fn signed(&self, row: &Row<'_>, currency: Currency) -> Result<(i64, Option<usize>), Bad> {
         let digits = currency.digits();
+        let read = |field: &Field, text: &str| field.number.minor(text, digits);
+        self.figure(row, read, |error| amount_expected(error, currency.code(), digits))
+    }
+
+    #[inline]
+    fn figure(
+        &self,
+        row: &Row<'_>,
+        read: impl Fn(&Field, &str) -> Result<i64, AmountError>,
+        expected: impl Fn(AmountError) -> String,
+    ) -> Result<(i64, Option<usize>), Bad> {
+        let rule = self.rule(row)?;
         let read = |text: &str, at: Option<usize>| {
-            read_amount(text, Some(self.field), digits)
-                .map_err(|error| self.bad(at, text, amount_expected(error, currency.code(), digits)))
+            read(rule.field, text).map_err(|error| self.bad(at, text, expected(error)))
         };
-        if self.credit.is_empty() {
-            let (text, at) = self.text(row)?;
-            return Ok((read(text, at)?, at));
+        if !rule.sum.is_empty() {
+            return self.added(row, rule, &read);
+        }
+        if rule.credit.is_empty() {
+            let (text, at) = self.text_of(rule, row)?;
+            let minor = read(&text, at)?;
+            return Ok((if rule.field.negate { -minor } else { minor }, at));
         }
         let side = |columns: &[usize]| {
-            let (text, at) = self.first(row, columns);
-            let text = self.stripped(text);
+            let (text, at) = first(rule.field, row, columns);
+            let text = stripped(rule.field, text);
             Ok((if text.is_empty() { 0 } else { read(text, at)? }, at))
         };
-        let ((credit, credit_at), (debit, debit_at)) = (side(&self.credit)?, side(&self.debit)?);
-        match (credit, debit) {
-            (0, 0) => Ok((0, credit_at)),
-            (amount, 0) => Ok((amount.abs(), credit_at)),
-            (0, amount) => Ok((-amount.abs(), debit_at)),
-            _ => Err(self.bad(
-                debit_at,
-                row.cell(debit_at.unwrap_or(0)),
-                "one amount, in or out, not both",
-            )),
+        let ((credit, credit_at), (debit, debit_at)) = (side(&rule.credit)?, side(&rule.debit)?);
+        if credit == 0 && debit == 0 {
+            // Both empty is no amount at all; one zero is an amount of nothing.
+            let empty =
+                |columns: &[usize]| stripped(rule.field, first(rule.field, row, columns).0).is_empty();
+            if rule.field.required && empty(&rule.credit) && empty(&rule.debit) {
+                return Err(self.bad(credit_at, "", "an amount, in or out"));
+            }
+            return Ok((0, credit_at));
+        }
+        if debit == 0 {
+            // A minus sign in the column of what came in takes it back: money out.
+            return Ok((credit, credit_at));
+        }
+        if credit == 0 {
+            // Likewise here, unless the format writes all that went out with one.
+            let out = if rule.field.debit_is_negative {
+                -debit.abs()
+            } else {
+                -debit
+            };
+            return Ok((out, debit_at));
+        }
+        let found = row.cell(debit_at.unwrap_or(0));
+        Err(self.bad(debit_at, found, "one amount, in or out, not both"))
+    }
+
+    #[cold]
+    fn added(
+        &self,
+        row: &Row<'_>,
+        rule: &Rule<'_>,
+        read: &ReadAmount<'_>,
+    ) -> Result<(i64, Option<usize>), Bad> {
+        // Parts may have more decimals than the currency; their sum may not.
+        let mut sum: i128 = 0;
+        for at in &rule.sum {
+            let (text, at) = first(rule.field, row, &[*at]);
+            if !text.is_empty() {
+                let part = rule.field.number.scaled(text);
+                sum += part.map_err(|_| self.bad(at, text, "an amount"))?;
+            }
+        }
+        let text = crate::terms::money::format_minor(sum, SCALE_DIGITS);
+        let text = text.trim_end_matches('0').trim_end_matches('.');
+        let text = text.replace(
+            '.',
+            char::from(rule.field.number.decimal).encode_utf8(&mut [0; 4]),
+        );
+        let at = rule.sum.first().copied();
+        Ok((read(&text, at)?, at))
+    }
+
+    /// Checks a sign against the habits of the field and gives the magnitude.
+    ///
+    /// # Errors
+    /// The sign contradicts.
+    #[inline]
+    pub fn magnitude_of(
+        &self,
+        row: &Row<'_>,
+        (minor, at): (i64, Option<usize>),
+        kind: Option<TxnType>,
+    ) -> Result<i64, Bad> {
+        let sign = self.rule(row)?.signs[kind.map_or(TXN_TYPES.len(), |kind| kind as usize)];
+        let of = || kind.map_or(String::new(), |kind| format!(" on {}", kind.name()));
+        let found = || at.map_or("", |at| row.cell(at));
+        match sign {
+            Sign::Positive if minor < 0 => Err(self.bad(at, found(), format!("no minus sign{}", of()))),
+            Sign::Negative if minor > 0 => Err(self.bad(at, found(), format!("a minus sign{}", of()))),
+            _ => Ok(minor.abs()),
         }
     }
 
@@ -333,152 +630,90 @@ impl<'p> Bound<'p> {
     ///
     /// # Errors
     /// As [`Bound::signed`], or the sign contradicts.
+    #[inline]
     pub fn magnitude(&self, row: &Row<'_>, currency: Currency, kind: Option<TxnType>) -> Result<i64, Bad> {
-        let (minor, at) = self.signed(row, currency)?;
-        let habits = &self.field.sign;
-        let sign = kind
-            .and_then(|kind| habits.get(kind.name()))
-            .or_else(|| habits.get("ANY"))
-            .copied()
-            .unwrap_or(Sign::Positive);
-        let of = kind.map_or(String::new(), |kind| format!(" on {}", kind.name()));
-        match sign {
-            Sign::Positive if minor < 0 => {
-                Err(self.bad(at, at.map_or("", |at| row.cell(at)), format!("no minus sign{of}")))
-            }
-            Sign::Negative if minor > 0 => {
-                Err(self.bad(at, at.map_or("", |at| row.cell(at)), format!("a minus sign{of}")))
-            }
-            _ => Ok(minor.abs()),
-        }
-    }
-
-    /// A refusal of this field.
-    pub fn refuse(&self, row: &Row<'_>, expected: impl Into<String>) -> Bad {
-        let at = self.columns.first().or(self.credit.first()).copied();
-        let found = at.map_or_else(|| self.constant.as_deref().unwrap_or_default(), |at| row.cell(at));
-        self.bad(at, found, expected)
+        self.magnitude_of(row, self.signed(row, currency)?, kind)
     }
 }
 
-/// An amount with an optional minus, written as `habit` says (plain decimals without one), in minor units.
-///
-/// # Errors
-/// It is not of the form of R37 once separators are taken out.
-pub fn read_amount(text: &str, habit: Option<&Field>, digits: u32) -> Result<i64, AmountError> {
-    let (negative, magnitude) = match text.strip_prefix('-') {
-        Some(magnitude) => (true, magnitude),
-        None => (false, text),
+fn rule<'p>(name: &str, field: &'p Field, columns: &mut Columns, ctx: &FormatContext<'_>) -> Rule<'p> {
+    let optional = field.optional;
+    let from_book = match field.from {
+        Some(From::SourceChannel) => ctx.source.channel.clone(),
+        Some(From::SourceAccount) => ctx.source.account.clone(),
+        Some(From::AmountSign | From::BusinessDate | From::Row) | None => None,
     };
-    let minor = match habit {
-        Some(field) if field.thousands.is_some() || field.decimal != '.' || field.minor_units => {
-            read_with_habit(magnitude, field, digits)?
-        }
-        _ => parse_minor(magnitude.as_bytes(), digits)?,
-    };
-    Ok(if negative { -minor } else { minor })
-}
-
-fn read_with_habit(text: &str, field: &Field, digits: u32) -> Result<i64, AmountError> {
-    if field.minor_units {
-        return parse_minor(text.as_bytes(), 0);
-    }
-    let (whole, fraction) = text
-        .split_once(field.decimal)
-        .map_or((text, None), |(w, f)| (w, Some(f)));
-    let mut plain = String::with_capacity(text.len());
-    let mut groups = whole.split(|c| Some(c) == field.thousands);
-    let first = groups.next().unwrap_or_default();
-    plain.push_str(first);
-    for group in groups {
-        // `1,234` is grouped, `12,34` and `1,2345` are not.
-        if group.len() != 3 || first.is_empty() || first.len() > 3 {
-            return Err(AmountError::Form);
-        }
-        plain.push_str(group);
-    }
-    if plain.contains('.') {
-        return Err(AmountError::Form);
-    }
-    if let Some(fraction) = fraction {
-        plain.push('.');
-        plain.push_str(fraction);
-    }
-    parse_minor(plain.as_bytes(), digits)
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::ingest::formats::profile::{Profile, builtin};
-
-    fn frame(delimiter: u8, quote: Option<u8>) -> Frame {
-        let mut frame = Profile::parse(builtin("alipay-trade").unwrap(), "x")
-            .unwrap()
-            .frame;
-        frame.delimiter = delimiter;
-        frame.quote = quote;
-        frame.trim = Vec::new();
-        frame
-    }
-
-    proptest! {
-        #[test]
-        fn quoted_cells_come_back(cells in prop::collection::vec("[a;\"支\n ]{0,6}", 1..6)) {
-            let line: Vec<String> = cells.iter().map(|cell| format!("\"{}\"", cell.replace('"', "\"\""))).collect();
-            let (mut plain, mut ranges) = (String::new(), Vec::new());
-            let result = cut_quoted(&line.join(";"), b'"', &frame(b';', Some(b'"')), &mut plain, &mut ranges);
-            prop_assert_eq!(result, Ok(()));
-            let read: Vec<&str> = ranges.iter().map(|range| &plain[range.clone()]).collect();
-            prop_assert_eq!(read, cells);
-        }
-
-        #[test]
-        fn anchored_cells_come_back(
-            cells in prop::collection::vec("[a-z支]{0,4}", 3..8),
-            goods in "[a-z,支]{0,9}",
-            at in 0usize..8,
-        ) {
-            let mut cells = cells;
-            let at = at % cells.len();
-            cells[at] = goods;
-            let line = cells.join(",");
-            let mut ranges = Vec::new();
-            cut(&line, &frame(b',', None), &mut ranges);
-            if ranges.len() > cells.len() {
-                anchor(&mut ranges, at, cells.len());
+    let from_file = field.fact.as_ref().and_then(|fact| columns.facts.get(fact));
+    let from_file = from_file.map(|text| stripped(field, text.trim()).to_owned());
+    let from_file = from_file.map(|text| field.map.get(&text).cloned().unwrap_or(text));
+    let constant = from_book.or(from_file).or_else(|| field.value.clone());
+    let told = matches!(field.from, Some(From::SourceChannel | From::SourceAccount)) || field.fact.is_some();
+    if told && constant.is_none() && field.columns.is_empty() {
+        columns.missing.push(match &field.fact {
+            Some(fact) => {
+                format!("for {name} (a line {fact} before it, or `{name}` of the source in book.toml)")
             }
-            let read: Vec<&str> = ranges.iter().map(|range| &line[range.clone()]).collect();
-            prop_assert_eq!(read, cells);
+            None => format!("for {name}, which book.toml must then say as `{name}` of the source"),
+        });
+    }
+    let plain = field.strip_prefix.is_none()
+        && field.strip_suffix.is_none()
+        && field.extract.is_none()
+        && !field.upper
+        && !field.required
+        && field.empty.is_none()
+        && field.forbid.is_empty()
+        && field.map.is_empty();
+    Rule {
+        field,
+        when: BoundCondition::all(&field.when, columns, optional),
+        columns: columns.any(&field.columns, optional || constant.is_some()),
+        join: columns.all(&field.join, optional),
+        sum: columns.all(&field.sum, true),
+        credit: columns.any(&field.credit_columns, optional),
+        debit: columns.any(&field.debit_columns, optional),
+        zone: field
+            .zone_column
+            .as_ref()
+            .and_then(|title| columns.any(std::slice::from_ref(title), false).first().copied()),
+        constant,
+        plain,
+        signs: signs(field),
+    }
+}
+
+fn signs(field: &Field) -> [Sign; TXN_TYPES.len() + 1] {
+    let any = field.sign.get("ANY").copied().unwrap_or(Sign::Positive);
+    let mut signs = [any; TXN_TYPES.len() + 1];
+    for (at, name) in TXN_TYPES.iter().enumerate() {
+        signs[at] = field.sign.get(*name).copied().unwrap_or(any);
+    }
+    signs
+}
+
+/// The first text of some columns, and where it stands.
+#[inline]
+fn first<'t>(field: &Field, row: &Row<'t>, columns: &[usize]) -> (&'t str, Option<usize>) {
+    for at in columns {
+        let text = row.cell(*at);
+        if !text.is_empty() && !field.blank.iter().any(|blank| blank == text) {
+            return (text, Some(*at));
         }
     }
+    ("", columns.first().copied())
+}
 
-    #[test]
-    fn amounts_follow_the_habits_of_a_profile() {
-        let mut habit = Profile::parse(builtin("alipay-trade").unwrap(), "x")
-            .unwrap()
-            .fields["amount"]
-            .clone();
-        let mut check = |thousands, decimal, minor_units, text: &str, expected| {
-            habit.thousands = thousands;
-            habit.decimal = decimal;
-            habit.minor_units = minor_units;
-            assert_eq!(read_amount(text, Some(&habit), 2), expected, "{text}");
-        };
-        check(None, '.', false, "-0.01", Ok(-1));
-        check(None, '.', false, "1,234.50", Err(AmountError::Form));
-        check(Some(','), '.', false, "1,234.50", Ok(123_450));
-        check(Some(','), '.', false, "1234.50", Ok(123_450));
-        check(Some('.'), ',', false, "-1.234.567,8", Ok(-123_456_780));
-        for bad in [
-            "1,23", "1234,567", ",123", "1,", "1,2345", "1,234,5", "--1", "1,234.", "0,123",
-        ] {
-            check(Some(','), '.', false, bad, Err(AmountError::Form));
-        }
-        check(None, ',', false, "1.5", Err(AmountError::Form));
-        check(None, '.', true, "1999", Ok(1999));
-        check(None, '.', true, "19.99", Err(AmountError::Decimals));
+fn stripped<'t>(field: &Field, text: &'t str) -> &'t str {
+    let text = match &field.strip_prefix {
+        Some(prefix) => text.strip_prefix(prefix.as_str()).unwrap_or(text),
+        None => text,
+    };
+    let text = match &field.strip_suffix {
+        Some(suffix) => text.strip_suffix(suffix.as_str()).unwrap_or(text),
+        None => text,
+    };
+    match &field.extract {
+        Some(extract) => extract.find(text),
+        None => text,
     }
 }

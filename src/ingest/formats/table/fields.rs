@@ -1,14 +1,15 @@
 //! Canonical fields of a role, and what a row of the file gives for them (R37, R45, R14, R27).
 
-use jiff::tz::TimeZone;
-
-use super::bind::{Bad, Bound, Columns, Row};
+use super::bind::{Bad, Bound, Columns, Times};
+use super::cut::Row;
 use crate::book::settings::Role;
 use crate::entries::rows::{BankRow, ChannelRow, RowSink};
 use crate::ingest::formats::FormatContext;
 use crate::ingest::formats::profile::Profile;
 use crate::terms::currency::Currency;
+use crate::terms::date::Date;
 use crate::terms::kinds::{Direction, Purpose, Status, TxnType};
+use crate::terms::money::format_minor;
 
 /// Fields by role. One reader lives at a time, so their sizes do not matter.
 #[allow(clippy::large_enum_variant)]
@@ -27,12 +28,15 @@ pub struct ChannelFields<'p> {
     txn_type: Bound<'p>,
     amount: Bound<'p>,
     fee: Bound<'p>,
+    /// Types whose fee is a row of its own.
+    fee_apart: Vec<TxnType>,
     currency: Bound<'p>,
     txn_time: Bound<'p>,
     settle_date: Bound<'p>,
     batch_ref: Option<Bound<'p>>,
     status: Bound<'p>,
     refund_ref: Option<Bound<'p>>,
+    net: Option<Bound<'p>>,
 }
 
 /// Fields of a bank's statement.
@@ -51,18 +55,22 @@ pub struct BankFields<'p> {
     counterparty_account: Option<Bound<'p>>,
     purpose: Option<Bound<'p>>,
     original_ref: Option<Bound<'p>>,
+    fee: Option<Bound<'p>>,
+    balance: Option<Bound<'p>>,
+    /// Account of the row before: most rows of a file share one.
+    account_before: Option<(String, u16)>,
 }
 
-/// Binds the fields of a profile to a header; titles that it lacks are added to `missing`.
+/// Binds the fields of a profile to a header; titles that it lacks are noted as missing.
 pub fn bind_fields<'p>(
     profile: &'p Profile,
-    columns: &Columns,
+    columns: &mut Columns,
     ctx: &FormatContext<'_>,
-    missing: &mut Vec<String>,
 ) -> Option<Fields<'p>> {
+    let fee_rules = profile.fields.get("fee").map_or(&[][..], Vec::as_slice);
     let mut bound = |name: &'static str| {
-        let field = profile.fields.get(name)?;
-        Some(Bound::new(name, field, columns, ctx, missing))
+        let rules = profile.fields.get(name)?;
+        Some(Bound::new(name, rules, columns, ctx))
     };
     Some(match profile.role {
         Role::Channel => Fields::Channel(ChannelFields {
@@ -72,12 +80,18 @@ pub fn bind_fields<'p>(
             txn_type: bound("txn_type")?,
             amount: bound("amount")?,
             fee: bound("fee")?,
+            fee_apart: fee_rules
+                .iter()
+                .flat_map(|rule| &rule.apart)
+                .filter_map(|kind| TxnType::parse(kind.as_bytes()))
+                .collect(),
             currency: bound("currency")?,
             txn_time: bound("txn_time")?,
             settle_date: bound("settle_date")?,
             batch_ref: bound("batch_ref"),
             status: bound("status")?,
             refund_ref: bound("refund_ref"),
+            net: bound("net"),
         }),
         Role::Bank => Fields::Bank(BankFields {
             entry_id: bound("entry_id")?,
@@ -94,56 +108,77 @@ pub fn bind_fields<'p>(
             counterparty_account: bound("counterparty_account"),
             purpose: bound("purpose"),
             original_ref: bound("original_ref"),
+            fee: bound("fee"),
+            balance: bound("balance"),
+            account_before: None,
         }),
         Role::Platform | Role::Balances => return None,
     })
 }
 
-fn optional<'t>(bound: &'t Option<Bound<'_>>, row: &Row<'t>) -> Result<&'t [u8], Bad> {
-    match bound {
-        Some(bound) => Ok(bound.text(row)?.0.as_bytes()),
-        None => Ok(b""),
-    }
+/// Gives the text of an optional field to the name that follows, or nothing.
+macro_rules! optional {
+    ($bound:expr, $row:expr) => {
+        match &$bound {
+            Some(bound) => bound.text($row)?.0,
+            None => std::borrow::Cow::Borrowed(""),
+        }
+    };
 }
 
-fn needed<'t>(bound: &'t Bound<'_>, row: &Row<'t>) -> Result<&'t [u8], Bad> {
-    match bound.text(row)?.0 {
-        "" => Err(bound.refuse(row, "a text")),
-        text => Ok(text.as_bytes()),
-    }
+macro_rules! needed {
+    ($bound:expr, $row:expr) => {{
+        let text = $bound.text($row)?.0;
+        if text.is_empty() {
+            return Err($bound.refuse($row, "a text"));
+        }
+        text
+    }};
 }
 
-/// Text of a time, with the offset of the book's zone; of a day where the format has no time of day.
-fn time_text(bound: &Bound<'_>, row: &Row<'_>, zone: &TimeZone) -> Result<String, Bad> {
-    let (time, otherwise) = bound.time(row)?;
-    if !bound.has_time() {
-        return Ok(time.date.to_string());
-    }
-    time.rfc3339(zone).ok_or(otherwise)
+/// True for types that bring money to the merchant's side.
+fn comes_in(kind: TxnType) -> bool {
+    matches!(
+        kind,
+        TxnType::Payment | TxnType::Adjustment | TxnType::Topup | TxnType::ChargebackReversal
+    )
 }
-
-const A_CURRENCY: &str = "a currency code of ISO 4217 such as CNY";
 
 impl ChannelFields<'_> {
     /// Gives a row to the sink.
     ///
     /// # Errors
     /// The first field that is wrong.
-    pub fn give(&self, row: &Row<'_>, zone: &TimeZone, sink: &mut dyn RowSink) -> Result<(), Bad> {
+    pub fn give(&self, row: &Row<'_>, times: &mut Times, sink: &mut dyn RowSink) -> Result<(), Bad> {
         let txn_type = self
             .txn_type
             .word(row, TxnType::parse, "a transaction type such as PAYMENT")?;
         let status = self
             .status
             .word(row, Status::parse, "SUCCESS, FAILED or PENDING")?;
-        let currency = self.currency.word(row, Currency::parse, A_CURRENCY)?;
+        let currency = self.currency.currency(row)?;
         let amount_minor = self.amount.magnitude(row, currency, Some(txn_type))?;
-        let fee_minor = self.fee.magnitude(row, currency, Some(txn_type))?;
-        let txn_time = time_text(&self.txn_time, row, zone)?;
-        let settle_date = self.settle_date.time(row)?.0.date;
-        let channel = needed(&self.channel, row)?;
-        let channel_ref = needed(&self.channel_ref, row)?;
-        if amount_minor == 0 {
+        let fee = self.fee.signed(row, currency)?;
+        let (fee_minor, apart_minor) = match self.fee.magnitude_of(row, fee, Some(txn_type)) {
+            Ok(fee_minor) => (fee_minor, 0),
+            Err(_) if self.fee_apart.contains(&txn_type) => (0, fee.0),
+            Err(bad) => return Err(bad),
+        };
+        if let Some(net) = &self.net {
+            let kept = amount_minor - fee_minor;
+            let expected = if comes_in(txn_type) { kept } else { -kept };
+            let (found, _) = net.signed(row, currency)?;
+            if i128::from(found) != i128::from(expected) - i128::from(apart_minor) {
+                let expected =
+                    format_minor(i128::from(expected) - i128::from(apart_minor), currency.digits());
+                return Err(net.refuse(row, format!("{expected}, the amount less the fee")));
+            }
+        }
+        let txn_time = self.txn_time.time_text(row, times)?;
+        let settle_date = self.settle_date.time(row, times)?.wall.date;
+        let channel = needed!(self.channel, row);
+        let channel_ref = needed!(self.channel_ref, row);
+        if amount_minor == 0 && apart_minor == 0 {
             if fee_minor != 0 {
                 return Err(self
                     .amount
@@ -152,92 +187,212 @@ impl ChannelFields<'_> {
             sink.not_booked(row.place);
             return Ok(());
         }
-        sink.channel(&ChannelRow {
+        let order_id = optional!(self.order_id, row);
+        let batch_ref = optional!(self.batch_ref, row);
+        let refund_ref = optional!(self.refund_ref, row);
+        let given = ChannelRow {
             place: row.place,
-            channel,
-            channel_ref,
-            order_id: optional(&self.order_id, row)?,
+            channel: channel.as_bytes(),
+            channel_ref: channel_ref.as_bytes(),
+            order_id: order_id.as_bytes(),
             txn_type,
             amount_minor,
             fee_minor,
             currency,
-            txn_time: txn_time.as_bytes(),
+            txn_time: txn_time.bytes(),
             settle_date,
-            batch_ref: optional(&self.batch_ref, row)?,
+            batch_ref: batch_ref.as_bytes(),
             status,
-            refund_ref: optional(&self.refund_ref, row)?,
-        });
+            refund_ref: refund_ref.as_bytes(),
+        };
+        if amount_minor != 0 {
+            sink.channel(&given);
+        }
+        if apart_minor != 0 {
+            let reference = format!("{channel_ref}/fee");
+            sink.channel(&ChannelRow {
+                channel_ref: reference.as_bytes(),
+                txn_type: if apart_minor > 0 {
+                    TxnType::Withdrawal
+                } else {
+                    TxnType::Adjustment
+                },
+                amount_minor: apart_minor.abs(),
+                fee_minor: 0,
+                refund_ref: b"",
+                ..given
+            });
+        }
         Ok(())
     }
 }
 
+/// What a row of a statement moves, and the balance behind it.
+pub struct Movement {
+    /// The account as the file names it.
+    pub account: String,
+    /// Its currency.
+    pub currency: Currency,
+    /// Positive is into the account.
+    pub minor: i128,
+    /// The balance behind it.
+    pub balance_minor: i64,
+    /// When it was booked.
+    pub booked: Date,
+}
+
 impl BankFields<'_> {
+    /// True when rows are told by a digest of themselves.
+    pub fn needs_digest(&self) -> bool {
+        self.entry_id.is_row_digest()
+    }
+
+    /// The signed amount of a row: positive is into the account.
+    fn movement(&self, row: &Row<'_>, currency: Currency) -> Result<i64, Bad> {
+        let signed = self.amount.signed(row, currency)?;
+        match &self.direction {
+            Some(direction) if !direction.by_sign() => {
+                let direction = direction.word(row, Direction::parse, "a direction, in or out")?;
+                let minor = if self.amount.flips(row) {
+                    signed.0
+                } else {
+                    self.amount.magnitude_of(row, signed, None)?
+                };
+                Ok(if direction == Direction::Debit {
+                    -minor
+                } else {
+                    minor
+                })
+            }
+            _ => Ok(signed.0),
+        }
+    }
+
+    fn fee(&self, row: &Row<'_>, currency: Currency) -> Result<i64, Bad> {
+        match &self.fee {
+            Some(fee) => Ok(fee.signed(row, currency)?.0),
+            None => Ok(0),
+        }
+    }
+
+    /// What the row moves and the balance behind it.
+    ///
+    /// # Errors
+    /// The field that cannot be read.
+    pub fn balanced(&self, row: &Row<'_>, times: &Times) -> Result<Option<Movement>, Bad> {
+        let Some(balance) = &self.balance else {
+            return Ok(None);
+        };
+        let currency = self.currency.currency(row)?;
+        Ok(Some(Movement {
+            account: self.account.text(row)?.0.into_owned(),
+            currency,
+            minor: i128::from(self.movement(row, currency)?) - i128::from(self.fee(row, currency)?),
+            balance_minor: balance.signed(row, currency)?.0,
+            booked: self.booking_time.time(row, times)?.wall.date,
+        }))
+    }
+
     /// Gives a row to the sink.
     ///
     /// # Errors
     /// The first field that is wrong.
     pub fn give(
-        &self,
+        &mut self,
         row: &Row<'_>,
-        zone: &TimeZone,
+        times: &mut Times,
         ctx: &FormatContext<'_>,
         sink: &mut dyn RowSink,
     ) -> Result<(), Bad> {
-        let currency = self.currency.word(row, Currency::parse, A_CURRENCY)?;
-        let named = self.account.text(row)?.0;
-        let Some(index) = ctx.settings.account_index(named) else {
-            return Err(self
-                .account
-                .refuse(row, "the number or id of an account of the book"));
+        let currency = self.currency.currency(row)?;
+        let account = {
+            let named = self.account.text(row)?.0;
+            match &self.account_before {
+                Some((known, account)) if *known == named => *account,
+                _ => {
+                    let Some(index) = ctx.settings.account_index(&named) else {
+                        return Err(self
+                            .account
+                            .refuse(row, "the number or id of an account of the book"));
+                    };
+                    let named = named.into_owned();
+                    self.account_before = Some((named, index as u16));
+                    index as u16
+                }
+            }
         };
-        let account_currency = ctx.settings.accounts[index].currency;
+        let account_currency = ctx.settings.accounts[usize::from(account)].currency;
         if currency != account_currency {
             return Err(self
                 .currency
                 .refuse(row, format!("{account_currency}, the currency of the account")));
         }
-        let (signed_minor, _) = self.amount.signed(row, currency)?;
-        let by_sign = self.direction.as_ref().is_none_or(Bound::by_sign);
-        let (direction, amount_minor) = match &self.direction {
-            Some(direction) if !by_sign => {
-                let direction = direction.word(row, Direction::parse, "a direction, in or out")?;
-                (direction, self.amount.magnitude(row, currency, None)?)
+        let signed_minor = self.movement(row, currency)?;
+        let fee_minor = self.fee(row, currency)?;
+        let direction_of = |minor: i64| {
+            if minor < 0 {
+                Direction::Debit
+            } else {
+                Direction::Credit
             }
-            _ if signed_minor < 0 => (Direction::Debit, -signed_minor),
-            _ => (Direction::Credit, signed_minor),
         };
-        let booking_time = time_text(&self.booking_time, row, zone)?;
-        let value_date = self.value_date.time(row)?.0.date;
-        let entry_id = needed(&self.entry_id, row)?;
-        let purpose_text = optional(&self.purpose, row)?;
-        let purpose = Purpose::parse(purpose_text);
+        let direction = direction_of(signed_minor);
+        let booking_time = self.booking_time.time_text(row, times)?;
+        let value_date = self.value_date.time(row, times)?.wall.date;
+        let entry_id = needed!(self.entry_id, row);
+        let purpose_text = optional!(self.purpose, row);
+        let purpose = Purpose::parse(purpose_text.as_bytes());
         if let Some(bound) = &self.purpose
             && purpose.direction().is_some_and(|allowed| allowed != direction)
+            && signed_minor != 0
         {
             return Err(bound.refuse(row, format!("a purpose that fits direction {}", direction.name())));
         }
-        if amount_minor == 0 {
+        if signed_minor == 0 && fee_minor == 0 {
             sink.not_booked(row.place);
             return Ok(());
         }
-        sink.bank(&BankRow {
+        let bank_ref = optional!(self.bank_ref, row);
+        let remark = optional!(self.remark, row);
+        let batch_ref = optional!(self.batch_ref, row);
+        let counterparty_name = optional!(self.counterparty_name, row);
+        let counterparty_account = optional!(self.counterparty_account, row);
+        let original_ref = optional!(self.original_ref, row);
+        let given = BankRow {
             place: row.place,
-            entry_id,
-            account: index as u16,
-            booking_time: booking_time.as_bytes(),
+            entry_id: entry_id.as_bytes(),
+            account,
+            booking_time: booking_time.bytes(),
             value_date,
             direction,
-            amount_minor,
+            amount_minor: signed_minor.abs(),
             currency,
-            bank_ref: optional(&self.bank_ref, row)?,
-            remark: optional(&self.remark, row)?,
-            batch_ref: optional(&self.batch_ref, row)?,
-            counterparty_name: optional(&self.counterparty_name, row)?,
-            counterparty_account: optional(&self.counterparty_account, row)?,
+            bank_ref: bank_ref.as_bytes(),
+            remark: remark.as_bytes(),
+            batch_ref: batch_ref.as_bytes(),
+            counterparty_name: counterparty_name.as_bytes(),
+            counterparty_account: counterparty_account.as_bytes(),
             purpose,
-            purpose_text,
-            original_ref: optional(&self.original_ref, row)?,
-        });
+            purpose_text: purpose_text.as_bytes(),
+            original_ref: original_ref.as_bytes(),
+        };
+        if signed_minor != 0 {
+            sink.bank(&given);
+        }
+        if fee_minor != 0 {
+            let id = format!("{entry_id}/fee");
+            // What is given back of a fee is no charge of the bank: it is left for someone to explain.
+            let purpose: &[u8] = if fee_minor > 0 { b"BANK_FEE" } else { b"" };
+            sink.bank(&BankRow {
+                entry_id: id.as_bytes(),
+                direction: direction_of(-fee_minor),
+                amount_minor: fee_minor.abs(),
+                purpose: Purpose::parse(purpose),
+                purpose_text: purpose,
+                original_ref: b"",
+                ..given
+            });
+        }
         Ok(())
     }
 }

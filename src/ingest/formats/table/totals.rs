@@ -1,96 +1,156 @@
-//! Control totals of a table: counted over rows as delivered, refused ones too (R36), and compared with the lines that
+//! Control totals of a table: counted over rows as delivered, refused ones too (R36), and compared with the places that
 //! state them. A total that is missing, stands twice, cannot be counted or differs refuses the file.
 
 use crate::ingest::formats::FileRefused;
-use crate::ingest::formats::profile::{Profile, Take, Total};
-use crate::ingest::formats::values::shown;
-use crate::terms::money::{format_minor, parse_signed_minor};
+use crate::ingest::formats::profile::{Profile, Stated, Sum, Take, Total};
+use crate::ingest::formats::values::{Number, Unit, shown, shown_scaled};
 
-use super::bind::{Columns, Row, read_amount};
+use super::bind::{BoundCondition, Columns, all_hold};
+use super::cut::Row;
+
+/// A sum bound to the columns of a file.
+struct BoundSum<'p> {
+    sum: &'p Sum,
+    number: &'p Number,
+    column: Option<usize>,
+    minus: Option<usize>,
+    /// Title of the column, for messages.
+    title: &'p str,
+}
+
+/// Rows of one group, counted.
+struct Tally {
+    /// Which part of the file, and the text that the rows of the group share.
+    section: u32,
+    group: String,
+    rows: u64,
+    sums: Vec<i128>,
+    /// What the rows that state the total say, where rows do.
+    stated: Option<Vec<i128>>,
+}
+
+/// What a place of the file states.
+struct Statement {
+    section: u32,
+    line: u64,
+    /// Holes or titles, and their texts.
+    texts: Vec<(String, String)>,
+}
 
 /// One total while its rows are counted.
 struct Counting<'p> {
     total: &'p Total,
-    when: Option<usize>,
-    /// Column and amount habits of each sum.
-    columns: Vec<usize>,
-    rows: u64,
-    sums_minor: Vec<i128>,
+    when: Vec<BoundCondition<'p>>,
+    stating_rows: Vec<BoundCondition<'p>>,
+    group: Option<usize>,
+    sums: Vec<BoundSum<'p>>,
+    tallies: Vec<Tally>,
     /// First row that could not be counted, with the reason.
     uncounted: Option<(u64, String)>,
-    /// Line that states it, with the texts of its holes.
-    stated: Option<(u64, Vec<(String, String)>)>,
+    statements: Vec<Statement>,
 }
 
 /// All totals of a file.
 pub struct Totals<'p> {
     profile: &'p Profile,
     all: Vec<Counting<'p>>,
+    section: u32,
+    bound: bool,
 }
 
 impl<'p> Totals<'p> {
     /// The totals of a profile, with nothing counted.
     pub fn new(profile: &'p Profile) -> Totals<'p> {
-        let all = profile
-            .totals
-            .iter()
-            .map(|total| Counting {
-                total,
-                when: None,
-                columns: Vec::new(),
-                rows: 0,
-                sums_minor: vec![0; total.sums.len()],
-                uncounted: None,
-                stated: None,
-            })
-            .collect();
-        Totals { profile, all }
+        let counting = |total: &'p Total| Counting {
+            total,
+            when: Vec::new(),
+            stating_rows: Vec::new(),
+            group: None,
+            sums: Vec::new(),
+            tallies: Vec::new(),
+            uncounted: None,
+            statements: Vec::new(),
+        };
+        Totals {
+            profile,
+            all: profile.totals.iter().map(counting).collect(),
+            section: 0,
+            bound: false,
+        }
     }
 
-    /// Finds the columns that are counted; missing titles are added to `missing`.
-    pub fn bind(&mut self, columns: &Columns, missing: &mut Vec<String>) {
-        let mut find = |title: &str| {
-            columns.find(title).unwrap_or_else(|| {
-                missing.push(title.to_owned());
-                0
-            })
-        };
+    /// Says that a new part of the file begins, with totals of its own.
+    pub fn new_section(&mut self) {
+        self.section += 1;
+    }
+
+    /// Finds the columns that are counted; titles that the header lacks are noted as missing.
+    pub fn bind(&mut self, columns: &mut Columns) {
+        self.bound = true;
+        let profile = self.profile;
         for counting in &mut self.all {
-            counting.when = counting.total.when.as_ref().map(|when| find(&when.column));
-            counting.columns = counting.total.sums.iter().map(|sum| find(&sum.column)).collect();
+            let total = counting.total;
+            counting.when = BoundCondition::all(&total.when, columns, total.optional);
+            if let Stated::Rows(rows) = &total.stated {
+                counting.stating_rows = BoundCondition::all(rows, columns, false);
+            }
+            counting.group = columns.any(&total.group_columns, false).first().copied();
+            let bind = |sum: &'p Sum| {
+                let column = columns.any(&sum.columns, sum.optional).first().copied();
+                let title = sum.columns.iter().find(|title| columns.find(title).is_some());
+                BoundSum {
+                    sum,
+                    number: number_of(profile, &sum.columns),
+                    column,
+                    minus: columns.any(&sum.minus, sum.optional).first().copied(),
+                    title: title.or(sum.columns.first()).map_or("", String::as_str),
+                }
+            };
+            counting.sums = total.sums.iter().map(bind).collect();
         }
     }
 
     /// Counts a row.
+    #[inline]
     pub fn add(&mut self, row: &Row<'_>) {
-        let digits = self.profile.currency.map_or(2, |currency| currency.digits());
         for counting in &mut self.all {
-            if let (Some(when), Some(at)) = (&counting.total.when, counting.when)
-                && !when.is.iter().any(|text| text == row.cell(at))
-            {
+            if !counting.when.is_empty() && !all_hold(&counting.when, row) {
                 continue;
             }
-            counting.rows += 1;
-            for (index, sum) in counting.total.sums.iter().enumerate() {
-                let text = row.cell(counting.columns[index]);
-                let habit = self
-                    .profile
-                    .fields
-                    .values()
-                    .find(|field| field.columns.contains(&sum.column));
-                match read_amount(text, habit, digits) {
-                    Ok(minor) => {
-                        let minor = i128::from(minor);
-                        counting.sums_minor[index] += match sum.take {
-                            Take::Signed => minor,
-                            Take::Magnitude => minor.abs(),
+            let group = counting.group.map_or("", |at| row.cell(at));
+            let at = tally(&mut counting.tallies, self.section, group, counting.sums.len());
+            let Counting {
+                tallies,
+                sums,
+                uncounted,
+                stating_rows,
+                ..
+            } = counting;
+            let tally = &mut tallies[at];
+            let states = !stating_rows.is_empty() && all_hold(stating_rows, row);
+            let into = if states {
+                tally.stated.get_or_insert_with(|| vec![0; sums.len()])
+            } else {
+                tally.rows += 1;
+                &mut tally.sums
+            };
+            for (bound, sum) in sums.iter().zip(into) {
+                let figure = |at: Option<usize>| match at.map_or("", |at| row.cell(at)) {
+                    "" => Ok(0),
+                    text => bound.number.scaled(text).map_err(|_| text),
+                };
+                match (figure(bound.column), figure(bound.minus)) {
+                    (Ok(plus), Ok(minus)) => {
+                        let scaled = plus - minus;
+                        *sum += match bound.sum.take {
+                            Take::Signed | Take::Exact => scaled,
+                            Take::Magnitude => scaled.abs(),
                         };
                     }
-                    Err(_) if counting.uncounted.is_none() => {
-                        let words = format!("{}: found `{}`, expected an amount", sum.column, shown(text));
-                        counting.uncounted = Some((row.place.line, words));
+                    (Err(text), _) | (_, Err(text)) => {
+                        let words = format!("{}: found `{}`, expected an amount", bound.title, shown(text));
+                        uncounted.get_or_insert((row.place.line, words));
                     }
-                    Err(_) => {}
                 }
             }
         }
@@ -99,7 +159,9 @@ impl<'p> Totals<'p> {
     /// Says that a row stood at `line` whose fields are not known.
     pub fn add_unknown(&mut self, line: u64, words: &str) {
         for counting in &mut self.all {
-            counting.uncounted.get_or_insert_with(|| (line, words.to_owned()));
+            if !matches!(counting.total.stated, Stated::Nowhere) {
+                counting.uncounted.get_or_insert_with(|| (line, words.to_owned()));
+            }
         }
     }
 
@@ -107,81 +169,351 @@ impl<'p> Totals<'p> {
     ///
     /// # Errors
     /// The total was stated before.
-    pub fn state(&mut self, line: u64, text: &str) -> Result<bool, FileRefused> {
+    pub fn state_line(&mut self, line: u64, text: &str) -> Result<bool, FileRefused> {
+        let mut found = false;
         for counting in &mut self.all {
-            let Some(holes) = counting.total.line.fit(text) else {
+            let Stated::Line(pattern) = &counting.total.stated else {
                 continue;
             };
-            if let Some((first, _)) = counting.stated {
-                return Err(FileRefused::at(
-                    line,
-                    format!("{} stands twice, first in line {first}", counting.total.name),
-                    "the file is two files in one: fetch it again",
-                ));
-            }
+            let Some(holes) = pattern.fit(text) else { continue };
             let holes = holes
                 .into_iter()
-                .map(|(name, text)| (name.to_owned(), text.to_owned()))
-                .collect();
-            counting.stated = Some((line, holes));
-            return Ok(true);
+                .map(|(name, text)| (name.to_owned(), text.to_owned()));
+            counting.state(self.section, line, holes.collect())?;
+            found = true;
         }
-        Ok(false)
+        Ok(found)
     }
 
-    /// Compares what was counted with what is stated.
+    /// Takes a record whose first field says that it states totals; false when it states none.
+    ///
+    /// # Errors
+    /// The total was stated before.
+    pub fn state_row(&mut self, row: &Row<'_>, titles: &[String]) -> Result<bool, FileRefused> {
+        let mut found = false;
+        for counting in &mut self.all {
+            let Stated::Row(firsts) = &counting.total.stated else {
+                continue;
+            };
+            if !firsts.iter().any(|first| row.cell(0).starts_with(first.as_str())) {
+                continue;
+            }
+            counting.state(self.section, row.place.line, texts_of(row, titles))?;
+            found = true;
+        }
+        Ok(found)
+    }
+
+    /// Takes the summary behind the rows.
+    ///
+    /// # Errors
+    /// It stands twice.
+    pub fn state_summary(&mut self, row: &Row<'_>, titles: &[String]) -> Result<(), FileRefused> {
+        for counting in &mut self.all {
+            if matches!(counting.total.stated, Stated::Summary) {
+                counting.state(self.section, row.place.line, texts_of(row, titles))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// First bytes of the lines and records that state totals.
+    pub fn first_bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for counting in &self.all {
+            match &counting.total.stated {
+                Stated::Line(pattern) => bytes.push(pattern.first_byte()),
+                Stated::Row(firsts) => bytes.extend(firsts.iter().filter_map(|first| first.bytes().next())),
+                Stated::Summary | Stated::Rows(_) | Stated::Nowhere => {}
+            }
+        }
+        bytes
+    }
+
+    /// Compares what was counted with what is stated, and tells what held.
     ///
     /// # Errors
     /// The first total that is missing, cannot be counted or does not hold.
-    pub fn check(&self) -> Result<Vec<String>, FileRefused> {
-        let digits = self.profile.currency.map_or(2, |currency| currency.digits());
+    pub fn check(&mut self) -> Result<Vec<String>, FileRefused> {
         let mut checked = Vec::new();
-        for counting in &self.all {
-            let name = &counting.total.name;
-            let Some((line, holes)) = &counting.stated else {
-                return Err(FileRefused::at(
-                    0,
-                    format!("{name} is missing: the file was cut off"),
-                    "fetch the whole file again and run the day again",
-                ));
-            };
-            if let Some((row, words)) = &counting.uncounted {
-                return Err(FileRefused::at(
-                    *row,
-                    format!("{name} cannot be checked: {words}"),
-                    "ask the sender for a corrected file; no row of this one is taken",
-                ));
-            }
-            let stated = |hole: &str| {
-                holes
-                    .iter()
-                    .find(|(name, _)| name == hole)
-                    .map_or("", |(_, text)| text.trim())
-            };
-            let fails = |what: &str, found: String, expected: &str| {
-                FileRefused::at(
-                    *line,
-                    format!("{name}: {what}: found {found}, expected {}", shown(expected)),
-                    "rows are missing or doubled: fetch the file again; no row of this one is taken",
-                )
-            };
-            let mut words = format!("{name}: {} rows", counting.rows);
-            if let Some(hole) = &counting.total.count
-                && stated(hole).parse::<u64>() != Ok(counting.rows)
-            {
-                return Err(fails("rows", counting.rows.to_string(), stated(hole)));
-            }
-            for (sum, found) in counting.total.sums.iter().zip(&counting.sums_minor) {
-                let expected = stated(&sum.hole);
-                let holds = parse_signed_minor(expected.as_bytes(), digits)
-                    .is_ok_and(|minor| i128::from(minor).abs() == found.abs());
-                if !holds {
-                    return Err(fails(&sum.column, format_minor(*found, digits), expected));
-                }
-                words += &format!(", {} {}", sum.column, format_minor(*found, digits));
-            }
-            checked.push(words);
+        for counting in &mut self.all {
+            counting.check(self.bound, &mut checked)?;
         }
         Ok(checked)
     }
+}
+
+/// Cells by title and by number (`#0` is the first).
+fn texts_of(row: &Row<'_>, titles: &[String]) -> Vec<(String, String)> {
+    let mut texts = Vec::new();
+    for at in 0..row.cells.len() {
+        texts.push((format!("#{at}"), row.cell(at).to_owned()));
+        if let Some(title) = titles.get(at) {
+            texts.push((title.clone(), row.cell(at).to_owned()));
+        }
+    }
+    texts.push((
+        "#last".to_owned(),
+        row.cell(row.cells.len().saturating_sub(1)).to_owned(),
+    ));
+    texts
+}
+
+/// How the numbers of a column are written: as in the field that comes from it, else as the profile says for all.
+fn number_of<'p>(profile: &'p Profile, titles: &[String]) -> &'p Number {
+    let rules = profile.fields.values().flatten();
+    let uses = |columns: &[String]| columns.iter().any(|column| titles.contains(column));
+    let field = rules
+        .filter(|rule| rule.number != profile.number)
+        .find(|rule| uses(&rule.columns) || uses(&rule.credit_columns) || uses(&rule.debit_columns));
+    field.map_or(&profile.number, |field| &field.number)
+}
+
+fn tally(tallies: &mut Vec<Tally>, section: u32, group: &str, sums: usize) -> usize {
+    let known = tallies
+        .iter()
+        .rposition(|tally| tally.section == section && tally.group == group);
+    known.unwrap_or_else(|| {
+        tallies.push(Tally {
+            section,
+            group: group.to_owned(),
+            rows: 0,
+            sums: vec![0; sums],
+            stated: None,
+        });
+        tallies.len() - 1
+    })
+}
+
+impl BoundSum<'_> {
+    /// A sum as people write it: fen are shown as yuan.
+    fn shown(&self, scaled: i128) -> String {
+        match self.number.unit {
+            Unit::Major => shown_scaled(scaled),
+            Unit::Minor | Unit::Hundredths => shown_scaled(scaled / 100),
+        }
+    }
+}
+
+impl Counting<'_> {
+    fn state(&mut self, section: u32, line: u64, texts: Vec<(String, String)>) -> Result<(), FileRefused> {
+        let group = group_of(self.total, &texts);
+        let before = self
+            .statements
+            .iter()
+            .find(|known| known.section == section && group_of(self.total, &known.texts) == group);
+        if let Some(first) = before {
+            return Err(FileRefused::at(
+                line,
+                format!("{} stands twice, first in line {}", self.total.name, first.line),
+                "the file is two files in one: fetch it again",
+            ));
+        }
+        self.statements.push(Statement { section, line, texts });
+        Ok(())
+    }
+
+    fn check(&mut self, bound: bool, checked: &mut Vec<String>) -> Result<(), FileRefused> {
+        let name = &self.total.name;
+        if let (Some((row, words)), Stated::Nowhere) = (&self.uncounted, &self.total.stated) {
+            checked.push(format!("{name}: not counted; line {row}: {words}"));
+            return Ok(());
+        }
+        if let Some((row, words)) = &self.uncounted {
+            return Err(FileRefused::at(
+                *row,
+                format!("{name} cannot be checked: {words}"),
+                "ask the sender for a corrected file; no row of this one is taken",
+            ));
+        }
+        if let Stated::Rows(_) = self.total.stated {
+            return self.check_rows(checked);
+        }
+        if let Stated::Nowhere = self.total.stated {
+            if self.tallies.is_empty() && self.total.group_columns.is_empty() {
+                tally(&mut self.tallies, 0, "", self.total.sums.len());
+            }
+            for tally in &self.tallies {
+                checked.push(format!("{} (counted; the file states none)", self.words(tally)));
+            }
+            return Ok(());
+        }
+        if self.statements.is_empty() && (self.total.group_stated.is_none() || !self.tallies.is_empty()) {
+            if self.total.optional {
+                checked.push(format!("{name}: not stated in this file"));
+                return Ok(());
+            }
+            return Err(FileRefused::at(
+                0,
+                format!("{name} is missing: the file was cut off"),
+                "fetch the whole file again and run the day again",
+            ));
+        }
+        assert!(
+            bound || self.tallies.is_empty(),
+            "rows are counted behind a header"
+        );
+        for statement in &self.statements {
+            let group = group_of(self.total, &statement.texts).to_owned();
+            let at = tally(
+                &mut self.tallies,
+                statement.section,
+                &group,
+                self.total.sums.len(),
+            );
+            self.compare(statement, at)?;
+        }
+        for tally in &self.tallies {
+            let stated = self.statements.iter().any(|statement| {
+                statement.section == tally.section && group_of(self.total, &statement.texts) == tally.group
+            });
+            if !stated {
+                return Err(FileRefused::at(
+                    0,
+                    format!(
+                        "{name} of {} is missing: the file was cut off",
+                        shown(&tally.group)
+                    ),
+                    "fetch the whole file again and run the day again",
+                ));
+            }
+            checked.push(self.words(tally));
+        }
+        Ok(())
+    }
+
+    fn words(&self, tally: &Tally) -> String {
+        let mut words = self.total.name.clone();
+        if !tally.group.is_empty() {
+            words += &format!(" {}", shown(&tally.group));
+        }
+        words += &format!(": {} rows", tally.rows);
+        for (sum, scaled) in self.sums.iter().zip(&tally.sums) {
+            if sum.column.is_some() {
+                words += &format!(", {} {}", sum.title, sum.shown(*scaled));
+            }
+        }
+        words
+    }
+
+    fn compare(&self, statement: &Statement, at: usize) -> Result<(), FileRefused> {
+        let tally = &self.tallies[at];
+        let name = &self.total.name;
+        let of = if tally.group.is_empty() {
+            String::new()
+        } else {
+            format!(" of {}", shown(&tally.group))
+        };
+        let fails = |what: &str, found: String, expected: &str| {
+            FileRefused::at(
+                statement.line,
+                format!("{name}{of}: {what}: found {found}, expected {}", shown(expected)),
+                "rows are missing, doubled or changed: fetch the file again; no row of this one is taken",
+            )
+        };
+        let lacks = |what: &[String]| {
+            FileRefused::at(
+                statement.line,
+                format!("{name}{of} states no {}", what.join(" or ")),
+                "the sender changed the summary: compare it with the profile, and ask for the known one",
+            )
+        };
+        let figure = Number {
+            padded: true,
+            ..Number::default()
+        };
+        if !self.total.count.is_empty() {
+            let Some(text) = stated(statement, &self.total.count) else {
+                return Err(lacks(&self.total.count));
+            };
+            let count = figure.minor(text, 0);
+            if count.ok().and_then(|count| u64::try_from(count).ok()) != Some(tally.rows) {
+                return Err(fails("rows", tally.rows.to_string(), text));
+            }
+        }
+        for (bound, found) in self.sums.iter().zip(&tally.sums) {
+            let text = stated(statement, &bound.sum.stated);
+            let Some(text) = text.filter(|_| bound.column.is_some()) else {
+                // A figure of a column that this layout lacks can only be nothing.
+                let nothing = text.is_none_or(|text| figure.scaled(text) == Ok(0));
+                if bound.sum.optional && nothing && *found == 0 {
+                    continue;
+                }
+                if bound.column.is_some() && bound.sum.optional {
+                    continue;
+                }
+                return Err(lacks(&bound.sum.stated));
+            };
+            let number = Number {
+                padded: true,
+                ..bound.number.clone()
+            };
+            let expected = if text.is_empty() {
+                Ok(0)
+            } else {
+                number.scaled(text)
+            };
+            let holds = expected.is_ok_and(|expected| match bound.sum.take {
+                Take::Signed | Take::Magnitude => expected.abs() == found.abs(),
+                Take::Exact => expected == *found,
+            });
+            if !holds {
+                return Err(fails(bound.title, shown_scaled(*found), text));
+            }
+        }
+        Ok(())
+    }
+
+    /// Rows that state a total must be what all others of their group add up to, with the other sign.
+    fn check_rows(&self, checked: &mut Vec<String>) -> Result<(), FileRefused> {
+        let name = &self.total.name;
+        for tally in &self.tallies {
+            let Some(states) = &tally.stated else {
+                if !self.total.optional {
+                    return Err(FileRefused::at(
+                        0,
+                        format!("{name} {} is missing: the file was cut off", shown(&tally.group)),
+                        "fetch the whole file again and run the day again",
+                    ));
+                }
+                checked.push(format!("{} (the file states no total)", self.words(tally)));
+                continue;
+            };
+            for ((bound, found), stated) in self.sums.iter().zip(&tally.sums).zip(states) {
+                if found + stated != 0 {
+                    return Err(FileRefused::at(
+                        0,
+                        format!(
+                            "{name} {}: {}: found {}, expected {}",
+                            shown(&tally.group),
+                            bound.title,
+                            bound.shown(*found),
+                            bound.shown(-stated)
+                        ),
+                        "rows are missing, doubled or changed: fetch the file again; no row of this one is taken",
+                    ));
+                }
+            }
+            checked.push(self.words(tally));
+        }
+        Ok(())
+    }
+}
+
+fn group_of<'s>(total: &Total, texts: &'s [(String, String)]) -> &'s str {
+    let Some(name) = &total.group_stated else {
+        return "";
+    };
+    find(texts, name).unwrap_or("")
+}
+
+fn find<'s>(texts: &'s [(String, String)], name: &str) -> Option<&'s str> {
+    texts
+        .iter()
+        .find(|(known, _)| known == name)
+        .map(|(_, text)| text.trim())
+}
+
+fn stated<'s>(statement: &'s Statement, names: &[String]) -> Option<&'s str> {
+    names.iter().find_map(|name| find(&statement.texts, name))
 }

@@ -1,0 +1,772 @@
+//! The text of a profile as a checked [`Profile`]. Every rule of `docs/profiles.md` about what goes together is here.
+
+use std::collections::BTreeMap;
+
+use jiff::tz::TimeZone;
+use toml::de::DeTable;
+
+use crate::book::parse::nearest;
+use crate::book::settings::Role;
+use crate::findings::Finding;
+use crate::ingest::formats::values::{Number, Unit};
+use crate::terms::currency::Currency;
+use crate::terms::kinds::{STATUSES, TXN_TYPES};
+
+use super::pattern::offset;
+use super::toml_reader::{Faults, Node, unknown_word};
+use super::{
+    AMOUNT_FIELDS, Balance, Condition, Extract, Field, Frame, From, LinePattern, Order, Profile, Sign,
+    Stated, Sum, TIME_FIELDS, Take, Test, TimePattern, Total, Trim, Verified,
+};
+
+/// Reads and checks a profile.
+///
+/// # Errors
+/// Everything that is wrong with it, the earliest first.
+pub fn parse(text: &str, name: &str) -> Result<Profile, Vec<Finding>> {
+    let file = format!("profiles/{name}.toml");
+    let mut faults = Faults::default();
+    let (root, errors) = DeTable::parse_recoverable(text);
+    if !errors.is_empty() {
+        for error in errors {
+            let at = error.span().map_or(0, |span| span.start);
+            faults.add(at, format!("not TOML: {}", error.message()));
+        }
+        return Err(faults.findings(text, &file));
+    }
+    let mut node = Node::root(root.get_ref());
+    let profile = profile(&mut node, name, &mut faults);
+    node.done(&mut faults);
+    match profile {
+        Some(profile) if faults.is_empty() => Ok(profile),
+        _ => Err(faults.findings(text, &file)),
+    }
+}
+
+fn profile(node: &mut Node<'_>, name: &str, faults: &mut Faults) -> Option<Profile> {
+    let title = node.needed(faults, "title");
+    let source = node.text(faults, "source").unwrap_or_default();
+    let verified = node.word(
+        faults,
+        "verified",
+        &[
+            ("a real file", Some(Verified::File)),
+            ("published fields", Some(Verified::Published)),
+        ],
+        None,
+    );
+    if node.text(faults, "role").is_none() {
+        faults.add(0, "the profile has no `role`, expected channel or bank");
+    }
+    let roles = [("channel", Some(Role::Channel)), ("bank", Some(Role::Bank))];
+    let role = node.word(faults, "role", &roles, None);
+    let encodings = encodings(node, faults);
+    let mut recognise = Recognise::default();
+    match node.table(faults, "recognise") {
+        Some(inner) => recognise = self::recognise(inner, faults),
+        None => faults.add(
+            0,
+            "the profile has no [recognise], or every file would be of this format",
+        ),
+    }
+    let number = match node.table(faults, "number") {
+        Some(mut inner) => {
+            let number = self::number(&mut inner, faults, &Number::default());
+            inner.done(faults);
+            number
+        }
+        None => Number::default(),
+    };
+    let frame = match node.table(faults, "frame") {
+        Some(inner) => frame(inner, faults),
+        None => {
+            faults.add(0, "the profile has no [frame]");
+            None
+        }
+    };
+    let mut facts = Vec::new();
+    for mut fact in node.tables(faults, "fact") {
+        let fact_name = fact.needed(faults, "name");
+        facts.extend(line(&mut fact, faults, "line").map(|line| (line, fact_name)));
+        fact.done(faults);
+    }
+    let mut skipped_rows = Vec::new();
+    for inner in node.tables(faults, "skip") {
+        skipped_rows.push(vec![condition(inner, faults)]);
+    }
+    let mut refused_rows = Vec::new();
+    for mut inner in node.tables(faults, "refuse") {
+        let expected = inner.needed(faults, "expected");
+        let when = conditions(&mut inner, faults, "when");
+        inner.done(faults);
+        refused_rows.push((when, expected));
+    }
+    let fields = match role {
+        Some(role) => fields(node, faults, role, &number),
+        None => {
+            node.named_tables(faults, "fields");
+            BTreeMap::new()
+        }
+    };
+    let currency = currency(&fields, faults);
+    let mut totals = Vec::new();
+    for inner in node.tables(faults, "total") {
+        totals.extend(total(inner, faults));
+    }
+    let balance = node.table(faults, "balance").map(|mut inner| {
+        let orders = [
+            ("oldest first", Order::OldestFirst),
+            ("newest first", Order::NewestFirst),
+            ("either", Order::Either),
+        ];
+        let balance = Balance {
+            order: inner.word(faults, "order", &orders, Order::Either),
+            statement: inner.flag(faults, "statement"),
+        };
+        if !fields.contains_key("balance") {
+            faults.add(
+                inner.at,
+                "[balance] needs [fields.balance], the column of the running balance",
+            );
+        }
+        inner.done(faults);
+        balance
+    });
+    for (_, name) in facts_used(&fields) {
+        if !facts
+            .iter()
+            .any(|(line, fact)| *fact == name && !line.names().is_empty())
+        {
+            faults.add(
+                0,
+                format!("a field comes from fact `{name}`, but no [[fact]] of that name has a named hole"),
+            );
+        }
+    }
+    Some(Profile {
+        name: name.to_owned(),
+        title,
+        source,
+        verified,
+        role: role?,
+        encodings,
+        first_lines: recognise.first_lines,
+        header: recognise.header,
+        skipped_files: recognise.skipped,
+        answers: recognise.answers,
+        frame: frame?,
+        facts,
+        skipped_rows,
+        refused_rows,
+        fields,
+        totals,
+        balance,
+        number,
+        currency,
+    })
+}
+
+fn facts_used(fields: &BTreeMap<String, Vec<Field>>) -> Vec<(String, String)> {
+    let rules = fields
+        .iter()
+        .flat_map(|(name, rules)| rules.iter().map(move |rule| (name, rule)));
+    rules
+        .filter_map(|(name, rule)| Some((name.clone(), rule.fact.clone()?)))
+        .collect()
+}
+
+fn encodings(node: &mut Node<'_>, faults: &mut Faults) -> Vec<&'static encoding_rs::Encoding> {
+    let at = node.place("encodings");
+    let labels = node.texts(faults, "encodings");
+    let mut encodings = Vec::new();
+    for label in &labels {
+        match encoding_rs::Encoding::for_label(label.as_bytes()) {
+            Some(encoding) => encodings.push(encoding),
+            None => {
+                let near = nearest(
+                    label,
+                    ["utf-8", "gb18030", "gbk", "utf-16le", "iso-8859-1"].into_iter(),
+                );
+                let near = near
+                    .map(|near| format!(", did you mean `{near}`?"))
+                    .unwrap_or_default();
+                let message =
+                    format!("encodings: `{label}` is not a known name such as utf-8 or gb18030{near}");
+                faults.add(at, message);
+            }
+        }
+    }
+    if labels.is_empty() {
+        faults.add(
+            at,
+            "the profile has no `encodings`, expected at least one, such as [\"utf-8\"]",
+        );
+    }
+    encodings
+}
+
+/// A pattern of a line, if the key is given.
+fn line(node: &mut Node<'_>, faults: &mut Faults, key: &'static str) -> Option<LinePattern> {
+    let (at, name) = (node.place(key), node.name(key));
+    let text = node.text(faults, key)?;
+    faults.take(at, &name, LinePattern::parse(&text))
+}
+
+#[derive(Default)]
+struct Recognise {
+    first_lines: Vec<LinePattern>,
+    header: Vec<Vec<String>>,
+    skipped: Vec<(LinePattern, String)>,
+    answers: Vec<(String, String)>,
+}
+
+fn recognise(mut node: Node<'_>, faults: &mut Faults) -> Recognise {
+    let mut all = Recognise::default();
+    let at = node.place("first_line");
+    for text in node.texts(faults, "first_line") {
+        all.first_lines
+            .extend(faults.take(at, "recognise.first_line", LinePattern::parse(&text)));
+    }
+    // A title that has changed over the years is written `new|old`.
+    for title in node.texts(faults, "header") {
+        all.header.push(title.split('|').map(str::to_owned).collect());
+    }
+    let by_shape = node.flag(faults, "by_shape");
+    if all.first_lines.is_empty() && all.header.is_empty() && !by_shape {
+        faults.add(
+            node.at,
+            "recognise: expected first_line or header (or by_shape for fixed places), or every file would be of this format",
+        );
+    }
+    for mut skip in node.tables(faults, "skip") {
+        let why = skip.needed(faults, "why");
+        all.skipped
+            .extend(line(&mut skip, faults, "first_line").map(|line| (line, why)));
+        skip.done(faults);
+    }
+    for mut answer in node.tables(faults, "answer") {
+        all.answers
+            .push((answer.needed(faults, "contains"), answer.needed(faults, "why")));
+        answer.done(faults);
+    }
+    node.done(faults);
+    all
+}
+
+/// How numbers are written; what the keys do not say is as in `default`.
+fn number(node: &mut Node<'_>, faults: &mut Faults, default: &Number) -> Number {
+    let mut number = default.clone();
+    let units = [
+        ("major", Unit::Major),
+        ("minor", Unit::Minor),
+        ("hundredths", Unit::Hundredths),
+    ];
+    number.unit = node.word(faults, "unit", &units, number.unit);
+    for key in ["thousands", "decimal"] {
+        let at = node.place(key);
+        let Some(sign) = node.character(faults, key) else {
+            continue;
+        };
+        if !sign.is_ascii() || sign.is_ascii_digit() || matches!(sign, '-' | '+') {
+            let name = node.name(key);
+            faults.add(
+                at,
+                format!("{name}: found `{sign}`, expected a sign such as , or . or '"),
+            );
+        } else if key == "thousands" {
+            number.thousands = Some(sign as u8);
+        } else {
+            number.decimal = sign as u8;
+        }
+    }
+    if number.thousands == Some(number.decimal) {
+        faults.add(node.place("thousands"), "thousands and decimal are the same sign");
+    }
+    number.padded |= node.flag(faults, "padded");
+    number.plus |= node.flag(faults, "plus");
+    for (text, sign) in node.map(faults, "sign_marks") {
+        match sign.as_str() {
+            "+" => number.marks.push((text, false)),
+            "-" => number.marks.push((text, true)),
+            other => faults.add(
+                node.place("sign_marks"),
+                format!("sign_marks: found `{other}`, expected + or -"),
+            ),
+        }
+    }
+    let symbols = node.texts(faults, "symbols");
+    if !symbols.is_empty() {
+        number.symbols = symbols;
+    }
+    number
+}
+
+fn frame(mut node: Node<'_>, faults: &mut Faults) -> Option<Frame> {
+    let ascii = |node: &mut Node<'_>, faults: &mut Faults, key: &'static str| {
+        let at = node.place(key);
+        let sign = node.character(faults, key)?;
+        if sign.is_ascii() && !matches!(sign, '\n' | '\r' | '\0') {
+            return Some(sign as u8);
+        }
+        faults.add(
+            at,
+            format!("frame.{key}: found `{sign}`, expected one ASCII character"),
+        );
+        None
+    };
+    let fixed = node.widths(faults, "fixed");
+    let delimiter = ascii(&mut node, faults, "delimiter");
+    if fixed.is_empty() && delimiter.is_none() {
+        faults.add(
+            node.at,
+            "frame: expected delimiter, or fixed with the width of every field",
+        );
+    }
+    if !fixed.is_empty() && delimiter.is_some() {
+        faults.add(
+            node.place("delimiter"),
+            "frame: delimiter and fixed exclude one another",
+        );
+    }
+    let quote = ascii(&mut node, faults, "quote");
+    let cell_mark = ascii(&mut node, faults, "cell_mark");
+    let free_text = node.text(faults, "free_text");
+    if quote.is_some() && (free_text.is_some() || cell_mark.is_some()) {
+        faults.add(
+            node.place("quote"),
+            "frame.quote: a quoted format needs no free_text and no cell_mark",
+        );
+    }
+    let mut guards = Vec::new();
+    let at = node.place("guards");
+    for (column, pattern) in node.map(faults, "guards") {
+        guards.extend(
+            faults
+                .take(at, "frame.guards", TimePattern::parse(&pattern))
+                .map(|pattern| (column, pattern)),
+        );
+    }
+    if free_text.is_some() && guards.is_empty() {
+        faults.add(
+            node.place("free_text"),
+            "frame.free_text: expected guards, columns whose times prove an anchored row",
+        );
+    }
+    let frame = Frame {
+        delimiter: delimiter.unwrap_or(b','),
+        cell_mark,
+        fixed,
+        gap: node.number(faults, "gap") as usize,
+        quote,
+        trim: Trim::of(&node.text(faults, "trim").unwrap_or_default()),
+        comment: node.text(faults, "comment").filter(|text| !text.is_empty()),
+        comment_padding: node
+            .text(faults, "comment_padding")
+            .unwrap_or_default()
+            .chars()
+            .collect(),
+        begin: line(&mut node, faults, "begin"),
+        end: line(&mut node, faults, "end"),
+        preamble_lines: node.number(faults, "preamble_lines"),
+        trailing_delimiter: node.flag(faults, "trailing_delimiter"),
+        columns: node.texts(faults, "columns"),
+        header_type: node.text(faults, "header_type"),
+        row_types: node.texts(faults, "row_types"),
+        other_types: node.texts(faults, "other_types"),
+        summary_header: node.texts(faults, "summary_header"),
+        free_text,
+        guards,
+    };
+    if frame.header_type.is_some() == frame.row_types.is_empty() {
+        faults.add(node.at, "frame: header_type and row_types go together");
+    }
+    node.done(faults);
+    Some(frame)
+}
+
+fn condition(mut node: Node<'_>, faults: &mut Faults) -> Condition {
+    let columns = node.texts(faults, "column");
+    if columns.is_empty() {
+        faults.add(node.at, format!("{} has no `column`", node.path));
+    }
+    let mut test = None;
+    let tests = [
+        ("is", Test::Is),
+        ("is_not", Test::IsNot),
+        ("starts_with", Test::StartsWith),
+        ("equals_column", Test::EqualsColumn),
+        ("differs_from_column", Test::DiffersFromColumn),
+    ];
+    for (key, kind) in tests {
+        let texts = node.texts(faults, key);
+        if !texts.is_empty() && test.replace((kind, texts)).is_some() {
+            faults.add(node.place(key), format!("{}: only one test at a time", node.path));
+        }
+    }
+    let (test, texts) = test.unwrap_or_else(|| {
+        let message = format!(
+            "{}: expected is, is_not, starts_with, equals_column or differs_from_column",
+            node.path
+        );
+        faults.add(node.at, message);
+        (Test::Is, Vec::new())
+    });
+    node.done(faults);
+    Condition { columns, test, texts }
+}
+
+fn conditions(node: &mut Node<'_>, faults: &mut Faults, key: &'static str) -> Vec<Condition> {
+    let inner = node.tables(faults, key);
+    inner.into_iter().map(|node| condition(node, faults)).collect()
+}
+
+fn fields(
+    node: &mut Node<'_>,
+    faults: &mut Faults,
+    role: Role,
+    number: &Number,
+) -> BTreeMap<String, Vec<Field>> {
+    let known = Profile::fields_of(role);
+    let names: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
+    let mut fields: BTreeMap<String, Vec<Field>> = BTreeMap::new();
+    for (name, at, rules) in node.named_tables(faults, "fields") {
+        if !names.contains(&name.as_str()) {
+            let near = nearest(&name, names.iter().copied());
+            let near = near
+                .map(|near| format!(", did you mean `{near}`?"))
+                .unwrap_or_default();
+            faults.add(
+                at,
+                format!("fields.{name}: a {} table has no such field{near}", role.name()),
+            );
+        }
+        let count = rules.len();
+        let mut checked = Vec::new();
+        for (index, rule) in rules.into_iter().enumerate() {
+            let place = rule.at;
+            let field = field(rule, faults, &name, number);
+            if field.when.is_empty() && index + 1 < count {
+                faults.add(
+                    place,
+                    format!("fields.{name}: only the last rule may be without `when`"),
+                );
+            }
+            checked.push(field);
+        }
+        fields.insert(name, checked);
+    }
+    let given = |name: &str| fields.contains_key(name);
+    let two_columns = fields
+        .get("amount")
+        .is_some_and(|rules| rules.iter().any(|rule| !rule.credit_columns.is_empty()));
+    for (name, needed) in known {
+        if *name == "direction" && two_columns {
+            if given("direction") {
+                faults.add(0, "fields.direction: the two columns of amount already tell it");
+            }
+        } else if *needed && !given(name) {
+            faults.add(0, format!("fields.{name} is missing"));
+        }
+    }
+    for rule in fields.get("txn_time").into_iter().flatten() {
+        if rule.patterns.iter().any(|pattern| !pattern.has_time) {
+            faults.add(rule.at, "fields.txn_time.pattern: expected a time of day too");
+        }
+    }
+    fields
+}
+
+fn field(mut node: Node<'_>, faults: &mut Faults, name: &str, number: &Number) -> Field {
+    let path = node.path.clone();
+    let (is_amount, is_time) = (AMOUNT_FIELDS.contains(&name), TIME_FIELDS.contains(&name));
+    let mut froms = vec![
+        ("source.channel", Some(From::SourceChannel)),
+        ("source.account", Some(From::SourceAccount)),
+    ];
+    match name {
+        "direction" => froms.push(("amount sign", Some(From::AmountSign))),
+        "entry_id" => froms.push(("row", Some(From::Row))),
+        _ if is_time => froms = vec![("business date", Some(From::BusinessDate))],
+        _ => {}
+    }
+    let mut field = Field {
+        at: node.at,
+        when: conditions(&mut node, faults, "when"),
+        columns: node.texts(faults, "columns"),
+        join: node.texts(faults, "join"),
+        with: node.text(faults, "with").unwrap_or_default(),
+        sum: node.texts(faults, "sum"),
+        credit_columns: node.texts(faults, "credit_columns"),
+        debit_columns: node.texts(faults, "debit_columns"),
+        debit_is_negative: node.flag(faults, "debit_is_negative"),
+        negate: node.flag(faults, "negate"),
+        apart: Vec::new(),
+        value: node.text(faults, "value"),
+        from: node.word(faults, "from", &froms, None),
+        fact: node.text(faults, "fact"),
+        map: node.map(faults, "map"),
+        strip_prefix: node.text(faults, "strip_prefix"),
+        strip_suffix: node.text(faults, "strip_suffix"),
+        extract: None,
+        upper: node.flag(faults, "upper"),
+        required: node.flag(faults, "required"),
+        optional: node.flag(faults, "optional"),
+        empty: node.text(faults, "empty"),
+        blank: node.texts(faults, "blank"),
+        forbid: node.texts(faults, "forbid"),
+        number: number.clone(),
+        sign: BTreeMap::new(),
+        patterns: Vec::new(),
+        zone: None,
+        zone_column: None,
+        zones: BTreeMap::new(),
+    };
+    if let Some(text) = node.text(faults, "extract") {
+        field.extract = faults.take(
+            node.place("extract"),
+            &format!("{path}.extract"),
+            Extract::parse(&text),
+        );
+    }
+    let two_columns = !field.credit_columns.is_empty() || !field.debit_columns.is_empty();
+    if two_columns && !(is_amount && !field.credit_columns.is_empty() && !field.debit_columns.is_empty()) {
+        faults.add(
+            node.at,
+            format!("{path}: credit_columns and debit_columns go together, on an amount only"),
+        );
+    }
+    // What the book or the frame says goes before a column.
+    let own =
+        field.columns.is_empty() && (field.from.is_some() || field.fact.is_some() || field.value.is_some());
+    let origins = [
+        !field.columns.is_empty(),
+        !field.join.is_empty(),
+        !field.sum.is_empty(),
+        two_columns,
+        own,
+    ];
+    if origins.iter().filter(|given| **given).count() != 1 {
+        faults.add(
+            node.at,
+            format!(
+                "{path}: expected one of columns, join, sum, credit_columns with debit_columns, value or from"
+            ),
+        );
+    }
+    if is_amount {
+        field.number = self::number(&mut node, faults, number);
+        field.sign = signs(&mut node, faults);
+    }
+    if name == "fee" {
+        let at = node.place("apart");
+        field.apart = node.texts(faults, "apart");
+        for kind in field
+            .apart
+            .iter()
+            .filter(|kind| !TXN_TYPES.contains(&kind.as_str()))
+        {
+            faults.add(at, format!("{path}.apart: {}", unknown_word(kind, &TXN_TYPES)));
+        }
+    }
+    if !field.sum.is_empty() && !is_amount {
+        faults.add(node.at, format!("{path}: sum is for amounts"));
+    }
+    if is_time {
+        times(&mut node, faults, &mut field);
+    }
+    vocabulary(&node, faults, name, &field);
+    node.done(faults);
+    field
+}
+
+fn signs(node: &mut Node<'_>, faults: &mut Faults) -> BTreeMap<String, Sign> {
+    let at = node.place("sign");
+    let mut signs = BTreeMap::new();
+    for (kind, text) in node.map(faults, "sign") {
+        if kind != "ANY" && !TXN_TYPES.contains(&kind.as_str()) {
+            let message = format!("{}.sign: `{kind}` is no transaction type and not ANY", node.path);
+            faults.add(at, message);
+        }
+        let sign = match text.as_str() {
+            "positive" => Sign::Positive,
+            "negative" => Sign::Negative,
+            "any" => Sign::Any,
+            "flips" => Sign::Flips,
+            other => {
+                let words = unknown_word(other, &["positive", "negative", "any", "flips"]);
+                faults.add(at, format!("{}.sign: {words}", node.path));
+                Sign::Any
+            }
+        };
+        signs.insert(kind, sign);
+    }
+    signs
+}
+
+fn times(node: &mut Node<'_>, faults: &mut Faults, field: &mut Field) {
+    let at = node.place("pattern");
+    let path = node.path.clone();
+    for text in node.texts(faults, "pattern") {
+        field
+            .patterns
+            .extend(faults.take(at, &format!("{path}.pattern"), TimePattern::parse(&text)));
+    }
+    if field.patterns.is_empty() && field.from != Some(From::BusinessDate) {
+        faults.add(
+            at,
+            format!("{path}: expected a pattern such as yyyy-MM-dd HH:mm:ss"),
+        );
+    }
+    let at = node.place("zone");
+    if let Some(name) = node.text(faults, "zone") {
+        let zone =
+            TimeZone::get(&name).map_err(|_| format!("`{name}` is no zone such as Asia/Shanghai or UTC"));
+        field.zone = faults.take(at, &format!("{path}.zone"), zone);
+    }
+    field.zone_column = node.text(faults, "zone_column");
+    let at = node.place("zones");
+    for (name, text) in node.map(faults, "zones") {
+        match offset(&text) {
+            Some((minutes, "")) => {
+                field.zones.insert(name, minutes);
+            }
+            _ => faults.add(
+                at,
+                format!("{path}.zones: found `{text}`, expected an offset such as +01:00"),
+            ),
+        }
+    }
+    if field.zone_column.is_some() == field.zones.is_empty() {
+        faults.add(at, format!("{path}: zone_column and zones go together"));
+    }
+}
+
+/// Texts that must be words of a closed vocabulary.
+fn vocabulary(node: &Node<'_>, faults: &mut Faults, name: &str, field: &Field) {
+    let words: &[&str] = match name {
+        "txn_type" => &TXN_TYPES,
+        "status" => &STATUSES,
+        "direction" => &["C", "D"],
+        _ => &[],
+    };
+    for text in field.map.values().chain(&field.value) {
+        if !words.is_empty() && !words.contains(&text.as_str()) {
+            let key = if field.map.is_empty() { "value" } else { "map" };
+            faults.add(
+                node.place(key),
+                format!("{}: {}", node.path, unknown_word(text, words)),
+            );
+        }
+    }
+}
+
+fn currency(fields: &BTreeMap<String, Vec<Field>>, faults: &mut Faults) -> Option<Currency> {
+    let [field] = fields.get("currency")?.as_slice() else {
+        return None;
+    };
+    let codes = field.map.values().chain(&field.value);
+    for code in codes {
+        if Currency::parse(code.as_bytes()).is_none() {
+            faults.add(
+                field.at,
+                format!("fields.currency: `{code}` is no currency of ISO 4217"),
+            );
+        }
+    }
+    if field.columns.is_empty() && field.join.is_empty() {
+        return Currency::parse(field.value.as_deref()?.as_bytes());
+    }
+    None
+}
+
+fn total(mut node: Node<'_>, faults: &mut Faults) -> Option<Total> {
+    let name = node.needed(faults, "name");
+    let at = node.at;
+    let pattern = line(&mut node, faults, "line");
+    let row = node.texts(faults, "row");
+    let rows = conditions(&mut node, faults, "rows");
+    let summary = node.flag(faults, "summary");
+    let tell = node.flag(faults, "tell");
+    let ways = [
+        pattern.is_some(),
+        !row.is_empty(),
+        !rows.is_empty(),
+        summary,
+        tell,
+    ];
+    if ways.iter().filter(|given| **given).count() != 1 {
+        faults.add(
+            at,
+            format!("total {name}: expected one of line, row, rows, summary = true or tell = true"),
+        );
+    }
+    let when = conditions(&mut node, faults, "when");
+    let optional = node.flag(faults, "optional");
+    let group_columns = node.texts(faults, "group_column");
+    let group_stated = node.text(faults, "group");
+    let count = node.texts(faults, "count");
+    let mut sums = Vec::new();
+    for inner in node.tables(faults, "sums") {
+        sums.push(sum(inner, faults, &name));
+    }
+    let stated = match pattern {
+        Some(pattern) => Stated::Line(pattern),
+        None if !row.is_empty() => Stated::Row(row),
+        None if !rows.is_empty() => Stated::Rows(rows),
+        None if summary => Stated::Summary,
+        None => Stated::Nowhere,
+    };
+    if let Stated::Line(line) = &stated {
+        let holes = sums
+            .iter()
+            .flat_map(|sum| &sum.stated)
+            .chain(&count)
+            .chain(&group_stated);
+        for hole in holes {
+            if !line.has(hole) {
+                faults.add(at, format!("total {name}: its line has no hole {{{hole}}}"));
+            }
+        }
+    }
+    let by_group = matches!(stated, Stated::Line(_) | Stated::Row(_));
+    if by_group && group_columns.is_empty() != group_stated.is_none() {
+        faults.add(at, format!("total {name}: group_column and group go together"));
+    }
+    if count.is_empty() && sums.is_empty() {
+        faults.add(
+            at,
+            format!("total {name}: expected count or sums, or it checks nothing"),
+        );
+    }
+    node.done(faults);
+    Some(Total {
+        name,
+        stated,
+        optional,
+        when,
+        group_columns,
+        group_stated,
+        count,
+        sums,
+    })
+}
+
+fn sum(mut node: Node<'_>, faults: &mut Faults, total: &str) -> Sum {
+    let takes = [
+        ("signed", Take::Signed),
+        ("magnitude", Take::Magnitude),
+        ("exact", Take::Exact),
+    ];
+    let sum = Sum {
+        stated: node.texts(faults, "stated"),
+        columns: node.texts(faults, "column"),
+        minus: node.texts(faults, "minus"),
+        take: node.word(faults, "take", &takes, Take::Exact),
+        optional: node.flag(faults, "optional"),
+    };
+    if sum.columns.is_empty() {
+        faults.add(node.at, format!("total {total}: a sum has no `column`"));
+    }
+    node.done(faults);
+    sum
+}

@@ -1,0 +1,280 @@
+//! Records cut into cells: by a delimiter, by marks, by quotes, by fixed places.
+
+use encoding_rs::Encoding;
+
+use crate::entries::rows::Place;
+use crate::ingest::formats::profile::{Frame, Trim};
+
+use super::lines::decode;
+
+/// Start and end of a cell in its text, not trimmed.
+pub type Span = (u32, u32);
+
+/// A row cut into cells.
+#[derive(Clone, Copy)]
+pub struct Row<'t> {
+    /// Where it stands.
+    pub place: Place,
+    /// What its cells are cut from; for quoted formats without the quotes.
+    pub text: &'t str,
+    /// Ranges of its cells.
+    pub cells: &'t [Span],
+    /// Characters taken off both ends of a cell.
+    pub trim: &'t Trim,
+    /// Digest of the row, where the profile asks for one.
+    pub id: &'t str,
+}
+
+impl<'t> Row<'t> {
+    /// Trimmed text of a cell; empty where the row has no such cell.
+    #[inline]
+    pub fn cell(&self, at: usize) -> &'t str {
+        match self.cells.get(at) {
+            Some((start, end)) => {
+                let (start, end) = self.trim.range(self.text, *start as usize, *end as usize);
+                &self.text[start..end]
+            }
+            None => "",
+        }
+    }
+
+    /// Characters before the trimmed cell, from 1.
+    pub fn column_of(&self, at: usize) -> u32 {
+        let Some((start, end)) = self.cells.get(at) else {
+            return 0;
+        };
+        let (start, _) = self.trim.range(self.text, *start as usize, *end as usize);
+        self.text[..start].chars().count() as u32 + 1
+    }
+}
+
+/// Cuts at every delimiter.
+#[inline]
+pub fn cut(text: &str, delimiter: u8, cells: &mut Vec<Span>) {
+    cells.clear();
+    let mut start = 0;
+    for end in memchr::memchr_iter(delimiter, text.as_bytes()) {
+        cells.push((start, end as u32));
+        start = end as u32 + 1;
+    }
+    cells.push((start, text.len() as u32));
+}
+
+/// Cuts where the mark follows the delimiter; the marks are no part of the cells. False when the text does not begin
+/// with the mark.
+#[inline]
+pub fn cut_marked(text: &str, delimiter: u8, mark: u8, cells: &mut Vec<Span>) -> bool {
+    cells.clear();
+    let bytes = text.as_bytes();
+    if bytes.first() != Some(&mark) {
+        return false;
+    }
+    let mut start = 1;
+    for at in memchr::memchr_iter(mark, &bytes[1..]) {
+        // `at` is the place before the mark.
+        if bytes[at] == delimiter && at > 0 {
+            cells.push((start, at as u32));
+            start = at as u32 + 2;
+        }
+    }
+    cells.push((start, bytes.len() as u32));
+    true
+}
+
+/// Cuts a record with quotes; its cells are put, unquoted, into `plain`.
+///
+/// # Errors
+/// A quote stands where none may stand.
+pub fn cut_quoted(
+    text: &str,
+    quote: u8,
+    frame: &Frame,
+    plain: &mut String,
+    cells: &mut Vec<Span>,
+) -> Result<(), &'static str> {
+    plain.clear();
+    cells.clear();
+    let (quote, delimiter) = (char::from(quote), char::from(frame.delimiter));
+    let mut rest = text;
+    loop {
+        let start = plain.len() as u32;
+        if let Some(mut inner) = rest.strip_prefix(quote) {
+            loop {
+                let Some((part, behind)) = inner.split_once(quote) else {
+                    return Err("a quoted field without an end");
+                };
+                plain.push_str(part);
+                match behind.strip_prefix(quote) {
+                    Some(behind) => {
+                        plain.push(quote);
+                        inner = behind;
+                    }
+                    None => {
+                        rest = behind;
+                        break;
+                    }
+                }
+            }
+            // Blanks that are trimmed anyway may stand behind the quote.
+            let end = rest.find(delimiter).unwrap_or(rest.len());
+            if !frame.trim.text(&rest[..end]).is_empty() {
+                return Err("a text behind the end of a quoted field");
+            }
+            rest = &rest[end..];
+        } else {
+            let end = rest.find(delimiter).unwrap_or(rest.len());
+            if rest[..end].contains(quote) {
+                return Err("a quote inside a field without quotes");
+            }
+            plain.push_str(&rest[..end]);
+            rest = &rest[end..];
+        }
+        cells.push((start, plain.len() as u32));
+        match rest.strip_prefix(delimiter) {
+            Some(behind) => rest = behind,
+            None => return Ok(()),
+        }
+    }
+}
+
+/// Cuts a record at fixed places of its bytes as delivered; its cells are put into `plain`.
+///
+/// # Errors
+/// Its length is another, the gaps are not blank, or a cell does not decode.
+pub fn cut_fixed(
+    raw: &[u8],
+    encoding: &'static Encoding,
+    frame: &Frame,
+    plain: &mut String,
+    cells: &mut Vec<Span>,
+) -> Result<(), String> {
+    plain.clear();
+    cells.clear();
+    let expected = record_bytes(frame);
+    if raw.len() != expected {
+        return Err(format!("{} bytes", raw.len()));
+    }
+    let mut at = 0;
+    for (index, (title, width)) in frame.fixed.iter().enumerate() {
+        if index > 0 {
+            if raw[at..at + frame.gap].iter().any(|byte| *byte != b' ') {
+                return Err(format!("no blank before {title}, at byte {}", at + 1));
+            }
+            at += frame.gap;
+        }
+        let Some(text) = decode(encoding, &raw[at..at + width]) else {
+            return Err(format!("{title} in bytes that are not {}", encoding.name()));
+        };
+        let start = plain.len() as u32;
+        plain.push_str(&text);
+        cells.push((start, plain.len() as u32));
+        at += width;
+    }
+    Ok(())
+}
+
+/// Length of a record with fixed places.
+pub fn record_bytes(frame: &Frame) -> usize {
+    let widths: usize = frame.fixed.iter().map(|(_, width)| width).sum();
+    widths + frame.gap * frame.fixed.len().saturating_sub(1)
+}
+
+/// Puts the surplus cells of a row back into the one free text at `at`, so that `count` cells are left.
+pub fn anchor(cells: &mut Vec<Span>, at: usize, count: usize) {
+    let surplus = cells.len() - count;
+    cells[at].1 = cells[at + surplus].1;
+    cells.drain(at + 1..=at + surplus);
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::ingest::formats::profile::{Profile, builtin};
+
+    fn frame(delimiter: u8, quote: Option<u8>) -> Frame {
+        let mut frame = Profile::parse(builtin("alipay-trade").unwrap(), "x")
+            .unwrap()
+            .frame;
+        frame.delimiter = delimiter;
+        frame.quote = quote;
+        frame.trim = Trim::default();
+        frame
+    }
+
+    fn texts<'t>(text: &'t str, cells: &[Span]) -> Vec<&'t str> {
+        cells
+            .iter()
+            .map(|(start, end)| &text[*start as usize..*end as usize])
+            .collect()
+    }
+
+    proptest! {
+        #[test]
+        fn quoted_cells_come_back(cells in prop::collection::vec("[a;\"支\n ]{0,6}", 1..6)) {
+            let line: Vec<String> = cells.iter().map(|cell| format!("\"{}\"", cell.replace('"', "\"\""))).collect();
+            let (mut plain, mut ranges) = (String::new(), Vec::new());
+            let result = cut_quoted(&line.join(";"), b'"', &frame(b';', Some(b'"')), &mut plain, &mut ranges);
+            prop_assert_eq!(result, Ok(()));
+            prop_assert_eq!(texts(&plain, &ranges), cells);
+        }
+
+        #[test]
+        fn anchored_cells_come_back(
+            cells in prop::collection::vec("[a-z支]{0,4}", 3..8),
+            goods in "[a-z,支]{0,9}",
+            at in 0usize..8,
+        ) {
+            let mut cells = cells;
+            let at = at % cells.len();
+            cells[at] = goods;
+            let line = cells.join(",");
+            let mut ranges = Vec::new();
+            cut(&line, b',', &mut ranges);
+            if ranges.len() > cells.len() {
+                anchor(&mut ranges, at, cells.len());
+            }
+            prop_assert_eq!(texts(&line, &ranges), cells);
+        }
+
+        #[test]
+        fn marked_cells_come_back(cells in prop::collection::vec("[a,\"{}:支 ]{0,6}", 1..6)) {
+            let line: Vec<String> = cells.iter().map(|cell| format!("`{cell}")).collect();
+            let line = line.join(",");
+            let mut ranges = Vec::new();
+            prop_assert!(cut_marked(&line, b',', b'`', &mut ranges));
+            prop_assert_eq!(texts(&line, &ranges), cells);
+        }
+    }
+
+    #[test]
+    fn marks_and_places_decide() {
+        let mut cells = Vec::new();
+        assert!(!cut_marked("a,`b", b',', b'`', &mut cells));
+        assert!(!cut_marked("", b',', b'`', &mut cells));
+        assert!(cut_marked("`,`", b',', b'`', &mut cells));
+        assert_eq!(texts("`,`", &cells), ["", ""]);
+        assert!(cut_marked("``,`{\"a\":1,\"b\":2},`", b',', b'`', &mut cells));
+        assert_eq!(
+            texts("``,`{\"a\":1,\"b\":2},`", &cells),
+            ["`", "{\"a\":1,\"b\":2}", ""]
+        );
+        let mut frame = frame(b',', None);
+        frame.fixed = vec![("a".to_owned(), 2), ("b".to_owned(), 4)];
+        frame.gap = 1;
+        let mut plain = String::new();
+        let gbk = encoding_rs::GB18030;
+        assert_eq!(
+            cut_fixed(b"ab \xd6\xa7c ", gbk, &frame, &mut plain, &mut cells),
+            Ok(())
+        );
+        assert_eq!(texts(&plain, &cells), ["ab", "支c "]);
+        for bad in [&b"ab cdef "[..], b"ab", b"abxcdef", b"ab c\xffef", b"ab cd\xd6\n"] {
+            assert!(
+                cut_fixed(bad, gbk, &frame, &mut plain, &mut cells).is_err(),
+                "{bad:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,1066 @@
+//! Public samples and texts after published layouts, read by the built-in profiles: entries and totals, or the reason of
+//! the refusal.
+
+use super::*;
+use crate::ingest::formats::profile::builtin;
+use crate::ingest::formats::testing::{Kept, sample, settings, source};
+use crate::terms::date::Date;
+
+pub(super) fn profile(name: &str) -> Profile {
+    match Profile::parse(builtin(name).unwrap(), name) {
+        Ok(profile) => profile,
+        Err(findings) => panic!("{findings:?}"),
+    }
+}
+
+/// Reads by a profile on a business date; the source names account `6222` and no channel.
+pub(super) fn read_on(
+    profile: &Profile,
+    date: (i32, u32, u32),
+    bytes: &[u8],
+) -> (Result<FileFacts, FileRefused>, Kept) {
+    let settings = settings(&[("6222", "CNY"), ("STRIPE", "USD")]);
+    let mut source = source(&profile.name, profile.role);
+    if profile.role == crate::book::settings::Role::Bank {
+        source.account = Some(
+            if profile.name == "stripe-balance" {
+                "A1"
+            } else {
+                "A0"
+            }
+            .to_owned(),
+        );
+    }
+    let ctx = FormatContext {
+        settings: &settings,
+        source: &source,
+        business_date: Date::from_ymd(date.0, date.1, date.2).unwrap(),
+    };
+    let mut kept = Kept::default();
+    let result = read(profile, Box::new(bytes), &ctx, &mut kept);
+    (result, kept)
+}
+
+/// Rows and what was checked of a file that must be read without a reject.
+fn good(name: &str, date: (i32, u32, u32), bytes: &[u8]) -> (Vec<String>, Vec<String>, Kept) {
+    let (result, kept) = read_on(&profile(name), date, bytes);
+    let facts = match result {
+        Ok(facts) => facts,
+        Err(refused) => panic!("{name}: {refused:?}"),
+    };
+    assert_eq!(kept.rejects, [], "{name}");
+    (kept.rows.clone(), facts.checked, kept)
+}
+
+/// Line and message of a refused file.
+fn refused(name: &str, date: (i32, u32, u32), bytes: &[u8]) -> (u64, String) {
+    let (result, _) = read_on(&profile(name), date, bytes);
+    let refused = result.unwrap_err();
+    assert!(!refused.help.is_empty());
+    (refused.line, refused.message)
+}
+
+/// A member of a zip.
+pub(super) fn member(bytes: &[u8], name: &str) -> Vec<u8> {
+    let mut archive = zip::ZipArchive::new(std::io::Cursor::new(bytes)).unwrap();
+    let mut content = Vec::new();
+    archive.by_name(name).unwrap().read_to_end(&mut content).unwrap();
+    content
+}
+
+const D: (i32, u32, u32) = (2026, 3, 31);
+
+#[test]
+fn unionpay_zm_of_the_demo_is_read_to_the_fen() {
+    let Some(zip) = sample("unionpay/802310048993424_20150905.zip") else {
+        return;
+    };
+    let zm = member(&zip, "INN15090588ZM_802310048993424");
+    let (rows, checked, _) = good("unionpay-zm", (2015, 9, 5), &zm);
+    assert_eq!(rows.len(), 8);
+    assert_eq!(
+        rows[0],
+        "UNIONPAY|201509061122031906248|10078087|PAYMENT|476800|2861|CNY|2015-09-06T11:22:03+08:00|2015-09-05|SUCCESS|"
+    );
+    assert_eq!(
+        checked,
+        [
+            "合计: 8 rows, 交易金额 13227.00, 商户手续费 -79.36, 结算金额 13147.64 (counted; the file states none)"
+        ]
+    );
+    let report = member(&zip, "RD201015090501_802310048993424");
+    let (rows, checked, _) = good("unionpay-zm", (2015, 9, 5), &report);
+    assert_eq!(rows.len(), 0);
+    assert!(
+        checked[0].starts_with("not read: UnionPay's report"),
+        "{checked:?}"
+    );
+    // A year later the same times are of that year.
+    let (rows, ..) = good("unionpay-zm", (2016, 1, 2), &zm);
+    assert!(rows[0].contains("|2015-09-06T"), "{}", rows[0]);
+    // A record with a refund: money goes from the merchant, the fee comes back.
+    let text = String::from_utf8(zm.clone()).unwrap();
+    let mut record = text.lines().next().unwrap().to_owned();
+    record.replace_range(215..217, "04");
+    record.replace_range(166..193, "C000000002861 D000000473939");
+    record.replace_range(476..486, "ORIGINAL-1");
+    let (rows, ..) = good("unionpay-zm", (2015, 9, 5), format!("{record}\r\n").as_bytes());
+    assert_eq!(
+        rows[0],
+        "UNIONPAY|201509061122031906248|ORIGINAL-1|REFUND|476800|2861|CNY|2015-09-06T11:22:03+08:00|2015-09-05|SUCCESS|10078087"
+    );
+    // Refused row by row: another settled amount, an unknown type, a sign that contradicts, another length.
+    let first = text.lines().next().unwrap();
+    for (from, to, expected) in [
+        ("C000000473939 0001", "C000000473938 0001", "net"),
+        ("01    000201", "99    000201", "txn_type"),
+        ("D000000002861", "C000000002861", "fee"),
+        ("D000000002861", "X000000002861", "fee"),
+        ("000000476800", "00000047680A", "amount"),
+        (" 7  ", " 7 ", "row"),
+        ("S56 8", "S56X8", "row"),
+    ] {
+        assert!(first.contains(from), "{from}");
+        let changed = format!("{}\r\n{}\r\n", first, first.replacen(from, to, 1));
+        let (result, kept) = read_on(&profile("unionpay-zm"), (2015, 9, 5), changed.as_bytes());
+        result.unwrap();
+        assert_eq!(kept.rejects.len(), 1, "{from}");
+        assert_eq!(kept.rejects[0].field, expected, "{from}");
+        assert_eq!(kept.rejects[0].line, 2);
+    }
+}
+
+#[test]
+fn unionpay_disputes_are_chargebacks() {
+    let widths = profile("unionpay-zme").frame.fixed;
+    let line = |cells: &[(&str, &str)]| {
+        let cell = |(title, width): &(String, usize)| {
+            let text = cells
+                .iter()
+                .find(|(known, _)| known == title)
+                .map_or("", |(_, text)| text);
+            format!("{text:<width$}")
+        };
+        widths.iter().map(cell).collect::<Vec<_>>().join(" ") + "\r\n"
+    };
+    let common = [
+        ("交易代码", "E74"),
+        ("代理机构", "88022900"),
+        ("系统跟踪号", "190624"),
+        ("交易传输时间", "0906112203"),
+        ("交易金额", "000000010000"),
+        ("上一笔跟踪号", "123456"),
+        ("上一笔日期时间", "0901101112"),
+    ];
+    let taken = [
+        &common[..],
+        &[("商户手续费", "C000000000060"), ("结算金额", "D000000009940")],
+    ]
+    .concat();
+    let given = [
+        &common[..],
+        &[("商户手续费", "D000000000060"), ("结算金额", "C000000009940")],
+    ]
+    .concat();
+    let (rows, ..) = good(
+        "unionpay-zme",
+        (2015, 9, 7),
+        (line(&taken) + &line(&given)).as_bytes(),
+    );
+    assert_eq!(
+        rows,
+        [
+            "UNIONPAY|88022900-190624-0906112203|123456-0901101112|CHARGEBACK|10000|60|CNY|2015-09-06T11:22:03+08:00|2015-09-07|SUCCESS|",
+            "UNIONPAY|88022900-190624-0906112203|123456-0901101112|CHARGEBACK_REVERSAL|10000|60|CNY|2015-09-06T11:22:03+08:00|2015-09-07|SUCCESS|",
+        ]
+    );
+}
+
+#[test]
+fn wechat_trade_bills_are_read() {
+    if let Some(bytes) = sample("wechat/trade_ALL_27col_v3_2021-01-28.csv") {
+        let (rows, checked, kept) = good("wechat-trade", (2021, 1, 28), &bytes);
+        assert_eq!(rows.len(), 3);
+        assert_eq!(
+            rows[0],
+            "WECHAT|4200000925202101284997714292|S20210128170702357723|PAYMENT|1|0|CNY|2021-01-28T17:07:11+08:00|2021-01-28|SUCCESS|"
+        );
+        assert_eq!(
+            checked,
+            [
+                "汇总: 3 rows, 应结订单金额 0.03, 退款金额 0.00, 充值券退款金额 0.00, 手续费 0.00, 订单金额 0.03, 申请退款金额 0.00"
+            ]
+        );
+        assert_eq!(kept.places[0].line, 2);
+        assert!(bytes[kept.places[2].offset as usize..].starts_with(b"`2021-01-28 16:59:46"));
+    }
+    if let Some(bytes) = sample("wechat/trade_ALL_24col_legacy_2014-11-10.csv") {
+        let (rows, checked, _) = good("wechat-trade", (2014, 11, 10), &bytes);
+        assert_eq!(
+            rows,
+            [
+                "WECHAT|1001690740201411100005734289|1415640626|PAYMENT|1|0|CNY|2014-11-10T16:33:45+08:00|2014-11-10|SUCCESS|",
+                "WECHAT|1002780740201411100005729794|1415635270|PAYMENT|1|0|CNY|2014-11-10T16:46:14+08:00|2014-11-10|SUCCESS|",
+            ]
+        );
+        assert_eq!(
+            checked,
+            ["汇总: 2 rows, 总金额 0.02, 退款金额 0.00, 代金券或立减优惠退款金额 0.00, 手续费 0.00"]
+        );
+    }
+    if let Some(bytes) = sample("wechat/no_bill_exist.xml") {
+        for name in ["wechat-trade", "wechat-fund"] {
+            assert_eq!(
+                refused(name, D, &bytes),
+                (
+                    1,
+                    "this is no bill but an answer: WeChat Pay has no bill for that day (No Bill Exist)"
+                        .to_owned()
+                )
+            );
+        }
+        let (_, message) = refused("alipay-trade", D, &bytes);
+        assert!(
+            message.starts_with("this is no bill but an answer of the sender's system: `<xml>"),
+            "{message}"
+        );
+    }
+}
+
+/// A bill of WeChat with these rows, each a list of the cells that matter; the rest is as in the public bill.
+fn wechat(columns: &str, rows: &[&[(&str, &str)]], summary: &str) -> String {
+    let titles: Vec<&str> = columns.split(',').collect();
+    let usual = [
+        ("交易时间", "2026-03-31 10:00:00"),
+        ("公众账号ID", "wx1"),
+        ("商户号", "1900000001"),
+        ("特约商户号", "0"),
+        ("微信订单号", "42000001"),
+        ("商户订单号", "P1"),
+        ("交易类型", "JSAPI"),
+        ("货币种类", "CNY"),
+        ("代金券金额", "0.00"),
+        ("微信退款单号", "0"),
+        ("商户退款单号", "0"),
+        ("退款金额", "0.00"),
+        ("充值券退款金额", "0.00"),
+        ("费率", "0.60%"),
+        ("申请退款金额", "0.00"),
+    ];
+    let mut text = format!("{columns}\r\n");
+    for row in rows {
+        let cell = |title: &&str| {
+            let own = row.iter().find(|(known, _)| known == title);
+            let text = own.or(usual.iter().find(|(known, _)| known == title));
+            format!("`{}", text.map_or("", |(_, text)| text))
+        };
+        text += &(titles.iter().map(cell).collect::<Vec<_>>().join(",") + "\r\n");
+    }
+    text + summary
+}
+
+const WECHAT_27: &str = "交易时间,公众账号ID,商户号,特约商户号,设备号,微信订单号,商户订单号,用户标识,交易类型,交易状态,付款银行,货币种类,应结订单金额,代金券金额,微信退款单号,商户退款单号,退款金额,充值券退款金额,退款类型,退款状态,商品名称,商户数据包,手续费,费率,订单金额,申请退款金额,费率备注";
+const SUMMARY_7: &str =
+    "总交易单数,应结订单总金额,退款总金额,充值券退款总金额,手续费总金额,订单总金额,申请退款总金额\r\n";
+
+const PAID: [(&str, &str); 4] = [
+    ("交易状态", "SUCCESS"),
+    ("应结订单金额", "53.30"),
+    ("订单金额", "53.30"),
+    ("手续费", "0.32000"),
+];
+const REFUNDED: [(&str, &str); 8] = [
+    ("交易状态", "REFUND"),
+    ("应结订单金额", "0.00"),
+    ("订单金额", "0.00"),
+    ("微信退款单号", "50000001"),
+    ("商户退款单号", "R1"),
+    ("退款金额", "45.00"),
+    ("申请退款金额", "45.00"),
+    ("手续费", "-0.27000"),
+];
+
+#[test]
+fn wechat_refunds_fees_and_data_packets_are_read() {
+    let processing = [
+        &REFUNDED[..],
+        &[
+            ("退款状态", "PROCESSING"),
+            ("商户数据包", "{\"a\":\"1\",\"b\":2},x"),
+        ],
+    ]
+    .concat();
+    let revoked = [
+        ("交易状态", "REVOKED"),
+        ("退款金额", "1.00"),
+        ("申请退款金额", "1.00"),
+        ("微信退款单号", "50000002"),
+        ("商户退款单号", "R2"),
+        ("应结订单金额", "0.00"),
+        ("订单金额", "0.00"),
+        ("手续费", "0.00000"),
+    ];
+    let text = wechat(
+        WECHAT_27,
+        &[&PAID, &processing, &revoked],
+        &format!("{SUMMARY_7}`3.0,`53.30,`46.00,`0.00,`0.05000,`53.30,`46.00\r\n"),
+    );
+    let (rows, ..) = good("wechat-trade", D, text.as_bytes());
+    assert_eq!(
+        rows,
+        [
+            "WECHAT|42000001|P1|PAYMENT|5330|32|CNY|2026-03-31T10:00:00+08:00|2026-03-31|SUCCESS|",
+            "WECHAT|42000001|P1|REFUND|4500|27|CNY|2026-03-31T10:00:00+08:00|2026-03-31|SUCCESS|R1",
+            "WECHAT|42000001|P1|REFUND|100|0|CNY|2026-03-31T10:00:00+08:00|2026-03-31|SUCCESS|R2",
+        ]
+    );
+    // A fee of parts of a fen is refused, never rounded; so are signs that contradict and unknown words.
+    for (from, to, field) in [
+        ("`0.32000", "`0.32010", "fee"),
+        ("`0.32000", "`-0.32000", "fee"),
+        ("`SUCCESS", "`CLOSED", "txn_type"),
+        ("`PROCESSING", "`MAYBE", "status"),
+        ("`2026-03-31 10:00:00", "`2026-02-30 10:00:00", "txn_time"),
+        ("`CNY", "`cny", "currency"),
+        ("`42000001", "`", "channel_ref"),
+    ] {
+        let summary = match to {
+            "`0.32010" => "`0.05010",
+            "`-0.32000" => "`-0.59000",
+            _ => "`0.05000",
+        };
+        let changed = text.replacen(from, to, 1).replace("`0.05000", summary);
+        let (result, kept) = read_on(&profile("wechat-trade"), D, changed.as_bytes());
+        result.unwrap();
+        assert_eq!(kept.rejects.len(), 1, "{from}");
+        assert_eq!(kept.rejects[0].field, field);
+        assert_eq!(
+            kept.rejects[0].line,
+            if from.contains("PROCESSING") { 3 } else { 2 }
+        );
+        assert_eq!(kept.rows.len(), 2);
+    }
+    // A packet that holds the mark itself shifts the row: refused, and so is the file, whose sums are unknown.
+    let shifted = text.replace("\"b\":2},x", "\"b\":2},`x");
+    assert!(
+        refused("wechat-trade", D, shifted.as_bytes())
+            .1
+            .contains("28 fields, expected 27 fields")
+    );
+    for (from, to, expected) in [
+        ("`3.0,", "`4,", "汇总: rows: found 3, expected 4"),
+        (
+            "`53.30,`46.00,`0.00",
+            "`53.31,`46.00,`0.00",
+            "汇总: 应结订单金额: found 53.30, expected 53.31",
+        ),
+        (
+            "`0.05000",
+            "`0.05001",
+            "汇总: 手续费: found 0.05, expected 0.05001",
+        ),
+        (
+            "`0.05000",
+            "`-0.05000",
+            "汇总: 手续费: found 0.05, expected -0.05000",
+        ),
+        (SUMMARY_7, "", "汇总 cannot be checked: a row: found 7 fields"),
+    ] {
+        let (_, message) = refused("wechat-trade", D, text.replacen(from, to, 1).as_bytes());
+        assert!(message.contains(expected), "{message} lacks {expected}");
+    }
+    let cut = text.rsplit_once("`3.0").unwrap().0;
+    assert!(
+        refused("wechat-trade", D, cut.as_bytes())
+            .1
+            .contains("ends before its summary")
+    );
+    let doubled = format!("{text}{SUMMARY_7}");
+    assert!(
+        refused("wechat-trade", D, doubled.as_bytes())
+            .1
+            .contains("summary stands twice")
+    );
+    let behind = format!("{text}`a,`b\r\n");
+    assert!(
+        refused("wechat-trade", D, behind.as_bytes())
+            .1
+            .contains("behind the line that ends the table")
+    );
+}
+
+#[test]
+fn wechat_layouts_differ_and_are_bound_by_title() {
+    let success = "交易时间,公众账号ID,商户号,特约商户号,设备号,微信订单号,商户订单号,用户标识,交易类型,交易状态,付款银行,货币种类,应结订单金额,代金券金额,商品名称,商户数据包,手续费,费率,订单金额,费率备注";
+    let expected = "WECHAT|42000001|P1|PAYMENT|5330|32|CNY|2026-03-31T10:00:00+08:00|2026-03-31|SUCCESS|";
+    for summary in [
+        "总交易单数,应结订单总金额,手续费总金额,订单总金额\r\n`1,`53.30,`0.32000,`53.30\r\n".to_owned(),
+        format!("{SUMMARY_7}`1,`53.30,`0.00,`0.00,`0.32000,`53.30,`0.00\r\n"),
+    ] {
+        let (rows, ..) = good("wechat-trade", D, wechat(success, &[&PAID], &summary).as_bytes());
+        assert_eq!(rows, [expected]);
+    }
+    let refund = WECHAT_27.replace("代金券金额,", "代金券金额,退款申请时间,退款成功时间,");
+    let row = [
+        &REFUNDED[..],
+        &[
+            ("退款申请时间", "2026-03-31 11:00:00"),
+            ("交易时间", "2026-03-01 10:00:00"),
+        ],
+    ]
+    .concat();
+    let text = wechat(
+        &refund,
+        &[&row],
+        &format!("{SUMMARY_7}`1,`0.00,`45.00,`0.00,`-0.27000,`0.00,`45.00\r\n"),
+    );
+    let (rows, ..) = good("wechat-trade", D, text.as_bytes());
+    assert_eq!(
+        rows,
+        ["WECHAT|42000001|P1|REFUND|4500|27|CNY|2026-03-31T11:00:00+08:00|2026-03-31|SUCCESS|R1"]
+    );
+    // Of merchants without 免充值券.
+    let legacy = "交易时间,公众账号ID,商户号,子商户号,设备号,微信订单号,商户订单号,用户标识,交易类型,交易状态,付款银行,货币种类,总金额,企业红包金额,微信退款单号,商户退款单号,退款金额,企业红包退款金额,退款类型,退款状态,商品名称,商户数据包,手续费,费率";
+    let paid = [
+        ("交易状态", "SUCCESS"),
+        ("总金额", "53.30"),
+        ("手续费", "0.32"),
+        ("企业红包退款金额", "0"),
+    ];
+    let summary =
+        "总交易单数,总交易额,总退款金额,总企业红包退款金额,手续费总金额\r\n`1,`53.30,`0.0,`0,`0.32000\r\n";
+    let (rows, ..) = good("wechat-trade", D, wechat(legacy, &[&paid], summary).as_bytes());
+    assert_eq!(rows, [expected]);
+    let legacy_success = "交易时间,公众账号ID,商户号,子商户号,设备号,微信订单号,商户订单号,用户标识,交易类型,交易状态,付款银行,货币种类,总金额,代金券或立减优惠金额,商品名称,商户数据包,手续费,费率";
+    let summary = "总交易单数,总交易额,总退款金额,总代金券或立减优惠退款金额,手续费总金额\r\n`1,`53.30,`0.0,`0,`0.32000\r\n";
+    let (rows, ..) = good(
+        "wechat-trade",
+        D,
+        wechat(legacy_success, &[&paid], summary).as_bytes(),
+    );
+    assert_eq!(rows, [expected]);
+    // A partner's bill names the sub-merchant; an empty day has no rows.
+    let partner = wechat(
+        WECHAT_27,
+        &[&[&PAID[..], &[("特约商户号", "1900000109")]].concat()],
+        &format!("{SUMMARY_7}`1,`53.30,`0.00,`0.00,`0.32000,`53.30,`0.00\r\n"),
+    );
+    assert_eq!(good("wechat-trade", D, partner.as_bytes()).0, [expected]);
+    let empty = wechat(
+        WECHAT_27,
+        &[],
+        &format!("{SUMMARY_7}`0,`0.00,`0.00,`0.00,`0.00,`0.00,`0.00\r\n"),
+    );
+    assert_eq!(
+        good("wechat-trade", D, format!("\u{feff}{empty}").as_bytes())
+            .0
+            .len(),
+        0
+    );
+    // A title that is gone is said.
+    let (_, message) = refused("wechat-trade", D, empty.replace("手续费,", "服务费,").as_bytes());
+    assert_eq!(message, "the header has no column 手续费");
+}
+
+#[test]
+fn wechat_fund_bills_must_add_up() {
+    let Some(bytes) = sample("wechat/fundflow_v3_2021-02-01.csv") else {
+        return;
+    };
+    let day = (2021, 2, 1);
+    assert_eq!(
+        refused("wechat-fund", day, &bytes),
+        (5, "资金流水总笔数: rows: found 2, expected 3".to_owned())
+    );
+    // The excerpt with the summary of its two rows.
+    let whole = String::from_utf8(bytes)
+        .unwrap()
+        .replace("`3,`1,`0.01,", "`2.0,`0,`0.00,");
+    let (rows, checked, kept) = good("wechat-fund", day, whole.as_bytes());
+    assert_eq!(
+        rows[0],
+        "4200000920202101197964319284/50300806962021020105978994968/退款|0|2021-02-01T13:54:01+08:00|2021-02-01|D|1|CNY|S20210201135356381941|退款总金额0.01元;含手续费0.00元||||"
+    );
+    assert_eq!(rows.len(), 2);
+    assert_eq!(
+        checked,
+        [
+            "资金流水总笔数: 2 rows",
+            "收入: 0 rows, 收支金额(元) 0.00",
+            "支出: 2 rows, 收支金额(元) 0.02",
+            "running balance: 2 rows from 0.23 CNY to 0.21 CNY"
+        ]
+    );
+    assert_eq!(kept.balances, ["0 CNY 2021-02-01 23 21"]);
+    // A balance that does not follow, and a fee with its purpose; newest first is as good as oldest first.
+    let broken = whole.replace("`0.22,", "`0.23,");
+    assert!(
+        refused("wechat-fund", day, broken.as_bytes())
+            .1
+            .contains("running balance: found 0.21 CNY, expected 0.22 CNY")
+    );
+    let lines: Vec<&str> = whole.lines().collect();
+    let turned = [lines[0], lines[2], lines[1], lines[3], lines[4]].join("\n");
+    let (_, _, kept) = good("wechat-fund", day, turned.as_bytes());
+    assert_eq!(kept.balances, ["0 CNY 2021-02-01 23 21"]);
+    let fee = whole.replace(
+        "`退款,`退款,`支出,`0.01,`0.22",
+        "`x,`扣除交易手续费,`支出,`0.01,`0.22",
+    );
+    assert!(good("wechat-fund", day, fee.as_bytes()).0[0].ends_with("|BANK_FEE|"));
+}
+
+pub(super) const SIGNCUSTOMER: &str = "#支付宝账务明细查询,,,\n#账号：[62220156],,\n#起始日期：[2026年03月31日 00:00:00]   终止日期：[2026年04月01日 00:00:00]\n#-----账务明细列表----\n账务流水号,业务流水号,商户订单号,商品名称,发生时间,对方账号,收入金额（+元）,支出金额（-元）,账户余额（元）,交易渠道,业务类型,备注\n\
+103\t,T2\t,\t,提现,2026-03-31 12:00:00,x\t,0.00,-50.00,149.40,支付宝,提现,\n\
+102\t,T1\t,P1\t,服务费,2026-03-31 10:00:01,y\t,0.00,-0.60,199.40,支付宝,收费,\n\
+101\t,T1\t,P1\t,茶, 绿,2026-03-31 10:00:00,z\t,100.00,0.00,200.00,支付宝,在线支付,谢谢\n\
+#-----账务明细列表结束----,,,,\n#支出合计：2笔，共50.60元,,,\n#收入合计：1笔，共100.00元\n#导出时间：[2026年04月01日 05:00:00]\n";
+
+#[test]
+fn alipay_fund_bills_are_statements() {
+    let profile = profile("alipay-signcustomer");
+    let settings = settings(&[("6222", "CNY")]);
+    let source = source("alipay-signcustomer", profile.role);
+    let ctx = FormatContext {
+        settings: &settings,
+        source: &source,
+        business_date: Date::from_ymd(2026, 3, 31).unwrap(),
+    };
+    let gbk = encoding_rs::GB18030.encode(SIGNCUSTOMER).0.into_owned();
+    for bytes in [SIGNCUSTOMER.as_bytes(), &gbk] {
+        let mut kept = Kept::default();
+        let facts = read(&profile, Box::new(bytes), &ctx, &mut kept).unwrap();
+        assert_eq!(
+            kept.rows,
+            [
+                "103|0|2026-03-31T12:00:00+08:00|2026-03-31|D|5000|CNY|T2|提现||x||",
+                "102|0|2026-03-31T10:00:01+08:00|2026-03-31|D|60|CNY|P1|服务费||y|BANK_FEE|",
+                "101|0|2026-03-31T10:00:00+08:00|2026-03-31|C|10000|CNY|P1|谢谢||z||",
+            ]
+        );
+        assert_eq!(kept.balances, ["0 CNY 2026-03-31 10000 14940"]);
+        assert_eq!(facts.checked.len(), 3);
+    }
+    let check = |from: &str, to: &str, expected: &str| {
+        let (_, message) = refused(
+            "alipay-signcustomer",
+            D,
+            SIGNCUSTOMER.replacen(from, to, 1).as_bytes(),
+        );
+        assert!(message.contains(expected), "{message} lacks {expected}");
+    };
+    check(
+        "共50.60",
+        "共50.61",
+        "支出合计: 支出金额（-元）: found 50.60, expected 50.61",
+    );
+    check("199.40", "199.41", "running balance");
+    check(
+        "#-----账务明细列表结束",
+        "#---",
+        "the line that ends the table is missing",
+    );
+    let (rows, checked, _) = good(
+        "alipay-signcustomer",
+        D,
+        "#支付宝账务汇总查询\n#账号：[1]\n".as_bytes(),
+    );
+    assert!(rows.is_empty() && checked[0].starts_with("not read: summary by kind"));
+}
+
+#[test]
+fn tenpay_is_read_and_its_errors_refused() {
+    let Some(bytes) = sample("tenpay/tenpay_mchdown_2015-09-17.csv") else {
+        return;
+    };
+    let day = (2015, 9, 17);
+    let (rows, checked, _) = good("tenpay", day, &bytes);
+    assert_eq!(
+        rows,
+        [
+            "TENPAY|1233762202351509178345000571|c8edab60wxp073802560000675391380|PAYMENT|200|4|CNY|2015-09-17T11:35:51+08:00|2015-09-17|SUCCESS|",
+            "TENPAY|1233762202341509178708946881|c221ee92wxp010402560000675365905|PAYMENT|3600|72|CNY|2015-09-17T11:31:40+08:00|2015-09-17|SUCCESS|",
+            "TENPAY|1233762202321509178106956190|a2f6161bwxp028802560000675378304|PAYMENT|200|4|CNY|2015-09-17T11:32:58+08:00|2015-09-17|SUCCESS|",
+        ]
+    );
+    assert_eq!(
+        checked,
+        ["汇总: 3 rows, 订单交易金额 40.00, 退款金额 0.00, 手续费金额 0.80"]
+    );
+    let text = String::from_utf8(bytes).unwrap();
+    let refund = text.replacen("2.00, `0,0.00,`,0.04", "0.00, `R1,2.00,`退款成功,-0.04", 1);
+    let refund = refund.replace("3,40.00,0.00,0.80,", "3,38.00,2.00,0.72,");
+    assert!(good("tenpay", day, refund.as_bytes()).0[0].contains("|REFUND|200|4|CNY|"));
+    let (_, message) = refused("tenpay", day, b"<html><body>03020003:no such day</body></html>");
+    assert!(
+        message.contains("no bill but an answer of the sender's system: `<html><body>03020003:no such day"),
+        "{message}"
+    );
+    assert!(
+        refused("tenpay", day, text.replace("40.00,0.00", "41.00,0.00").as_bytes())
+            .1
+            .contains("expected 41.00")
+    );
+}
+
+#[test]
+fn bank_exports_that_do_not_add_up_are_refused() {
+    if let Some(bytes) = sample("bank/example-icbc-debit-v1-records.csv") {
+        let (line, message) = refused("icbc-retail", (2023, 5, 2), &bytes);
+        assert_eq!(
+            (line, message.as_str()),
+            (20, "人民币合计: 记账金额(收入): found 2841.74, expected 1,234.56")
+        );
+        // With the sums and balances of its rows it is read.
+        let text = String::from_utf8(bytes).unwrap();
+        let mut balance = 1_000_000;
+        let mut lines: Vec<String> = Vec::new();
+        for line in text.lines() {
+            let cells: Vec<&str> = line.split("\t\",").collect();
+            let amount = |cell: &str| -> i64 {
+                let digits: String = cell.chars().filter(char::is_ascii_digit).collect();
+                digits.parse().unwrap_or(0)
+            };
+            let mut line = line.to_owned();
+            if line.contains("xx,yyyy.zz") {
+                line = line.replace("xx,yyyy.zz", &crate::terms::money::format_minor(balance, 2));
+                // Newest first: the row below was before this one.
+                let side = |at: usize| cells.get(at).map_or(0, |cell| amount(cell));
+                let position = cells.iter().position(|cell| cell.contains("人民币")).unwrap();
+                balance -= i128::from(side(position - 2) - side(position - 1));
+            }
+            lines.push(line);
+        }
+        let text = lines
+            .join("\n")
+            .replace("1,234.56          \t\",\"9,876.54", "2,841.74\t\",\"4,241.08");
+        let (result, kept) = read_on(&profile("icbc-retail"), (2023, 5, 2), text.as_bytes());
+        match result {
+            Ok(facts) => assert_eq!(
+                facts.checked[0],
+                "人民币合计: 11 rows, 记账金额(收入) 2841.74, 记账金额(支出) 4241.08"
+            ),
+            Err(refused) => panic!("{refused:?}"),
+        }
+        assert_eq!(kept.rows.len(), 11);
+        assert!(kept.rows[0].ends_with("|0|2023-05-02|2023-05-02|D|1340|CNY||消费 广东三元麦当劳食品有|深圳市财付通支付科技有限公司|||"), "{}", kept.rows[0]);
+    }
+    if let Some(bytes) = sample("bank/example-cmb-records.csv") {
+        let (line, message) = refused("cmb-retail", (2024, 1, 27), &bytes);
+        assert_eq!(
+            (line, message.as_str()),
+            (
+                4,
+                "running balance: found 81.22 CNY, expected 268.66 CNY, which follows from the row before"
+            )
+        );
+        // Its rows as they are, without the check of balances.
+        let mut profile = profile("cmb-retail");
+        profile.balance = None;
+        let (result, kept) = read_on(&profile, (2024, 1, 27), &bytes);
+        result.unwrap();
+        let short: Vec<String> = kept
+            .rows
+            .iter()
+            .map(|row| row.split_once('|').unwrap().1.to_owned())
+            .collect();
+        assert_eq!(
+            short,
+            [
+                "0|2024-01-01|2024-01-01|C|123400|CNY||代发住房公积金 01月01日约定提取|北京住房公积金管理中心1111111111|||",
+                "0|2024-01-01|2024-01-01|D|100000|CNY||转账汇款 转账|张三 66666666666666|||",
+                "0|2024-01-27|2024-01-27|D|300|CNY||一网通支付 供电|国网电力有限公司99999999999999|||",
+                "0|2024-01-20|2024-01-20|D|100000|CNY||银联ATM取款 银联 ATM 取款，中国银行||||",
+                "0|2024-01-23|2024-01-23|D|1014|CNY||快捷支付 抖音支付-抖音电商商家|抖音电商商家888888888|||",
+            ]
+        );
+        assert_eq!(kept.rejects, []);
+    }
+}
+
+/// The first fenced block of a kind behind a heading of a page of docs.
+fn fenced<'t>(page: &'t str, heading: &str, fence: &str) -> &'t str {
+    let (_, behind) = page.split_once(heading).unwrap();
+    let (_, block) = behind.split_once(fence).unwrap();
+    block.split_once("```").unwrap().0
+}
+
+#[test]
+fn the_example_of_the_docs_reads_its_file() {
+    let page = include_str!("../../../../docs/profiles.md");
+    let file = fenced(page, "## A first profile", "```\n");
+    let profile = Profile::parse(fenced(page, "## A first profile", "```toml\n"), "my-bank").unwrap();
+    let settings = settings(&[("6222000000000001", "CNY")]);
+    let source = source("my-bank", profile.role);
+    let ctx = FormatContext {
+        settings: &settings,
+        source: &source,
+        business_date: Date::from_ymd(2026, 3, 31).unwrap(),
+    };
+    let gbk = encoding_rs::GB18030.encode(file).0.into_owned();
+    let mut kept = Kept::default();
+    let facts = read(&profile, Box::new(&gbk[..]), &ctx, &mut kept).unwrap();
+    assert_eq!(
+        kept.rows,
+        [
+            "1001|0|2026-03-31|2026-03-31|C|120000|CNY|1|货款 P-1||||",
+            "1002|0|2026-03-31|2026-03-31|D|20000|CNY||手续费||||",
+        ]
+    );
+    assert_eq!(kept.balances, ["0 CNY 2026-03-31 400000 500000"]);
+    assert_eq!(facts.checked[0], "合计: 2 rows, 借方 200.00, 贷方 1200.00");
+    // Every key that a profile may have is explained.
+    let explained = |key: &str| page.contains(&format!("`{key}`")) || page.contains(&format!("{key} ="));
+    for key in [
+        "title",
+        "role",
+        "encodings",
+        "source",
+        "verified",
+        "first_line",
+        "header",
+        "by_shape",
+        "unit",
+        "thousands",
+        "decimal",
+        "padded",
+        "plus",
+        "sign_marks",
+        "symbols",
+        "delimiter",
+        "quote",
+        "trim",
+        "trailing_delimiter",
+        "cell_mark",
+        "fixed",
+        "gap",
+        "columns",
+        "preamble_lines",
+        "comment",
+        "comment_padding",
+        "begin",
+        "end",
+        "summary_header",
+        "header_type",
+        "row_types",
+        "other_types",
+        "free_text",
+        "guards",
+        "join",
+        "with",
+        "sum",
+        "credit_columns",
+        "debit_columns",
+        "debit_is_negative",
+        "value",
+        "from",
+        "strip_prefix",
+        "strip_suffix",
+        "extract",
+        "upper",
+        "map",
+        "required",
+        "empty",
+        "blank",
+        "forbid",
+        "optional",
+        "sign",
+        "negate",
+        "apart",
+        "pattern",
+        "zone",
+        "zone_column",
+        "when",
+        "order",
+        "line",
+        "row",
+        "rows",
+        "count",
+        "sums",
+        "stated",
+        "minus",
+        "take",
+        "group_column",
+        "group",
+    ] {
+        assert!(explained(key), "docs/profiles.md does not explain `{key}`");
+    }
+}
+
+#[test]
+fn stripe_rows_carry_their_payout() {
+    let file = "balance_transaction_id,source_id,payment_intent_id,charge_id,created_utc,available_on,automatic_payout_id,currency,gross,fee,net,reporting_category,description\n\
+txn_1,ch_1,pi_1,ch_1,2026-01-30 10:11:12,2026-02-02 00:00:00,po_1,usd,25,0.95,24.05,charge,\"tea, green\"\n\
+txn_2,re_1,pi_1,ch_1,2026-01-30 12:30:00,2026-02-02 00:00:00,po_1,USD,-10.00,0,-10.00,refund,\n\
+txn_3,,,,2026-01-30 12:31:00,2026-02-02 00:00:00,po_1,USD,-0.50,0,-0.50,fee,network costs\n\
+txn_4,du_1,pi_2,ch_2,2026-01-30 12:32:00,2026-02-02 00:00:00,po_1,USD,-3.35,15.00,-18.35,dispute,\n\
+txn_5,du_1,pi_2,ch_2,2026-01-30 12:33:00,2026-02-02 00:00:00,po_1,USD,3.35,-15.00,18.35,dispute_reversal,\n\
+txn_6,po_1,,,2026-01-31 00:00:00,2026-01-31 00:00:00,po_1,USD,-13.55,0,-13.55,payout,\n";
+    let (rows, checked, kept) = good("stripe", (2026, 1, 31), file.as_bytes());
+    assert_eq!(
+        rows,
+        [
+            "STRIPE|ch_1|pi_1|PAYMENT|2500|95|USD|2026-01-30T10:11:12+00:00|2026-02-02|SUCCESS|",
+            "STRIPE|re_1|pi_1|REFUND|1000|0|USD|2026-01-30T12:30:00+00:00|2026-02-02|SUCCESS|re_1",
+            "STRIPE|txn_3||WITHDRAWAL|50|0|USD|2026-01-30T12:31:00+00:00|2026-02-02|SUCCESS|",
+            "STRIPE|du_1|pi_2|CHARGEBACK|335|0|USD|2026-01-30T12:32:00+00:00|2026-02-02|SUCCESS|",
+            "STRIPE|du_1/fee|pi_2|WITHDRAWAL|1500|0|USD|2026-01-30T12:32:00+00:00|2026-02-02|SUCCESS|",
+            "STRIPE|du_1|pi_2|CHARGEBACK_REVERSAL|335|0|USD|2026-01-30T12:33:00+00:00|2026-02-02|SUCCESS|",
+            "STRIPE|du_1/fee|pi_2|ADJUSTMENT|1500|0|USD|2026-01-30T12:33:00+00:00|2026-02-02|SUCCESS|",
+        ]
+    );
+    assert_eq!(kept.not_booked, [7]);
+    assert!(
+        checked[0].starts_with("balance transactions usd: 1 rows"),
+        "{checked:?}"
+    );
+    let (result, kept) = read_on(
+        &profile("stripe"),
+        (2026, 1, 31),
+        file.replace("24.05", "24.06").as_bytes(),
+    );
+    result.unwrap();
+    assert_eq!(
+        kept.rejects[0].expected,
+        "24.05, the amount less the fee (column net)"
+    );
+    let bank = "id,Type,Source,Amount,Fee,Net,Currency,Created (UTC),Available On (UTC),Description\n\
+txn_1,charge,ch_1,\"1,025.00\",30.05,994.95,usd,2026-01-30 10:11,2026-02-02 00:00,tea\n";
+    let (rows, ..) = good("stripe-balance", (2026, 1, 30), bank.as_bytes());
+    assert_eq!(
+        rows,
+        [
+            "txn_1|1|2026-01-30T10:11:00+00:00|2026-02-02|C|102500|USD|ch_1|tea||||",
+            "txn_1/fee|1|2026-01-30T10:11:00+00:00|2026-02-02|D|3005|USD|ch_1|tea|||BANK_FEE|",
+        ]
+    );
+}
+
+#[test]
+fn adyen_batches_add_up_to_their_payout() {
+    let header = "Company Account,Merchant Account,Psp Reference,Merchant Reference,Payment Method,Creation Date,TimeZone,Type,Modification Reference,Gross Currency,Gross Debit (GC),Gross Credit (GC),Exchange Rate,Net Currency,Net Debit (NC),Net Credit (NC),Commission (NC),Markup (NC),Scheme Fees (NC),Interchange (NC),Batch Number,Booking Date\n";
+    let rows = "C,M,P1,O1,visa,2026-01-05 10:00:00,CET,Settled,,EUR,,100.00,1,EUR,,98.50,,0.50,0.25,0.75,7,2026-01-06 00:00:00\n\
+C,M,P1,O1,visa,2026-01-05 11:00:00,CEST,Refunded,M1,EUR,20.00,,1,EUR,20.10,,0.10,,,,7,2026-01-06 00:00:00\n\
+C,M,P2,O2,visa,2026-01-05 12:00:00,CET,Settled,,EUR,,0.05,1,EUR,0.03,,0.08,,,,7,2026-01-06 00:00:00\n\
+C,M,,,,2026-01-05 13:00:00,CET,Fee,monthly fee,,,,,EUR,5.00,,,,,,7,2026-01-06 00:00:00\n";
+    let payout = "C,M,,,,2026-01-06 00:00:00,CET,MerchantPayout,\"TX1 batch 7, M\",,,,,EUR,73.37,,,,,,7,2026-01-06 00:00:00\n";
+    let day = (2026, 1, 6);
+    let (result, kept) = read_on(
+        &profile("adyen"),
+        day,
+        format!("{header}{rows}{payout}").as_bytes(),
+    );
+    let facts = result.unwrap();
+    assert_eq!(
+        kept.rows,
+        [
+            "ADYEN|P1|O1|PAYMENT|10000|150|EUR|2026-01-05T10:00:00+01:00|2026-01-06|SUCCESS|",
+            "ADYEN|P1|O1|REFUND|2000|0|EUR|2026-01-05T11:00:00+02:00|2026-01-06|SUCCESS|M1",
+            "ADYEN|P1/fee|O1|WITHDRAWAL|10|0|EUR|2026-01-05T11:00:00+02:00|2026-01-06|SUCCESS|",
+            "ADYEN|P2|O2|PAYMENT|5|8|EUR|2026-01-05T12:00:00+01:00|2026-01-06|SUCCESS|",
+            "ADYEN|monthly fee||WITHDRAWAL|500|0|EUR|2026-01-05T13:00:00+01:00|2026-01-06|SUCCESS|",
+        ]
+    );
+    assert_eq!(kept.rejects, []);
+    assert_eq!(facts.checked, ["batch 7: 4 rows, Net Credit (NC) 73.37"]);
+    let part = good("adyen", day, format!("{header}{rows}").as_bytes()).1;
+    assert!(part[0].ends_with("(the file states no total)"), "{part:?}");
+    let wrong = format!("{header}{rows}{}", payout.replace("73.37", "73.38"));
+    assert_eq!(
+        refused("adyen", day, wrong.as_bytes()).1,
+        "batch 7: Net Credit (NC): found 73.37, expected 73.38"
+    );
+    let reject = |from: &str, to: &str| {
+        let text = format!("{header}{}", rows.replacen(from, to, 1));
+        let (result, kept) = read_on(&profile("adyen"), day, text.as_bytes());
+        result.unwrap();
+        kept.rejects[0].expected.clone()
+    };
+    assert!(reject("1,EUR,,98.50", "1,USD,,98.50").starts_with("the gross currency"));
+    assert!(reject(",CET,Settled", ",IST,Settled").starts_with("a zone that the profile knows"));
+    assert!(reject("P1,O1", "1.2302025304E+022,O1").contains("a spreadsheet has changed it"));
+}
+
+#[test]
+fn paypal_sections_state_their_sums() {
+    let file = "\"RH\",\"2026/01/07 05:00:00 -0800\",A,EZ,010\n\"FH\",1\n\"SH\",\"2026/01/06 00:00:00 -0800\",\"2026/01/06 23:59:59 -0800\",\"EZ\"\n\
+\"CH\",\"Transaction ID\",\"Invoice ID\",\"PayPal Reference ID\",\"PayPal Reference ID Type\",\"Transaction Event Code\",\"Transaction Initiation Date\",\"Transaction Completion Date\",\"Transaction  Debit or Credit\",\"Gross Transaction Amount\",\"Gross Transaction Currency\",\"Fee Debit or Credit\",\"Fee Amount\",\"Fee Currency\"\n\
+\"SB\",T1,I1,R1,TXN,T0006,2026/01/06 00:00:30 -0800,2026/01/06 00:00:30 -0800,CR,5200,USD,DR,225,USD\n\
+\"SB\",T2,I1,T1,TXN,T1107,2026/01/06 00:06:02 -0800,2026/01/06 00:06:02 -0800,DR,535,USD,CR,47,USD\n\
+\"SB\",T3,I3,R3,TXN,T0006,2026/01/06 00:07:02 -0800,2026/01/06 00:07:02 -0800,CR,10000,JPY,DR,4000,JPY\n\
+\"SB\",T4,,,,T0403,2026/01/06 01:00:00 -0800,2026/01/06 01:00:00 -0800,DR,4000,USD,,,\n\
+\"SF\",USD,5200,4535,225,47,CR,0,CR,0,3\n\"SF\",JPY,10000,0,4000,0,CR,0,CR,0,1\n\"SC\",4\n\"RF\",USD,1\n\"RC\",4\n\"FF\",4\n";
+    let day = (2026, 1, 6);
+    let (rows, checked, kept) = good("paypal-stl", day, file.as_bytes());
+    assert_eq!(
+        rows,
+        [
+            "PAYPAL|T1|I1|PAYMENT|5200|225|USD|2026-01-06T00:00:30-08:00|2026-01-06|SUCCESS|",
+            "PAYPAL|T2|I1|REFUND|535|47|USD|2026-01-06T00:06:02-08:00|2026-01-06|SUCCESS|T2",
+            "PAYPAL|T3|I3|PAYMENT|100|40|JPY|2026-01-06T00:07:02-08:00|2026-01-06|SUCCESS|",
+        ]
+    );
+    assert_eq!(kept.not_booked, [8]);
+    assert_eq!(checked.len(), 10, "{checked:?}");
+    assert_eq!(checked[9], "SF rows JPY: 1 rows");
+    for (from, to, expected) in [
+        (
+            "SF\",USD,5200",
+            "SF\",USD,5201",
+            "SF gross credits of USD: Gross Transaction Amount: found 5200.00, expected 5201",
+        ),
+        ("0,3\n", "0,4\n", "SF rows of USD: rows: found 3, expected 4"),
+        (
+            "\"SF\",JPY,10000,0,4000,0,CR,0,CR,0,1\n",
+            "",
+            "SF gross credits of JPY is missing",
+        ),
+        ("\"SC\"", "\"XX\"", "a record of the unknown type `XX`"),
+        (
+            "\"CH\",\"Transaction ID\"",
+            "\"CH\",\"Transaction Id\"",
+            "this is no file of format paypal-stl",
+        ),
+    ] {
+        let (_, message) = refused("paypal-stl", day, file.replacen(from, to, 1).as_bytes());
+        assert!(message.contains(expected), "{message} lacks {expected}");
+    }
+    // Two sections in one file have sums of their own.
+    let (head, body) = file.split_once("\"SH\"").unwrap();
+    let section = format!("\"SH\"{}", body.split_once("\"RF\"").unwrap().0);
+    let (rows, ..) = good("paypal-stl", day, format!("{head}{section}{section}").as_bytes());
+    assert_eq!(rows.len(), 6);
+    let wide: Vec<u8> = [0xff, 0xfe]
+        .into_iter()
+        .chain(file.encode_utf16().flat_map(u16::to_le_bytes))
+        .collect();
+    assert_eq!(good("paypal-stl", day, &wide).0.len(), 3);
+}
+
+#[test]
+fn other_processors_are_read_from_their_fields() {
+    let square = "id,payout_id,effective_at,type,gross_amount_money,fee_amount_money,net_amount_money,currency\n\
+e1,po1,2026-01-05T10:00:00Z,CHARGE,1000,29,971,USD\n\
+e2,po1,2026-01-05T11:00:00.5+00:00,REFUND,-500,-15,-485,USD\n\
+e3,po1,2026-01-05T12:00:00Z,DEPOSIT_FEE,-7,0,-7,USD\n";
+    let (rows, ..) = good("square", (2026, 1, 5), square.as_bytes());
+    assert_eq!(
+        rows,
+        [
+            "SQUARE|e1||PAYMENT|1000|29|USD|2026-01-05T10:00:00+00:00|2026-01-05|SUCCESS|",
+            "SQUARE|e2||REFUND|500|15|USD|2026-01-05T11:00:00+00:00|2026-01-05|SUCCESS|e2",
+            "SQUARE|e3||WITHDRAWAL|7|0|USD|2026-01-05T12:00:00+00:00|2026-01-05|SUCCESS|",
+        ]
+    );
+    let checkout = "Type,Payment ID,Reference,Processed On,Available On,Holding Currency,Payout ID,Gross In Holding Currency,Deduction In Holding Currency,Net In Holding Currency,Processing Currency,Gross In Processing Currency\n\
+Charge,pay_1,O1,2026-01-05T10:00:00,2026-01-07T00:00:00,EUR,P1,10.00000,-0.25000,9.75000,EUR,10.00\n\
+Charge,pay_2,O2,2026-01-05T10:00:00,2026-01-07T00:00:00,EUR,P1,10.00000,-0.25500,9.74500,EUR,10.00\n";
+    let (result, kept) = read_on(&profile("checkout"), (2026, 1, 5), checkout.as_bytes());
+    result.unwrap();
+    assert_eq!(
+        kept.rows,
+        ["CHECKOUT|pay_1|O1|PAYMENT|1000|25|EUR|2026-01-05T10:00:00+08:00|2026-01-07|SUCCESS|"]
+    );
+    assert_eq!(
+        kept.rejects[0].expected,
+        "at most 2 decimals (EUR) (column Deduction In Holding Currency)"
+    );
+    let bill =
+        "orderId,dealId,orderAmount,payAmount,fee,dealTime,payResult\nO1,D1,1000,1000,6,20260331100000,10\n";
+    assert_eq!(
+        good("99bill", D, bill.as_bytes()).0,
+        ["99BILL|D1|O1|PAYMENT|1000|6|CNY|2026-03-31T10:00:00+08:00|2026-03-31|SUCCESS|"]
+    );
+    let ums = "清算日期,交易日期,交易时间,交易金额,清算金额,手续费,流水号,交易类型,参考号,商户订单号,退货订单号\n\
+20260401,20260331,100000,\"1,000.00\",994.00,6.00,1,消费,R1,O1,\n20260401,20260331,110000,-10.00,-9.94,-0.06,2,退货,R2,O1,B1\n";
+    assert_eq!(
+        good("chinaums", D, ums.as_bytes()).0,
+        [
+            "CHINAUMS|R1|O1|PAYMENT|100000|600|CNY|2026-03-31T10:00:00+08:00|2026-04-01|SUCCESS|",
+            "CHINAUMS|R2|O1|REFUND|1000|6|CNY|2026-03-31T11:00:00+08:00|2026-04-01|SUCCESS|B1",
+        ]
+    );
+    let baidu = "订单号,百付宝交易号,创建时间,收入金额（+元）,支出金额（-元）,业务类型,账户余额（元）,说明\nO1,B1,2026-03-31 10:00:00,+10.00,,收款,110.00,茶\nO1,B1,2026-03-31 10:00:01,,-0.06,服务费,109.94,\n";
+    let (rows, _, kept) = good("baidu-wallet", D, baidu.as_bytes());
+    assert_eq!(
+        rows[1],
+        "B1/服务费|0|2026-03-31T10:00:01+08:00|2026-03-31|D|6|CNY|O1|||||"
+    );
+    assert_eq!(kept.balances, ["0 CNY 2026-03-31 10000 10994"]);
+}
+
+#[test]
+fn bank_statements_of_every_layout_are_read() {
+    let check = |name: &str, file: &str, first: &str, balances: &str| {
+        let gbk = encoding_rs::GB18030.encode(file).0.into_owned();
+        for bytes in [file.as_bytes(), &gbk] {
+            let (rows, _, kept) = good(name, D, bytes);
+            let row = rows[0].split_once('|').unwrap();
+            // An id is the bank's own, or a digest.
+            assert!(row.0 == "B1" || row.0.len() == DIGEST_CHARS, "{name}: {}", row.0);
+            assert_eq!(row.1, first, "{name}");
+            assert_eq!(kept.balances, [balances], "{name}");
+        }
+        // A balance that does not follow refuses the file.
+        let broken = file.replacen("110.00", "110.01", 1);
+        assert!(broken != *file, "{name} has a balance of 110.00");
+        assert!(
+            refused(name, D, broken.as_bytes()).1.contains("running balance"),
+            "{name}"
+        );
+    };
+    check(
+        "ccb",
+        "账号,账户名称,交易时间,借方发生额（支取）,贷方发生额（收入）,余额,币种,对方户名,对方账号,对方开户机构,记账日期,摘要,备注,账户明细编号-交易流水号,企业流水号\n6222,店,20260331 17:07:09,0.00,10.00,110.00,人民币元,张三,6217,行,20260331,转账,订单,B1,E1\n6222,店,20260331 17:08:09,20.00,0.00,90.00,人民币元,张三,6217,行,20260331,转账,订单,B2,E2\n",
+        "0|2026-03-31T17:07:09+08:00|2026-03-31|C|1000|CNY|E1|转账 订单|张三|6217||",
+        "0 CNY 2026-03-31 10000 9000",
+    );
+    check(
+        "icbc-corporate",
+        "[HISTORYDETAIL]\n凭证号,交易时间,对方单位,对方账号,转入金额,转出金额,余额,用途,摘要,附言\n0,2026-03-31 10:00:00,张三,6217,,\"1,000.00\",110.00,货款,转账,\nV2,2026-03-31 11:00:00,张三,6217,5.00,,115.00,货款,转账,x\n",
+        "0|2026-03-31T10:00:00+08:00|2026-03-31|D|100000|CNY||货款 转账|张三|6217||",
+        "0 CNY 2026-03-31 111000 11500",
+    );
+    check(
+        "icbc-corporate",
+        "[HISTORYDETAIL],,\n凭证号,本方账号,对方账号,交易时间,借/贷,借方发生额,贷方发生额,对方单位名称,余额\nV1,6222,6217,2026-03-31 10:00:00,贷,,10.00,张三,110.00\nV2,6222,6217,2026-03-31 11:00:00,借,1.00,,张三,109.00\n",
+        "0|2026-03-31T10:00:00+08:00|2026-03-31|C|1000|CNY|V1||张三|6217||",
+        "0 CNY 2026-03-31 10000 10900",
+    );
+    check(
+        "cmb-corporate",
+        "账号,账号名称,币种,交易日,交易时间,起息日,交易类型,借方金额,贷方金额,余额,摘要\n6222,店,人民币,20260331,100000,20260401,转账,1.00,,\"1,099.00\",退款\n6222,店,人民币,20260331,090000,20260331,转账,,990.00,\"1,100.00\",货款\n6222,店,人民币,20260331,080000,20260331,转账,,10.00,110.00,货款\n",
+        "0|2026-03-31T10:00:00+08:00|2026-04-01|D|100|CNY||退款||||",
+        "0 CNY 2026-03-31 10000 109900",
+    );
+    check(
+        "cmbc",
+        "账户名称,店,,\n账号,6222,,\n币种,人民币,\n起始日期,2026-03-31,\n\n交易日期,交易时间,借方发生额,贷方发生额,账户余额,对方户名,对方账号,摘要\n2026-03-31,10:00:00,,10.00,110.00,张三,6217,货款\n2026-03-31,11:00:00,5.00,,105.00,张三,6217,退款\n",
+        "0|2026-03-31T10:00:00+08:00|2026-03-31|C|1000|CNY||货款|张三|6217||",
+        "0 CNY 2026-03-31 10000 10500",
+    );
+    check(
+        "boc",
+        "中国银行交易流水明细单\n记账日期,记账时间,币别,金额,余额,交易名称,渠道,网点名称,附言,对方账户名,对方卡号/账号,对方开户行,借记卡号\n2026-03-31,17:57:17,人民币,-71.89,38.11,无卡支付,线上,-------------------,----------,张三,6226,-------------------,3167\n2026-03-31,12:24:20,人民币,10.00,110.00,网上快捷支付,银企,-------------------,茶,----------,----------,-------------------,3167\n",
+        "0|2026-03-31T17:57:17+08:00|2026-03-31|D|7189|CNY||无卡支付|张三|6226||",
+        "0 CNY 2026-03-31 10000 3811",
+    );
+    check(
+        "bocom",
+        "序号,交易日期,交易时间,交易类型,借贷,交易金额,余额,对方账号,对方户名,交易地点,摘要\n1,2026-03-31,00:00:00,存款利息,贷 Cr,10.00,110.00,132,应付利息,批处理,\n2,2026-03-31,13:15:12,消费,借 Dr,3.21,106.79,666,店,其他,茶\n",
+        "0|2026-03-31T00:00:00+08:00|2026-03-31|C|1000|CNY||存款利息|应付利息|132||",
+        "0 CNY 2026-03-31 10000 10679",
+    );
+    check(
+        "abc",
+        "交易日期,交易时间,交易摘要,交易金额,本次余额,对手信息,日 志 号,交易渠道,交易附言\n20260331,123456,转存,+10.00,110.00,哈哈,369,超级网银,转账\n20260331,,结息,+0.01,110.01,--,0000000000,,利息\n20260331,,利息税,+0.00,110.01,--,0000000000,,利息\n",
+        "0|2026-03-31T12:34:56+08:00|2026-03-31|C|1000|CNY|369|转存 转账|哈哈|||",
+        "0 CNY 2026-03-31 10000 11001",
+    );
+    check(
+        "cmb-retail",
+        "记账日期,货币,交易金额,联机余额,交易摘要,对手信息,客户摘要\n2026-03-31,CNY,10.00,110.00,转账,张三,茶\n2026-03-31,CNY,-5.00,105.00,消费,店,\n2026-03-31,CNY,-5.00,100.00,消费,店,\n",
+        "0|2026-03-31|2026-03-31|C|1000|CNY||转账 茶|张三|||",
+        "0 CNY 2026-03-31 10000 10000",
+    );
+}
