@@ -9,3 +9,4 @@ pub mod csv_blocks;
 pub mod canonical;
 pub mod parquet;
 pub mod formats;
+pub mod inspect;
