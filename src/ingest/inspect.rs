@@ -262,10 +262,15 @@ bank = "B"
 currency = "CNY"
 kind = "reserve"
 [[source]]
+name = "platform"
+role = "platform"
+format = "canonical"
+files = ["p"]
+[[source]]
 name = "inspect"
 role = "bank"
 format = "canonical"
-files = ["**"]
+files = ["b"]
 [[leg]]
 name = "platform-bank"
 left = "platform"
@@ -279,7 +284,7 @@ account = "A"
 "#;
 
 /// Settings and source that stand in for a book which knows `accounts`.
-fn no_book(format: &str, role: Role, accounts: &[Account]) -> io::Result<(Settings, Source)> {
+pub(super) fn no_book(format: &str, role: Role, accounts: &[Account]) -> io::Result<(Settings, Source)> {
     let mut settings =
         parse_settings(NO_BOOK, "inspect").map_err(|stop| io::Error::other(stop.to_string()))?;
     settings.privacy.mask_accounts = false;
@@ -292,3 +297,6 @@ fn no_book(format: &str, role: Role, accounts: &[Account]) -> io::Result<(Settin
     format.clone_into(&mut source.format);
     Ok((settings, source))
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,3 +10,7 @@ pub mod canonical;
 pub mod parquet;
 pub mod formats;
 pub mod inspect;
+pub mod fuzzing;
+
+#[cfg(test)]
+mod fuzzing_tests;

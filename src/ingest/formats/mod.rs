@@ -237,6 +237,8 @@ fn profile_of(
 }
 
 #[cfg(test)]
+mod damage_tests;
+#[cfg(test)]
 pub(crate) mod testing;
 
 #[cfg(test)]
