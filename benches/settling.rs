@@ -9,8 +9,9 @@ use std::hint::black_box;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use tieout::fees::FeeTable;
 use tieout::matching::exact::partition_bits;
+use tieout::matching::met::Met;
 use tieout::netting::Participants;
-use tieout::settling::settle_pairs;
+use tieout::settling::{LegRows, settle_pairs};
 
 fn settling(criterion: &mut Criterion) {
     let rows = 524_288;
@@ -18,7 +19,17 @@ fn settling(criterion: &mut Criterion) {
     let owners = book.merchants.len() as u32;
     let left = day::blocks(&day::rows(rows, 'T', owners), day::platform_meta());
     let right = day::blocks(&day::rows(rows, 'B', 1), day::bank_meta());
-    let pairs = day::pairs(&left, &right, partition_bits(rows));
+    let bits = partition_bits(rows);
+    let pairs = day::pairs(&left, &right, bits);
+    let met = Met::new(&left);
+    for pair in &pairs {
+        met.set(*pair, 0, bits);
+    }
+    let leg = LegRows {
+        left: &left,
+        met: &met,
+        ends_at_bank: true,
+    };
     let fees = FeeTable::new(&book.settings, &book.merchants).ok().unwrap();
     let participants = Participants::new(&book.settings, &book.merchants);
     let channels = day::channels(&participants);
@@ -31,10 +42,10 @@ fn settling(criterion: &mut Criterion) {
     group.bench_function("settle_pairs", |bench| {
         bench.iter(|| {
             black_box(
-                settle_pairs(&pairs, &left, &right, &|_| true, &context)
+                settle_pairs(&leg, &|_, _| true, &context)
                     .ok()
                     .unwrap()
-                    .fee_minor
+                    .fees
                     .len(),
             )
         });

@@ -3,6 +3,9 @@
 //!
 //! The modules stand in the order of the day.
 
+#[global_allocator]
+static ALLOCATOR: memory::HugePages = memory::HugePages;
+
 pub mod terms;
 pub mod findings;
 pub mod book;
@@ -23,3 +26,4 @@ pub mod checks;
 pub mod host;
 pub mod demo;
 pub mod cli;
+pub mod memory;

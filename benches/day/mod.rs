@@ -5,10 +5,10 @@
 use tempfile::TempDir;
 use tieout::book::Book;
 use tieout::demo::{GenerateOptions, generate};
-use tieout::entries::block::{BlockBuilder, EntryBlock, RowRef};
+use tieout::entries::block::{BlockBuilder, EntryBlock};
 use tieout::entries::meta::Meta;
-use tieout::matching::exact::{Context, Slice, match_partition};
-use tieout::matching::group::Rules;
+use tieout::matching::exact::{Context, Scratch, Slice, match_partition};
+use tieout::matching::group::{Pair, Rules};
 use tieout::settling::{self, ChannelInfo};
 use tieout::terms::currency::Currency;
 use tieout::terms::date::Date;
@@ -91,22 +91,24 @@ pub fn blocks(rows: &[Row], meta: Meta) -> Vec<EntryBlock> {
 }
 
 /// Pairs of all partitions, in their order.
-pub fn pairs(left: &[EntryBlock], right: &[EntryBlock], bits: u32) -> Vec<(RowRef, RowRef)> {
+pub fn pairs(left: &[EntryBlock], right: &[EntryBlock], bits: u32) -> Vec<Pair> {
     let context = Context {
         rules: Rules {
             business_date: date(),
             duplicates: tieout::book::settings::DuplicatePolicy::Pair,
         },
-        left_excluded: &|_| false,
-        right_excluded: &|_| false,
-        fee_agrees: &|_, _| true,
+        left_excluded: None,
+        right_excluded: None,
+        fee_agrees: None,
     };
+    let mut scratch = Scratch::default();
     (0..1usize << bits)
         .flat_map(|partition| {
             match_partition(
                 &Slice::partition(left, partition, bits),
                 &Slice::partition(right, partition, bits),
                 &context,
+                &mut scratch,
             )
             .pairs
         })

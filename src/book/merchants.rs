@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
-
 use crate::book::settings::Cycle;
 use crate::terms::currency::Currency;
+use crate::terms::id_table::IdTable;
 
 mod read;
 
@@ -82,96 +81,6 @@ pub struct MerchantTerms {
     pub calendar: Option<String>,
 }
 
-/// Finds a merchant by id: every platform row asks. Ids of up to 16 bytes, which nearly all are, lie in the table
-/// itself, so that a look-up touches one place in memory; longer ones are compared in the master.
-#[derive(Clone, Debug, Default)]
-struct IdTable {
-    slots: Vec<Slot>,
-    long: FxHashMap<Box<[u8]>, u32>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Slot {
-    id: u128,
-    /// Length of the id; 0 for a free slot.
-    len: u32,
-    code: u32,
-}
-
-const FREE: Slot = Slot {
-    id: 0,
-    len: 0,
-    code: 0,
-};
-
-impl IdTable {
-    fn new(terms: &[MerchantTerms]) -> IdTable {
-        let slots = (terms.len() * 2).next_power_of_two().max(16);
-        let mut table = IdTable {
-            slots: vec![FREE; slots],
-            long: FxHashMap::default(),
-        };
-        for (terms, code) in terms.iter().zip(0u32..) {
-            let id = terms.id.as_bytes();
-            if id.len() > 16 {
-                table.long.insert(id.into(), code);
-                continue;
-            }
-            let packed = pack(id);
-            let mut slot = table.first_slot(packed);
-            while table.slots[slot].len != 0 {
-                slot = (slot + 1) & (slots - 1);
-            }
-            table.slots[slot] = Slot {
-                id: packed,
-                len: id.len() as u32,
-                code,
-            };
-        }
-        table
-    }
-
-    #[inline]
-    fn first_slot(&self, packed: u128) -> usize {
-        // Multiplicative hashing: the high bits of the product depend on all bits of the id.
-        let folded = (packed as u64) ^ ((packed >> 64) as u64).rotate_left(32);
-        let mixed = folded.wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        (mixed >> 32) as usize & (self.slots.len() - 1)
-    }
-
-    #[inline]
-    fn get(&self, id: &[u8]) -> MerchantCode {
-        if id.len() > 16 {
-            return self
-                .long
-                .get(id)
-                .map_or(MerchantCode::NONE, |code| MerchantCode(*code));
-        }
-        if id.is_empty() || self.slots.is_empty() {
-            return MerchantCode::NONE;
-        }
-        let packed = pack(id);
-        let mut slot = self.first_slot(packed);
-        loop {
-            let Slot { id: known, len, code } = self.slots[slot];
-            if len == 0 {
-                return MerchantCode::NONE;
-            }
-            if known == packed && len as usize == id.len() {
-                return MerchantCode(code);
-            }
-            slot = (slot + 1) & (self.slots.len() - 1);
-        }
-    }
-}
-
-#[inline]
-fn pack(id: &[u8]) -> u128 {
-    let mut bytes = [0u8; 16];
-    bytes[..id.len()].copy_from_slice(id);
-    u128::from_le_bytes(bytes)
-}
-
 /// All merchants, sorted by id in byte order.
 #[derive(Clone, Debug, Default)]
 pub struct Merchants {
@@ -189,7 +98,10 @@ impl Merchants {
             terms.is_sorted_by(|a, b| a.id < b.id),
             "merchants are sorted by id and unique"
         );
-        let index = IdTable::new(&terms);
+        let mut index = IdTable::with_capacity(terms.len());
+        for (terms, code) in terms.iter().zip(0u32..) {
+            index.insert(terms.id.as_bytes(), code);
+        }
         Merchants {
             terms: Arc::new(terms),
             sha256,
@@ -198,8 +110,15 @@ impl Merchants {
     }
 
     /// The code of an id, or [`MerchantCode::NONE`].
+    #[inline]
     pub fn code(&self, id: &[u8]) -> MerchantCode {
-        self.index.get(id)
+        self.index.get(id).map_or(MerchantCode::NONE, MerchantCode)
+    }
+
+    /// Asks the memory for what [`Merchants::code`] will look at.
+    #[inline]
+    pub fn prefetch(&self, id: &[u8]) {
+        self.index.prefetch(id);
     }
 
     /// The terms of a known merchant.

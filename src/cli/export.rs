@@ -93,9 +93,9 @@ fn read_journal(closed: &Closed, kinds: &mut Kinds) -> Result<Vec<JournalLine>, 
     let mut lines = Vec::new();
     read_table(closed, "journal.csv", |row| {
         lines.push(JournalLine {
-            entry_id: row.get("entry_id")?.to_owned(),
-            ledger_account: row.get("ledger_account")?.to_owned(),
-            obligee_id: row.get("obligee_id")?.to_owned(),
+            entry_id: row.get("entry_id")?.into(),
+            ledger_account: row.get("ledger_account")?.into(),
+            obligee_id: row.get("obligee_id")?.into(),
             currency: Currency::parse(row.get("currency")?.as_bytes())?,
             kind: kinds.get(row.get("kind")?),
             debit_minor: row.get("debit_minor")?.parse().ok()?,

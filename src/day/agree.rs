@@ -11,16 +11,17 @@ use crate::day::state::Unsettled;
 use crate::entries::block::{EntryBlock, RowRef};
 use crate::findings::Stop;
 use crate::matching::class::{Class, OtherSide};
-use crate::matching::exact::{Context, Slice, match_partition, partition_bits};
+use crate::matching::exact::{Context, Scratch, Slice, match_partition, partition_bits};
 use crate::matching::group::{Matches, Rules};
+use crate::matching::met::Met;
 use crate::terms::date::Date;
 use crate::terms::kinds::TxnType;
 
 /// What matching made of one leg.
 #[derive(Debug, Default)]
 pub struct LegResult {
-    /// Pairs that agree, in partition order.
-    pub pairs: Vec<(RowRef, RowRef)>,
+    /// What each platform row agreed with.
+    pub met: Met,
     /// Platform rows that are not SUCCESS and found no money.
     pub left_no_money: Vec<RowRef>,
     /// Channel rows that are not SUCCESS and found no platform row.
@@ -29,8 +30,9 @@ pub struct LegResult {
     pub reversals: Vec<(RowRef, RowRef)>,
 }
 
-/// Whether the channel's fee on a row of the other side is the contracted one: leg, block, position.
-pub type FeeAgrees<'a> = &'a (dyn Fn(&EntryBlock, usize) -> bool + Sync);
+/// Whether the channel's fee on a row of the other side is the contracted one: block, position. `None` where no channel
+/// has a fee plan.
+pub type FeeAgrees<'a> = Option<&'a (dyn Fn(&EntryBlock, usize) -> bool + Sync)>;
 
 /// The matching stage's result over all legs.
 #[derive(Debug)]
@@ -89,14 +91,11 @@ pub fn match_legs(
             LegKind::PlatformChannel => OtherSide::Channel,
         };
         let mut result = LegResult {
+            met: run.met,
             reversals,
             ..LegResult::default()
         };
-        result
-            .pairs
-            .reserve_exact(parts.iter().map(|part| part.pairs.len()).sum());
         for part in parts {
-            result.pairs.extend_from_slice(&part.pairs);
             result.left_no_money.extend(part.left_no_money);
             result.right_no_money.extend(part.right_no_money);
             agreed.open.extend(part.breaks.iter().map(|b| OpenBreakRows {
@@ -162,6 +161,7 @@ struct LegRun<'a> {
     right_excluded: &'a FxHashSet<u64>,
     reversed: FxHashSet<u64>,
     fee_agrees: FeeAgrees<'a>,
+    met: Met,
 }
 
 impl<'a> LegRun<'a> {
@@ -184,34 +184,53 @@ impl<'a> LegRun<'a> {
             right_excluded,
             reversed: FxHashSet::default(),
             fee_agrees,
+            met: Met::new(&pool.left[leg]),
         }
     }
 
     fn all(&self) -> Vec<Matches> {
         (0..1usize << self.bits)
             .into_par_iter()
-            .map(|partition| self.one(partition))
+            .map_init(Scratch::default, |scratch, partition| {
+                self.one(partition, scratch)
+            })
             .collect()
     }
 
-    fn one(&self, partition: usize) -> Matches {
+    fn one(&self, partition: usize, scratch: &mut Scratch) -> Matches {
         let (left, right) = (&self.pool.left[self.leg], &self.pool.right[self.leg]);
         let in_set = |set: &FxHashSet<u64>, side: &[EntryBlock], row: RowRef| {
-            !set.is_empty() && set.contains(&row_name(row.block(), side[row.block()].ordinal(row.position())))
+            set.contains(&row_name(row.block(), side[row.block()].ordinal(row.position())))
         };
+        let left_excluded = |row| in_set(self.left_excluded, left, row);
+        let right_excluded =
+            |row| in_set(self.right_excluded, right, row) || in_set(&self.reversed, right, row);
         let context = Context {
             rules: self.rules,
-            left_excluded: &|row| in_set(self.left_excluded, left, row),
-            right_excluded: &|row| {
-                in_set(self.right_excluded, right, row) || in_set(&self.reversed, right, row)
-            },
+            left_excluded: (!self.left_excluded.is_empty()).then_some(&left_excluded),
+            right_excluded: (!self.right_excluded.is_empty() || !self.reversed.is_empty())
+                .then_some(&right_excluded),
             fee_agrees: self.fee_agrees,
         };
-        match_partition(
+        let mut matches = match_partition(
             &Slice::partition(left, partition, self.bits),
             &Slice::partition(right, partition, self.bits),
             &context,
-        )
+            scratch,
+        );
+        for pair in std::mem::take(&mut matches.pairs) {
+            self.met.set(pair, partition, self.bits);
+        }
+        matches
+    }
+
+    /// Forgets what the rows of a partition met.
+    fn forget(&self, partition: usize) {
+        for (number, block) in self.pool.left[self.leg].iter().enumerate() {
+            for slot in block.partition(partition, self.bits) {
+                self.met.clear(RowRef::new(number, slot.position()));
+            }
+        }
     }
 
     /// Closes bank entries that reverse an open one (R14), and matches their partitions again without them.
@@ -266,9 +285,11 @@ impl<'a> LegRun<'a> {
         }
         let touched: FxHashSet<RowRef> = closed.iter().flat_map(|(a, b)| [*a, *b]).collect();
         if !touched.is_empty() {
+            let mut scratch = Scratch::default();
             for (partition, part) in parts.iter_mut().enumerate() {
                 if part.breaks.iter().any(|b| touched.contains(&b.right)) {
-                    *part = self.one(partition);
+                    self.forget(partition);
+                    *part = self.one(partition, &mut scratch);
                 }
             }
         }
@@ -294,12 +315,8 @@ impl Completion {
             };
         }
         let rows_of = |block: usize| {
-            let most = pool
-                .left
-                .iter()
-                .flat_map(|leg| leg[block].ordinals().iter().copied())
-                .max();
-            most.map_or(0, |ordinal| ordinal as usize + 1)
+            let ends = pool.left.iter().map(|leg| leg[block].ordinals_end());
+            ends.max().unwrap_or(0)
         };
         let mut earlier: Vec<Vec<u8>> = (0..pool.file.len())
             .map(|block| vec![0; rows_of(block)])
@@ -322,7 +339,7 @@ impl Completion {
             }
         }
         for (leg, result) in agreed.legs.iter().enumerate() {
-            for (row, _) in &result.pairs {
+            for (row, _) in result.met.pairs() {
                 let ordinal = pool.left[leg][row.block()].ordinal(row.position());
                 today[row.block()][ordinal as usize] |= 1 << leg;
             }

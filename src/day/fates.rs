@@ -163,13 +163,8 @@ fn by_name(by_currency: &mut ByCurrency, side: &[EntryBlock], names: &BTreeSet<R
         let number = names[at].0;
         let block = &side[number];
         let end = at + names[at..].partition_point(|name| name.0 == number);
-        let most = names[end - 1].1 as usize;
-        let mut wanted = vec![false; most + 1];
         for name in &names[at..end] {
-            wanted[name.1 as usize] = true;
-        }
-        for (position, ordinal) in block.ordinals().iter().enumerate() {
-            if wanted.get(*ordinal as usize) == Some(&true) {
+            if let Some(position) = block.position_of(name.1) {
                 add_row(by_currency, block, position);
             }
         }
@@ -288,7 +283,12 @@ fn channel(inputs: &FateInputs<'_>) -> BTreeMap<&'static str, ByCurrency> {
         add_rows(
             fates.entry("matched").or_default(),
             side,
-            result.pairs.iter().map(|(_, row)| row),
+            result
+                .met
+                .pairs()
+                .map(|(_, met)| met.right)
+                .collect::<Vec<_>>()
+                .iter(),
         );
         let open: BTreeSet<RowName> = inputs
             .open

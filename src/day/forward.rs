@@ -137,6 +137,7 @@ fn platform_row(row: &OpenRow, place: Place, txn_type: TxnType) -> PlatformRow<'
         place,
         txn_id: row.id.as_bytes(),
         txn_time: Instant(row.time_ms),
+        merchant_repeated: None,
         merchant_id: row.merchant_id.as_bytes(),
         customer_id: row.customer_id.as_bytes(),
         txn_type,

@@ -47,10 +47,7 @@ pub fn identify(
     let order = if ordered {
         order_by_id(blocks)
     } else {
-        IdOrder {
-            rows: Vec::new(),
-            shared: shared_ids(blocks),
-        }
+        IdOrder::of_shared(shared_ids(blocks))
     };
     let mut found = Identified {
         order,

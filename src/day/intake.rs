@@ -10,12 +10,13 @@ use rustc_hash::FxHashSet;
 
 use crate::book::merchants::{MerchantCode, Merchants};
 use crate::book::settings::{AccountKind, LegKind, Settings};
-use crate::entries::block::{BLOCK_ROWS_MAX, BlockBuilder, EntryBlock};
+use crate::entries::block::{BLOCK_ROWS_MAX, BlockBuilder, EntryBlock, TEXT_BYTES_MAX};
 use crate::entries::bytes::BytesColumn;
 use crate::entries::meta::Meta;
 use crate::entries::rows::{BalanceRow, BankRow, ChannelRow, Place, PlatformRow, Reject, RowSink};
 use crate::terms::currency::Currency;
 use crate::terms::date::{Date, Instant};
+use crate::terms::id_table::IdTable;
 use crate::terms::kinds::{Funding, Purpose, Status, TxnType};
 
 /// Separates channel and channel_ref in the key of a channel leg; it stands in no text (control characters are
@@ -82,32 +83,39 @@ impl ChannelCodes {
 #[derive(Clone, Debug, Default)]
 pub struct Places {
     first: Option<Place>,
-    lines: Vec<u32>,
+    /// Bytes from the first row.
     offsets: Vec<u32>,
+    /// Rows mostly stand a line each: from which ordinal on, and how many lines more than that lie before.
+    shifts: Vec<(u32, u32)>,
 }
 
 impl Places {
     fn fits(&self, place: Place) -> bool {
         let Some(first) = self.first else { return true };
         let near = |a: u64, b: u64| a.checked_sub(b).is_some_and(|d| u32::try_from(d).is_ok());
-        near(place.line, first.line) && near(place.offset, first.offset)
+        let least = first.line + self.offsets.len() as u64;
+        near(place.line, first.line) && place.line >= least && near(place.offset, first.offset)
     }
 
+    #[inline]
     fn push(&mut self, place: Place) {
         let first = *self.first.get_or_insert(place);
-        self.lines.push((place.line - first.line) as u32);
+        let ordinal = self.offsets.len() as u32;
+        let shift = (place.line - first.line) as u32 - ordinal;
+        if shift != self.shifts.last().map_or(0, |last| last.1) {
+            self.shifts.push((ordinal, shift));
+        }
         self.offsets.push((place.offset - first.offset) as u32);
     }
 
     /// Where the row of an ordinal stands.
     pub fn get(&self, ordinal: u32) -> Option<Place> {
         let first = self.first?;
-        let (line, offset) = (
-            *self.lines.get(ordinal as usize)?,
-            *self.offsets.get(ordinal as usize)?,
-        );
+        let offset = *self.offsets.get(ordinal as usize)?;
+        let shifts = self.shifts.partition_point(|shift| shift.0 <= ordinal);
+        let shift = shifts.checked_sub(1).map_or(0, |at| self.shifts[at].1);
         Some(Place {
-            line: first.line + u64::from(line),
+            line: first.line + u64::from(ordinal) + u64::from(shift),
             offset: first.offset + u64::from(offset),
         })
     }
@@ -213,7 +221,6 @@ enum Side {
 }
 
 struct Channel {
-    name: Vec<u8>,
     code: u16,
     required: u8,
     applies: u8,
@@ -223,6 +230,7 @@ struct Channel {
 pub struct Intake<'a> {
     context: &'a IntakeContext<'a>,
     channels: Vec<Channel>,
+    channel_places: IdTable,
     left: Vec<BlockBuilder>,
     right: Vec<BlockBuilder>,
     key: Vec<u8>,
@@ -256,6 +264,7 @@ impl<'a> Intake<'a> {
         Intake {
             context,
             channels: Vec::new(),
+            channel_places: IdTable::default(),
             left: builders(),
             right: builders(),
             key: Vec::new(),
@@ -312,8 +321,14 @@ impl<'a> Intake<'a> {
     }
 
     /// The ordinal of a row at `place`, in a block with room for it.
-    fn begin_row(&mut self, place: Place) -> u32 {
-        if self.rows as usize == BLOCK_ROWS_MAX || !self.current.places.fits(place) {
+    fn begin_row(&mut self, place: Place, text_bytes: usize) -> u32 {
+        let has_room =
+            |builders: &[BlockBuilder]| builders.iter().all(|builder| builder.has_room(text_bytes));
+        if self.rows as usize == BLOCK_ROWS_MAX
+            || !self.current.places.fits(place)
+            || !has_room(&self.left)
+            || !has_room(&self.right)
+        {
             self.cut();
         }
         self.current.places.push(place);
@@ -368,8 +383,8 @@ impl<'a> Intake<'a> {
 
     /// Place of a channel in `channels`, looked up once per name and intake.
     fn channel_at(&mut self, name: &[u8]) -> Option<usize> {
-        if let Some(at) = self.channels.iter().position(|known| known.name == name) {
-            return Some(at);
+        if let Some(at) = self.channel_places.get(name) {
+            return Some(at as usize);
         }
         let code = self.context.channels.code(name)?;
         let text = String::from_utf8_lossy(name);
@@ -385,15 +400,26 @@ impl<'a> Intake<'a> {
             }
         }
         let required = settings.required_legs(&text);
+        let at = self.channels.len();
+        self.channel_places.insert(name, at as u32);
         self.channels.push(Channel {
-            name: name.to_vec(),
             code,
             required,
             applies,
         });
-        Some(self.channels.len() - 1)
+        Some(at)
     }
 
+    /// Refuses a row one of whose ids or references is too long to be one; false when all are well.
+    fn refuses_long(&mut self, place: Place, texts: &[(&str, &[u8])]) -> bool {
+        let Some((field, text)) = texts.iter().find(|(_, text)| text.len() > TEXT_BYTES_MAX) else {
+            return false;
+        };
+        self.refuse(place, field, text, format!("at most {TEXT_BYTES_MAX} bytes"));
+        true
+    }
+
+    #[cold]
     fn refuse(&mut self, place: Place, field: &str, found: &[u8], expected: impl Into<String>) {
         self.current.rejects.push(Reject {
             line: place.line,
@@ -457,9 +483,11 @@ impl<'a> Intake<'a> {
         key
     }
 
+    #[inline]
     fn window(&self, time: Instant) -> u8 {
-        if !self.within_day(time) {
-            return 0; // R39: rows of other days count in the first window.
+        if self.context.window_ends.len() < 2 || !self.within_day(time) {
+            // R39: rows of other days count in the first window.
+            return 0;
         }
         let at = self.context.window_ends.partition_point(|end| *end <= time);
         at.min(self.context.window_ends.len().saturating_sub(1)) as u8
@@ -486,7 +514,23 @@ pub fn shown(found: &[u8]) -> String {
 }
 
 impl RowSink for Intake<'_> {
+    #[inline]
+    fn expect_merchant(&self, merchant_id: &[u8]) {
+        self.context.merchants.prefetch(merchant_id);
+    }
+
     fn platform(&mut self, row: &PlatformRow<'_>) {
+        if self.refuses_long(
+            row.place,
+            &[
+                ("txn_id", row.txn_id),
+                ("bank_ref", row.bank_ref),
+                ("channel_ref", row.channel_ref),
+                ("channel", row.channel),
+            ],
+        ) {
+            return;
+        }
         let Some(at) = self.channel_at(row.channel) else {
             return self.refuse(
                 row.place,
@@ -512,7 +556,12 @@ impl RowSink for Intake<'_> {
         {
             return self.refuse(row.place, field, &found, expected);
         }
-        let ordinal = self.begin_row(row.place);
+        let text_bytes = row.txn_id.len()
+            + row
+                .bank_ref
+                .len()
+                .max(row.channel.len() + row.channel_ref.len() + 1);
+        let ordinal = self.begin_row(row.place, text_bytes);
         let legless = is_legless(row);
         let mut meta = Meta::typed(row.txn_type, row.status, row.currency, code)
             .with_window(self.window(row.txn_time))
@@ -583,7 +632,13 @@ impl RowSink for Intake<'_> {
     }
 
     fn bank(&mut self, row: &BankRow<'_>) {
-        let ordinal = self.begin_row(row.place);
+        if self.refuses_long(
+            row.place,
+            &[("entry_id", row.entry_id), ("bank_ref", row.bank_ref)],
+        ) {
+            return;
+        }
+        let ordinal = self.begin_row(row.place, row.entry_id.len() + row.bank_ref.len());
         let account = &self.context.settings.accounts[usize::from(row.account)];
         let ids = &self.context.payout_ids;
         let named = |text: &[u8]| !text.is_empty() && ids.contains(text);
@@ -630,18 +685,20 @@ impl RowSink for Intake<'_> {
             self.current.side.push(SideEntry { ordinal, kind });
         }
         let accounts = &mut self.current.accounts;
-        let at = match accounts.iter().position(|(known, _)| *known == row.account) {
-            Some(at) => at,
-            None => {
-                accounts.push((row.account, [Sum::default(); 2]));
-                accounts.len() - 1
-            }
-        };
-        accounts[at].1[row.direction as usize].add(row.amount_minor);
+        for account in accounts.len()..=usize::from(row.account) {
+            accounts.push((account as u16, [Sum::default(); 2]));
+        }
+        accounts[usize::from(row.account)].1[row.direction as usize].add(row.amount_minor);
         self.add_sum(row.currency, row.direction as usize, row.amount_minor);
     }
 
     fn channel(&mut self, row: &ChannelRow<'_>) {
+        if self.refuses_long(
+            row.place,
+            &[("channel_ref", row.channel_ref), ("channel", row.channel)],
+        ) {
+            return;
+        }
         let Some(at) = self.channel_at(row.channel) else {
             return self.refuse(
                 row.place,
@@ -662,7 +719,7 @@ impl RowSink for Intake<'_> {
                 "a channel that a platform-channel leg takes",
             );
         };
-        let ordinal = self.begin_row(row.place);
+        let ordinal = self.begin_row(row.place, row.channel.len() + 2 * row.channel_ref.len() + 1);
         let meta = Meta::typed(row.txn_type, row.status, row.currency, self.channels[at].code)
             .with_value_date(row.settle_date, self.context.business_date);
         let key = self.channel_key(row.channel, row.channel_ref);

@@ -3,15 +3,14 @@
 use crate::book::merchants::Merchants;
 use crate::book::settings::{LegKind, Settings};
 use crate::day::agree::Agreed;
-use crate::day::breaks::WALLET_LEG;
 use crate::day::intake::KEY_SEPARATOR;
 use crate::day::pool::Pool;
 use crate::day::publish::{Sealed, Staging};
 use crate::entries::block::{BUCKET_BITS, EntryBlock, RowRef};
 use crate::findings::Stop;
 use crate::host::HashingFile;
+use crate::matching::met::{Meeting, Settlings};
 use crate::report::matched::{Lines, Names, ROW_GROUP_ROWS, write_part};
-use crate::settling::NO_FEE;
 use crate::terms::digest::key_hash;
 
 /// Average most rows of the larger side of the largest leg in one part (R31).
@@ -47,73 +46,14 @@ pub struct LegPairs<'a> {
     /// Other side; rows that met [`RowRef::NONE`] met nothing (wallets).
     pub right: &'a [EntryBlock],
     /// What each platform row met, and its fee.
-    pub index: &'a PairIndex,
+    pub pairs: Settlings<'a>,
     /// True when the platform side holds every platform row, so that a row has one position here and in the order
     /// of ids.
     pub holds_every_row: bool,
-    /// True when the key has a channel in front of the reference.
-    pub keyed_by_channel: bool,
+    /// Keys of a channel leg have the channel in front of the reference.
+    pub kind: LegKind,
     /// Pass shown.
     pub pass: &'static str,
-}
-
-/// What each platform row of a leg met, and its fee, by block and position.
-///
-/// Pairs come in partition order, in which positions are neighbours; they are read in the order of ids, in which rows
-/// of a block are. So both ways stay within a block.
-#[derive(Debug, Default)]
-pub struct PairIndex {
-    blocks: Vec<Vec<Pair>>,
-    /// Number of pairs.
-    pub pairs: usize,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Pair {
-    right: RowRef,
-    met: bool,
-    fee_minor: i64,
-}
-
-const UNMET: Pair = Pair {
-    right: RowRef::NONE,
-    met: false,
-    fee_minor: NO_FEE,
-};
-
-impl PairIndex {
-    /// Indexes pairs and their fees by their left row.
-    pub fn new(left: &[EntryBlock], pairs: &[(RowRef, RowRef)], fee_minor: &[i64]) -> PairIndex {
-        assert_eq!(pairs.len(), fee_minor.len(), "one fee per pair");
-        if pairs.is_empty() {
-            return PairIndex::default();
-        }
-        let mut blocks: Vec<Vec<Pair>> = left.iter().map(|block| vec![UNMET; block.len()]).collect();
-        for ((row, right), fee_minor) in pairs.iter().zip(fee_minor) {
-            blocks[row.block()][row.position()] = Pair {
-                right: *right,
-                met: true,
-                fee_minor: *fee_minor,
-            };
-        }
-        PairIndex {
-            blocks,
-            pairs: pairs.len(),
-        }
-    }
-
-    /// Fee of a row: `None` where it met nothing; [`NO_FEE`] where another leg's line carries it.
-    pub fn fee_minor(&self, row: RowRef) -> Option<i64> {
-        let pair = self.get(row);
-        pair.met.then_some(pair.fee_minor)
-    }
-
-    #[inline]
-    fn get(&self, row: RowRef) -> Pair {
-        self.blocks
-            .get(row.block())
-            .map_or(UNMET, |block| block[row.position()])
-    }
 }
 
 /// Number of parts, as bits of the hash (R31): it follows from the rows of the largest leg alone.
@@ -156,11 +96,39 @@ pub struct MatchedTable<'a> {
     pub small: &'a [SmallLine],
 }
 
-/// One line of a part, before its texts are gathered.
+/// Some lines of a part, in their order.
+enum Segment {
+    /// Small lines, by number.
+    Small(Vec<u32>),
+    /// Neighbouring rows of a block; those of them that met one in the part are lines.
+    Rows {
+        leg: u8,
+        first: RowRef,
+        rows: usize,
+        lines: usize,
+    },
+}
+
+impl Segment {
+    fn lines(&self) -> usize {
+        match self {
+            Segment::Small(numbers) => numbers.len(),
+            Segment::Rows { lines, .. } => *lines,
+        }
+    }
+}
+
+/// The part being written: one of `2^bits`.
 #[derive(Clone, Copy)]
-enum LineRef {
-    Small(u32),
-    Pair(u8, RowRef),
+struct Part {
+    number: usize,
+    bits: u32,
+}
+
+impl Part {
+    fn has(self, met: &Meeting) -> bool {
+        met.bucket >> (BUCKET_BITS - self.bits) == self.number
+    }
 }
 
 impl MatchedTable<'_> {
@@ -175,165 +143,222 @@ impl MatchedTable<'_> {
             self.settings.accounts.iter().map(|account| account.id.as_str()),
         );
         let mut written = Vec::new();
-        for part in 0..1usize << bits {
-            let lines = self.lines_of(part, bits);
-            let path = format!("matched/part-{part:05}.parquet");
-            let groups = lines.len().div_ceil(ROW_GROUP_ROWS);
+        for number in 0..1usize << bits {
+            let part = Part { number, bits };
+            let segments = self.segments(part);
+            let starts = group_starts(&segments);
+            let path = format!("matched/part-{number:05}.parquet");
             let file: HashingFile = staging.create(&path)?;
-            let file = write_part(file, groups, &names, &|group| {
-                let start = group * ROW_GROUP_ROWS;
-                let end = (start + ROW_GROUP_ROWS).min(lines.len());
-                Ok(self.gather(&lines[start..end]))
+            let file = write_part(file, starts.len(), &names, &|group, out| {
+                self.gather(part, &segments, starts[group], out);
+                Ok(())
             })?;
-            let (bytes, sha256) = file.finish()?;
-            written.push((Sealed { path, bytes, sha256 }, lines.len() as u64));
+            let lines: usize = segments.iter().map(Segment::lines).sum();
+            written.push((staging.seal(&path, file)?, lines as u64));
         }
         Ok(written)
     }
 
     /// The lines of a part in their order: (leg, txn_id, entry_id), empty first.
-    fn lines_of(&self, part: usize, bits: u32) -> Vec<LineRef> {
+    fn segments(&self, part: Part) -> Vec<Segment> {
         let mut names: Vec<&str> = self.small.iter().map(|line| line.leg.as_str()).collect();
         names.extend(self.legs.iter().map(|leg| leg.leg.as_str()));
         names.sort_unstable();
         names.dedup();
-        let mut lines = Vec::new();
+        let mut segments = Vec::new();
         for name in names {
-            for (number, line) in (0u32..).zip(self.small) {
-                if line.leg == name && part_of(key_hash(line.bank_ref.as_bytes()), bits) == part {
-                    lines.push(LineRef::Small(number));
-                }
-            }
+            let numbers = (0u32..).zip(self.small).filter(|(_, line)| {
+                line.leg == name && part_of(key_hash(line.bank_ref.as_bytes()), part.bits) == part.number
+            });
+            segments.push(Segment::Small(numbers.map(|(number, _)| number).collect()));
             for (number, leg) in (0u8..).zip(&self.legs) {
                 if leg.leg == name {
-                    self.pairs_of(part, bits, number, leg, &mut lines);
+                    self.rows_of(part, number, leg, &mut segments);
                 }
             }
         }
-        lines
+        segments.retain(|segment| segment.lines() > 0);
+        segments
     }
 
-    fn pairs_of(&self, part: usize, bits: u32, number: u8, leg: &LegPairs<'_>, lines: &mut Vec<LineRef>) {
-        if leg.index.pairs == 0 {
+    fn rows_of(&self, part: Part, number: u8, leg: &LegPairs<'_>, segments: &mut Vec<Segment>) {
+        let mut push = |first: RowRef, rows: usize| {
+            let met = (0..rows).filter_map(|at| leg.pairs.met.get(RowRef(first.0 + at as u32)));
+            let lines = met.filter(|met| part.has(met)).count();
+            match segments.last_mut() {
+                // Rows of a leg that holds only some come one by one: neighbours join.
+                Some(Segment::Rows {
+                    leg,
+                    first: known,
+                    rows: known_rows,
+                    lines: known_lines,
+                }) if *leg == number
+                    && known.block() == first.block()
+                    && known.position() + *known_rows == first.position() =>
+                {
+                    *known_rows += rows;
+                    *known_lines += lines;
+                }
+                _ => segments.push(Segment::Rows {
+                    leg: number,
+                    first,
+                    rows,
+                    lines,
+                }),
+            }
+        };
+        if leg.holds_every_row {
+            self.agreed
+                .left
+                .order
+                .runs()
+                .for_each(|(first, rows)| push(first, rows));
             return;
         }
         let every_row = &self.pool.left[self.bank_leg];
-        let ranges: Vec<_> = leg.left.iter().map(|block| block.partition(part, bits)).collect();
-        let places: Vec<Vec<u32>> = if leg.holds_every_row {
-            Vec::new()
-        } else {
-            leg.left.iter().map(EntryBlock::positions).collect()
-        };
-        lines.reserve(leg.index.pairs >> bits);
-        for row in &self.agreed.left.order.rows {
-            let row = if leg.holds_every_row {
-                *row
-            } else {
-                let ordinal = every_row[row.block()].ordinal(row.position());
-                match places[row.block()].get(ordinal as usize) {
-                    Some(position) if *position != u32::MAX => RowRef::new(row.block(), *position as usize),
-                    _ => continue,
-                }
-            };
-            if leg.index.get(row).met && ranges[row.block()].contains(&row.position()) {
-                lines.push(LineRef::Pair(number, row));
+        for row in self.agreed.left.order.rows() {
+            let ordinal = every_row[row.block()].ordinal(row.position());
+            if let Some(position) = leg.left[row.block()].position_of(ordinal) {
+                push(RowRef::new(row.block(), position), 1);
             }
         }
     }
 
-    fn gather(&self, lines: &[LineRef]) -> Lines {
-        let mut out = Lines::default();
-        let mut current: Option<(&str, &str)> = None;
-        for (at, line) in lines.iter().enumerate() {
-            // Rows of a part lie all over their blocks. What the next lines need is asked for ahead: first where their
-            // texts stand, then the texts.
-            if let Some(LineRef::Pair(leg, row)) = lines.get(at + 2 * AHEAD) {
-                self.legs[usize::from(*leg)].prefetch_row(*row);
-            }
-            if let Some(LineRef::Pair(leg, row)) = lines.get(at + AHEAD) {
-                self.legs[usize::from(*leg)].prefetch_texts(*row);
-            }
-            let (leg, pass) = match line {
-                LineRef::Small(number) => {
-                    let small = &self.small[*number as usize];
-                    out.txn_id.push(b"");
-                    out.entry_id.push(small.entry_id.as_bytes());
-                    out.bank_ref.push(small.bank_ref.as_bytes());
-                    out.merchant.push(small.merchant);
-                    out.txn_type.push(u32::MAX);
-                    out.account.push(small.account);
-                    out.currency.push(small.currency);
-                    out.amount_minor.push(small.amount_minor);
-                    out.fee_minor.push(None);
-                    (small.leg.as_str(), small.pass)
+    /// Hands the lines of a row group on, from `start` on.
+    fn gather(&self, part: Part, segments: &[Segment], start: GroupStart, out: &mut Lines) {
+        let mut left = ROW_GROUP_ROWS;
+        let mut skip = start.lines;
+        for segment in &segments[start.segment..] {
+            let taken = left.min(segment.lines() - skip);
+            match segment {
+                Segment::Small(numbers) => {
+                    for number in &numbers[skip..skip + taken] {
+                        self.small[*number as usize].gather(out);
+                    }
                 }
-                LineRef::Pair(leg, row) => {
+                Segment::Rows { leg, first, rows, .. } => {
                     let leg = &self.legs[usize::from(*leg)];
-                    leg.gather(*row, &mut out);
-                    (leg.leg.as_str(), leg.pass)
+                    let met = (0..*rows).filter_map(|at| {
+                        let row = RowRef(first.0 + at as u32);
+                        let met = leg.pairs.met.get(row).filter(|met| part.has(met))?;
+                        Some((row, met))
+                    });
+                    leg.gather(met.skip(skip).take(taken), out);
                 }
-            };
-            match (current, out.runs.last_mut()) {
-                (Some(known), Some(run)) if known == (leg, pass) => run.2 += 1,
-                _ => {
-                    out.runs.push((leg.to_owned(), pass.to_owned(), 1));
-                    current = Some((leg, pass));
-                }
+            }
+            left -= taken;
+            skip = 0;
+            if left == 0 {
+                return;
             }
         }
-        out
     }
 }
 
-/// How many lines ahead texts are asked for.
+/// Where a row group begins: a segment, and how many of its lines lie before.
+#[derive(Clone, Copy)]
+struct GroupStart {
+    segment: usize,
+    lines: usize,
+}
+
+fn group_starts(segments: &[Segment]) -> Vec<GroupStart> {
+    let mut starts = Vec::new();
+    // Lines of the group before that are still to come.
+    let mut owed = 0;
+    for (segment, lines) in segments.iter().map(Segment::lines).enumerate() {
+        let mut at = owed;
+        while at < lines {
+            starts.push(GroupStart { segment, lines: at });
+            at += ROW_GROUP_ROWS;
+        }
+        owed = at - lines;
+    }
+    starts
+}
+
+fn count_line(runs: &mut Vec<(String, String, usize)>, leg: &str, pass: &str, lines: usize) {
+    match runs.last_mut() {
+        Some(run) if run.0 == leg && run.1 == pass => run.2 += lines,
+        _ => runs.push((leg.to_owned(), pass.to_owned(), lines)),
+    }
+}
+
+impl SmallLine {
+    fn gather(&self, out: &mut Lines) {
+        out.txn_id.push(b"");
+        out.entry_id.push(self.entry_id.as_bytes());
+        out.bank_ref.push(self.bank_ref.as_bytes());
+        out.merchant.push(self.merchant);
+        out.txn_type.push(u32::MAX);
+        out.account.push(self.account);
+        out.currency.push(self.currency);
+        out.amount_minor.push(self.amount_minor);
+        out.fee_minor.push(None);
+        count_line(&mut out.runs, &self.leg, self.pass, 1);
+    }
+}
+
+/// How many lines ahead the rows that were met are asked for.
 const AHEAD: usize = 12;
 
+/// Lines looked over at a time.
+const STRETCH: usize = 1024;
+
 impl LegPairs<'_> {
-    #[inline]
-    fn prefetch_row(&self, row: RowRef) {
-        self.left[row.block()].prefetch_row(row.position());
-        let right = self.index.get(row).right;
-        if right != RowRef::NONE {
-            self.right[right.block()].prefetch_row(right.position());
+    /// Platform rows come in the order of their blocks; what they met lies anywhere. What the next lines need is asked
+    /// for ahead: first where the records lie, then the records.
+    fn gather(&self, mut lines: impl Iterator<Item = (RowRef, Meeting)>, out: &mut Lines) {
+        let mut stretch: Vec<(RowRef, Meeting)> = Vec::with_capacity(STRETCH);
+        loop {
+            stretch.clear();
+            stretch.extend(lines.by_ref().take(STRETCH));
+            if stretch.is_empty() {
+                return;
+            }
+            for at in 0..stretch.len() {
+                if let Some((_, met)) = stretch
+                    .get(at + 2 * AHEAD)
+                    .filter(|line| line.1.right != RowRef::NONE)
+                {
+                    self.right[met.right.block()].prefetch_place(met.right.position());
+                }
+                if let Some((_, met)) = stretch
+                    .get(at + AHEAD)
+                    .filter(|line| line.1.right != RowRef::NONE)
+                {
+                    self.right[met.right.block()].prefetch_record(met.right.position());
+                }
+                let (row, met) = stretch[at];
+                self.line(row, met, out);
+            }
+            count_line(&mut out.runs, &self.leg, self.pass, stretch.len());
         }
     }
 
     #[inline]
-    fn prefetch_texts(&self, row: RowRef) {
-        self.left[row.block()].prefetch_texts(row.position());
-        let right = self.index.get(row).right;
-        if right != RowRef::NONE {
-            self.right[right.block()].prefetch_texts(right.position());
-        }
-    }
-
-    #[inline]
-    fn gather(&self, row: RowRef, out: &mut Lines) {
-        let pair = self.index.get(row);
-        let (block, position) = (&self.left[row.block()], row.position());
-        let meta = block.meta(position);
-        out.txn_id.push_window(block.id_window(position));
-        if pair.right == RowRef::NONE {
+    fn line(&self, row: RowRef, met: Meeting, out: &mut Lines) {
+        let record = self.left[row.block()].record(row.position());
+        let meta = record.meta();
+        out.txn_id.push_window(record.id_window());
+        if met.right == RowRef::NONE {
             out.entry_id.push(b"");
-            out.account.push(u32::MAX);
         } else {
-            let other = &self.right[pair.right.block()];
-            let at = pair.right.position();
-            out.entry_id.push_window(other.id_window(at));
-            let is_bank = other.meta(at).txn_type().is_none();
-            out.account.push(if is_bank { other.owner(at) } else { u32::MAX });
+            let other = self.right[met.right.block()].record(met.right.position());
+            out.entry_id.push_window(other.id_window());
         }
-        if self.keyed_by_channel {
-            out.bank_ref.push(after_channel(block.key(position)));
-        } else {
-            out.bank_ref.push_window(block.key_window(position));
+        let ends_at_bank = self.kind == LegKind::PlatformBank && met.right != RowRef::NONE;
+        out.account
+            .push(if ends_at_bank { met.account } else { u32::MAX });
+        match self.kind {
+            LegKind::PlatformChannel => out.bank_ref.push(after_channel(record.key())),
+            LegKind::PlatformBank => out.bank_ref.push_window(record.key_window()),
         }
-        out.merchant.push(block.owner(position));
+        out.merchant.push(record.owner());
         out.txn_type.push(meta.txn_type().map_or(u32::MAX, |t| t as u32));
         out.currency.push(u32::from(meta.currency().index()));
-        out.amount_minor.push(block.amount_minor(position));
-        out.fee_minor
-            .push((pair.fee_minor != NO_FEE).then_some(pair.fee_minor));
+        out.amount_minor.push(record.amount_minor());
+        out.fee_minor.push(self.pairs.fee_minor(row));
     }
 }
 
@@ -342,14 +367,4 @@ fn after_channel(key: &[u8]) -> &[u8] {
         Some(at) => &key[at + 1..],
         None => key,
     }
-}
-
-/// Name under which rows without a leg stand in the table.
-pub fn wallet_leg_name() -> String {
-    WALLET_LEG.to_owned()
-}
-
-/// True when the keys of a leg begin with the channel.
-pub fn is_keyed_by_channel(kind: LegKind) -> bool {
-    kind == LegKind::PlatformChannel
 }

@@ -1,12 +1,21 @@
 //! Writes what a day computed: every table and file of SPEC §8, then the manifest that seals them.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use rayon::prelude::*;
+
 use crate::book::Book;
-use crate::day::matched::{LegPairs, MatchedTable, PairIndex, is_keyed_by_channel, wallet_leg_name};
+use crate::book::settings::LegKind;
+use crate::day::breaks::WALLET_LEG;
+use crate::day::figures::PayoutLine;
+use crate::day::matched::{LegPairs, MatchedTable};
 use crate::day::publish::{Sealed, Staging};
 use crate::day::run::Computed;
+use crate::entries::block::{BUCKET_BITS, EntryBlock, RowRef};
 use crate::findings::Stop;
+use crate::matching::group::Pair;
+use crate::matching::met::{FeeColumn, Met, Settlings};
 use crate::report::audit::{self, Audited};
 use crate::report::html;
 use crate::report::json::{self, Json};
@@ -47,14 +56,13 @@ pub fn summary(book: &Book, computed: &Computed, seal: &Seal) -> Result<Summary,
     )))
 }
 
-fn listed(computed: &Computed) -> Vec<crate::day::figures::PayoutLine> {
-    computed
-        .settlement
-        .lines
-        .iter()
-        .filter(|line| line.is_listed())
-        .cloned()
-        .collect()
+/// The lines that payouts.csv shows.
+fn listed(computed: &Computed) -> Cow<'_, [PayoutLine]> {
+    let lines = &computed.settlement.lines;
+    if lines.iter().all(PayoutLine::is_listed) {
+        return Cow::Borrowed(lines);
+    }
+    lines.iter().filter(|line| line.is_listed()).cloned().collect()
 }
 
 fn reserve_json(computed: &Computed) -> Result<Json, Stop> {
@@ -68,7 +76,7 @@ fn report_day<'a>(
     book: &'a Book,
     computed: &'a Computed,
     seal: &Seal,
-    payouts: &'a [crate::day::figures::PayoutLine],
+    payouts: &'a [PayoutLine],
     pools: &'a [pools::PoolFigures],
 ) -> Day<'a> {
     Day {
@@ -103,26 +111,28 @@ pub fn write(
     };
     outputs.matched(book, computed)?;
     let payouts = listed(computed);
-    outputs.table(
-        &tables::payouts(&payouts, &book.merchants, computed.execution_date)?,
-        true,
-    )?;
-    outputs.table(&tables::breaks(&computed.breaks.lines), true)?;
-    outputs.table(&tables::customers(&computed.settled.wallets.lines)?, true)?;
-    let journal: Vec<tables::JournalLine> = computed.journal.lines.iter().map(journal_line).collect();
-    outputs.table(&tables::journal(&journal)?, true)?;
-    outputs.table(&tables::rejects(&computed.rejects), false)?;
-    outputs.table(&tables::resolved(&computed.resolved), false)?;
     let mut accounts: Vec<_> = computed.accounts.clone();
     accounts.sort_by(|a, b| {
         book.settings.accounts[a.account]
             .id
             .cmp(&book.settings.accounts[b.account].id)
     });
-    outputs.table(&tables::accounts(&accounts, &book.settings)?, false)?;
-    let trial: Vec<tables::TrialLine> = computed.journal.trial_balance.iter().map(trial_line).collect();
-    outputs.table(&tables::trial_balance(&trial)?, false)?;
-    outputs.table(&tables::positions(&computed.positions)?, false)?;
+    let journal = &computed.journal;
+    let with_parquet: [MakeTable<'_>; 4] = [
+        &|| tables::payouts(&payouts, &book.merchants, computed.execution_date),
+        &|| Ok(tables::breaks(&computed.breaks.lines)),
+        &|| tables::customers(&computed.settled.wallets.lines),
+        &|| tables::journal(&journal.lines),
+    ];
+    let as_csv: [MakeTable<'_>; 5] = [
+        &|| Ok(tables::rejects(&computed.rejects)),
+        &|| Ok(tables::resolved(&computed.resolved)),
+        &|| tables::accounts(&accounts, &book.settings),
+        &|| tables::trial_balance(&journal.trial_balance),
+        &|| tables::positions(&computed.positions),
+    ];
+    outputs.tables(&with_parquet, true)?;
+    outputs.tables(&as_csv, false)?;
 
     let reserve = reserve_json(computed)?;
     outputs.bytes("reserve/reserve.json", computed.reserve.json()?.as_bytes(), None)?;
@@ -150,8 +160,8 @@ pub fn write(
     let audited = Audited {
         day,
         customers: &computed.settled.wallets.lines,
-        journal: &journal,
-        trial_balance: &trial,
+        journal: &computed.journal.lines,
+        trial_balance: &computed.journal.trial_balance,
         clearing: &computed.clearing,
         merchants_file: &merchants_file,
     };
@@ -172,33 +182,41 @@ pub fn write(
     Ok((summary, manifest.hash()))
 }
 
-fn journal_line(line: &crate::ledger::JournalLine) -> tables::JournalLine {
-    tables::JournalLine {
-        entry_id: line.entry_id.clone(),
-        ledger_account: line.ledger_account.clone(),
-        obligee_id: line.obligee_id.clone(),
-        currency: line.currency,
-        kind: line.kind.to_string(),
-        debit_minor: line.debit_minor,
-        credit_minor: line.credit_minor,
-    }
-}
-
-fn trial_line(line: &crate::ledger::TrialLine) -> tables::TrialLine {
-    tables::TrialLine {
-        ledger_account: line.ledger_account.clone(),
-        currency: line.currency,
-        opening_minor: line.opening_minor,
-        debit_minor: line.debit_minor,
-        credit_minor: line.credit_minor,
-        closing_minor: line.closing_minor,
-    }
-}
-
 /// Rows of a CSV that this crate wrote: records less the header.
 fn csv_rows(bytes: &[u8]) -> u64 {
+    if memchr::memchr(b'"', bytes).is_none() {
+        // Without quotes a line feed ends a record, and no record is empty: every table has two columns or more.
+        return (memchr::memchr_iter(b'\n', bytes).count() as u64).saturating_sub(1);
+    }
     let mut reader = csv::ReaderBuilder::new().from_reader(bytes);
     reader.byte_records().count() as u64
+}
+
+/// Makes a table of the day. Called from any thread.
+type MakeTable<'a> = &'a (dyn Fn() -> Result<Table<'a>, Stop> + Sync);
+
+/// A table's bytes.
+struct Made {
+    name: &'static str,
+    rows: u64,
+    sums: BTreeMap<String, BTreeMap<String, i128>>,
+    csv: Vec<u8>,
+    parquet: Option<Vec<u8>>,
+}
+
+fn made(table: MakeTable<'_>, parquet_too: bool) -> Result<Made, Stop> {
+    let table = table()?;
+    let (parquet, csv) = rayon::join(
+        || parquet_too.then(|| table.to_parquet()).transpose(),
+        || table.to_csv(),
+    );
+    Ok(Made {
+        name: table.name,
+        rows: table.rows() as u64,
+        sums: table.sums(),
+        csv,
+        parquet: parquet?,
+    })
 }
 
 struct Outputs<'a> {
@@ -223,17 +241,18 @@ impl Outputs<'_> {
         Ok(())
     }
 
-    fn table(&mut self, table: &Table<'_>, parquet_too: bool) -> Result<(), Stop> {
-        let rows = table.rows() as u64;
-        let sealed = self
-            .staging
-            .write(&format!("{}.csv", table.name), &table.to_csv())?;
-        self.sealed(sealed, Some(rows), table.sums());
-        if parquet_too {
-            let sealed = self
-                .staging
-                .write(&format!("{}.parquet", table.name), &table.to_parquet()?)?;
-            self.sealed(sealed, Some(rows), table.sums());
+    /// Makes tables side by side and writes them in the order given.
+    fn tables(&mut self, tables: &[MakeTable<'_>], parquet_too: bool) -> Result<(), Stop> {
+        let made: Vec<Result<Made, Stop>> =
+            tables.par_iter().map(|table| made(*table, parquet_too)).collect();
+        for table in made {
+            let table = table?;
+            let sealed = self.staging.write(&format!("{}.csv", table.name), &table.csv)?;
+            self.sealed(sealed, Some(table.rows), table.sums.clone());
+            if let Some(parquet) = table.parquet {
+                let sealed = self.staging.write(&format!("{}.parquet", table.name), &parquet)?;
+                self.sealed(sealed, Some(table.rows), table.sums);
+            }
         }
         Ok(())
     }
@@ -249,21 +268,27 @@ impl Outputs<'_> {
                 leg: named.name.clone(),
                 left: &pool.left[leg],
                 right: &pool.right[leg],
-                index: &settled.indexes[leg],
+                pairs: Settlings {
+                    met: &agreed.legs[leg].met,
+                    fees: &settled.legs[leg].fees,
+                },
                 holds_every_row: leg == computed.bank_leg,
-                keyed_by_channel: is_keyed_by_channel(named.kind),
+                kind: named.kind,
                 pass: "exact",
             })
             .collect();
         let every_row = &pool.left[computed.bank_leg];
-        let wallet_index = PairIndex::new(every_row, &settled.wallet_pairs, &settled.wallet_fees);
+        let (wallet_met, wallet_fees) = wallet_rows(every_row, &settled.wallet_pairs);
         legs.push(LegPairs {
-            leg: wallet_leg_name(),
+            leg: WALLET_LEG.to_owned(),
             left: every_row,
             right: &[],
-            index: &wallet_index,
+            pairs: Settlings {
+                met: &wallet_met,
+                fees: &wallet_fees,
+            },
             holds_every_row: true,
-            keyed_by_channel: false,
+            kind: LegKind::PlatformBank,
             pass: "balance",
         });
         let table = MatchedTable {
@@ -281,6 +306,36 @@ impl Outputs<'_> {
         }
         Ok(())
     }
+}
+
+/// Rows that settled without a leg, as pairs with nothing.
+fn wallet_rows(every_row: &[EntryBlock], rows: &[(RowRef, i64)]) -> (Met, Vec<FeeColumn>) {
+    if rows.is_empty() {
+        return (Met::default(), Vec::new());
+    }
+    let met = Met::new(every_row);
+    for (row, _) in rows {
+        let pair = Pair {
+            left: *row,
+            right: RowRef::NONE,
+            account: 0,
+        };
+        let bucket = every_row[row.block()].record(row.position()).bucket();
+        met.set(pair, usize::from(bucket), BUCKET_BITS);
+    }
+    let mut rows = rows.iter().peekable();
+    let column = |(number, block): (usize, &EntryBlock)| {
+        let mut column = FeeColumn::with_capacity(block.len());
+        for position in 0..block.len() {
+            let row = RowRef::new(number, position);
+            column.push(
+                rows.next_if(|known| known.0 == row)
+                    .map(|(_, fee_minor)| *fee_minor),
+            );
+        }
+        column
+    };
+    (met, every_row.iter().enumerate().map(column).collect())
 }
 
 fn manifest(

@@ -4,10 +4,11 @@
 //! removed by the next.
 
 use std::path::{Path, PathBuf};
+use std::thread::JoinHandle;
 
 use crate::book::layout::Layout;
 use crate::findings::Stop;
-use crate::host::{self, HashingFile};
+use crate::host::{self, HashingFile, Unsynced};
 use crate::terms::date::Date;
 
 /// One sealed file.
@@ -26,7 +27,16 @@ pub struct Staging {
     folder: PathBuf,
     closes: PathBuf,
     folders: Vec<PathBuf>,
+    /// Files to be synced before the close is published.
+    unsynced: Vec<Unsynced>,
+    /// Long files that are being synced while others are written.
+    syncing: Vec<JoinHandle<Result<(), Stop>>>,
 }
+
+/// Files of at least this size are synced while the rest of the close is made.
+const LONG_FILE_BYTES: u64 = 16 << 20;
+/// Files that are held open at most until they are synced.
+const UNSYNCED_MAX: usize = 128;
 
 impl Staging {
     /// Starts aside, on empty ground.
@@ -42,6 +52,8 @@ impl Staging {
             folders: vec![folder.clone()],
             folder,
             closes,
+            unsynced: Vec::new(),
+            syncing: Vec::new(),
         })
     }
 
@@ -56,6 +68,8 @@ impl Staging {
             folders: vec![folder.clone()],
             closes: folder.clone(),
             folder,
+            unsynced: Vec::new(),
+            syncing: Vec::new(),
         })
     }
 
@@ -83,12 +97,36 @@ impl Staging {
         let mut file = self.create(path)?;
         file.write_all(bytes)
             .map_err(|error| Stop::io(&self.folder.join(path), "write", &error))?;
-        let (bytes, sha256) = file.finish()?;
+        self.seal(path, file)
+    }
+
+    /// Seals a file that [`Staging::create`] made. It is synced at the latest when the close is published; a replay,
+    /// which publishes nothing, syncs nothing.
+    ///
+    /// # Errors
+    /// What the system reports.
+    pub fn seal(&mut self, path: &str, file: HashingFile) -> Result<Sealed, Stop> {
+        let (bytes, sha256, written) = file.finish_unsynced()?;
+        self.unsynced.push(written);
+        if bytes >= LONG_FILE_BYTES && self.publishes() {
+            let files = std::mem::take(&mut self.unsynced);
+            self.syncing.push(std::thread::spawn(|| host::sync_all(files)));
+        } else if self.unsynced.len() >= UNSYNCED_MAX {
+            let files = std::mem::take(&mut self.unsynced);
+            if self.publishes() {
+                host::sync_all(files)?;
+            }
+        }
         Ok(Sealed {
             path: path.to_owned(),
             bytes,
             sha256,
         })
+    }
+
+    /// False for a replay.
+    fn publishes(&self) -> bool {
+        self.closes != self.folder
     }
 
     /// The folder in which the close is being written.
@@ -109,6 +147,11 @@ impl Staging {
     /// # Errors
     /// What the system reports; nothing is published then.
     pub fn publish(mut self, date: Date, sequence: u32) -> Result<PathBuf, Stop> {
+        for syncing in self.syncing.drain(..) {
+            let synced = syncing.join();
+            synced.unwrap_or_else(|_| Err(Stop::invariant("syncing a file panicked")))?;
+        }
+        host::sync_all(std::mem::take(&mut self.unsynced))?;
         // Inner folders first, so that a name is durable before the folder that holds it.
         self.folders
             .sort_by_key(|folder| std::cmp::Reverse(folder.components().count()));

@@ -10,7 +10,7 @@ use crate::book::settings::{LegKind, RejectPolicy, Role, Settings, ShortfallPoli
 use crate::checks::{self, Checked, Invariant};
 use crate::clearing::{self, ClearingFile};
 use crate::day::across;
-use crate::day::agree::{Agreed, Completion, match_legs};
+use crate::day::agree::{Agreed, Completion, FeeAgrees, match_legs};
 use crate::day::balances::account_lines;
 use crate::day::breaks::{self, BreakContext, Breaks, DEFAULT_POOL};
 use crate::day::clock::bounds;
@@ -222,7 +222,9 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
     let channel_names = context.channels.names();
     let fee_agrees =
         |block: &EntryBlock, position: usize| fee_agrees(settings, &fees, &channel_names, block, position);
-    let agreed = match_legs(&pool, settings, date, bank_leg, &fee_agrees, &fetch)?;
+    let has_fee_plans = settings.channels.values().any(|terms| terms.fee_plan.is_some());
+    let fee_agrees: FeeAgrees<'_> = if has_fee_plans { Some(&fee_agrees) } else { None };
+    let agreed = match_legs(&pool, settings, date, bank_leg, fee_agrees, &fetch)?;
     let completion = Completion::new(&pool, settings, &agreed, &state.unsettled);
     let movements = taken.movements(&pool, &agreed, bank_leg);
     let accounts = account_lines(settings, state, &movements, &told, date, day.is_first)?;
@@ -316,25 +318,28 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
     let as_if = reserve::figures(&view, &standings)?;
     let short: BTreeSet<(String, Currency)> = as_if.short().into_iter().collect();
     let withhold = settings.policy.on_shortfall == ShortfallPolicy::Withhold && !short.is_empty();
-    let (settlement, issued) = if withhold {
+    // Where nothing is withheld, that is how it comes out.
+    let withheld = if withhold {
         let settlement = settle_day(&payout_inputs, &short)?;
         let issued = add_issued(settled.follow.next.clone(), settlement.issued.clone())?;
-        (settlement, issued)
+        Some((settlement, issued))
     } else {
-        (all_paid.clone(), all_issued.clone())
+        None
+    };
+    let (settlement, issued) = match &withheld {
+        Some((settlement, issued)) => (settlement, issued),
+        None => (&all_paid, &all_issued),
     };
     let view = day_view(
-        day,
-        &settlement,
-        &issued,
-        &accounts,
-        &settled,
-        &breaks,
-        bank_leg,
-        &age,
+        day, settlement, issued, &accounts, &settled, &breaks, bank_leg, &age,
     );
-    let standings = standings.with_end_of(&view)?;
-    let reserve = reserve::figures(&view, &standings)?.with_if_paid(&as_if);
+    let (standings, reserve) = if withhold {
+        let standings = standings.with_end_of(&view)?;
+        let reserve = reserve::figures(&view, &standings)?.with_if_paid(&as_if);
+        (standings, reserve)
+    } else {
+        (standings, as_if)
+    };
     let journal = ledger::journal(&view, &standings)?;
     let positions = positions(&settings.netting, &settled.obligations)?;
 
@@ -366,6 +371,7 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
     checks::all_hold(&invariants)?;
 
     let resolved = resolved(state, &breaks, date);
+    let (settlement, issued) = withheld.unwrap_or((all_paid, all_issued));
     let next = State {
         open_items: breaks.open_items.clone(),
         unsettled: std::mem::take(&mut settled.unsettled_state),

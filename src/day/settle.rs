@@ -14,15 +14,16 @@ use crate::day::breaks::{OpenBreakRows, PAYOUT_LEG, RowName, WALLET_LEG};
 use crate::day::figures::{AccountEvent, AccountEventKind, MerchantSums, Obligation, UnsettledRow};
 use crate::day::identify::row_name;
 use crate::day::intake::SideKind;
-use crate::day::matched::{PairIndex, SmallLine};
+use crate::day::matched::SmallLine;
 use crate::day::pool::Pool;
 use crate::day::state::{State, Unsettled};
 use crate::entries::block::{EntryBlock, RowRef};
+use crate::entries::meta::Meta;
 use crate::fees::{FeeReturns, FeeTable, Original, RefundRow, return_fees};
 use crate::findings::{Finding, Stop, StopCode};
 use crate::matching::class::{Class, OtherSide};
 use crate::payouts::{PayoutEntry, PayoutFollow, follow_payouts};
-use crate::settling::{ChannelInfo, Context, SettledPairs, Sums, settle_pairs};
+use crate::settling::{ChannelInfo, Context, LegRows, SettledPairs, Sums, settle_pairs};
 use crate::terms::date::Date;
 use crate::terms::kinds::{Direction, TxnType};
 use crate::wallets::{WalletDay, WalletKind, WalletRow, post_wallets};
@@ -60,12 +61,8 @@ pub struct SettleInputs<'a> {
 pub struct Settled {
     /// By leg.
     pub legs: Vec<SettledPairs>,
-    /// Pair by platform row, by leg.
-    pub indexes: Vec<PairIndex>,
-    /// Rows that settled without a leg: the row and no other; with their fees.
-    pub wallet_pairs: Vec<(RowRef, RowRef)>,
-    /// Fees of `wallet_pairs`.
-    pub wallet_fees: Vec<i64>,
+    /// Rows that settled without a leg, with their fees, by row.
+    pub wallet_pairs: Vec<(RowRef, i64)>,
     /// Wallets.
     pub wallets: WalletDay,
     /// Sums by merchant and currency, sorted.
@@ -104,19 +101,19 @@ pub fn settle(inputs: &SettleInputs<'_>) -> Result<Settled, Stop> {
         ..
     } = *inputs;
     let mut legs = Vec::new();
-    let mut indexes = Vec::new();
     for (leg, result) in agreed.legs.iter().enumerate() {
         let left = &pool.left[leg];
-        let completes = |row: RowRef| {
-            let block = &left[row.block()];
-            let meta = block.meta(row.position());
+        let completes = |row: RowRef, meta: Meta| {
             let required = context.channels[usize::from(meta.channel())].required;
-            let name = (row.block(), block.ordinal(row.position()));
+            let name = (row.block(), left[row.block()].ordinal(row.position()));
             inputs.completion.completes(name, leg, required)
         };
-        let settled = settle_pairs(&result.pairs, left, &pool.right[leg], &completes, context)?;
-        indexes.push(PairIndex::new(left, &result.pairs, &settled.fee_minor));
-        legs.push(settled);
+        let rows = LegRows {
+            left,
+            met: &result.met,
+            ends_at_bank: leg == inputs.bank_leg,
+        };
+        legs.push(settle_pairs(&rows, &completes, context)?);
     }
     let mut sums = Sums::new(context);
     for leg in &legs {
@@ -127,7 +124,7 @@ pub fn settle(inputs: &SettleInputs<'_>) -> Result<Settled, Stop> {
     let mut settled_wallet = WalletSettled::default();
     settled_wallet.post(inputs, &wallet, &wallets, &mut sums)?;
     let mut lines = sums.lines(context);
-    let returns = give_fees_back(inputs, &legs, &indexes, &settled_wallet, &mut lines)?;
+    let returns = give_fees_back(inputs, &legs, &settled_wallet, &mut lines)?;
     let side = side_entries(inputs)?;
     let obligations = sums.obligations.clone().into_sorted(context.participants);
     let (unsettled, unsettled_state) = waiting(inputs);
@@ -135,9 +132,7 @@ pub fn settle(inputs: &SettleInputs<'_>) -> Result<Settled, Stop> {
     open.extend(side.open);
     Ok(Settled {
         legs,
-        indexes,
         wallet_pairs: settled_wallet.pairs,
-        wallet_fees: settled_wallet.fees,
         wallets,
         sums: lines,
         returns,
@@ -165,8 +160,7 @@ fn wallet_rows<'a>(inputs: &SettleInputs<'a>, legs: &[SettledPairs]) -> WalletRo
     let (pool, agreed, bank_leg) = (inputs.pool, inputs.agreed, inputs.bank_leg);
     let mut complete: FxHashSet<u64> = FxHashSet::default();
     for (leg, settled) in legs.iter().enumerate() {
-        for pair in &settled.wallet {
-            let row = agreed.legs[leg].pairs[*pair as usize].0;
+        for row in &settled.wallet {
             complete.insert(row_name(
                 row.block(),
                 pool.left[leg][row.block()].ordinal(row.position()),
@@ -191,12 +185,10 @@ fn wallet_rows<'a>(inputs: &SettleInputs<'a>, legs: &[SettledPairs]) -> WalletRo
         if extras.ordinals.is_empty() || block.is_empty() {
             continue;
         }
-        let positions = block.positions();
         for (at, ordinal) in extras.ordinals.iter().enumerate() {
-            let Some(position) = positions.get(*ordinal as usize).filter(|p| **p != u32::MAX) else {
+            let Some(position) = block.position_of(*ordinal) else {
                 continue;
             };
-            let position = *position as usize;
             let row = RowRef::new(number, position);
             let meta = block.meta(position);
             let name = row_name(number, *ordinal);
@@ -238,8 +230,7 @@ fn wallet_rows<'a>(inputs: &SettleInputs<'a>, legs: &[SettledPairs]) -> WalletRo
 
 #[derive(Default)]
 struct WalletSettled {
-    pairs: Vec<(RowRef, RowRef)>,
-    fees: Vec<i64>,
+    pairs: Vec<(RowRef, i64)>,
     open: Vec<OpenBreakRows>,
 }
 
@@ -269,9 +260,9 @@ impl WalletSettled {
                 return Err(crate::settling::unknown_merchant(block.id(position)));
             }
             let fee_minor = sums.add(inputs.context, meta, owner, block.amount_minor(position))?;
-            self.pairs.push((*row, RowRef::NONE));
-            self.fees.push(fee_minor);
+            self.pairs.push((*row, fee_minor));
         }
+        self.pairs.sort_unstable();
         for handle in &day.negative {
             let Some(row) = wallet.at.get(handle) else {
                 continue;
@@ -292,19 +283,17 @@ impl WalletSettled {
 fn give_fees_back(
     inputs: &SettleInputs<'_>,
     legs: &[SettledPairs],
-    indexes: &[PairIndex],
     wallet: &WalletSettled,
     lines: &mut [MerchantSums],
 ) -> Result<FeeReturns, Stop> {
-    let (pool, agreed) = (inputs.pool, inputs.agreed);
+    let pool = inputs.pool;
     let every_row = &pool.left[inputs.bank_leg];
     // (block, ordinal) of refunds whose merchant's plan returns fees, and the merchant and currency to credit.
     let mut rows: Vec<(RowName, RowRef, &EntryBlock)> = Vec::new();
     for (leg, settled) in legs.iter().enumerate() {
-        for pair in &settled.refunds {
-            let row = agreed.legs[leg].pairs[*pair as usize].0;
+        for row in &settled.refunds {
             let block = &pool.left[leg][row.block()];
-            rows.push(((row.block(), block.ordinal(row.position())), row, block));
+            rows.push(((row.block(), block.ordinal(row.position())), *row, block));
         }
     }
     for (row, _) in &wallet.pairs {
@@ -353,9 +342,8 @@ fn give_fees_back(
         })
         .collect();
     let mut found: BTreeMap<Vec<u8>, (i64, i64)> = BTreeMap::new();
-    let mut places = FxHashMap::default();
     for id in &wanted {
-        if let Some(original) = settled_today(inputs, indexes, wallet, &mut places, id) {
+        if let Some(original) = settled_today(inputs, legs, wallet, id) {
             found.insert(id.clone(), original);
         }
     }
@@ -391,39 +379,24 @@ fn give_fees_back(
 /// Amount and fee of a payment that settled in this very close.
 fn settled_today(
     inputs: &SettleInputs<'_>,
-    indexes: &[PairIndex],
+    legs: &[SettledPairs],
     wallet: &WalletSettled,
-    places: &mut FxHashMap<(usize, usize), Vec<u32>>,
     id: &[u8],
 ) -> Option<(i64, i64)> {
     let side = &inputs.pool.left[inputs.bank_leg];
-    let rows = &inputs.agreed.left.order.rows;
-    let id_of = |row: &RowRef| side[row.block()].id(row.position());
-    let first = rows.partition_point(|row| id_of(row) < id);
-    for row in rows[first..].iter().take_while(|row| id_of(row) == id) {
+    for row in inputs.agreed.left.order.rows_of(side, id) {
         let (block, position) = (&side[row.block()], row.position());
         if block.meta(position).txn_type() != Some(TxnType::Payment) {
             continue;
         }
         let ordinal = block.ordinal(position);
-        let fee = indexes.iter().enumerate().find_map(|(leg, index)| {
+        let fee = legs.iter().enumerate().find_map(|(leg, settled)| {
             let side = inputs.pool.left.get(leg)?.get(row.block())?;
-            // Blocks are asked for one after the other, so each is laid out by ordinal once.
-            let places = places
-                .entry((leg, row.block()))
-                .or_insert_with(|| side.positions());
-            let position = *places
-                .get(ordinal as usize)
-                .filter(|position| **position != u32::MAX)?;
-            let fee = index.fee_minor(RowRef::new(row.block(), position as usize))?;
-            (fee != crate::settling::NO_FEE).then_some(fee)
+            settled.fees.get(row.block())?.get(side.position_of(ordinal)?)
         });
         let fee = fee.or_else(|| {
-            wallet
-                .pairs
-                .iter()
-                .position(|(known, _)| known == row)
-                .map(|at| wallet.fees[at])
+            let at = wallet.pairs.binary_search_by_key(&row, |pair| pair.0).ok()?;
+            Some(wallet.pairs[at].1)
         });
         if let Some(fee) = fee {
             return Some((block.amount_minor(position), fee));
@@ -454,13 +427,14 @@ fn side_entries(inputs: &SettleInputs<'_>) -> Result<SideResult, Stop> {
             continue;
         }
         let block = &right[number];
-        let positions = block.positions();
         for entry in entries {
             let name = row_name(number, entry.ordinal);
-            let position = positions[entry.ordinal as usize] as usize;
-            if excluded.contains(&name) {
+            let Some(position) = block
+                .position_of(entry.ordinal)
+                .filter(|_| !excluded.contains(&name))
+            else {
                 continue;
-            }
+            };
             let row = RowRef::new(number, position);
             match &entry.kind {
                 SideKind::Purpose(purpose) => {

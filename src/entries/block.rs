@@ -1,28 +1,40 @@
-//! A block: some ten thousand entries of one file as columns, sorted by the hash of their match key.
+//! A block: some ten thousand entries of one file, in the order in which they came, with an index by match key.
 //!
-//! The sort is by the top [`BUCKET_BITS`] bits of the key's hash, and stable. So partition `p` of `2^k` is one
-//! contiguous range of every block, for every `k` up to [`BUCKET_BITS`]: the number of partitions can follow from
-//! the number of rows after they were read, a partition is handed on without copying, and a block can be spilled
-//! or sent as it is. Entries without a key spread by the hash of their id; they match nothing (R4).
+//! What a stage reads of an entry lies in one record, so that a look at an entry touches one place in memory, not a
+//! place a column: matching, settling and gathering meet entries in no order a cache could guess. The index lists the
+//! entries by the top [`BUCKET_BITS`] bits of their key's hash, stably. So partition `p` of `2^k` is one contiguous
+//! range of every block's index, for every `k` up to [`BUCKET_BITS`]: the number of partitions can follow from the
+//! number of rows after they were read, and a partition is handed on without copying. Entries without a key are listed
+//! apart, by the hash of their id; they match nothing (R4). [`EntryBlock::to_batch`] lays the records into Arrow columns.
 
 use std::ops::Range;
-
-use arrow::array::{Array, BinaryArray, Int32Array, Int64Array, RecordBatch, UInt32Array, UInt64Array};
-use arrow::datatypes::{DataType, Field, Schema};
 use std::sync::Arc;
 
-use crate::entries::bytes::{BytesColumn, Window};
+use arrow::array::{
+    Array, BinaryBuilder, Int32Builder, Int64Builder, RecordBatch, UInt32Builder, UInt64Builder,
+};
+use arrow::datatypes::{DataType, Field, Schema};
+
+use crate::entries::bytes::{Window, append};
 use crate::entries::meta::Meta;
 use crate::terms::date::Date;
 use crate::terms::digest::key_hash;
+use crate::terms::prefetch;
 
-/// Bits of the hash by which a block is sorted.
+/// Bits of the hash by which a block is indexed.
 pub const BUCKET_BITS: u32 = 12;
 const BUCKETS: usize = 1 << BUCKET_BITS;
 
 /// Most rows of a block; a [`RowRef`] has this many positions.
 pub const BLOCK_ROWS_MAX: usize = 1 << POSITION_BITS;
 const POSITION_BITS: u32 = 17;
+
+/// Most bytes of a block's records; a [`Slot`] has this many places. A block is cut before.
+const RECORD_BYTES_MAX: usize = 1 << OFFSET_BITS;
+const OFFSET_BITS: u32 = 24;
+
+/// Longest id or reference, in bytes. Longer ones are refused when they are read.
+pub const TEXT_BYTES_MAX: usize = 4096;
 
 /// A row of one side of one leg: the block's number and the position in it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -33,6 +45,7 @@ impl RowRef {
     pub const NONE: RowRef = RowRef(u32::MAX);
 
     /// The row at `position` of block `block`.
+    #[inline]
     pub fn new(block: usize, position: usize) -> RowRef {
         assert!(
             block < (1 << (32 - POSITION_BITS)) - 1 && position < BLOCK_ROWS_MAX,
@@ -42,41 +55,185 @@ impl RowRef {
     }
 
     /// Number of the block.
+    #[inline]
     pub fn block(self) -> usize {
         (self.0 >> POSITION_BITS) as usize
     }
 
     /// Position in the block.
+    #[inline]
     pub fn position(self) -> usize {
         self.0 as usize & (BLOCK_ROWS_MAX - 1)
     }
 }
 
-/// Collects entries in the order of the file, then sorts them into an [`EntryBlock`].
+/// An entry in a block's index: bits of its key's hash, its position, and where its record lies.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Slot(u64);
+
+impl Slot {
+    fn new(hash: u64, position: usize, offset: usize) -> Slot {
+        // The bits below the bucket bits: what a table inside one partition tells keys apart by.
+        let tag = (hash << BUCKET_BITS) >> (POSITION_BITS + OFFSET_BITS);
+        Slot(tag << (POSITION_BITS + OFFSET_BITS) | (offset as u64) << POSITION_BITS | position as u64)
+    }
+
+    /// 23 bits of the key's hash: equal keys have equal tags.
+    #[inline]
+    pub fn tag(self) -> u32 {
+        (self.0 >> (POSITION_BITS + OFFSET_BITS)) as u32
+    }
+
+    /// Position in the block.
+    #[inline]
+    pub fn position(self) -> usize {
+        self.0 as usize & (BLOCK_ROWS_MAX - 1)
+    }
+
+    #[inline]
+    fn offset(self) -> usize {
+        (self.0 >> POSITION_BITS) as usize & (RECORD_BYTES_MAX - 1)
+    }
+}
+
+/// Bytes of a record before its texts: meta, amount, owner, bucket, length of id, length of key.
+const HEAD: usize = 26;
+
+/// One entry, as it lies in its block.
+#[derive(Clone, Copy)]
+pub struct Record<'a> {
+    data: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Record<'a> {
+    #[inline(always)]
+    fn bytes<const N: usize>(self, from: usize) -> [u8; N] {
+        let mut bytes = [0; N];
+        bytes.copy_from_slice(&self.data[self.at + from..self.at + from + N]);
+        bytes
+    }
+
+    /// Small fields.
+    #[inline(always)]
+    pub fn meta(self) -> Meta {
+        Meta(u64::from_le_bytes(self.bytes(0)))
+    }
+
+    /// Minor units.
+    #[inline(always)]
+    pub fn amount_minor(self) -> i64 {
+        i64::from_le_bytes(self.bytes(8))
+    }
+
+    /// Merchant code or account index.
+    #[inline(always)]
+    pub fn owner(self) -> u32 {
+        u32::from_le_bytes(self.bytes(16))
+    }
+
+    /// Top [`BUCKET_BITS`] bits of the key's hash, or of the id's where there is no key.
+    #[inline(always)]
+    pub fn bucket(self) -> u16 {
+        u16::from_le_bytes(self.bytes(20))
+    }
+
+    #[inline(always)]
+    fn id_len(self) -> usize {
+        usize::from(u16::from_le_bytes(self.bytes(22)))
+    }
+
+    #[inline(always)]
+    fn key_len(self) -> usize {
+        usize::from(u16::from_le_bytes(self.bytes(24)))
+    }
+
+    /// txn_id, entry_id or channel_ref.
+    #[inline(always)]
+    pub fn id(self) -> &'a [u8] {
+        let start = self.at + HEAD;
+        &self.data[start..start + self.id_len()]
+    }
+
+    /// Match key; empty matches nothing.
+    #[inline(always)]
+    pub fn key(self) -> &'a [u8] {
+        let start = self.at + HEAD + self.id_len();
+        &self.data[start..start + self.key_len()]
+    }
+
+    /// [`Record::id`] within the block's bytes.
+    #[inline(always)]
+    pub fn id_window(self) -> Window<'a> {
+        Window {
+            bytes: self.data,
+            start: self.at + HEAD,
+            len: self.id_len(),
+        }
+    }
+
+    /// [`Record::key`] within the block's bytes.
+    #[inline(always)]
+    pub fn key_window(self) -> Window<'a> {
+        Window {
+            bytes: self.data,
+            start: self.at + HEAD + self.id_len(),
+            len: self.key_len(),
+        }
+    }
+}
+
+/// Collects entries in the order of the file into an [`EntryBlock`].
 #[derive(Debug, Default)]
 pub struct BlockBuilder {
-    keys: BytesColumn,
-    ids: BytesColumn,
-    amount_minor: Vec<i64>,
-    meta: Vec<u64>,
-    owner: Vec<u32>,
-    ordinal: Vec<u32>,
+    data: Vec<u8>,
+    offsets: Vec<u32>,
+    /// Hash of each entry's key, or of its id.
     hash: Vec<u64>,
+    ordinal: Ordinals,
     first_seen: Vec<i32>,
     aux_minor: Vec<i64>,
+    late: Vec<u32>,
+    /// Position of the entry with the highest id.
+    highest: usize,
+    keyless: usize,
 }
 
 impl BlockBuilder {
     /// Adds an entry. `owner` is the merchant code (platform) or account index (bank); `ordinal` numbers the rows
     /// of the input block, and is the same on every leg.
+    #[inline]
     pub fn push(&mut self, key: &[u8], id: &[u8], amount_minor: i64, meta: Meta, owner: u32, ordinal: u32) {
-        self.keys.push(key);
-        self.ids.push(id);
-        self.amount_minor.push(amount_minor);
-        self.meta.push(meta.0);
-        self.owner.push(owner);
+        assert!(
+            key.len() <= 2 * TEXT_BYTES_MAX && id.len() <= 2 * TEXT_BYTES_MAX,
+            "longer texts are refused when they are read"
+        );
+        let hash = key_hash(if key.is_empty() { id } else { key });
+        self.keyless += usize::from(key.is_empty());
+        let position = self.offsets.len();
+        let start = self.data.len();
+        let mut head = [0u8; HEAD];
+        head[..8].copy_from_slice(&meta.0.to_le_bytes());
+        head[8..16].copy_from_slice(&amount_minor.to_le_bytes());
+        head[16..20].copy_from_slice(&owner.to_le_bytes());
+        head[20..22].copy_from_slice(&((hash >> (64 - BUCKET_BITS)) as u16).to_le_bytes());
+        head[22..24].copy_from_slice(&(id.len() as u16).to_le_bytes());
+        head[24..26].copy_from_slice(&(key.len() as u16).to_le_bytes());
+        self.data.reserve(HEAD + 64);
+        self.data.extend_from_slice(&head);
+        append(&mut self.data, id);
+        append(&mut self.data, key);
+        self.offsets.push(start as u32);
+        self.hash.push(hash);
         self.ordinal.push(ordinal);
-        self.hash.push(key_hash(if key.is_empty() { id } else { key }));
+        // Which entries come behind a higher id is seen here for nearly nothing, while the ids pass by.
+        if position > 0 {
+            if id > record(&self.data, &self.offsets, self.highest).id() {
+                self.highest = position;
+            } else {
+                self.late.push(position as u32);
+            }
+        }
     }
 
     /// Notes the close that received the entry just added; either all entries of a block have one or none.
@@ -91,283 +248,318 @@ impl BlockBuilder {
 
     /// Number of entries so far.
     pub fn len(&self) -> usize {
-        self.meta.len()
+        self.offsets.len()
     }
 
     /// True when there is none.
     pub fn is_empty(&self) -> bool {
-        self.meta.is_empty()
+        self.offsets.is_empty()
     }
 
-    /// The entries as a sorted block; the builder is empty afterwards and keeps its memory.
+    /// True when an entry with texts of this many bytes still fits.
+    pub fn has_room(&self, text_bytes: usize) -> bool {
+        self.offsets.len() < BLOCK_ROWS_MAX && self.data.len() + HEAD + text_bytes < RECORD_BYTES_MAX
+    }
+
+    /// The entries as an indexed block; the builder is empty afterwards.
     pub fn finish(&mut self) -> EntryBlock {
         let rows = self.len();
         if rows == 0 {
             return EntryBlock::default();
         }
-        assert!(rows <= BLOCK_ROWS_MAX, "a block is cut before it is too large");
+        assert!(
+            rows <= BLOCK_ROWS_MAX && self.data.len() < RECORD_BYTES_MAX,
+            "a block is cut before it is too large"
+        );
+        for (list, what) in [
+            (self.first_seen.len(), "first_seen"),
+            (self.aux_minor.len(), "aux_minor"),
+        ] {
+            assert!(
+                list == 0 || list == rows,
+                "{what} is given for every entry or for none"
+            );
+        }
         // Counting sort: stable, so entries of a bucket stay in the order of the file.
         let mut starts = vec![0u32; BUCKETS + 1];
-        for hash in &self.hash {
-            starts[(hash >> (64 - BUCKET_BITS)) as usize + 1] += 1;
+        let mut keyless = Vec::with_capacity(self.keyless);
+        let has_key = |position: usize| record(&self.data, &self.offsets, position).key_len() > 0;
+        for (position, hash) in self.hash.iter().enumerate() {
+            if self.keyless == 0 || has_key(position) {
+                starts[(hash >> (64 - BUCKET_BITS)) as usize + 1] += 1;
+            }
         }
         for bucket in 0..BUCKETS {
             starts[bucket + 1] += starts[bucket];
         }
         let mut next = starts.clone();
-        let mut order = vec![0u32; rows];
-        for (row, hash) in (0u32..).zip(&self.hash) {
-            let slot = &mut next[(hash >> (64 - BUCKET_BITS)) as usize];
-            order[*slot as usize] = row;
-            *slot += 1;
-        }
-        // Where each entry went, in the order of the file, and which came behind a higher id: seen here for nearly
-        // nothing, while the ids still lie in the order of the file.
-        let mut arrival = vec![0u32; rows];
-        for (position, row) in (0u32..).zip(&order) {
-            arrival[*row as usize] = position;
-        }
-        let mut late = Vec::new();
-        let mut highest = 0;
-        for row in 1..rows {
-            if self.ids.get(row) > self.ids.get(highest) {
-                highest = row;
-            } else {
-                late.push(row as u32);
+        let mut slots = vec![Slot(0); rows - self.keyless];
+        for (position, (hash, offset)) in self.hash.iter().zip(&self.offsets).enumerate() {
+            let slot = Slot::new(*hash, position, *offset as usize);
+            let bucket = (hash >> (64 - BUCKET_BITS)) as usize;
+            if self.keyless > 0 && !has_key(position) {
+                keyless.push((bucket as u16, slot));
+                continue;
             }
+            let at = &mut next[bucket];
+            slots[*at as usize] = slot;
+            *at += 1;
         }
-        let pick64 =
-            |column: &[i64]| Int64Array::from_iter_values(order.iter().map(|row| column[*row as usize]));
+        keyless.sort_by_key(|(bucket, _)| *bucket);
+        // The next block will be about as large: its memory is asked for at once, and this one's is handed on as it is.
+        let (bytes, late) = (self.data.len(), self.late.len());
+        let take = |list: &mut Vec<u32>, room: usize| std::mem::replace(list, Vec::with_capacity(room));
         let block = EntryBlock {
-            key: self.keys.gather(&order),
-            id: self.ids.gather(&order),
-            amount_minor: pick64(&self.amount_minor),
-            meta: UInt64Array::from_iter_values(order.iter().map(|row| self.meta[*row as usize])),
-            owner: UInt32Array::from_iter_values(order.iter().map(|row| self.owner[*row as usize])),
-            ordinal: UInt32Array::from_iter_values(order.iter().map(|row| self.ordinal[*row as usize])),
-            // The bits below the bucket bits: what a table inside one partition tells keys apart by.
-            tag: UInt32Array::from_iter_values(
-                order
-                    .iter()
-                    .map(|row| (self.hash[*row as usize] >> (32 - BUCKET_BITS)) as u32),
-            ),
-            first_seen: (!self.first_seen.is_empty()).then(|| {
-                assert_eq!(
-                    self.first_seen.len(),
-                    rows,
-                    "first_seen is given for every entry or for none"
-                );
-                Int32Array::from_iter_values(order.iter().map(|row| self.first_seen[*row as usize]))
-            }),
-            aux_minor: (!self.aux_minor.is_empty()).then(|| {
-                assert_eq!(
-                    self.aux_minor.len(),
-                    rows,
-                    "aux_minor is given for every entry or for none"
-                );
-                pick64(&self.aux_minor)
-            }),
+            data: std::mem::replace(&mut self.data, Vec::with_capacity(bytes + bytes / 16)),
+            offsets: take(&mut self.offsets, rows + rows / 16),
             starts,
-            arrival,
-            late,
+            slots,
+            keyless,
+            ordinal: std::mem::take(&mut self.ordinal),
+            first_seen: std::mem::take(&mut self.first_seen),
+            aux_minor: std::mem::take(&mut self.aux_minor),
+            late: take(&mut self.late, late),
+            highest: self.highest,
         };
-        self.clear();
+        self.hash.clear();
+        self.highest = 0;
+        self.keyless = 0;
         block
     }
+}
 
-    fn clear(&mut self) {
-        self.keys.clear();
-        self.ids.clear();
-        self.amount_minor.clear();
-        self.meta.clear();
-        self.owner.clear();
-        self.ordinal.clear();
-        self.hash.clear();
-        self.first_seen.clear();
-        self.aux_minor.clear();
+/// Numbers of the entries in their input block.
+#[derive(Clone, Debug)]
+enum Ordinals {
+    /// Every row of the input block is an entry: ordinal and position are one.
+    Positions(u32),
+    /// Some rows are entries of other legs only.
+    Listed(Vec<u32>),
+}
+
+impl Default for Ordinals {
+    fn default() -> Ordinals {
+        Ordinals::Positions(0)
     }
 }
 
-/// Entries as Arrow columns, sorted by bucket.
-#[derive(Clone, Debug)]
-pub struct EntryBlock {
-    key: BinaryArray,
-    id: BinaryArray,
-    amount_minor: Int64Array,
-    meta: UInt64Array,
-    owner: UInt32Array,
-    ordinal: UInt32Array,
-    tag: UInt32Array,
-    first_seen: Option<Int32Array>,
-    aux_minor: Option<Int64Array>,
-    starts: Vec<u32>,
-    /// Position of each entry by its order in the file.
-    arrival: Vec<u32>,
-    /// Entries, by their order in the file, whose id is not above all ids before it.
-    late: Vec<u32>,
-}
-
-impl Default for EntryBlock {
-    /// A block without entries.
-    fn default() -> EntryBlock {
-        EntryBlock {
-            key: BytesColumn::default().gather(&[]),
-            id: BytesColumn::default().gather(&[]),
-            amount_minor: Int64Array::from_iter_values([]),
-            meta: UInt64Array::from_iter_values([]),
-            owner: UInt32Array::from_iter_values([]),
-            ordinal: UInt32Array::from_iter_values([]),
-            tag: UInt32Array::from_iter_values([]),
-            first_seen: None,
-            aux_minor: None,
-            starts: Vec::new(),
-            arrival: Vec::new(),
-            late: Vec::new(),
+impl Ordinals {
+    #[inline]
+    fn push(&mut self, ordinal: u32) {
+        match self {
+            Ordinals::Positions(count) if *count == ordinal => *count += 1,
+            Ordinals::Positions(count) => {
+                let mut list: Vec<u32> = (0..*count).collect();
+                list.push(ordinal);
+                *self = Ordinals::Listed(list);
+            }
+            Ordinals::Listed(list) => list.push(ordinal),
         }
     }
+}
+
+#[inline(always)]
+fn record<'a>(data: &'a [u8], offsets: &[u32], position: usize) -> Record<'a> {
+    Record {
+        data,
+        at: offsets[position] as usize,
+    }
+}
+
+/// Entries in the order of their file, indexed by bucket.
+#[derive(Clone, Debug, Default)]
+pub struct EntryBlock {
+    data: Vec<u8>,
+    offsets: Vec<u32>,
+    /// First slot of each bucket; empty for a block without entries.
+    starts: Vec<u32>,
+    slots: Vec<Slot>,
+    /// Entries without a key, by bucket.
+    keyless: Vec<(u16, Slot)>,
+    ordinal: Ordinals,
+    first_seen: Vec<i32>,
+    aux_minor: Vec<i64>,
+    /// Positions of entries whose id is not above all ids before it.
+    late: Vec<u32>,
+    /// Position of the entry with the highest id, the first of them.
+    highest: usize,
 }
 
 impl EntryBlock {
     /// Number of entries.
     pub fn len(&self) -> usize {
-        self.meta.len()
+        self.offsets.len()
     }
 
     /// True when there is none.
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.offsets.is_empty()
     }
 
-    /// Positions of partition `partition` of `2^bits`.
-    pub fn partition(&self, partition: usize, bits: u32) -> Range<usize> {
+    /// Entries of partition `partition` of `2^bits` that have a key.
+    pub fn partition(&self, partition: usize, bits: u32) -> &[Slot] {
         if self.is_empty() {
-            return 0..0;
+            return &[];
         }
         let width = BUCKET_BITS - bits;
-        self.starts[partition << width] as usize..self.starts[(partition + 1) << width] as usize
+        &self.slots[self.starts[partition << width] as usize..self.starts[(partition + 1) << width] as usize]
+    }
+
+    /// Entries of a partition that have no key.
+    pub fn keyless(&self, partition: usize, bits: u32) -> impl Iterator<Item = Slot> + '_ {
+        let width = BUCKET_BITS - bits;
+        let Range { start, end } = partition << width..(partition + 1) << width;
+        let from = self
+            .keyless
+            .partition_point(|(bucket, _)| usize::from(*bucket) < start);
+        let upto = self
+            .keyless
+            .partition_point(|(bucket, _)| usize::from(*bucket) < end);
+        self.keyless[from..upto].iter().map(|(_, slot)| *slot)
+    }
+
+    /// An entry.
+    #[inline(always)]
+    pub fn record(&self, position: usize) -> Record<'_> {
+        record(&self.data, &self.offsets, position)
+    }
+
+    /// The entry of a slot of this block.
+    #[inline(always)]
+    pub fn record_at(&self, slot: Slot) -> Record<'_> {
+        Record {
+            data: &self.data,
+            at: slot.offset(),
+        }
     }
 
     /// Match key of an entry; empty matches nothing.
     #[inline]
     pub fn key(&self, position: usize) -> &[u8] {
-        slice_of(&self.key, position)
+        self.record(position).key()
     }
 
     /// txn_id, entry_id or channel_ref of an entry.
     #[inline]
     pub fn id(&self, position: usize) -> &[u8] {
-        slice_of(&self.id, position)
+        self.record(position).id()
     }
 
     /// Amount of an entry, minor units.
     #[inline]
     pub fn amount_minor(&self, position: usize) -> i64 {
-        self.amount_minor.values()[position]
+        self.record(position).amount_minor()
     }
 
     /// Small fields of an entry.
     #[inline]
     pub fn meta(&self, position: usize) -> Meta {
-        Meta(self.meta.values()[position])
+        self.record(position).meta()
     }
 
     /// Merchant code or account index of an entry.
     #[inline]
     pub fn owner(&self, position: usize) -> u32 {
-        self.owner.values()[position]
+        self.record(position).owner()
     }
 
     /// Number of the entry's row in its input block.
     #[inline]
     pub fn ordinal(&self, position: usize) -> u32 {
-        self.ordinal.values()[position]
+        match &self.ordinal {
+            Ordinals::Positions(_) => position as u32,
+            Ordinals::Listed(list) => list[position],
+        }
     }
 
-    /// 32 bits of the key's hash.
-    #[inline]
-    pub fn tag(&self, position: usize) -> u32 {
-        self.tag.values()[position]
+    /// Position of the entry with an ordinal, where it is one of this leg.
+    pub fn position_of(&self, ordinal: u32) -> Option<usize> {
+        match &self.ordinal {
+            Ordinals::Positions(count) => (ordinal < *count).then_some(ordinal as usize),
+            // Rows come in the order of the file on every leg.
+            Ordinals::Listed(list) => list.binary_search(&ordinal).ok(),
+        }
+    }
+
+    /// Ordinals of the entries are below this.
+    pub fn ordinals_end(&self) -> usize {
+        match &self.ordinal {
+            Ordinals::Positions(count) => *count as usize,
+            Ordinals::Listed(list) => list.last().map_or(0, |last| *last as usize + 1),
+        }
     }
 
     /// The close that received the entry; `business_date` for today's.
     #[inline]
     pub fn first_seen(&self, position: usize, business_date: Date) -> Date {
         self.first_seen
-            .as_ref()
-            .map_or(business_date, |dates| Date(dates.values()[position]))
+            .get(position)
+            .map_or(business_date, |date| Date(*date))
     }
 
     /// The channel's fee, minor units; 0 where the side has none.
+    #[inline]
     pub fn aux_minor(&self, position: usize) -> i64 {
-        self.aux_minor
-            .as_ref()
-            .map_or(0, |values| values.values()[position])
+        self.aux_minor.get(position).copied().unwrap_or(0)
     }
 
-    /// Match key of an entry within the column's text.
+    /// Asks the memory for where an entry's record lies.
     #[inline]
-    pub fn key_window(&self, position: usize) -> Window<'_> {
-        window_of(&self.key, position)
+    pub fn prefetch_place(&self, position: usize) {
+        prefetch::line_of(&self.offsets, position);
     }
 
-    /// Id of an entry within the column's text.
+    /// Asks the memory for an entry's record.
     #[inline]
-    pub fn id_window(&self, position: usize) -> Window<'_> {
-        window_of(&self.id, position)
+    pub fn prefetch_record(&self, position: usize) {
+        self.prefetch_bytes(self.offsets[position] as usize);
     }
 
-    /// Asks the memory for an entry's numbers and for where its texts stand.
+    /// Asks the memory for the record of a slot.
     #[inline]
-    pub fn prefetch_row(&self, position: usize) {
-        prefetch(self.key.value_offsets(), position);
-        prefetch(self.id.value_offsets(), position);
-        prefetch(self.meta.values(), position);
-        prefetch(self.owner.values(), position);
-        prefetch(self.amount_minor.values(), position);
+    pub fn prefetch_slot(&self, slot: Slot) {
+        self.prefetch_bytes(slot.offset());
     }
 
-    /// Asks the memory for an entry's texts.
-    #[inline]
-    pub fn prefetch_texts(&self, position: usize) {
-        prefetch(self.key.value_data(), self.key.value_offsets()[position] as usize);
-        prefetch(self.id.value_data(), self.id.value_offsets()[position] as usize);
+    /// A record lies in two lines more often than not.
+    #[inline(always)]
+    fn prefetch_bytes(&self, at: usize) {
+        prefetch::line_of(&self.data, at);
+        prefetch::line_of(&self.data, at + 64);
     }
 
-    /// Position of each entry by its ordinal; `u32::MAX` where an ordinal has none.
-    pub fn positions(&self) -> Vec<u32> {
-        let most = self
-            .ordinals()
-            .iter()
-            .max()
-            .map_or(0, |ordinal| *ordinal as usize + 1);
-        let mut positions = vec![u32::MAX; most];
-        for (position, ordinal) in (0u32..).zip(self.ordinals()) {
-            positions[*ordinal as usize] = position;
-        }
-        positions
-    }
-
-    /// Positions in the order of the file.
-    pub fn arrival(&self) -> &[u32] {
-        &self.arrival
-    }
-
-    /// Entries, as places in [`EntryBlock::arrival`], whose id is not above all ids before it. The others have ids in
-    /// strictly ascending order.
+    /// Positions of entries whose id is not above all ids before it. The others have ids in strictly ascending order.
     pub fn late(&self) -> &[u32] {
         &self.late
     }
 
-    /// All ordinals, by position.
-    pub fn ordinals(&self) -> &[u32] {
-        self.ordinal.values()
+    /// Position of the entry with the highest id.
+    pub fn highest(&self) -> usize {
+        self.highest
     }
 
-    /// The columns as one Arrow record batch: what is spilled, or sent to another machine.
+    /// The entries as one Arrow record batch: what is spilled, or sent to another machine.
     ///
     /// # Errors
     /// Never for a block made by [`BlockBuilder::finish`].
     pub fn to_batch(&self) -> Result<RecordBatch, arrow::error::ArrowError> {
+        let rows = self.len();
+        let texts = self.data.len() - rows * HEAD;
+        let mut key = BinaryBuilder::with_capacity(rows, texts);
+        let mut id = BinaryBuilder::with_capacity(rows, texts);
+        let mut amount_minor = Int64Builder::with_capacity(rows);
+        let mut meta = UInt64Builder::with_capacity(rows);
+        let mut owner = UInt32Builder::with_capacity(rows);
+        let mut ordinal = UInt32Builder::with_capacity(rows);
+        for position in 0..rows {
+            let record = self.record(position);
+            key.append_value(record.key());
+            id.append_value(record.id());
+            amount_minor.append_value(record.amount_minor());
+            meta.append_value(record.meta().0);
+            owner.append_value(record.owner());
+            ordinal.append_value(self.ordinal(position));
+        }
         let mut fields = vec![
             Field::new("key", DataType::Binary, false),
             Field::new("id", DataType::Binary, false),
@@ -375,57 +567,29 @@ impl EntryBlock {
             Field::new("meta", DataType::UInt64, false),
             Field::new("owner", DataType::UInt32, false),
             Field::new("ordinal", DataType::UInt32, false),
-            Field::new("tag", DataType::UInt32, false),
         ];
         let mut columns: Vec<Arc<dyn Array>> = vec![
-            Arc::new(self.key.clone()),
-            Arc::new(self.id.clone()),
-            Arc::new(self.amount_minor.clone()),
-            Arc::new(self.meta.clone()),
-            Arc::new(self.owner.clone()),
-            Arc::new(self.ordinal.clone()),
-            Arc::new(self.tag.clone()),
+            Arc::new(key.finish()),
+            Arc::new(id.finish()),
+            Arc::new(amount_minor.finish()),
+            Arc::new(meta.finish()),
+            Arc::new(owner.finish()),
+            Arc::new(ordinal.finish()),
         ];
-        if let Some(dates) = &self.first_seen {
+        if !self.first_seen.is_empty() {
+            let mut dates = Int32Builder::with_capacity(rows);
+            dates.append_slice(&self.first_seen);
             fields.push(Field::new("first_seen", DataType::Int32, false));
-            columns.push(Arc::new(dates.clone()));
+            columns.push(Arc::new(dates.finish()));
         }
-        if let Some(values) = &self.aux_minor {
+        if !self.aux_minor.is_empty() {
+            let mut fees = Int64Builder::with_capacity(rows);
+            fees.append_slice(&self.aux_minor);
             fields.push(Field::new("aux_minor", DataType::Int64, false));
-            columns.push(Arc::new(values.clone()));
+            columns.push(Arc::new(fees.finish()));
         }
         RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
     }
-}
-
-#[inline]
-fn window_of(column: &BinaryArray, position: usize) -> Window<'_> {
-    let offsets = column.value_offsets();
-    let (start, end) = (offsets[position] as usize, offsets[position + 1] as usize);
-    Window {
-        bytes: column.value_data(),
-        start,
-        len: end - start,
-    }
-}
-
-/// Asks the memory for the line that holds `values[at]`; nothing where the processor has no such hint.
-#[inline]
-fn prefetch<T>(values: &[T], at: usize) {
-    #[cfg(target_arch = "x86_64")]
-    if let Some(value) = values.get(at) {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        // SAFETY: a hint; the address is that of a live element.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(value).cast()) };
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = (values, at);
-}
-
-#[inline]
-fn slice_of(column: &BinaryArray, position: usize) -> &[u8] {
-    let offsets = column.value_offsets();
-    &column.value_data()[offsets[position] as usize..offsets[position + 1] as usize]
 }
 
 #[cfg(test)]
@@ -457,8 +621,15 @@ mod tests {
         for bits in [0, 1, 5, 12] {
             let mut rows = Vec::new();
             for partition in 0..1usize << bits {
-                for position in block.partition(partition, bits) {
+                for slot in block
+                    .partition(partition, bits)
+                    .iter()
+                    .copied()
+                    .chain(block.keyless(partition, bits))
+                {
+                    let position = slot.position();
                     let ordinal = block.ordinal(position);
+                    assert_eq!(block.record_at(slot).id(), block.id(position));
                     assert_eq!(block.id(position), format!("E{ordinal}").as_bytes());
                     assert_eq!(block.amount_minor(position), i64::from(ordinal) + 1);
                     let key = block.key(position);

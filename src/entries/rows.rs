@@ -24,6 +24,9 @@ pub struct PlatformRow<'a> {
     pub txn_time: Instant,
     /// Empty where none.
     pub merchant_id: &'a [u8],
+    /// The number under which the file repeats `merchant_id`, where it does: within one stretch of a file (the rows
+    /// of a Parquet row group) rows of the same number have the same merchant, so that it can be looked up once.
+    pub merchant_repeated: Option<u32>,
     /// Empty where none.
     pub customer_id: &'a [u8],
     /// Type.
@@ -156,6 +159,9 @@ pub struct Reject {
 
 /// Takes what a reader yields, in the order of the file.
 pub trait RowSink {
+    /// A merchant that a row soon to come will name: what is known of it may be got ready. No more than a hint.
+    #[inline]
+    fn expect_merchant(&self, _merchant_id: &[u8]) {}
     /// A platform row.
     fn platform(&mut self, row: &PlatformRow<'_>);
     /// A bank entry.

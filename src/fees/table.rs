@@ -93,6 +93,12 @@ impl FeeTable {
         self.by_merchant.get(merchant.0 as usize).copied()
     }
 
+    /// Asks the memory for the terms of a merchant that comes soon.
+    #[inline]
+    pub fn prefetch(&self, merchant: MerchantCode) {
+        crate::terms::prefetch::line_of(&self.by_merchant, merchant.0 as usize);
+    }
+
     /// Fee of one settled row, minor units of its currency; 0 under a plan per day and for types without a rule.
     ///
     /// # Errors

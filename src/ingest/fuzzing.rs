@@ -113,3 +113,25 @@ fn same<T: PartialEq + std::fmt::Debug>(once: impl Fn() -> io::Result<T>) {
         assert_eq!(first, second, "the same bytes give the same rows");
     }
 }
+
+/// Rows that an open desk reads from a file of a grammar: for measuring.
+///
+/// # Errors
+/// Why the file is refused, or which check fails.
+pub fn count_rows(format: &str, bytes: &[u8]) -> Result<u64, String> {
+    let (settings, source) = no_book(format, Role::Bank, &[]).map_err(|error| error.to_string())?;
+    let ctx = FormatContext {
+        settings: &settings,
+        source: &source,
+        business_date: Date(0),
+    };
+    let mut seen = Seen::default();
+    let mut desk = Desk::open(&ctx, &mut seen);
+    let outcome = grammars::read(format, Box::new(bytes), &mut desk);
+    let (_, _, failed) = desk.into_parts();
+    match (outcome, failed.first()) {
+        (Err(refused), _) => Err(refused.message),
+        (Ok(()), Some(refused)) => Err(refused.message.clone()),
+        (Ok(()), None) => Ok(seen.rows),
+    }
+}

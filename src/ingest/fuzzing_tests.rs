@@ -24,8 +24,30 @@ impl Numbers {
 
 /// Texts that grammars know, put where they do not belong.
 const WORDS: [&str; 24] = [
-    ":61:", ":60F:", ":62M:", ":86:", ":28C:2/2\n", "-}", "{4:", "\n-\n", "88,", "/\n16,", "49,", "03,,", "<STMTTRN>",
-    "</STMTTRN>", "<LEDGERBAL>", "<", ">", "&amp;", "99999999999999999999", "-", ",", "é", "</Ntry>", "<Ntry>",
+    ":61:",
+    ":60F:",
+    ":62M:",
+    ":86:",
+    ":28C:2/2\n",
+    "-}",
+    "{4:",
+    "\n-\n",
+    "88,",
+    "/\n16,",
+    "49,",
+    "03,,",
+    "<STMTTRN>",
+    "</STMTTRN>",
+    "<LEDGERBAL>",
+    "<",
+    ">",
+    "&amp;",
+    "99999999999999999999",
+    "-",
+    ",",
+    "é",
+    "</Ntry>",
+    "<Ntry>",
 ];
 
 fn mutate(numbers: &mut Numbers, seed: &[u8], other: &[u8]) -> Vec<u8> {

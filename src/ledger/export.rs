@@ -172,13 +172,7 @@ fn transactions<'a>(
                 obligee_id: &entry[0].obligee_id,
                 sides: entry
                     .iter()
-                    .map(|l| {
-                        (
-                            l.ledger_account.as_str(),
-                            l.currency,
-                            l.debit_minor - l.credit_minor,
-                        )
-                    })
+                    .map(|l| (&*l.ledger_account, l.currency, l.debit_minor - l.credit_minor))
                     .collect(),
             });
         }
@@ -199,7 +193,7 @@ fn accounts<'a>(opening: &'a [LedgerBalance], days: &'a [(Date, Vec<JournalLine>
     let journal = days
         .iter()
         .flat_map(|(_, lines)| lines)
-        .map(|line| line.ledger_account.as_str());
+        .map(|line| &*line.ledger_account);
     opening
         .iter()
         .map(|balance| balance.ledger_account.as_str())
@@ -373,7 +367,7 @@ mod tests {
         ) {
             for line in trial_balance
                 .iter()
-                .filter(|line| line.ledger_account == "assets:in-transit")
+                .filter(|line| &*line.ledger_account == "assets:in-transit")
             {
                 let amount = format_minor(line.closing_minor, line.currency.digits());
                 let expected = format!("\"assets:in-transit\",\"{}\",\"{amount}\"", line.currency);
@@ -388,9 +382,9 @@ mod tests {
     #[test]
     fn text_that_tools_read_as_syntax_is_escaped() {
         let line = |ledger_account: &str, debit_minor, credit_minor| JournalLine {
-            entry_id: "e1".to_owned(),
-            ledger_account: ledger_account.to_owned(),
-            obligee_id: "M;1,\"x\"\ny".to_owned(),
+            entry_id: "e1".into(),
+            ledger_account: ledger_account.into(),
+            obligee_id: "M;1,\"x\"\ny".into(),
             currency: Currency::parse(b"JPY").unwrap(),
             kind: "settled",
             debit_minor,

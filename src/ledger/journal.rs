@@ -1,6 +1,9 @@
 //! The journal, the trial balance, and what the ledger brings forward (SPEC §6.10, R43, R46).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
 
 use crate::book::settings::{AccountKind, Basis, Settings};
 use crate::day::figures::AccountEventKind;
@@ -21,11 +24,11 @@ use crate::terms::money;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JournalLine {
     /// Entry the line belongs to.
-    pub entry_id: String,
+    pub entry_id: Arc<str>,
     /// Ledger account.
-    pub ledger_account: String,
+    pub ledger_account: Arc<str>,
     /// Merchant or customer; for entries of a bank account the account's id.
-    pub obligee_id: String,
+    pub obligee_id: Arc<str>,
     /// Currency.
     pub currency: Currency,
     /// Kind of movement.
@@ -495,56 +498,147 @@ impl<'a> Book<'a> {
     }
 
     /// Adds the postings up to journal lines, and proves that every entry balances.
-    fn lines(mut self, day: &DayFigures<'_>) -> Result<Vec<JournalLine>, Stop> {
-        self.postings.sort_unstable_by(|a, b| {
-            entry_key(a)
-                .cmp(&entry_key(b))
-                .then_with(|| a.account.cmp(b.account))
-        });
-        let mut lines = Vec::with_capacity(self.postings.len());
-        for entry in self.postings.chunk_by(|a, b| entry_key(a) == entry_key(b)) {
-            let first = &entry[0];
-            let entry_id = digest::entry_id(day.date, first.obligee_id, first.currency.code(), first.kind);
+    ///
+    /// Texts are ranked once, so that a day with many obligees is sorted by numbers and each text exists once.
+    fn lines(self, day: &DayFigures<'_>) -> Result<Vec<JournalLine>, Stop> {
+        let mut obligees = Ranks::default();
+        let mut kinds = Ranks::default();
+        let mut accounts = Ranks::default();
+        let mut found: Vec<(Ranked, i128)> = self
+            .postings
+            .iter()
+            .map(|posting| {
+                let ranked = Ranked {
+                    currency: posting.currency,
+                    obligee: obligees.place(posting.obligee_id),
+                    kind: kinds.place(posting.kind),
+                    account: accounts.place(posting.account),
+                };
+                (ranked, posting.amount_minor)
+            })
+            .collect();
+        let [obligees, kinds, accounts] = [obligees, kinds, accounts].map(Ranks::rank);
+        for (ranked, _) in &mut found {
+            ranked.obligee = obligees.ranks[ranked.obligee as usize];
+            ranked.kind = kinds.ranks[ranked.kind as usize];
+            ranked.account = accounts.ranks[ranked.account as usize];
+        }
+        found.sort_unstable_by_key(|(ranked, _)| *ranked);
+        let mut sums: Vec<(Ranked, Arc<str>, i128)> = Vec::with_capacity(found.len());
+        for entry in found.chunk_by(|a, b| a.0.entry() == b.0.entry()) {
+            let first = entry[0].0;
+            let (obligee_id, kind) = (
+                obligees.texts[first.obligee as usize],
+                kinds.texts[first.kind as usize],
+            );
+            let entry_id: Arc<str> =
+                digest::entry_id(day.date, obligee_id, first.currency.code(), kind).into();
             let mut total = 0;
-            for side in entry.chunk_by(|a, b| a.account == b.account) {
-                let amount: i128 = side.iter().map(|posting| posting.amount_minor).sum();
+            for side in entry.chunk_by(|a, b| a.0 == b.0) {
+                let amount: i128 = side.iter().map(|(_, amount)| amount).sum();
                 total += amount;
                 if amount != 0 {
-                    lines.push(JournalLine {
-                        entry_id: entry_id.clone(),
-                        ledger_account: side[0].account.to_owned(),
-                        obligee_id: first.obligee_id.to_owned(),
-                        currency: first.currency,
-                        kind: first.kind,
-                        debit_minor: amount.max(0),
-                        credit_minor: (-amount).max(0),
-                    });
+                    sums.push((side[0].0, Arc::clone(&entry_id), amount));
                 }
             }
             if total != 0 {
                 return Err(Stop::invariant(format!(
-                    "journal entry {entry_id} ({}, {}, {}): debits less credits are {total}, must be 0",
-                    first.kind, first.obligee_id, first.currency
+                    "journal entry {entry_id} ({kind}, {obligee_id}, {}): debits less credits are {total}, must be 0",
+                    first.currency
                 )));
             }
         }
-        lines.sort_by(|a, b| line_key(a).cmp(&line_key(b)));
-        Ok(lines)
+        // The order of the table; an entry is one obligee and kind, so its id decides nothing more.
+        sums.sort_unstable_by_key(|(ranked, _, _)| {
+            (ranked.currency, ranked.account, ranked.obligee, ranked.kind)
+        });
+        let kind_of: FxHashMap<&str, &'static str> = self
+            .postings
+            .iter()
+            .map(|posting| (posting.kind, posting.kind))
+            .collect();
+        let shared = |texts: &[&str]| {
+            texts
+                .iter()
+                .map(|text| Arc::from(*text))
+                .collect::<Vec<Arc<str>>>()
+        };
+        let (obligee_ids, account_names) = (shared(&obligees.texts), shared(&accounts.texts));
+        let lines = sums.into_iter().map(|(ranked, entry_id, amount)| JournalLine {
+            entry_id,
+            ledger_account: Arc::clone(&account_names[ranked.account as usize]),
+            obligee_id: Arc::clone(&obligee_ids[ranked.obligee as usize]),
+            currency: ranked.currency,
+            kind: kind_of[kinds.texts[ranked.kind as usize]],
+            debit_minor: amount.max(0),
+            credit_minor: (-amount).max(0),
+        });
+        Ok(lines.collect())
     }
 }
 
-fn entry_key<'p>(posting: &Posting<'p>) -> (Currency, &'p str, &'static str) {
-    (posting.currency, posting.obligee_id, posting.kind)
+/// What a posting is about, its texts as their ranks: compares as the texts do.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Ranked {
+    currency: Currency,
+    obligee: u32,
+    kind: u32,
+    account: u32,
 }
 
-fn line_key(line: &JournalLine) -> (Currency, &str, &str, &str, &str) {
-    (
-        line.currency,
-        &line.ledger_account,
-        &line.obligee_id,
-        line.kind,
-        &line.entry_id,
-    )
+impl Ranked {
+    /// The entry that the posting belongs to.
+    fn entry(self) -> (Currency, u32, u32) {
+        (self.currency, self.obligee, self.kind)
+    }
+}
+
+/// Texts as they are met, each once.
+#[derive(Default)]
+struct Ranks<'a> {
+    places: FxHashMap<&'a str, u32>,
+    /// By place.
+    texts: Vec<&'a str>,
+    last: Option<(&'a str, u32)>,
+}
+
+/// The same texts in byte order.
+struct Ranking<'a> {
+    /// Rank by place.
+    ranks: Vec<u32>,
+    /// Text by rank.
+    texts: Vec<&'a str>,
+}
+
+impl<'a> Ranks<'a> {
+    /// Place of a text. Postings of one obligee come one after the other.
+    fn place(&mut self, text: &'a str) -> u32 {
+        if let Some((last, place)) = self.last
+            && std::ptr::eq(last, text)
+        {
+            return place;
+        }
+        let next = self.texts.len() as u32;
+        let place = *self.places.entry(text).or_insert(next);
+        if place == next {
+            self.texts.push(text);
+        }
+        self.last = Some((text, place));
+        place
+    }
+
+    fn rank(self) -> Ranking<'a> {
+        let mut order: Vec<u32> = (0..self.texts.len() as u32).collect();
+        order.sort_by_key(|place| self.texts[*place as usize]);
+        let mut ranks = vec![0; order.len()];
+        for (rank, place) in (0u32..).zip(&order) {
+            ranks[*place as usize] = rank;
+        }
+        Ranking {
+            ranks,
+            texts: order.iter().map(|place| self.texts[*place as usize]).collect(),
+        }
+    }
 }
 
 fn trial_balance(opening: &[LedgerBalance], lines: &[JournalLine]) -> Vec<TrialLine> {
@@ -554,9 +648,7 @@ fn trial_balance(opening: &[LedgerBalance], lines: &[JournalLine]) -> Vec<TrialL
         sums.entry(key).or_default()[0] += i128::from(balance.balance_minor);
     }
     for line in lines {
-        let sum = sums
-            .entry((line.ledger_account.as_str(), line.currency))
-            .or_default();
+        let sum = sums.entry((&line.ledger_account, line.currency)).or_default();
         sum[1] += line.debit_minor;
         sum[2] += line.credit_minor;
     }

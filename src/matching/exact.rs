@@ -1,150 +1,243 @@
 //! The exact pass on one partition: entries meet by key.
 //!
-//! One small open-addressing table per partition maps a key to its group. Tags (32 bits of the hash) find the
-//! candidate, the key's bytes decide. A group of one row on each side is classified at once.
+//! One small open-addressing table per partition maps a key to its group. Tags (bits of the hash) find the candidate,
+//! the key's bytes decide. Each record is looked at once, when its left row meets its group: what the next rows need is
+//! asked from the memory ahead. A group of one row on each side that agrees is settled on the spot; all others are
+//! resolved as SPEC §5 says, each by itself.
 
-use std::ops::Range;
-
-use crate::entries::block::{EntryBlock, RowRef};
+use crate::entries::block::{EntryBlock, Record, RowRef, Slot};
 use crate::entries::meta::Meta;
 use crate::matching::class::Class;
-use crate::matching::group::{Break, Matches, Member, Rules, classify_pair, resolve};
+use crate::matching::group::{Break, Matches, Member, Pair, Rules, classify_pair, resolve};
 
-/// A side of a partition: ranges of blocks, each with the block's number.
-#[derive(Clone, Copy, Debug)]
+/// A side of a partition: the entries of one block, with the block's number.
+#[derive(Clone, Debug)]
 pub struct Slice<'a> {
     /// The block.
     pub block: &'a EntryBlock,
     /// Its number on this side of the leg; part of every [`RowRef`].
     pub number: usize,
-    /// First position and one past the last.
-    pub start: usize,
-    /// One past the last position.
-    pub end: usize,
+    /// Entries with a key.
+    pub slots: &'a [Slot],
+    /// Entries without one.
+    pub keyless: Vec<Slot>,
 }
 
 impl<'a> Slice<'a> {
     /// The slice of partition `partition` of `2^bits` of every block.
     pub fn partition(blocks: &'a [EntryBlock], partition: usize, bits: u32) -> Vec<Slice<'a>> {
         let slice = |(number, block): (usize, &'a EntryBlock)| {
-            let Range { start, end } = block.partition(partition, bits);
-            (start < end).then_some(Slice {
+            let slots = block.partition(partition, bits);
+            let keyless: Vec<Slot> = block.keyless(partition, bits).collect();
+            (!slots.is_empty() || !keyless.is_empty()).then_some(Slice {
                 block,
                 number,
-                start,
-                end,
+                slots,
+                keyless,
             })
         };
         blocks.iter().enumerate().filter_map(slice).collect()
     }
+
+    fn reference(&self, slot: Slot) -> RowRef {
+        RowRef::new(self.number, slot.position())
+    }
 }
+
+/// True for rows that take no part.
+pub type Excluded<'a> = Option<&'a (dyn Fn(RowRef) -> bool + Sync)>;
 
 /// What the kernel needs to know beside the rows.
 pub struct Context<'a> {
     /// Rules of the leg.
     pub rules: Rules,
-    /// True for rows that take no part: refused by identity (R19, R20).
-    pub left_excluded: &'a (dyn Fn(RowRef) -> bool + Sync),
+    /// Rows refused by identity (R19, R20), if any.
+    pub left_excluded: Excluded<'a>,
     /// The same on the other side.
-    pub right_excluded: &'a (dyn Fn(RowRef) -> bool + Sync),
-    /// Whether the channel's fee on a row of the other side is the contracted one (R26).
-    pub fee_agrees: &'a (dyn Fn(&EntryBlock, usize) -> bool + Sync),
+    pub right_excluded: Excluded<'a>,
+    /// Whether the channel's fee on a row of the other side is the contracted one (R26); `None` where no fee is
+    /// contracted.
+    pub fee_agrees: Option<&'a (dyn Fn(&EntryBlock, usize) -> bool + Sync)>,
+}
+
+/// What one thread keeps between partitions, so that memory is asked for once.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    table: Table,
+    left: Vec<Row>,
+    right: Vec<Row>,
 }
 
 const EMPTY: u32 = u32::MAX;
 
-#[derive(Clone, Copy)]
+/// How many rows ahead records are asked for.
+const AHEAD: usize = 12;
+
+/// A row of one side, and the next of its group.
+#[derive(Clone, Copy, Debug)]
+struct Row {
+    slot: Slot,
+    slice: u32,
+    next: u32,
+}
+
+impl Row {
+    fn record<'a>(self, side: &[Slice<'a>]) -> Record<'a> {
+        side[self.slice as usize].block.record_at(self.slot)
+    }
+
+    fn member<'a>(self, side: &[Slice<'a>], context: &Context<'_>) -> Member<'a> {
+        let slice = &side[self.slice as usize];
+        let (record, position) = (slice.block.record_at(self.slot), self.slot.position());
+        let meta = record.meta();
+        let is_bank = meta.txn_type().is_none();
+        Member {
+            row: slice.reference(self.slot),
+            id: record.id(),
+            account: if is_bank { record.owner() } else { 0 },
+            amount_minor: record.amount_minor(),
+            meta,
+            first_seen: slice.block.first_seen(position, context.rules.business_date),
+            fee_agrees: context
+                .fee_agrees
+                .is_none_or(|agrees| agrees(slice.block, position)),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
 struct Group {
     /// Last row of each side; the others are linked through `next`.
     left: u32,
     right: u32,
+    /// Its only left row agrees with its only right row, whose account this is.
+    agrees: Option<u32>,
 }
 
 /// Matches one partition of a leg.
 ///
 /// Rows without a key match nothing (R4): they break on their own, each by itself.
-pub fn match_partition(left: &[Slice<'_>], right: &[Slice<'_>], context: &Context<'_>) -> Matches {
-    let rows = |side: &[Slice<'_>]| side.iter().map(|s| s.end - s.start).sum::<usize>();
-    let (lefts, rights) = (rows(left), rows(right));
-    let mut table = Table::with_capacity(lefts + rights);
-    let mut out = Matches {
-        pairs: Vec::with_capacity(lefts.min(rights)),
-        ..Matches::default()
-    };
-    let right_rows = table.insert_all(right, Side::Right, rights, context.right_excluded, &mut out);
-    let left_rows = table.insert_all(left, Side::Left, lefts, context.left_excluded, &mut out);
-    let member = |side: &[Slice<'_>], rows: &Rows, row: u32| -> (RowRef, usize, usize) {
-        let (slice, position) = rows.place[row as usize];
-        (
-            RowRef::new(side[slice as usize].number, position as usize),
-            slice as usize,
-            position as usize,
-        )
-    };
-    let mut left_members: Vec<Member<'_>> = Vec::new();
-    let mut right_members: Vec<Member<'_>> = Vec::new();
-    for group in &table.groups {
-        left_members.clear();
-        right_members.clear();
-        let mut row = group.left;
-        while row != EMPTY {
-            let (reference, slice, position) = member(left, &left_rows, row);
-            left_members.push(read(
-                left[slice].block,
-                reference,
-                position,
-                0,
-                true,
-                &context.rules,
-            ));
-            row = left_rows.next[row as usize];
-        }
-        let mut row = group.right;
-        while row != EMPTY {
-            let (reference, slice, position) = member(right, &right_rows, row);
-            let block = right[slice].block;
-            let agrees = (context.fee_agrees)(block, position);
-            let account = if block.meta(position).txn_type().is_none() {
-                block.owner(position)
-            } else {
-                0
-            };
-            right_members.push(read(block, reference, position, account, agrees, &context.rules));
-            row = right_rows.next[row as usize];
-        }
-        match (left_members.as_slice(), right_members.as_slice()) {
-            // The common case first: one SUCCESS row on each side that agrees.
-            ([l], [r]) if classify_pair(l, r, &context.rules).is_none() => out.pairs.push((l.row, r.row)),
-            ([], [r]) if r.meta.is_success() && !r.meta.was_duplicate() => out.breaks.push(Break {
-                class: Class::MissingAtPlatform,
-                left: RowRef::NONE,
-                right: r.row,
-                left_was_duplicate: false,
-                right_was_duplicate: false,
-            }),
-            (l, r) => resolve(l, r, &context.rules, &mut out),
-        }
+pub fn match_partition(
+    left: &[Slice<'_>],
+    right: &[Slice<'_>],
+    context: &Context<'_>,
+    scratch: &mut Scratch,
+) -> Matches {
+    let mut out = Matches::default();
+    let Scratch {
+        table,
+        left: left_rows,
+        right: right_rows,
+    } = scratch;
+    list(right, Side::Right, context.right_excluded, right_rows, &mut out);
+    list(left, Side::Left, context.left_excluded, left_rows, &mut out);
+    table.clear(left_rows.len() + right_rows.len());
+    out.pairs.reserve(left_rows.len().min(right_rows.len()));
+    for at in 0..right_rows.len() {
+        let row = right_rows[at];
+        let group = table.group_of(row.slot.tag(), |group| {
+            row.record(right).key() == right_rows[group.right as usize].record(right).key()
+        });
+        right_rows[at].next = group.right;
+        group.right = at as u32;
     }
+    for at in 0..left_rows.len() {
+        if let Some(row) = left_rows.get(at + AHEAD) {
+            left[row.slice as usize].block.prefetch_slot(row.slot);
+            if let Some(met) = table
+                .candidate(row.slot.tag())
+                .filter(|group| group.right != EMPTY)
+            {
+                let met = right_rows[met.right as usize];
+                right[met.slice as usize].block.prefetch_slot(met.slot);
+            }
+        }
+        let row = left_rows[at];
+        let key = row.record(left).key();
+        let group = table.group_of(row.slot.tag(), |group| {
+            let known = match group.right {
+                EMPTY => left_rows[group.left as usize].record(left),
+                row => right_rows[row as usize].record(right),
+            };
+            known.key() == key
+        });
+        if group.left == EMPTY && group.right != EMPTY {
+            let met = right_rows[group.right as usize];
+            if met.next == EMPTY {
+                let other = met.member(right, context);
+                let class = classify_pair(&row.member(left, context), &other, &context.rules);
+                group.agrees = class.is_none().then_some(other.account);
+            }
+        }
+        left_rows[at].next = group.left;
+        group.left = at as u32;
+    }
+    settle_groups(
+        (left, left_rows),
+        (right, right_rows),
+        &table.groups,
+        context,
+        &mut out,
+    );
     out
 }
 
-fn read<'a>(
-    block: &'a EntryBlock,
-    row: RowRef,
-    position: usize,
-    account: u32,
-    fee_agrees: bool,
-    rules: &Rules,
-) -> Member<'a> {
-    Member {
-        row,
-        id: block.id(position),
-        account,
-        amount_minor: block.amount_minor(position),
-        meta: block.meta(position),
-        first_seen: block.first_seen(position, rules.business_date),
-        fee_agrees,
+/// Lists the rows of a side; those without a key are done with at once.
+fn list(side: &[Slice<'_>], which: Side, excluded: Excluded<'_>, rows: &mut Vec<Row>, out: &mut Matches) {
+    rows.clear();
+    for (number, slice) in (0u32..).zip(side) {
+        let takes_part = |slot: &Slot| excluded.is_none_or(|excluded| !excluded(slice.reference(*slot)));
+        let row = |slot: &Slot| Row {
+            slot: *slot,
+            slice: number,
+            next: EMPTY,
+        };
+        match excluded {
+            None => rows.extend(slice.slots.iter().map(row)),
+            Some(_) => rows.extend(slice.slots.iter().filter(|slot| takes_part(slot)).map(row)),
+        }
+        for slot in slice.keyless.iter().filter(|slot| takes_part(slot)) {
+            without_key(
+                slice.block.record_at(*slot).meta(),
+                slice.reference(*slot),
+                which,
+                out,
+            );
+        }
     }
+}
+
+fn settle_groups(
+    (left, left_rows): (&[Slice<'_>], &[Row]),
+    (right, right_rows): (&[Slice<'_>], &[Row]),
+    groups: &[Group],
+    context: &Context<'_>,
+    out: &mut Matches,
+) {
+    let reference = |side: &[Slice<'_>], row: Row| side[row.slice as usize].reference(row.slot);
+    let is_single = |rows: &[Row], row: u32| row != EMPTY && rows[row as usize].next == EMPTY;
+    for group in groups {
+        if let Some(account) = group.agrees.filter(|_| is_single(left_rows, group.left)) {
+            out.pairs.push(Pair {
+                left: reference(left, left_rows[group.left as usize]),
+                right: reference(right, right_rows[group.right as usize]),
+                account,
+            });
+            continue;
+        }
+        let lefts = members(left, left_rows, group.left, context);
+        let rights = members(right, right_rows, group.right, context);
+        resolve(&lefts, &rights, &context.rules, out);
+    }
+}
+
+fn members<'a>(side: &[Slice<'a>], rows: &[Row], mut row: u32, context: &Context<'_>) -> Vec<Member<'a>> {
+    let mut members = Vec::new();
+    while row != EMPTY {
+        members.push(rows[row as usize].member(side, context));
+        row = rows[row as usize].next;
+    }
+    members
 }
 
 /// A row with an empty key: no counterpart is looked for (R4).
@@ -179,72 +272,37 @@ enum Side {
     Right,
 }
 
-/// The rows of one side: where each stands, and the next of its group.
-struct Rows {
-    place: Vec<(u32, u32)>,
-    next: Vec<u32>,
-}
-
-struct Table<'a> {
-    /// Group number + 1 by slot; 0 is free.
-    slots: Vec<u32>,
-    /// Tag of the group in the slot, beside it to spare a look at the group.
-    tags: Vec<u32>,
+/// Groups by key. A slot holds the tag of a group and the group's number + 1; 0 is free.
+#[derive(Debug, Default)]
+struct Table {
+    slots: Vec<u64>,
     mask: usize,
     groups: Vec<Group>,
-    keys: Vec<&'a [u8]>,
 }
 
-impl<'a> Table<'a> {
-    fn with_capacity(rows: usize) -> Table<'a> {
+impl Table {
+    fn clear(&mut self, rows: usize) {
         let slots = (rows * 2).next_power_of_two().max(16);
-        Table {
-            slots: vec![0; slots],
-            tags: vec![0; slots],
-            mask: slots - 1,
-            groups: Vec::with_capacity(rows / 2 + 1),
-            keys: Vec::with_capacity(rows / 2 + 1),
-        }
+        self.slots.clear();
+        self.slots.resize(slots, 0);
+        self.mask = slots - 1;
+        self.groups.clear();
     }
 
-    fn insert_all(
-        &mut self,
-        slices: &[Slice<'a>],
-        side: Side,
-        rows: usize,
-        excluded: &(dyn Fn(RowRef) -> bool + Sync),
-        out: &mut Matches,
-    ) -> Rows {
-        let mut list = Rows {
-            place: Vec::with_capacity(rows),
-            next: Vec::with_capacity(rows),
-        };
-        for (slice_index, slice) in (0u32..).zip(slices) {
-            for position in slice.start..slice.end {
-                let key = slice.block.key(position);
-                let reference = RowRef::new(slice.number, position);
-                if excluded(reference) {
-                    continue;
-                }
-                if key.is_empty() {
-                    without_key(slice.block.meta(position), reference, side, out);
-                    continue;
-                }
-                let row = list.place.len() as u32;
-                list.place.push((slice_index, position as u32));
-                let group = self.group_of(slice.block.tag(position), key);
-                let head = match side {
-                    Side::Left => &mut group.left,
-                    Side::Right => &mut group.right,
-                };
-                list.next.push(*head);
-                *head = row;
+    /// The group that a row with this tag most likely belongs to.
+    fn candidate(&self, tag: u32) -> Option<&Group> {
+        let mut slot = tag as usize & self.mask;
+        while self.slots[slot] != 0 {
+            if (self.slots[slot] >> 32) as u32 == tag {
+                return Some(&self.groups[self.slots[slot] as u32 as usize - 1]);
             }
+            slot = (slot + 1) & self.mask;
         }
-        list
+        None
     }
 
-    fn group_of(&mut self, tag: u32, key: &'a [u8]) -> &mut Group {
+    /// The group of a tag whose key is the row's own, or a new one.
+    fn group_of(&mut self, tag: u32, is_mine: impl Fn(&Group) -> bool) -> &mut Group {
         let mut slot = tag as usize & self.mask;
         loop {
             let stored = self.slots[slot];
@@ -252,15 +310,15 @@ impl<'a> Table<'a> {
                 self.groups.push(Group {
                     left: EMPTY,
                     right: EMPTY,
+                    agrees: None,
                 });
-                self.keys.push(key);
-                self.slots[slot] = self.groups.len() as u32;
-                self.tags[slot] = tag;
-                let last = self.groups.len() - 1;
-                return &mut self.groups[last];
+                let number = self.groups.len();
+                self.slots[slot] = u64::from(tag) << 32 | number as u64;
+                return &mut self.groups[number - 1];
             }
-            if self.tags[slot] == tag && self.keys[stored as usize - 1] == key {
-                return &mut self.groups[stored as usize - 1];
+            let number = stored as u32 as usize - 1;
+            if (stored >> 32) as u32 == tag && is_mine(&self.groups[number]) {
+                return &mut self.groups[number];
             }
             slot = (slot + 1) & self.mask;
         }

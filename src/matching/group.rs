@@ -52,11 +52,22 @@ pub struct Break {
     pub right_was_duplicate: bool,
 }
 
+/// Two rows that agree.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Pair {
+    /// Platform row.
+    pub left: RowRef,
+    /// Bank or channel row.
+    pub right: RowRef,
+    /// Account index of a bank entry; 0 on other legs.
+    pub account: u32,
+}
+
 /// Where the results of a partition are put.
 #[derive(Clone, Debug, Default)]
 pub struct Matches {
-    /// Pairs that agree: platform row, other row.
-    pub pairs: Vec<(RowRef, RowRef)>,
+    /// Pairs that agree.
+    pub pairs: Vec<Pair>,
     /// Breaks.
     pub breaks: Vec<Break>,
     /// Platform rows that are not SUCCESS and found no money (R19).
@@ -232,7 +243,11 @@ fn pair_off<'a>(
     left.sort_unstable_by(|a, b| agreement(a).cmp(&agreement(b)).then_with(|| by_id(a, b)));
     right.sort_unstable_by(|a, b| agreement(a).cmp(&agreement(b)).then_with(|| by_id(a, b)));
     let mut settle = |l: &Member<'_>, r: &Member<'_>| match classify_pair(l, r, rules) {
-        None => out.pairs.push((l.row, r.row)),
+        None => out.pairs.push(Pair {
+            left: l.row,
+            right: r.row,
+            account: r.account,
+        }),
         Some(class) => out.breaks.push(Break {
             class,
             left: l.row,

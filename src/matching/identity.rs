@@ -13,45 +13,107 @@ use crate::entries::block::{EntryBlock, RowRef};
 /// Rows of one side in the order of their ids.
 #[derive(Clone, Debug, Default)]
 pub struct IdOrder {
-    /// Every row, by (id, row).
-    pub rows: Vec<RowRef>,
+    /// Every row, by (id, row): stretches of neighbours in a block, one stretch after the other. A log in the order
+    /// of its ids is one stretch a block.
+    runs: Vec<Run>,
     /// Rows that share their id, a run an id, each run by row.
     pub shared: Vec<Vec<RowRef>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Run {
+    first: RowRef,
+    rows: u32,
+}
+
+impl Run {
+    fn row(self, at: usize) -> RowRef {
+        RowRef(self.first.0 + at as u32)
+    }
+}
+
+impl IdOrder {
+    /// Rows that share an id, without the order of the others.
+    pub fn of_shared(shared: Vec<Vec<RowRef>>) -> IdOrder {
+        IdOrder {
+            runs: Vec::new(),
+            shared,
+        }
+    }
+
+    fn push(&mut self, row: RowRef) {
+        match self.runs.last_mut() {
+            Some(run) if run.row(run.rows as usize) == row && run.first.block() == row.block() => {
+                run.rows += 1
+            }
+            _ => self.runs.push(Run { first: row, rows: 1 }),
+        }
+    }
+
+    /// Every row, by (id, row).
+    pub fn rows(&self) -> impl Iterator<Item = RowRef> + '_ {
+        self.runs
+            .iter()
+            .flat_map(|run| (0..run.rows as usize).map(|at| run.row(at)))
+    }
+
+    /// The same in stretches of neighbouring rows: the first of each, and their number.
+    pub fn runs(&self) -> impl Iterator<Item = (RowRef, usize)> + '_ {
+        self.runs.iter().map(|run| (run.first, run.rows as usize))
+    }
+
+    /// The rows that have an id.
+    pub fn rows_of<'a>(
+        &'a self,
+        blocks: &'a [EntryBlock],
+        id: &'a [u8],
+    ) -> impl Iterator<Item = RowRef> + 'a {
+        let id_of = |row: RowRef| blocks[row.block()].id(row.position());
+        let ends_before = |run: &Run| id_of(run.row(run.rows as usize - 1)) < id;
+        let first = self.runs.partition_point(ends_before);
+        self.runs[first..]
+            .iter()
+            .flat_map(|run| (0..run.rows as usize).map(|at| run.row(at)))
+            .skip(self.runs.get(first).map_or(0, |run| {
+                let (mut low, mut high) = (0, run.rows as usize);
+                while low < high {
+                    let middle = low.midpoint(high);
+                    if id_of(run.row(middle)) < id {
+                        low = middle + 1;
+                    } else {
+                        high = middle;
+                    }
+                }
+                low
+            }))
+            .take_while(move |row| id_of(*row) == id)
+    }
 }
 
 /// Orders the rows of a side by id.
 pub fn order_by_id(blocks: &[EntryBlock]) -> IdOrder {
     let split = Split::new(blocks);
-    let mut rows: Vec<RowRef> = Vec::with_capacity(blocks.iter().map(EntryBlock::len).sum());
+    let mut order = IdOrder {
+        runs: Vec::new(),
+        shared: split.shared(),
+    };
     let mut late = split.late.iter().copied().peekable();
     for part in &split.parts {
-        let (block, mut from) = (&blocks[part.number], part.skip);
-        let arrival = in_order(block);
+        let (in_order, mut from) = (InOrder::of(&blocks[part.number]), part.skip);
         while let Some(row) = late.peek().copied() {
-            let upto = from + arrival[from..].partition_point(|p| split.is_before(part.number, *p, row));
-            if upto == arrival.len() {
+            let upto = from + in_order.partition_point(from, |p| split.is_before(part.number, p, row));
+            if upto == in_order.len() {
                 break;
             }
-            rows.extend(
-                arrival[from..upto]
-                    .iter()
-                    .map(|p| RowRef::new(part.number, *p as usize)),
-            );
-            rows.push(row);
+            (from..upto).for_each(|at| order.push(RowRef::new(part.number, in_order.position(at))));
+            order.push(row);
             late.next();
             from = upto;
         }
-        rows.extend(
-            arrival[from..]
-                .iter()
-                .map(|p| RowRef::new(part.number, *p as usize)),
-        );
+        (from..in_order.len()).for_each(|at| order.push(RowRef::new(part.number, in_order.position(at))));
     }
-    rows.extend(late);
-    IdOrder {
-        rows,
-        shared: split.shared(),
-    }
+    late.for_each(|row| order.push(row));
+    order
 }
 
 /// Rows of a side that share an id, without ordering the others.
@@ -60,15 +122,48 @@ pub fn shared_ids(blocks: &[EntryBlock]) -> Vec<Vec<RowRef>> {
 }
 
 /// Positions of a block's rows in order, ids ascending.
-fn in_order(block: &EntryBlock) -> Vec<u32> {
-    let mut late = block.late().iter().copied().peekable();
-    let mut positions = Vec::with_capacity(block.len() - block.late().len());
-    for (at, position) in (0u32..).zip(block.arrival()) {
-        if late.next_if_eq(&at).is_none() {
-            positions.push(*position);
+enum InOrder {
+    All(usize),
+    Listed(Vec<u32>),
+}
+
+impl InOrder {
+    fn of(block: &EntryBlock) -> InOrder {
+        if block.late().is_empty() {
+            return InOrder::All(block.len());
+        }
+        let mut late = block.late().iter().copied().peekable();
+        let rows = (0..block.len() as u32).filter(|position| late.next_if_eq(position).is_none());
+        InOrder::Listed(rows.collect())
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            InOrder::All(rows) => *rows,
+            InOrder::Listed(positions) => positions.len(),
         }
     }
-    positions
+
+    fn position(&self, at: usize) -> usize {
+        match self {
+            InOrder::All(_) => at,
+            InOrder::Listed(positions) => positions[at] as usize,
+        }
+    }
+
+    /// How many rows from `from` on, all of them at the front, satisfy `before`.
+    fn partition_point(&self, from: usize, before: impl Fn(usize) -> bool) -> usize {
+        let (mut low, mut high) = (from, self.len());
+        while low < high {
+            let middle = low.midpoint(high);
+            if before(self.position(middle)) {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        low - from
+    }
 }
 
 /// A block's rows in order, less those that lie behind an earlier block.
@@ -89,7 +184,7 @@ struct Split<'a> {
 impl<'a> Split<'a> {
     fn new(blocks: &'a [EntryBlock]) -> Split<'a> {
         let id = |row: RowRef| blocks[row.block()].id(row.position());
-        let first = |number: usize| blocks[number].id(blocks[number].arrival()[0] as usize);
+        let first = |number: usize| blocks[number].id(0);
         let mut numbers: Vec<usize> = (0..blocks.len())
             .filter(|number| !blocks[*number].is_empty())
             .collect();
@@ -99,19 +194,16 @@ impl<'a> Split<'a> {
         let mut highest: Option<&[u8]> = None;
         for number in numbers {
             let block = &blocks[number];
-            let row = |at: &u32| RowRef::new(number, block.arrival()[*at as usize] as usize);
-            late.extend(block.late().iter().map(row));
+            late.extend(block.late().iter().map(|p| RowRef::new(number, *p as usize)));
             let mut skip = 0;
-            if highest.is_some_and(|highest| first(number) <= highest) {
-                let positions = in_order(block);
-                skip = positions
-                    .partition_point(|p| highest.is_some_and(|highest| block.id(*p as usize) <= highest));
-                late.extend(positions[..skip].iter().map(|p| RowRef::new(number, *p as usize)));
+            if let Some(highest) = highest.filter(|highest| first(number) <= *highest) {
+                let in_order = InOrder::of(block);
+                skip = in_order.partition_point(0, |position| block.id(position) <= highest);
+                late.extend((0..skip).map(|at| RowRef::new(number, in_order.position(at))));
             }
-            if let Some(last) = last_in_order(block)
-                && highest.is_none_or(|highest| block.id(last) > highest)
-            {
-                highest = Some(block.id(last));
+            let last = block.id(block.highest());
+            if highest.is_none_or(|highest| last > highest) {
+                highest = Some(last);
                 parts.push(Part { number, skip });
             }
         }
@@ -124,8 +216,8 @@ impl<'a> Split<'a> {
     }
 
     /// True when the row in order at `position` of a block stands before a late row, by (id, row).
-    fn is_before(&self, number: usize, position: u32, late: RowRef) -> bool {
-        let row = RowRef::new(number, position as usize);
+    fn is_before(&self, number: usize, position: usize, late: RowRef) -> bool {
+        let row = RowRef::new(number, position);
         self.id(row)
             .cmp(self.id(late))
             .then_with(|| row.cmp(&late))
@@ -135,29 +227,25 @@ impl<'a> Split<'a> {
     /// Only a late row can share its id: with other late rows, and with at most one row in order.
     fn shared(&self) -> Vec<Vec<RowRef>> {
         let mut shared = Vec::new();
-        let mut positions: Option<(usize, Vec<u32>)> = None;
+        let mut laid_out: Option<(usize, InOrder)> = None;
         for run in self.late.chunk_by(|a, b| self.id(*a) == self.id(*b)) {
             let wanted = self.id(run[0]);
             let part = self.parts.partition_point(|part| {
-                last_in_order(&self.blocks[part.number])
-                    .is_some_and(|p| self.blocks[part.number].id(p) < wanted)
+                let block = &self.blocks[part.number];
+                block.id(block.highest()) < wanted
             });
             let mut rows = run.to_vec();
             if let Some(part) = self.parts.get(part) {
                 let block = &self.blocks[part.number];
                 // Late rows come by id, so a block's order is laid out once.
-                if positions
-                    .as_ref()
-                    .is_none_or(|(number, _)| *number != part.number)
-                {
-                    positions = Some((part.number, in_order(block)));
+                if laid_out.as_ref().is_none_or(|(number, _)| *number != part.number) {
+                    laid_out = Some((part.number, InOrder::of(block)));
                 }
-                if let Some((_, positions)) = &positions {
-                    let at = positions.partition_point(|p| block.id(*p as usize) < wanted);
-                    let found = positions
-                        .get(at)
-                        .filter(|p| at >= part.skip && block.id(**p as usize) == wanted);
-                    rows.extend(found.map(|p| RowRef::new(part.number, *p as usize)));
+                if let Some((_, in_order)) = &laid_out {
+                    let at = in_order.partition_point(0, |position| block.id(position) < wanted);
+                    if at >= part.skip && at < in_order.len() && block.id(in_order.position(at)) == wanted {
+                        rows.push(RowRef::new(part.number, in_order.position(at)));
+                    }
                 }
             }
             if rows.len() > 1 {
@@ -167,15 +255,6 @@ impl<'a> Split<'a> {
         }
         shared
     }
-}
-
-/// Position of a block's row with the highest id.
-fn last_in_order(block: &EntryBlock) -> Option<usize> {
-    let mut late = block.late().iter().rev().copied().peekable();
-    let last = (0..block.len() as u32)
-        .rev()
-        .find(|at| late.next_if_eq(at).is_none())?;
-    Some(block.arrival()[last as usize] as usize)
 }
 
 #[cfg(test)]
@@ -216,14 +295,19 @@ mod tests {
             let blocks = blocks(&ids);
             let order = order_by_id(&blocks);
             let id = |row: &RowRef| blocks[row.block()].id(row.position()).to_vec();
-            let mut expected: Vec<(Vec<u8>, RowRef)> = order.rows.iter().map(|row| (id(row), *row)).collect();
+            let mut expected: Vec<(Vec<u8>, RowRef)> = order.rows().map(|row| (id(&row), row)).collect();
             expected.sort();
-            prop_assert_eq!(expected.iter().map(|e| e.1).collect::<Vec<_>>(), order.rows.clone());
-            prop_assert_eq!(order.rows.len(), ids.iter().map(Vec::len).sum::<usize>());
+            prop_assert_eq!(expected.iter().map(|e| e.1).collect::<Vec<_>>(), order.rows().collect::<Vec<_>>());
+            prop_assert_eq!(order.rows().count(), ids.iter().map(Vec::len).sum::<usize>());
             let runs = expected.chunk_by(|a, b| a.0 == b.0).filter(|run| run.len() > 1);
             let shared: Vec<Vec<RowRef>> = runs.map(|run| run.iter().map(|e| e.1).collect()).collect();
             prop_assert_eq!(&shared, &order.shared);
             prop_assert_eq!(shared, shared_ids(&blocks));
+            for wanted in 0..300u16 {
+                let wanted = format!("{wanted:05}").into_bytes();
+                let rows: Vec<RowRef> = expected.iter().filter(|e| e.0 == wanted).map(|e| e.1).collect();
+                prop_assert_eq!(order.rows_of(&blocks, &wanted).collect::<Vec<_>>(), rows);
+            }
         }
     }
 }

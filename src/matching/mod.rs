@@ -10,4 +10,5 @@
 pub mod class;
 pub mod group;
 pub mod exact;
+pub mod met;
 pub mod identity;

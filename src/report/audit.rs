@@ -15,8 +15,8 @@ use std::fmt::Write as _;
 use crate::book::settings::{Role, Settings};
 use crate::clearing::ClearingFile;
 use crate::day::figures::CustomerLine;
+use crate::ledger::{JournalLine, TrialLine};
 use crate::report::summary::Day;
-use crate::report::tables::{JournalLine, TrialLine};
 use crate::terms::currency::Currency;
 
 /// What the SQL is made of.
@@ -729,30 +729,35 @@ impl Sql {
             add("accounts", "debit_minor", code, line.debit_minor);
             add("accounts", "closing_minor", code, line.closing_minor);
         }
+        // The long tables are added up by currency first: a line then asks for one sum by a number.
+        let mut customers: BTreeMap<Currency, [i128; 4]> = BTreeMap::new();
         for line in audited.customers {
-            add(
-                "customers",
-                "opening_minor",
-                line.currency.code(),
+            let sums = customers.entry(line.currency).or_default();
+            let figures = [
                 line.opening_minor,
-            );
-            add(
-                "customers",
-                "credit_minor",
-                line.currency.code(),
                 line.credit_minor,
-            );
-            add("customers", "debit_minor", line.currency.code(), line.debit_minor);
-            add(
-                "customers",
-                "closing_minor",
-                line.currency.code(),
+                line.debit_minor,
                 line.closing_minor,
-            );
+            ];
+            sums.iter_mut()
+                .zip(figures)
+                .for_each(|(sum, minor)| *sum += minor);
         }
+        for (currency, sums) in customers {
+            let columns = ["opening_minor", "credit_minor", "debit_minor", "closing_minor"];
+            for (column, minor) in columns.into_iter().zip(sums) {
+                add("customers", column, currency.code(), minor);
+            }
+        }
+        let mut journal: BTreeMap<Currency, [i128; 2]> = BTreeMap::new();
         for line in audited.journal {
-            add("journal", "debit_minor", line.currency.code(), line.debit_minor);
-            add("journal", "credit_minor", line.currency.code(), line.credit_minor);
+            let sums = journal.entry(line.currency).or_default();
+            sums[0] += line.debit_minor;
+            sums[1] += line.credit_minor;
+        }
+        for (currency, [debit, credit]) in journal {
+            add("journal", "debit_minor", currency.code(), debit);
+            add("journal", "credit_minor", currency.code(), credit);
         }
         for line in audited.trial_balance {
             add(

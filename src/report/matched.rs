@@ -1,26 +1,29 @@
 //! `matched/part-NNNNN.parquet` (R31): the agreed rows, a line a leg, sorted by (leg, txn_id, entry_id).
 //!
-//! A part is written row group by row group; the groups of a part are encoded in parallel and appended in order,
-//! so the bytes are the same for any number of threads. The encodings were chosen by measurement: ids and
-//! references as deltas of the row before, small vocabularies as dictionaries, amounts as packed deltas.
+//! Rows are encoded as they are gathered: a value goes from the block it stands in to the page it is published in, and
+//! is laid down nowhere between. A part is written row group by row group; groups are encoded in parallel and
+//! appended in order, so the bytes are the same for any number of threads. Memory for encoding is used again.
+//! The encodings were chosen by measurement (docs/performance.md): ids and references as what they add to the row
+//! before, small vocabularies as dictionaries, amounts as packed deltas.
 
+use std::collections::BTreeMap;
 use std::io::Write;
-use std::sync::Arc;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use arrow::array::{ArrayRef, Int64Array, StringArray};
-use arrow::buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, Schema};
 use parquet::arrow::ArrowSchemaConverter;
-use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowRowGroupWriterFactory, compute_leaves};
-use parquet::basic::{Compression, Encoding, ZstdLevel};
-use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesPtr};
-use parquet::file::writer::SerializedFileWriter;
-use parquet::schema::types::{ColumnDescPtr, ColumnPath};
-use rayon::prelude::*;
+use parquet::errors::ParquetError;
+use parquet::file::metadata::{
+    ColumnChunkMetaData, FileMetaData, ParquetMetaData, ParquetMetaDataWriter, RowGroupMetaData,
+};
+use parquet::schema::types::{ColumnDescPtr, SchemaDescPtr};
 
-use crate::entries::bytes::Window;
 use crate::findings::Stop;
-use crate::report::coded::CodedChunk;
+use crate::report::coded::Codes;
+use crate::report::deltas::Amounts;
+use crate::report::pages::{Chunk, Press};
+use crate::report::texts::Texts;
 use crate::terms::kinds::TXN_TYPES;
 
 /// Rows of one row group.
@@ -41,8 +44,9 @@ pub const COLUMNS: [&str; 11] = [
     "fee_minor",
 ];
 
-/// The columns of one row group as the writer takes them. Empty texts are written as null (R31).
-#[derive(Debug, Default)]
+const MAGIC: &[u8; 4] = b"PAR1";
+
+/// The columns of one row group, encoded as lines are pushed. Empty texts are written as null (R31).
 pub struct Lines {
     /// Leg and pass of runs of lines: name, pass, number of lines.
     pub runs: Vec<(String, String, usize)>,
@@ -53,21 +57,46 @@ pub struct Lines {
     /// The shared reference.
     pub bank_ref: Texts,
     /// Index into the merchants' names; `u32::MAX` is none.
-    pub merchant: Vec<u32>,
+    pub merchant: Codes,
     /// Index into [`crate::terms::kinds::TXN_TYPES`]; `u32::MAX` is none.
-    pub txn_type: Vec<u32>,
+    pub txn_type: Codes,
     /// Index into the accounts' ids; `u32::MAX` is none.
-    pub account: Vec<u32>,
+    pub account: Codes,
     /// Currency index; see [`crate::terms::currency::Currency::index`].
-    pub currency: Vec<u32>,
+    pub currency: Codes,
     /// Minor units.
-    pub amount_minor: Vec<i64>,
+    pub amount_minor: Amounts,
     /// Minor units; `None` where another leg's line carries the fee (R41).
-    pub fee_minor: Vec<Option<i64>>,
+    pub fee_minor: Amounts,
+    leg: Codes,
+    pass: Codes,
+    press: Press,
+    scratch: Vec<u8>,
+    rows: usize,
 }
 
 impl Lines {
-    /// Number of lines.
+    fn new(names: &Names) -> Result<Lines, ParquetError> {
+        Ok(Lines {
+            runs: Vec::new(),
+            txn_id: Texts::new(true)?,
+            entry_id: Texts::new(false)?,
+            bank_ref: Texts::new(false)?,
+            merchant: Codes::new(names.merchants.len()),
+            txn_type: Codes::new(TXN_TYPES.len()),
+            account: Codes::new(names.accounts.len()),
+            currency: Codes::new(names.currencies.len()),
+            amount_minor: Amounts::default(),
+            fee_minor: Amounts::default(),
+            leg: Codes::default(),
+            pass: Codes::default(),
+            press: Press::new()?,
+            scratch: Vec::new(),
+            rows: 0,
+        })
+    }
+
+    /// Number of lines so far.
     pub fn len(&self) -> usize {
         self.amount_minor.len()
     }
@@ -76,69 +105,112 @@ impl Lines {
     pub fn is_empty(&self) -> bool {
         self.amount_minor.is_empty()
     }
-}
 
-/// A text column under construction.
-#[derive(Debug)]
-pub struct Texts {
-    offsets: Vec<i32>,
-    data: Vec<u8>,
-    empties: bool,
-}
-
-impl Default for Texts {
-    fn default() -> Texts {
-        Texts {
-            offsets: vec![0],
-            data: Vec::new(),
-            empties: false,
+    /// Makes what is left of the pages.
+    fn finish(&mut self, names: &Names) -> Result<(), ParquetError> {
+        self.rows = self.amount_minor.len();
+        let (press, scratch, runs) = (&mut self.press, &mut self.scratch, &self.runs);
+        self.leg = Codes::new(runs.len());
+        self.pass = Codes::new(runs.len());
+        for (leg, pass, rows) in runs {
+            let first = |name: &dyn Fn(&(String, String, usize)) -> bool| {
+                runs.iter().position(name).unwrap_or_default() as u32
+            };
+            self.leg.push_many(first(&|run| run.0 == *leg), *rows);
+            self.pass.push_many(first(&|run| run.1 == *pass), *rows);
         }
-    }
-}
-
-impl Texts {
-    /// Adds a text.
-    #[inline]
-    pub fn push(&mut self, text: &[u8]) {
-        self.data.extend_from_slice(text);
-        self.empties |= text.is_empty();
-        self.offsets.push(self.data.len() as i32);
-    }
-
-    /// Adds a text that lies within a longer one. Short texts are copied as 32 bytes at once, which is cheaper than
-    /// copying exactly as many.
-    #[inline]
-    pub fn push_window(&mut self, window: Window<'_>) {
-        self.empties |= window.len == 0;
-        let end = self.data.len() + window.len;
-        match window.bytes.get(window.start..window.start + 32) {
-            Some(wide) if window.len <= 32 => {
-                self.data.extend_from_slice(wide);
-                self.data.truncate(end);
-            }
-            _ => self
-                .data
-                .extend_from_slice(&window.bytes[window.start..window.start + window.len]),
+        self.leg.finish(press, scratch, &|code| &runs[code as usize].0)?;
+        self.pass.finish(press, scratch, &|code| &runs[code as usize].1)?;
+        for texts in [&mut self.txn_id, &mut self.entry_id, &mut self.bank_ref] {
+            texts.finish()?;
         }
-        self.offsets.push(end as i32);
+        self.merchant
+            .finish(press, scratch, &|code| &names.merchants[code as usize])?;
+        self.txn_type
+            .finish(press, scratch, &|code| TXN_TYPES[code as usize])?;
+        self.account
+            .finish(press, scratch, &|code| &names.accounts[code as usize])?;
+        self.currency
+            .finish(press, scratch, &|code| names.currencies[code as usize])?;
+        self.amount_minor.finish(press, scratch, false)?;
+        self.fee_minor.finish(press, scratch, true)?;
+        assert!(
+            self.chunks().iter().all(|chunk| chunk.rows() == self.rows),
+            "every column of a row group has one value a line"
+        );
+        Ok(())
     }
 
-    fn array(self) -> Result<ArrayRef, Stop> {
-        let nulls = self
-            .empties
-            .then(|| NullBuffer::from_iter(self.offsets.windows(2).map(|pair| pair[0] != pair[1])));
-        let offsets = OffsetBuffer::new(ScalarBuffer::from(self.offsets));
-        StringArray::try_new(offsets, Buffer::from_vec(self.data), nulls)
-            .map(|array| Arc::new(array) as ArrayRef)
-            .map_err(|error| Stop::invariant(format!("matched: a text is not UTF-8 after all: {error}")))
+    fn chunks(&self) -> [&Chunk; COLUMNS.len()] {
+        [
+            self.leg.chunk(),
+            self.pass.chunk(),
+            self.txn_id.chunk(),
+            self.entry_id.chunk(),
+            self.bank_ref.chunk(),
+            self.merchant.chunk(),
+            self.txn_type.chunk(),
+            self.account.chunk(),
+            self.currency.chunk(),
+            self.amount_minor.chunk(),
+            self.fee_minor.chunk(),
+        ]
+    }
+
+    /// What the footer says of the columns of a row group that begins at `offset` of the file.
+    fn metadata(
+        &self,
+        schema: &SchemaDescPtr,
+        offset: u64,
+    ) -> Result<Vec<ColumnChunkMetaData>, ParquetError> {
+        let mut at = offset;
+        let mut columns = Vec::with_capacity(COLUMNS.len());
+        let describe: [&dyn Fn(ColumnDescPtr, u64) -> Result<ColumnChunkMetaData, ParquetError>; 11] = [
+            &|column, at| self.leg.metadata(column, at),
+            &|column, at| self.pass.metadata(column, at),
+            &|column, at| self.txn_id.metadata(column, at),
+            &|column, at| self.entry_id.metadata(column, at),
+            &|column, at| self.bank_ref.metadata(column, at),
+            &|column, at| self.merchant.metadata(column, at),
+            &|column, at| self.txn_type.metadata(column, at),
+            &|column, at| self.account.metadata(column, at),
+            &|column, at| self.currency.metadata(column, at),
+            &|column, at| self.amount_minor.metadata(column, at),
+            &|column, at| self.fee_minor.metadata(column, at),
+        ];
+        for (number, (describe, chunk)) in describe.iter().zip(self.chunks()).enumerate() {
+            columns.push(describe(schema.column(number), at)?);
+            at += chunk.bytes() as u64;
+        }
+        Ok(columns)
+    }
+
+    /// Empties all columns and keeps their memory.
+    fn clear(&mut self) {
+        self.runs.clear();
+        for texts in [&mut self.txn_id, &mut self.entry_id, &mut self.bank_ref] {
+            texts.clear();
+        }
+        for codes in [
+            &mut self.merchant,
+            &mut self.txn_type,
+            &mut self.account,
+            &mut self.currency,
+        ] {
+            codes.clear();
+        }
+        self.amount_minor.clear();
+        self.fee_minor.clear();
+        self.rows = 0;
     }
 }
 
-/// Names that the coded columns point into.
+/// Names that the coded columns point into, and the encoders that are free.
 pub struct Names {
     merchants: Vec<String>,
     accounts: Vec<String>,
     currencies: Vec<&'static str>,
+    spare: Mutex<Vec<Lines>>,
 }
 
 impl Names {
@@ -154,209 +226,454 @@ impl Names {
             merchants: merchants.map(str::to_owned).collect(),
             accounts: accounts.map(str::to_owned).collect(),
             currencies: currencies.collect(),
+            spare: Mutex::default(),
         }
     }
 }
 
-fn schema() -> SchemaRef {
-    let text = |name: &str| Field::new(name, DataType::Utf8, true);
-    Arc::new(Schema::new(vec![
-        text("leg"),
-        text("pass"),
-        text("txn_id"),
-        text("entry_id"),
-        text("bank_ref"),
-        text("merchant_id"),
-        text("txn_type"),
-        text("account"),
-        text("currency"),
-        Field::new("amount_minor", DataType::Int64, false),
-        Field::new("fee_minor", DataType::Int64, true),
-    ]))
+/// A lock whose holder only appends to a list or a file: after a panic the whole close fails all the same.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn properties() -> Result<WriterPropertiesPtr, Stop> {
-    let level = ZstdLevel::try_new(1).map_err(|e| Stop::invariant(format!("zstd level 1: {e}")))?;
-    let mut builder = WriterProperties::builder()
-        .set_created_by("tieout".to_owned())
-        .set_compression(Compression::ZSTD(level))
-        .set_statistics_enabled(EnabledStatistics::Chunk)
-        .set_offset_index_disabled(true);
-    for name in ["txn_id", "entry_id", "bank_ref"] {
-        let column = ColumnPath::from(name);
-        builder = builder
-            .set_column_dictionary_enabled(column.clone(), false)
-            .set_column_encoding(column, Encoding::DELTA_BYTE_ARRAY);
-    }
-    for name in ["entry_id", "bank_ref"] {
-        builder = builder.set_column_statistics_enabled(ColumnPath::from(name), EnabledStatistics::None);
-    }
-    for name in ["amount_minor", "fee_minor"] {
-        let column = ColumnPath::from(name);
-        builder = builder
-            .set_column_dictionary_enabled(column.clone(), false)
-            .set_column_encoding(column, Encoding::DELTA_BINARY_PACKED);
-    }
-    Ok(Arc::new(builder.build()))
+fn schema() -> Result<SchemaDescPtr, ParquetError> {
+    let fields = COLUMNS.map(|name| match name {
+        "amount_minor" => Field::new(name, DataType::Int64, false),
+        "fee_minor" => Field::new(name, DataType::Int64, true),
+        _ => Field::new(name, DataType::Utf8, true),
+    });
+    let schema = Schema::new(fields.to_vec());
+    Ok(Arc::new(ArrowSchemaConverter::new().convert(&schema)?))
 }
 
-/// Writes one part: `groups` row groups, the lines of each made by `lines` when its turn comes.
+/// Writes one part: `groups` row groups, the lines of each pushed by `fill` when its turn comes. Uses the current
+/// rayon pool.
 ///
 /// # Errors
-/// What `lines` or the file reports.
+/// What `fill` or the file reports; of several failures that of the earliest group.
 pub fn write_part<W: Write + Send>(
     file: W,
     groups: usize,
     names: &Names,
-    lines: &(dyn Fn(usize) -> Result<Lines, Stop> + Sync),
+    fill: &(dyn Fn(usize, &mut Lines) -> Result<(), Stop> + Sync),
 ) -> Result<W, Stop> {
-    let broken = |e: parquet::errors::ParquetError| {
-        Stop::io(
-            std::path::Path::new("matched"),
-            "write",
-            &std::io::Error::other(e),
-        )
-    };
-    let schema = schema();
-    let properties = properties()?;
-    let converted = ArrowSchemaConverter::new().convert(&schema).map_err(broken)?;
-    let mut writer = SerializedFileWriter::new(file, converted.root_schema_ptr(), Arc::clone(&properties))
-        .map_err(broken)?;
-    let factory = ArrowRowGroupWriterFactory::new(&writer, Arc::clone(&schema));
-    // As many groups at a time as there are threads: memory stays bounded, the order of appending is fixed.
-    let at_once = rayon::current_num_threads().max(1);
-    let mut first = 0;
-    while first < groups {
-        let last = (first + at_once).min(groups);
-        let columns: Vec<_> = (0..COLUMNS.len())
-            .map(|column| writer.schema_descr().column(column))
-            .collect();
-        let encoded: Vec<Result<Vec<Chunk>, Stop>> = (first..last)
-            .into_par_iter()
-            .map(|group| encode(&factory, &schema, &columns, group, lines(group)?, names))
-            .collect();
-        for group in encoded {
-            let mut row_group = writer.next_row_group().map_err(broken)?;
-            for chunk in group? {
-                match chunk {
-                    Chunk::Plain(chunk) => chunk.append_to_row_group(&mut row_group),
-                    Chunk::Coded(chunk) => chunk.append_to_row_group(&mut row_group),
-                }
-                .map_err(broken)?;
-            }
-            row_group.close().map_err(broken)?;
+    let mut part = Part::begin(file).map_err(broken)?;
+    let queue = Mutex::new(Queue::default());
+    let writer = Mutex::new(&mut part);
+    let append_ready = |writer: &mut Part<W>| -> Result<(), Stop> {
+        loop {
+            let lines = {
+                let mut queue = locked(&queue);
+                let group = queue.appended;
+                let Some(lines) = queue.finished.remove(&group) else {
+                    return Ok(());
+                };
+                queue.appended += 1;
+                lines
+            };
+            writer.append(&lines)?;
+            locked(&names.spare).push(lines);
         }
-        first = last;
+    };
+    let encode_next = || -> bool {
+        let group = {
+            let mut queue = locked(&queue);
+            if queue.failed.is_some() || queue.begun == groups {
+                return false;
+            }
+            queue.begun += 1;
+            queue.begun - 1
+        };
+        let lines = encode(group, names, fill);
+        let waiting = match lines {
+            Ok(lines) => {
+                let mut queue = locked(&queue);
+                queue.finished.insert(group, lines);
+                queue.finished.len()
+            }
+            Err(stop) => {
+                locked(&queue).fail(group, stop);
+                return false;
+            }
+        };
+        // One thread appends while the others encode. Where it cannot keep up they wait for it: memory stays bounded.
+        let held = match writer.try_lock() {
+            Ok(held) => Some(held),
+            Err(_) if waiting > rayon::current_num_threads() => Some(locked(&writer)),
+            Err(_) => None,
+        };
+        let Some(mut held) = held else { return true };
+        let appended = append_ready(&mut held);
+        if let Err(stop) = appended {
+            locked(&queue).fail(group, stop);
+            return false;
+        }
+        true
+    };
+    let threads = rayon::current_num_threads().min(groups);
+    rayon::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|_| while encode_next() {});
+        }
+    });
+    if let Some((_, stop)) = locked(&queue).failed.take() {
+        return Err(stop);
     }
-    writer.into_inner().map_err(broken)
+    append_ready(&mut locked(&writer))?;
+    part.finish().map_err(broken)
 }
 
-/// A column of a row group, by either writer.
-enum Chunk {
-    Plain(ArrowColumnChunk),
-    Coded(CodedChunk),
+/// Row groups under way.
+#[derive(Default)]
+struct Queue {
+    /// Groups that a thread has taken up.
+    begun: usize,
+    /// Groups that were appended.
+    appended: usize,
+    /// Encoded groups that wait for those before them.
+    finished: BTreeMap<usize, Lines>,
+    /// The failure of the earliest group.
+    failed: Option<(usize, Stop)>,
 }
 
-/// The values of a column.
-enum Column<'a> {
-    Plain(ArrayRef),
-    Coded {
-        codes: Vec<u32>,
-        names: Box<dyn Fn(u32) -> &'a str + Send + Sync + 'a>,
-        names_max: usize,
-    },
+impl Queue {
+    fn fail(&mut self, group: usize, stop: Stop) {
+        if self.failed.as_ref().is_none_or(|failed| group < failed.0) {
+            self.failed = Some((group, stop));
+        }
+    }
 }
 
 fn encode(
-    factory: &ArrowRowGroupWriterFactory,
-    schema: &SchemaRef,
-    descriptors: &[ColumnDescPtr],
     group: usize,
-    lines: Lines,
     names: &Names,
-) -> Result<Vec<Chunk>, Stop> {
-    let broken = |e: parquet::errors::ParquetError| Stop::invariant(format!("matched: encoding failed: {e}"));
-    let runs = lines.runs.clone();
-    let columns = columns(lines, &runs, names)?;
-    let writers = factory.create_column_writers(group).map_err(broken)?;
-    let jobs: Vec<_> = writers
-        .into_iter()
-        .zip(columns)
-        .zip(schema.fields())
-        .zip(descriptors)
-        .collect();
-    jobs.into_par_iter()
-        .map(|(((mut writer, column), field), descriptor)| match column {
-            Column::Coded {
-                codes,
-                names,
-                names_max,
-            } => CodedChunk::encode(descriptor.clone(), &codes, &*names, names_max)
-                .map(Chunk::Coded)
-                .map_err(broken),
-            Column::Plain(array) => {
-                for leaf in compute_leaves(field, &array).map_err(broken)? {
-                    writer.write(&leaf).map_err(broken)?;
-                }
-                writer.close().map(Chunk::Plain).map_err(broken)
-            }
-        })
-        .collect()
+    fill: &(dyn Fn(usize, &mut Lines) -> Result<(), Stop> + Sync),
+) -> Result<Lines, Stop> {
+    let failed = |e: ParquetError| Stop::invariant(format!("matched: encoding failed: {e}"));
+    let spare = locked(&names.spare).pop();
+    let mut lines = match spare {
+        Some(lines) => lines,
+        None => Lines::new(names).map_err(failed)?,
+    };
+    lines.clear();
+    fill(group, &mut lines)?;
+    lines.finish(names).map_err(failed)?;
+    Ok(lines)
 }
 
-fn columns<'a>(
-    lines: Lines,
-    runs: &'a [(String, String, usize)],
-    names: &'a Names,
-) -> Result<Vec<Column<'a>>, Stop> {
-    let rows = lines.len();
-    let total: usize = runs.iter().map(|run| run.2).sum();
-    assert_eq!(total, rows, "runs of legs cover all lines");
-    let by_run = || {
-        (0u32..)
-            .zip(runs)
-            .flat_map(|(code, run)| std::iter::repeat_n(code, run.2))
-            .collect()
-    };
-    let coded = |codes: Vec<u32>, list: &'a [String]| Column::Coded {
-        codes,
-        names: Box::new(|code| &list[code as usize]),
-        names_max: list.len(),
-    };
-    let fee: ArrayRef = if lines.fee_minor.iter().all(Option::is_some) {
-        Arc::new(Int64Array::from_iter_values(
-            lines.fee_minor.iter().map(|fee| fee.unwrap_or(0)),
-        ))
-    } else {
-        Arc::new(Int64Array::from(lines.fee_minor))
-    };
-    Ok(vec![
-        Column::Coded {
-            codes: by_run(),
-            names: Box::new(|code| &runs[code as usize].0),
-            names_max: runs.len(),
-        },
-        Column::Coded {
-            codes: by_run(),
-            names: Box::new(|code| &runs[code as usize].1),
-            names_max: runs.len(),
-        },
-        Column::Plain(lines.txn_id.array()?),
-        Column::Plain(lines.entry_id.array()?),
-        Column::Plain(lines.bank_ref.array()?),
-        coded(lines.merchant, &names.merchants),
-        Column::Coded {
-            codes: lines.txn_type,
-            names: Box::new(|code| TXN_TYPES[code as usize]),
-            names_max: TXN_TYPES.len(),
-        },
-        coded(lines.account, &names.accounts),
-        Column::Coded {
-            codes: lines.currency,
-            names: Box::new(|code| names.currencies[code as usize]),
-            names_max: names.currencies.len(),
-        },
-        Column::Plain(Arc::new(Int64Array::from(lines.amount_minor))),
-        Column::Plain(fee),
-    ])
+fn broken(error: ParquetError) -> Stop {
+    Stop::io(Path::new("matched"), "write", &std::io::Error::other(error))
+}
+
+/// A file under construction.
+struct Part<W> {
+    file: W,
+    bytes: u64,
+    rows: usize,
+    schema: SchemaDescPtr,
+    groups: Vec<RowGroupMetaData>,
+}
+
+impl<W: Write> Part<W> {
+    fn begin(mut file: W) -> Result<Part<W>, ParquetError> {
+        file.write_all(MAGIC)?;
+        Ok(Part {
+            file,
+            bytes: MAGIC.len() as u64,
+            rows: 0,
+            schema: schema()?,
+            groups: Vec::new(),
+        })
+    }
+
+    fn append(&mut self, lines: &Lines) -> Result<(), Stop> {
+        let columns = lines.metadata(&self.schema, self.bytes).map_err(broken)?;
+        let uncompressed = columns.iter().map(ColumnChunkMetaData::uncompressed_size).sum();
+        let group = RowGroupMetaData::builder(Arc::clone(&self.schema))
+            .set_num_rows(lines.rows as i64)
+            .set_total_byte_size(uncompressed)
+            .set_ordinal(i16::try_from(self.groups.len()).unwrap_or(i16::MAX))
+            .set_file_offset(self.bytes as i64)
+            .set_column_metadata(columns)
+            .build()
+            .map_err(broken)?;
+        for part in lines.chunks().into_iter().flat_map(Chunk::parts) {
+            self.file.write_all(part).map_err(|error| broken(error.into()))?;
+            self.bytes += part.len() as u64;
+        }
+        self.rows += lines.rows;
+        self.groups.push(group);
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<W, ParquetError> {
+        let about = FileMetaData::new(
+            1,
+            self.rows as i64,
+            Some("tieout".to_owned()),
+            None,
+            self.schema,
+            None,
+        );
+        let metadata = ParquetMetaData::new(about, self.groups);
+        let mut footer = Vec::new();
+        ParquetMetaDataWriter::new(&mut footer, &metadata).finish()?;
+        self.file.write_all(&footer)?;
+        Ok(self.file)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::array::{Array, AsArray};
+    use arrow::compute::cast;
+    use arrow::datatypes::Int64Type;
+    use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+    use parquet::file::statistics::Statistics;
+    use proptest::prelude::*;
+
+    use crate::entries::bytes::Window;
+    use crate::report::coded::NULL_CODE;
+    use crate::report::pages::PAGE_BYTES;
+
+    /// A line as it is pushed: texts, codes, amount, fee.
+    #[derive(Clone, Debug)]
+    struct Line {
+        texts: [String; 3],
+        codes: [u32; 4],
+        amount_minor: i64,
+        fee_minor: Option<i64>,
+    }
+
+    const CODES_END: u32 = 400;
+
+    fn names() -> Names {
+        let merchants: Vec<String> = (0..CODES_END).map(|n| format!("M{n}")).collect();
+        let accounts: Vec<String> = (0..CODES_END).map(|n| format!("账户{n}")).collect();
+        Names::new(
+            merchants.iter().map(String::as_str),
+            accounts.iter().map(String::as_str),
+        )
+    }
+
+    fn push(lines: &mut Lines, line: &Line, windows: bool) {
+        let leg = ["a", "b"][usize::from(line.codes[0] > CODES_END / 2)];
+        match lines.runs.last_mut() {
+            Some(run) if run.0 == leg => run.2 += 1,
+            _ => lines.runs.push((leg.to_owned(), "exact".to_owned(), 1)),
+        }
+        let columns = [&mut lines.txn_id, &mut lines.entry_id, &mut lines.bank_ref];
+        for (column, text) in columns.into_iter().zip(&line.texts) {
+            if windows {
+                let within = format!("xyz{text}{}", "tail".repeat(text.len() % 20));
+                column.push_window(Window {
+                    bytes: within.as_bytes(),
+                    start: 3,
+                    len: text.len(),
+                });
+            } else {
+                column.push(text.as_bytes());
+            }
+        }
+        lines.merchant.push(line.codes[0]);
+        lines.txn_type.push(line.codes[1]);
+        lines.account.push(line.codes[2]);
+        lines.currency.push(line.codes[3]);
+        lines.amount_minor.push(line.amount_minor);
+        lines.fee_minor.push(line.fee_minor);
+    }
+
+    fn write(groups: &[Vec<Line>], threads: usize) -> Vec<u8> {
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .unwrap();
+        let names = names();
+        pool.install(|| {
+            write_part(Vec::new(), groups.len(), &names, &|group, lines| {
+                for (number, line) in groups[group].iter().enumerate() {
+                    push(lines, line, number % 3 > 0);
+                }
+                Ok(())
+            })
+        })
+        .unwrap()
+    }
+
+    /// Reads a file through the crate and compares every value; then its footer.
+    fn check(groups: &[Vec<Line>]) {
+        let bytes = write(groups, 2);
+        assert!(bytes == write(groups, 1), "the bytes do not depend on threads");
+        let names = names();
+        let lines: Vec<&Line> = groups.iter().flatten().collect();
+        let builder = ParquetRecordBatchReaderBuilder::try_new(bytes::Bytes::from(bytes)).unwrap();
+        let footer = Arc::clone(builder.metadata());
+        assert_eq!(footer.file_metadata().num_rows(), lines.len() as i64);
+        assert_eq!(footer.file_metadata().created_by(), Some("tieout"));
+        let mut row = 0;
+        let text = |name: Option<&str>| name.filter(|name| !name.is_empty()).map(str::to_owned);
+        for batch in builder.with_batch_size(1000).build().unwrap() {
+            let batch = batch.unwrap();
+            let columns: Vec<_> = batch.columns()[..9]
+                .iter()
+                .map(|column| cast(column, &DataType::Utf8).unwrap())
+                .collect();
+            let of = |column: usize, at: usize| {
+                let column = columns[column].as_string::<i32>();
+                column.is_valid(at).then(|| column.value(at).to_owned())
+            };
+            let minor = |column: usize, at: usize| {
+                let column = batch.column(column).as_primitive::<Int64Type>();
+                column.is_valid(at).then(|| column.value(at))
+            };
+            for at in 0..batch.num_rows() {
+                let line = lines[row];
+                let [merchant, txn_type, account, currency] = line.codes.map(|code| code as usize);
+                let leg = ["a", "b"][usize::from(line.codes[0] > CODES_END / 2)];
+                assert_eq!(of(0, at).as_deref(), Some(leg), "row {row}");
+                assert_eq!(of(1, at).as_deref(), Some("exact"), "row {row}");
+                for (number, value) in line.texts.iter().enumerate() {
+                    assert_eq!(of(2 + number, at), text(Some(value)), "row {row} text {number}");
+                }
+                assert_eq!(of(5, at), text(names.merchants.get(merchant).map(String::as_str)));
+                assert_eq!(of(6, at), text(TXN_TYPES.get(txn_type).copied()));
+                assert_eq!(of(7, at), text(names.accounts.get(account).map(String::as_str)));
+                assert_eq!(of(8, at), text(names.currencies.get(currency).copied()));
+                assert_eq!(minor(9, at), Some(line.amount_minor), "row {row}");
+                assert_eq!(minor(10, at), line.fee_minor, "row {row}");
+                row += 1;
+            }
+        }
+        assert_eq!(row, lines.len());
+        for (group, lines) in footer.row_groups().iter().zip(groups) {
+            let texts = || {
+                lines
+                    .iter()
+                    .map(|line| line.texts[0].as_bytes())
+                    .filter(|t| !t.is_empty())
+            };
+            if let Some(Statistics::ByteArray(told)) = group.column(2).statistics() {
+                assert_eq!(
+                    told.null_count_opt(),
+                    Some((lines.len() - texts().count()) as u64)
+                );
+                if let (Some(least), Some(greatest)) = (told.min_opt(), told.max_opt()) {
+                    assert_eq!(Some(least.data()), texts().min());
+                    assert_eq!(Some(greatest.data()), texts().max());
+                } else {
+                    assert!(texts().all(|text| text.len() > 64) || texts().any(|text| text.len() > 64));
+                }
+            } else {
+                panic!("txn_id has no statistics");
+            }
+            let Some(Statistics::Int64(told)) = group.column(9).statistics() else {
+                panic!("amount_minor has no statistics");
+            };
+            assert_eq!(told.min_opt(), lines.iter().map(|line| &line.amount_minor).min());
+            assert_eq!(told.max_opt(), lines.iter().map(|line| &line.amount_minor).max());
+        }
+    }
+
+    fn text() -> impl Strategy<Value = String> {
+        prop_oneof![
+            4 => "T2026[0-9]{10,20}",
+            2 => "[ab]{0,3}",
+            1 => "\\PC{0,12}",
+            1 => "[ab]{30,36}",
+            1 => "x{60,70}[0-9]{0,40}",
+        ]
+    }
+
+    fn line() -> impl Strategy<Value = Line> {
+        let code = |end: u32| prop_oneof![6 => 0..end, 1 => Just(NULL_CODE)];
+        let minor = prop_oneof![3 => 0..100_000i64, 1 => any::<i64>()];
+        (
+            [text(), text(), text()],
+            (code(CODES_END), code(4), code(CODES_END), code(3)),
+            minor,
+            prop::option::of(any::<i64>()),
+        )
+            .prop_map(|(texts, (a, b, c, d), amount_minor, fee_minor)| Line {
+                texts,
+                codes: [a, b, c, d],
+                amount_minor,
+                fee_minor,
+            })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(60))]
+        #[test]
+        fn the_crate_reads_back_any_lines(
+            groups in prop::collection::vec(prop::collection::vec(line(), 1..400), 0..5),
+            sorted in any::<bool>(),
+        ) {
+            let mut groups = groups;
+            if sorted {
+                groups.iter_mut().for_each(|lines| lines.sort_by(|a, b| a.texts[0].cmp(&b.texts[0])));
+            }
+            check(&groups);
+        }
+    }
+
+    #[test]
+    fn many_pages_of_all_sizes_read_back() {
+        let line = |row: u64| {
+            let digits = row.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            Line {
+                texts: [
+                    format!("T20260302{row:012}"),
+                    if row % 5000 < 4000 {
+                        String::new()
+                    } else {
+                        format!("E{digits:020}")
+                    },
+                    format!("2026{digits:020}{digits:020}"),
+                ],
+                codes: [digits as u32 % CODES_END, NULL_CODE, (row / 40_000) as u32, 0],
+                amount_minor: (digits >> 40) as i64,
+                fee_minor: (row < 60_000).then_some(0),
+            }
+        };
+        let lines: Vec<Line> = (0..70_000).map(line).collect();
+        assert!(lines.len() * 44 > 2 * PAGE_BYTES, "several pages of texts");
+        let mut groups: Vec<Vec<Line>> = lines.chunks(66_000).map(<[Line]>::to_vec).collect();
+        // Extremes of packed deltas, and a single line.
+        groups.push(
+            [i64::MIN, i64::MAX, 0, -1, i64::MAX, i64::MIN]
+                .map(|amount_minor| Line {
+                    amount_minor,
+                    ..line(1)
+                })
+                .to_vec(),
+        );
+        groups.push(vec![line(7)]);
+        check(&groups);
+        check(&[]);
+    }
+
+    #[test]
+    fn the_earliest_failure_is_told() {
+        let failing = |group: usize, lines: &mut Lines| match group {
+            3.. => Err(Stop::invariant(format!("group {group} fails"))),
+            _ => {
+                push(
+                    lines,
+                    &Line {
+                        texts: Default::default(),
+                        codes: [0; 4],
+                        amount_minor: 1,
+                        fee_minor: None,
+                    },
+                    false,
+                );
+                Ok(())
+            }
+        };
+        for _ in 0..20 {
+            let stop = write_part(Vec::new(), 40, &names(), &failing).unwrap_err();
+            assert!(stop.to_string().contains("group 3 fails"), "{stop}");
+        }
+    }
 }

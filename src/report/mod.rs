@@ -3,6 +3,9 @@
 pub mod json;
 pub mod show;
 pub mod table;
+pub mod pages;
+pub mod deltas;
+pub mod texts;
 pub mod coded;
 pub mod matched;
 pub mod tables;

@@ -152,31 +152,40 @@ impl<'a> Table<'a> {
         let Some(Values::Text(currencies)) = currencies.map(|column| &column.values) else {
             return sums;
         };
-        for column in &self.columns {
-            let mut by_currency: BTreeMap<String, i128> = BTreeMap::new();
-            let mut add = |row: usize, amount: i128| {
-                // Looked up first: a key is allocated once a currency, not once a row.
-                match by_currency.get_mut(currencies[row].as_ref()) {
-                    Some(sum) => *sum += amount,
-                    None => {
-                        by_currency.insert(currencies[row].clone().into_owned(), amount);
-                    }
+        let mut known: Vec<&str> = Vec::new();
+        let mut last = 0;
+        let places: Vec<usize> = currencies
+            .iter()
+            .map(|currency| {
+                if known.get(last) != Some(&currency.as_ref()) {
+                    last = known
+                        .iter()
+                        .position(|known| known == currency)
+                        .unwrap_or(known.len());
                 }
-            };
+                if last == known.len() {
+                    known.push(currency);
+                }
+                last
+            })
+            .collect();
+        for column in &self.columns {
+            let mut minor = vec![0i128; known.len()];
             match &column.values {
                 Values::Minor(values) => {
-                    for (row, value) in values.iter().enumerate() {
-                        add(row, i128::from(value.unwrap_or(0)));
+                    for (place, value) in places.iter().zip(values) {
+                        minor[*place] += i128::from(value.unwrap_or(0));
                     }
                 }
                 Values::Count(values) => {
-                    for (row, value) in values.iter().enumerate() {
-                        add(row, i128::from(*value));
+                    for (place, value) in places.iter().zip(values) {
+                        minor[*place] += i128::from(*value);
                     }
                 }
                 _ => continue,
             }
-            sums.insert(column.name.to_owned(), by_currency);
+            let names = known.iter().map(|currency| (*currency).to_owned());
+            sums.insert(column.name.to_owned(), names.zip(minor).collect());
         }
         sums
     }

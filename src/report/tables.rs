@@ -10,46 +10,11 @@ use crate::book::merchants::Merchants;
 use crate::book::settings::Settings;
 use crate::day::figures::{AccountLine, BreakLine, CustomerLine, PayoutLine, PayoutStatus, Position};
 use crate::findings::{Finding, Stop, StopCode};
+use crate::ledger::{JournalLine, TrialLine};
 use crate::report::table::{Column, Table, Values};
 use crate::terms::currency::Currency;
 use crate::terms::date::Date;
 use crate::terms::money::narrow;
-
-/// A line of journal.csv (R43). Minor units, ≥ 0.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct JournalLine {
-    /// Entry: the lines of one entry balance.
-    pub entry_id: String,
-    /// Ledger account.
-    pub ledger_account: String,
-    /// Merchant, customer, or empty.
-    pub obligee_id: String,
-    /// Currency.
-    pub currency: Currency,
-    /// Kind of movement.
-    pub kind: String,
-    /// Debit.
-    pub debit_minor: i128,
-    /// Credit.
-    pub credit_minor: i128,
-}
-
-/// A line of trial_balance.csv (R43). Minor units; balances are debits less credits.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TrialLine {
-    /// Ledger account.
-    pub ledger_account: String,
-    /// Currency.
-    pub currency: Currency,
-    /// Balance brought forward.
-    pub opening_minor: i128,
-    /// Debits of the day.
-    pub debit_minor: i128,
-    /// Credits of the day.
-    pub credit_minor: i128,
-    /// `opening + debit − credit`.
-    pub closing_minor: i128,
-}
 
 /// A line of rejects.csv: one refused value.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -293,7 +258,7 @@ pub fn positions(lines: &[Position]) -> Result<Table<'_>, Stop> {
 /// 65 when a sum does not fit 64 bits.
 pub fn journal(lines: &[JournalLine]) -> Result<Table<'_>, Stop> {
     fn sort(l: &JournalLine) -> (Currency, &str, &str, &str) {
-        (l.currency, &l.ledger_account, &l.obligee_id, &l.kind)
+        (l.currency, &l.ledger_account, &l.obligee_id, l.kind)
     }
     assert!(
         lines.is_sorted_by(|a, b| sort(a) <= sort(b)),
@@ -304,11 +269,11 @@ pub fn journal(lines: &[JournalLine]) -> Result<Table<'_>, Stop> {
     Ok(Table::new(
         "journal",
         vec![
-            text("entry_id", lines.iter().map(|l| l.entry_id.as_str())),
-            text("ledger_account", lines.iter().map(|l| l.ledger_account.as_str())),
-            text("obligee_id", lines.iter().map(|l| l.obligee_id.as_str())),
+            text("entry_id", lines.iter().map(|l| &*l.entry_id)),
+            text("ledger_account", lines.iter().map(|l| &*l.ledger_account)),
+            text("obligee_id", lines.iter().map(|l| &*l.obligee_id)),
             text("currency", lines.iter().map(|l| l.currency.code())),
-            text("kind", lines.iter().map(|l| l.kind.as_str())),
+            text("kind", lines.iter().map(|l| l.kind)),
             minor("debit_minor", |l| l.debit_minor)?,
             minor("credit_minor", |l| l.credit_minor)?,
         ],

@@ -56,6 +56,13 @@ pub(super) struct Movements<'a> {
     pub books: BTreeMap<usize, i128>,
 }
 
+/// Fees of a pool's merchants.
+#[derive(Clone, Copy, Default)]
+struct Fees {
+    charged_minor: i128,
+    returned_minor: i128,
+}
+
 /// What a term is called: its step, its name, and where its sum stands.
 type Term = (u8, &'static str, &'static str);
 
@@ -190,14 +197,17 @@ impl<'a> Movements<'a> {
             "wallet payments between pools",
             "customers.csv payment and refund parts",
         );
+        // Fees are added up first: a pool has one term of each, whatever the number of its merchants.
+        let mut fees: BTreeMap<(&'a str, Currency), Fees> = BTreeMap::new();
         for line in day.payouts {
             let merchants = day.merchants;
             let pool = merchants.get(line.sums.merchant).pool.as_str();
             let key = (pool, line.sums.currency);
-            self.add(key, REQUIREMENT, FEE, "", -line.fee_minor);
-            self.add(key, REQUIREMENT, FEE_RETURNED, "", line.sums.fee_returned_minor);
-            self.add(key, OWN, FEE, "", line.fee_minor);
-            self.add(key, OWN, FEE_RETURNED, "", -line.sums.fee_returned_minor);
+            if line.fee_minor != 0 || line.sums.fee_returned_minor != 0 {
+                let fees = fees.entry(key).or_default();
+                fees.charged_minor += line.fee_minor;
+                fees.returned_minor += line.sums.fee_returned_minor;
+            }
             // A wallet pays a merchant of another pool: no cash moves, so it stays with the customers' pool.
             let wallets = (DEFAULT_POOL, line.sums.currency);
             let net = line.sums.balance_gross_minor - line.sums.balance_refund_minor;
@@ -206,6 +216,12 @@ impl<'a> Movements<'a> {
                 self.add(wallets, REQUIREMENT, WALLET, "", -net);
             }
             self.across(wallets, key, WALLET, "", net);
+        }
+        for (key, fees) in fees {
+            self.add(key, REQUIREMENT, FEE, "", -fees.charged_minor);
+            self.add(key, REQUIREMENT, FEE_RETURNED, "", fees.returned_minor);
+            self.add(key, OWN, FEE, "", fees.charged_minor);
+            self.add(key, OWN, FEE_RETURNED, "", -fees.returned_minor);
         }
     }
 

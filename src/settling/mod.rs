@@ -5,6 +5,8 @@
 //!
 //! Not done here: what is due and paid (payouts), wallets, fees given back (they need the originals).
 
+use std::collections::BTreeMap;
+
 use rayon::prelude::*;
 
 use crate::book::merchants::{MerchantCode, Merchants};
@@ -13,12 +15,11 @@ use crate::entries::block::{EntryBlock, RowRef};
 use crate::entries::meta::Meta;
 use crate::fees::FeeTable;
 use crate::findings::{Finding, Stop, StopCode};
+use crate::matching::met::{FeeColumn, Met};
 use crate::netting::obligations::{Obligations, ParticipantCode, Participants};
 use crate::terms::currency::Currency;
 use crate::terms::kinds::TxnType;
-
-/// Stands in a fee column for "another leg's line carries the fee".
-pub const NO_FEE: i64 = i64::MIN;
+use crate::terms::prefetch;
 
 /// What a channel code stands for.
 #[derive(Clone, Debug)]
@@ -72,15 +73,26 @@ impl Context<'_> {
 pub struct Sums {
     /// By currency slot × merchant.
     merchants: Vec<Accumulator>,
+    /// By place in `merchants`; sums, so their order is no matter.
+    wide: BTreeMap<usize, Wide>,
     slots: [u8; 256],
     merchant_count: usize,
     /// Obligations between participants.
     pub obligations: Obligations,
 }
 
+/// Sums of one merchant and currency. The master may be large, and rows come in no order of merchants: so a cell is kept
+/// small. What no longer fits moves to the cell's wide sums.
 #[derive(Clone, Copy, Debug, Default)]
 struct Accumulator {
     counts: [u32; 5],
+    minor: [i64; 5],
+    fee_minor: i64,
+}
+
+/// The same sums where they have outgrown their cell, and sums that few merchants have.
+#[derive(Clone, Copy, Debug, Default)]
+struct Wide {
     minor: [i128; 5],
     fee_minor: i128,
     balance_gross_minor: i128,
@@ -101,6 +113,7 @@ impl Sums {
         let cells = context.currencies.len() * context.merchants.len();
         Sums {
             merchants: vec![Accumulator::default(); cells],
+            wide: BTreeMap::new(),
             slots,
             merchant_count: context.merchants.len(),
             obligations: Obligations::default(),
@@ -132,25 +145,54 @@ impl Sums {
             .fee(merchant, channel.name.as_bytes(), txn_type, amount_minor)
             .map_err(|_| fee_too_large(context.merchants, merchant))?;
         let slot = usize::from(self.slots[usize::from(meta.currency().index())]);
-        let cell = &mut self.merchants[slot * self.merchant_count + owner as usize];
+        let at = slot * self.merchant_count + owner as usize;
+        let cell = &mut self.merchants[at];
         let kind = txn_type as usize;
         assert!(
             kind < MERCHANT_TYPES,
             "the first five types are the merchant types"
         );
         cell.counts[kind] += 1;
-        cell.minor[kind] += i128::from(amount_minor);
-        cell.fee_minor += i128::from(fee_minor);
+        let sums = (
+            cell.minor[kind].checked_add(amount_minor),
+            cell.fee_minor.checked_add(fee_minor),
+        );
+        if let (Some(minor), Some(fee_minor)) = sums {
+            cell.minor[kind] = minor;
+            cell.fee_minor = fee_minor;
+        } else {
+            self.outgrow(at, kind, amount_minor, fee_minor);
+        }
         if meta.is_wallet_funded() {
+            let wide = self.wide.entry(at).or_default();
             match txn_type {
-                TxnType::Refund => cell.balance_refund_minor += i128::from(amount_minor),
-                _ => cell.balance_gross_minor += i128::from(amount_minor),
+                TxnType::Refund => wide.balance_refund_minor += i128::from(amount_minor),
+                _ => wide.balance_gross_minor += i128::from(amount_minor),
             }
         }
         if context.fees.is_per_day(merchant, txn_type) {
-            cell.day_fee_base_minor += i128::from(amount_minor);
+            self.wide.entry(at).or_default().day_fee_base_minor += i128::from(amount_minor);
         }
         Ok(fee_minor)
+    }
+
+    #[cold]
+    fn outgrow(&mut self, at: usize, kind: usize, amount_minor: i64, fee_minor: i64) {
+        let cell = &mut self.merchants[at];
+        let wide = self.wide.entry(at).or_default();
+        for (wide, minor) in wide.minor.iter_mut().zip(std::mem::take(&mut cell.minor)) {
+            *wide += i128::from(minor);
+        }
+        wide.fee_minor += i128::from(std::mem::take(&mut cell.fee_minor));
+        wide.minor[kind] += i128::from(amount_minor);
+        wide.fee_minor += i128::from(fee_minor);
+    }
+
+    /// Asks the memory for the cell of a merchant that comes soon.
+    #[inline]
+    fn prefetch(&self, owner: u32) {
+        // The first currency's cells; others are rare and not worth a look at the row.
+        prefetch::line_of(&self.merchants, owner as usize);
     }
 
     fn oblige(&mut self, context: &Context<'_>, meta: Meta, merchant: MerchantCode, amount_minor: i64) {
@@ -174,15 +216,41 @@ impl Sums {
 
     /// Takes in the sums of other rows.
     pub fn merge(&mut self, other: &Sums) {
-        for (mine, theirs) in self.merchants.iter_mut().zip(&other.merchants) {
+        for at in 0..other.merchants.len() {
+            let theirs = other.merchants[at];
+            if theirs.counts == [0; MERCHANT_TYPES] {
+                continue;
+            }
+            let mine = &mut self.merchants[at];
             for kind in 0..MERCHANT_TYPES {
                 mine.counts[kind] += theirs.counts[kind];
-                mine.minor[kind] += theirs.minor[kind];
             }
-            mine.fee_minor += theirs.fee_minor;
-            mine.balance_gross_minor += theirs.balance_gross_minor;
-            mine.balance_refund_minor += theirs.balance_refund_minor;
-            mine.day_fee_base_minor += theirs.day_fee_base_minor;
+            let mut sums = *mine;
+            let fits = (0..MERCHANT_TYPES).all(|kind| {
+                let sum = mine.minor[kind].checked_add(theirs.minor[kind]);
+                sums.minor[kind] = sum.unwrap_or(0);
+                sum.is_some()
+            });
+            match mine.fee_minor.checked_add(theirs.fee_minor) {
+                Some(fee_minor) if fits => *mine = Accumulator { fee_minor, ..sums },
+                _ => {
+                    let wide = self.wide.entry(at).or_default();
+                    for (wide, minor) in wide.minor.iter_mut().zip(theirs.minor) {
+                        *wide += i128::from(minor);
+                    }
+                    wide.fee_minor += i128::from(theirs.fee_minor);
+                }
+            }
+        }
+        for (at, theirs) in &other.wide {
+            let wide = self.wide.entry(*at).or_default();
+            for (mine, theirs) in wide.minor.iter_mut().zip(theirs.minor) {
+                *mine += theirs;
+            }
+            wide.fee_minor += theirs.fee_minor;
+            wide.balance_gross_minor += theirs.balance_gross_minor;
+            wide.balance_refund_minor += theirs.balance_refund_minor;
+            wide.day_fee_base_minor += theirs.day_fee_base_minor;
         }
         self.obligations.join(&other.obligations);
     }
@@ -192,12 +260,15 @@ impl Sums {
         let mut lines = Vec::new();
         for merchant in 0..self.merchant_count {
             for (slot, currency) in context.currencies.iter().enumerate() {
-                let cell = &self.merchants[slot * self.merchant_count + merchant];
+                let at = slot * self.merchant_count + merchant;
+                let cell = &self.merchants[at];
+                let wide = self.wide.get(&at).copied().unwrap_or_default();
                 if cell.counts == [0; MERCHANT_TYPES] {
                     continue;
                 }
                 let [payments, refunds, chargebacks, reversals, adjustments] = cell.counts.map(u64::from);
-                let [gross, refund, chargeback, reversal, adjustment] = cell.minor;
+                let sum = |kind: usize| wide.minor[kind] + i128::from(cell.minor[kind]);
+                let [gross, refund, chargeback, reversal, adjustment] = [0, 1, 2, 3, 4].map(sum);
                 lines.push(MerchantSums {
                     merchant: MerchantCode(merchant as u32),
                     currency: *currency,
@@ -211,11 +282,11 @@ impl Sums {
                     chargeback_minor: chargeback,
                     reversal_minor: reversal,
                     adjustment_minor: adjustment,
-                    fee_minor: cell.fee_minor,
+                    fee_minor: wide.fee_minor + i128::from(cell.fee_minor),
                     fee_returned_minor: 0,
-                    balance_gross_minor: cell.balance_gross_minor,
-                    balance_refund_minor: cell.balance_refund_minor,
-                    day_fee_base_minor: cell.day_fee_base_minor,
+                    balance_gross_minor: wide.balance_gross_minor,
+                    balance_refund_minor: wide.balance_refund_minor,
+                    day_fee_base_minor: wide.day_fee_base_minor,
                 });
             }
         }
@@ -238,6 +309,9 @@ fn fee_too_large(merchants: &Merchants, merchant: MerchantCode) -> Stop {
     )
 }
 
+/// How many rows ahead a merchant's sums are asked for.
+const AHEAD: usize = 8;
+
 /// Pairs and the sum of their amounts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MatchedSum {
@@ -250,141 +324,175 @@ pub struct MatchedSum {
 /// What the pairs of one leg settled.
 #[derive(Clone, Debug)]
 pub struct SettledPairs {
-    /// Fee of each pair, minor units; [`NO_FEE`] where the pair does not complete its row.
-    pub fee_minor: Vec<i64>,
+    /// Fee of each row of the platform side, by block: `None` where its pair does not complete the row.
+    pub fees: Vec<FeeColumn>,
     /// Sums by merchant.
     pub sums: Sums,
     /// Sums by account and pool of the obligee.
     pub agreed: Vec<AgreedSums>,
     /// All pairs, by currency: the amount of one side, which is that of the other.
     pub matched: Vec<(Currency, MatchedSum)>,
-    /// Pairs whose platform row is a wallet row (TOPUP, WITHDRAWAL) and complete.
-    pub wallet: Vec<u32>,
-    /// Pairs whose platform row is a REFUND that may give its fee back.
-    pub refunds: Vec<u32>,
+    /// Wallet rows (TOPUP, WITHDRAWAL) that are complete.
+    pub wallet: Vec<RowRef>,
+    /// REFUND rows that may give their fee back.
+    pub refunds: Vec<RowRef>,
 }
 
-/// Settles the pairs of one leg. `completes` tells whether a pair completes its platform row.
+/// The pairs of one leg.
+#[derive(Clone, Copy)]
+pub struct LegRows<'a> {
+    /// Platform side.
+    pub left: &'a [EntryBlock],
+    /// What its rows met.
+    pub met: &'a Met,
+    /// True when the other side is the bank's, whose accounts the pairs belong to.
+    pub ends_at_bank: bool,
+}
+
+/// Whether a pair completes its platform row.
+pub type Completes<'a> = &'a (dyn Fn(RowRef, Meta) -> bool + Sync);
+
+/// Settles the pairs of one leg, in the order of the platform's rows.
 ///
 /// # Errors
 /// 65 when a fee does not fit 64 bits, or when a row brought forward names a merchant the master no longer has.
 pub fn settle_pairs(
-    pairs: &[(RowRef, RowRef)],
-    left: &[EntryBlock],
-    right: &[EntryBlock],
-    completes: &(dyn Fn(RowRef) -> bool + Sync),
+    leg: &LegRows<'_>,
+    completes: Completes<'_>,
     context: &Context<'_>,
 ) -> Result<SettledPairs, Stop> {
-    // One stretch of pairs a thread: the accumulators are as large as the master, so there is one set a thread and
+    // One stretch of blocks a thread: the accumulators are as large as the master, so there is one set a thread and
     // not one a task. Sums of integers do not depend on where the stretches are cut.
-    let stretch = pairs.len().div_ceil(rayon::current_num_threads().max(1)).max(1);
-    let parts: Vec<Result<Part, Stop>> = pairs
+    let stretch = leg
+        .left
+        .len()
+        .div_ceil(rayon::current_num_threads().max(1))
+        .max(1);
+    let numbers: Vec<usize> = (0..leg.left.len()).collect();
+    let parts: Vec<Result<Part, Stop>> = numbers
         .par_chunks(stretch)
-        .enumerate()
-        .map(|(number, pairs)| Part::settle(number * stretch, pairs, left, right, completes, context))
+        .map(|numbers| Part::settle(numbers, leg, completes, context))
         .collect();
-    let mut whole = SettledPairs {
-        fee_minor: Vec::with_capacity(pairs.len()),
-        sums: Sums::new(context),
-        agreed: Vec::new(),
-        matched: context
-            .currencies
-            .iter()
-            .map(|currency| (*currency, MatchedSum::default()))
-            .collect(),
-        wallet: Vec::new(),
-        refunds: Vec::new(),
-    };
-    let mut agreed = vec![[0i128; 2]; context.accounts * context.pools.len()];
+    let mut parts = parts.into_iter();
+    let mut whole = parts.next().unwrap_or_else(|| Ok(Part::new(context)))?;
     for part in parts {
-        let part = part?;
-        whole.fee_minor.extend_from_slice(&part.fee_minor);
-        whole.sums.merge(&part.sums);
-        for ((_, mine), theirs) in whole.matched.iter_mut().zip(&part.matched) {
-            mine.rows += theirs.rows;
-            mine.minor += theirs.minor;
-        }
-        whole.wallet.extend_from_slice(&part.wallet);
-        whole.refunds.extend_from_slice(&part.refunds);
-        for (mine, theirs) in agreed.iter_mut().zip(&part.agreed) {
-            mine[0] += theirs[0];
-            mine[1] += theirs[1];
-        }
+        whole.merge(part?);
     }
-    for (cell, [credit_minor, debit_minor]) in agreed.into_iter().enumerate() {
-        if credit_minor != 0 || debit_minor != 0 {
-            whole.agreed.push(AgreedSums {
+    let agreed = (0..).zip(whole.agreed).filter(|(_, sums)| *sums != [0, 0]);
+    Ok(SettledPairs {
+        fees: whole.fees,
+        sums: whole.sums,
+        agreed: agreed
+            .map(|(cell, [credit_minor, debit_minor])| AgreedSums {
                 account: cell / context.pools.len(),
                 obligee_pool: context.pools[cell % context.pools.len()].clone(),
                 credit_minor,
                 debit_minor,
-            });
-        }
-    }
-    Ok(whole)
+            })
+            .collect(),
+        matched: context.currencies.iter().copied().zip(whole.matched).collect(),
+        wallet: whole.wallet,
+        refunds: whole.refunds,
+    })
 }
 
 struct Part {
-    fee_minor: Vec<i64>,
+    fees: Vec<FeeColumn>,
     sums: Sums,
     agreed: Vec<[i128; 2]>,
     matched: Vec<MatchedSum>,
-    wallet: Vec<u32>,
-    refunds: Vec<u32>,
+    wallet: Vec<RowRef>,
+    refunds: Vec<RowRef>,
 }
 
 impl Part {
-    fn settle(
-        first: usize,
-        pairs: &[(RowRef, RowRef)],
-        left: &[EntryBlock],
-        right: &[EntryBlock],
-        completes: &(dyn Fn(RowRef) -> bool + Sync),
-        context: &Context<'_>,
-    ) -> Result<Part, Stop> {
-        let pools = context.pools.len();
-        let mut part = Part {
-            fee_minor: Vec::with_capacity(pairs.len()),
+    fn new(context: &Context<'_>) -> Part {
+        Part {
+            fees: Vec::new(),
             sums: Sums::new(context),
-            agreed: vec![[0; 2]; context.accounts * pools],
+            agreed: vec![[0; 2]; context.accounts * context.pools.len()],
             matched: vec![MatchedSum::default(); context.currencies.len()],
             wallet: Vec::new(),
             refunds: Vec::new(),
-        };
-        for (pair, (l, r)) in (first as u32..).zip(pairs) {
-            let block = &left[l.block()];
-            let position = l.position();
-            let (meta, owner, amount) = (
-                block.meta(position),
-                block.owner(position),
-                block.amount_minor(position),
-            );
+        }
+    }
+
+    fn merge(&mut self, other: Part) {
+        self.fees.extend(other.fees);
+        self.sums.merge(&other.sums);
+        for (mine, theirs) in self.agreed.iter_mut().zip(other.agreed) {
+            mine[0] += theirs[0];
+            mine[1] += theirs[1];
+        }
+        for (mine, theirs) in self.matched.iter_mut().zip(other.matched) {
+            mine.rows += theirs.rows;
+            mine.minor += theirs.minor;
+        }
+        self.wallet.extend(other.wallet);
+        self.refunds.extend(other.refunds);
+    }
+
+    fn settle(
+        numbers: &[usize],
+        leg: &LegRows<'_>,
+        completes: Completes<'_>,
+        context: &Context<'_>,
+    ) -> Result<Part, Stop> {
+        let mut part = Part::new(context);
+        for number in numbers {
+            part.block(*number, leg, completes, context)?;
+        }
+        Ok(part)
+    }
+
+    fn block(
+        &mut self,
+        number: usize,
+        leg: &LegRows<'_>,
+        completes: Completes<'_>,
+        context: &Context<'_>,
+    ) -> Result<(), Stop> {
+        let block = &leg.left[number];
+        let pools = context.pools.len();
+        let mut fees = FeeColumn::with_capacity(block.len());
+        for (position, met) in leg.met.block(number).enumerate() {
+            if position + AHEAD < block.len() {
+                let owner = block.owner(position + AHEAD);
+                self.sums.prefetch(owner);
+                context.fees.prefetch(MerchantCode(owner));
+            }
+            let Some(met) = met else {
+                fees.push(None);
+                continue;
+            };
+            let record = block.record(position);
+            let (meta, owner, amount) = (record.meta(), record.owner(), record.amount_minor());
+            let row = RowRef::new(number, position);
             let matched =
-                &mut part.matched[usize::from(part.sums.slots[usize::from(meta.currency().index())])];
+                &mut self.matched[usize::from(self.sums.slots[usize::from(meta.currency().index())])];
             matched.rows += 1;
             matched.minor += i128::from(amount);
-            let other = &right[r.block()];
-            if other.meta(r.position()).txn_type().is_none() {
-                let account = other.owner(r.position()) as usize;
+            if leg.ends_at_bank {
                 let pool = usize::from(context.pool_of(MerchantCode(owner)));
-                part.agreed[account * pools + pool][meta.direction() as usize] += i128::from(amount);
+                self.agreed[met.account as usize * pools + pool][meta.direction() as usize] +=
+                    i128::from(amount);
             }
-            if !completes(*l) {
-                part.fee_minor.push(NO_FEE);
+            if !completes(row, meta) {
+                fees.push(None);
                 continue;
             }
             match meta.txn_type() {
-                Some(t) if t.is_wallet() => part.wallet.push(pair),
-                Some(TxnType::Refund) if meta.has_extras() => part.refunds.push(pair),
+                Some(t) if t.is_wallet() => self.wallet.push(row),
+                Some(TxnType::Refund) if meta.has_extras() => self.refunds.push(row),
                 _ => {}
             }
             if owner == MerchantCode::NONE.0 && meta.txn_type().is_some_and(TxnType::is_merchant) {
-                return Err(unknown_merchant(block.id(position)));
+                return Err(unknown_merchant(record.id()));
             }
-            let fee_minor = part.sums.add(context, meta, owner, amount)?;
-            part.fee_minor.push(fee_minor);
+            fees.push(Some(self.sums.add(context, meta, owner, amount)?));
         }
-        Ok(part)
+        self.fees.push(fees);
+        Ok(())
     }
 }
 

@@ -132,6 +132,11 @@ impl Direction {
         }
     }
 
+    /// The direction of a number given by `as u8`.
+    pub fn from_index(index: u8) -> Option<Direction> {
+        Direction::BOTH.get(usize::from(index)).copied()
+    }
+
     /// `C` or `D`.
     pub fn name(self) -> &'static str {
         match self {
@@ -207,6 +212,11 @@ impl Funding {
             b"BALANCE" => Some(Funding::Balance),
             _ => None,
         }
+    }
+
+    /// The funding of a number given by `as u8`.
+    pub fn from_index(index: u8) -> Option<Funding> {
+        [Funding::Bank, Funding::Balance].get(usize::from(index)).copied()
     }
 
     /// The name as it stands in files.

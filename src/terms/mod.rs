@@ -8,3 +8,5 @@ pub mod date;
 pub mod calendar;
 pub mod kinds;
 pub mod digest;
+pub mod id_table;
+pub mod prefetch;

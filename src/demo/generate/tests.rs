@@ -82,7 +82,12 @@ fn check(options: &GenerateOptions) {
             assert_eq!(line.debit_minor, number(&expected["debit_minor"]));
             assert_eq!(line.closing_minor, number(&expected["closing_minor"]));
         }
-        let pairs: usize = computed.agreed.legs.iter().map(|leg| leg.pairs.len()).sum();
+        let pairs: usize = computed
+            .agreed
+            .legs
+            .iter()
+            .map(|leg| leg.met.pairs().count())
+            .sum();
         let matched =
             CURRENCIES.map(|(code, _)| expected["currencies"][code]["matched_rows"].as_u64().unwrap());
         assert_eq!(pairs as u64, matched.iter().sum::<u64>());

@@ -3,17 +3,16 @@
 
 use std::ops::Range;
 
-use rustc_hash::FxHashMap;
-
 use crate::book::settings::{Settings, Source};
 use crate::ingest::canonical::values::TimeMemory;
 use crate::terms::currency::Currency;
 use crate::terms::date::Instant;
+use crate::terms::id_table::IdTable;
 
 /// The book as the readers see it. Made once per source; shared by all its readers.
 #[derive(Clone, Debug)]
 pub struct ReadContext {
-    accounts: FxHashMap<Box<[u8]>, u16>,
+    accounts: IdTable,
     account_currency: Vec<Currency>,
     /// The account of every row whose file names none.
     pub own_account: Option<u16>,
@@ -30,15 +29,15 @@ impl ReadContext {
             settings.accounts.len() < usize::from(u16::MAX),
             "the settings hold fewer accounts"
         );
-        let mut accounts = FxHashMap::default();
-        // A number goes before an id, and the first account before later ones (R27): inserted last, it stays.
-        for (index, account) in settings.accounts.iter().enumerate().rev() {
-            accounts.insert(Box::from(account.id.as_bytes()), index as u16);
-        }
-        for (index, account) in settings.accounts.iter().enumerate().rev() {
+        let mut accounts = IdTable::with_capacity(2 * settings.accounts.len());
+        // A number goes before an id, and the first account before later ones (R27): the first name given stays.
+        for (index, account) in (0u32..).zip(&settings.accounts) {
             if let Some(number) = &account.number {
-                accounts.insert(Box::from(number.as_bytes()), index as u16);
+                accounts.insert(number.as_bytes(), index);
             }
+        }
+        for (index, account) in (0u32..).zip(&settings.accounts) {
+            accounts.insert(account.id.as_bytes(), index);
         }
         let own_account = source
             .account
@@ -67,8 +66,9 @@ impl ReadContext {
     }
 
     /// Index of the account of a name, by number first, then by id (R27).
+    #[inline]
     pub fn account(&self, named: &[u8]) -> Option<u16> {
-        self.accounts.get(named).copied()
+        self.accounts.get(named).map(|index| index as u16)
     }
 
     /// The currency of an account.

@@ -34,6 +34,9 @@ use values::{Fields, TimeMemory, TimeText, Wrong, shown};
 /// In tests it is tiny, so that short texts cross it.
 const WINDOW_BYTES: usize = if cfg!(test) { 192 } else { 32 << 10 };
 
+/// How many rows ahead a merchant is announced.
+const ROWS_AHEAD: usize = 6;
+
 /// What one thread keeps between blocks.
 pub struct Work {
     index: Index,
@@ -159,6 +162,16 @@ fn parse<T: Table, S: RowSink>(
         let text = !index.beyond_ascii || simdutf8::basic::from_utf8(&bytes[window.clone()]).is_ok();
         let mut first = 0;
         while first < complete {
+            // The master is looked up in memory that no cache holds: it is asked for some rows ahead. In a record of
+            // another shape this is some other text, and a useless hint.
+            if let Some(ahead) = T::MERCHANT_ID.map(|field| usize::from(binding.columns[field]))
+                && let Some([start, end]) = starts
+                    .get(first + ROWS_AHEAD * columns + ahead..)
+                    .and_then(<[u32]>::first_chunk)
+                && let Some(id) = bytes.get(position(*start)..position(*end) - 1)
+            {
+                sink.expect_merchant(id);
+            }
             let width = match starts.get(first..=first + columns) {
                 Some(record) if is_record(record) => columns,
                 _ => {

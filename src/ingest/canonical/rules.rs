@@ -17,6 +17,8 @@ use crate::terms::money::AmountError;
 pub trait Table {
     /// Its role.
     const ROLE: Role;
+    /// Number of the field that names a merchant.
+    const MERCHANT_ID: Option<usize> = None;
 
     /// Reads the row, or says what is wrong with it. `irregular` says that control characters may be about.
     ///
@@ -56,8 +58,8 @@ fn not_empty<F: Fields>(fields: &F, field: usize) -> Result<&[u8], Wrong> {
 
 #[inline]
 fn currency<F: Fields>(fields: &F, field: usize, memory: &mut Memory) -> Result<Currency, Wrong> {
-    memory
-        .currency(fields.text(field))
+    fields
+        .word(field, |text| memory.currency(text))
         .ok_or_else(words(field, "an ISO 4217 code in capitals, such as CNY"))
 }
 
@@ -99,17 +101,18 @@ fn date<F: Fields>(fields: &F, field: usize, memory: &mut Memory) -> Result<Date
 
 #[inline]
 fn status<F: Fields>(fields: &F, field: usize) -> Result<Status, Wrong> {
-    Status::parse(fields.text(field)).ok_or_else(words(field, "SUCCESS, FAILED or PENDING"))
+    fields
+        .word(field, Status::parse)
+        .ok_or_else(words(field, "SUCCESS, FAILED or PENDING"))
 }
 
 /// The account of a row (R27), or the source's own where the row names none.
 #[inline]
 fn account<F: Fields>(fields: &F, field: usize, context: &ReadContext) -> Result<u16, Wrong> {
-    let text = fields.text(field);
-    let account = match context.own_account {
+    let account = fields.word(field, |text| match context.own_account {
         Some(own) if text.is_empty() => Some(own),
         _ => context.account(text),
-    };
+    });
     account.ok_or_else(words(field, "the number or id of an [[account]] of book.toml"))
 }
 
@@ -163,6 +166,7 @@ mod platform {
 
 impl Table for Platform {
     const ROLE: Role = Role::Platform;
+    const MERCHANT_ID: Option<usize> = Some(platform::MERCHANT_ID);
 
     #[inline]
     fn row<F: Fields, S: RowSink>(
@@ -179,7 +183,7 @@ impl Table for Platform {
         }
         let txn_id = not_empty(fields, TXN_ID)?;
         let txn_time = instant(fields, TXN_TIME, memory)?;
-        let txn_type = match TxnType::parse(fields.text(TXN_TYPE)) {
+        let txn_type = match fields.word(TXN_TYPE, TxnType::parse) {
             Some(TxnType::Confirm | TxnType::Dispute | TxnType::Release) => wrong(
                 TXN_TYPE,
                 "a type other than CONFIRM, DISPUTE and RELEASE: escrow is not built yet",
@@ -193,8 +197,9 @@ impl Table for Platform {
         let currency = currency(fields, CURRENCY, memory)?;
         let amount_minor = positive(fields, AMOUNT, currency)?;
         let status = status(fields, STATUS)?;
-        let funding =
-            Funding::parse(fields.text(FUNDING)).ok_or_else(words(FUNDING, "BANK, BALANCE or empty"))?;
+        let funding = fields
+            .word(FUNDING, Funding::parse)
+            .ok_or_else(words(FUNDING, "BANK, BALANCE or empty"))?;
         match fields.text(ESCROW) {
             b"" | b"N" => {}
             b"Y" => return wrong(ESCROW, "N or empty: escrow is not built yet"),
@@ -231,6 +236,7 @@ impl Table for Platform {
             txn_id,
             txn_time,
             merchant_id: fields.text(MERCHANT_ID),
+            merchant_repeated: fields.repeated(MERCHANT_ID),
             customer_id,
             txn_type,
             channel: match fields.text(CHANNEL) {
@@ -302,7 +308,8 @@ impl Table for Bank {
             );
         }
         let value_date = date(fields, VALUE_DATE, memory)?;
-        let direction = Direction::parse(fields.text(DIRECTION))
+        let direction = fields
+            .word(DIRECTION, Direction::parse)
             .ok_or_else(words(DIRECTION, "C (into the account) or D (out of it)"))?;
         let currency = currency(fields, CURRENCY, memory)?;
         of_account(CURRENCY, currency, account, context)?;
@@ -315,7 +322,9 @@ impl Table for Bank {
             );
         }
         let purpose_text = fields.text(PURPOSE);
-        let purpose = Purpose::parse(purpose_text);
+        let purpose = fields
+            .word(PURPOSE, |text| Some(Purpose::parse(text)))
+            .unwrap_or(Purpose::None);
         match purpose.direction() {
             Some(Direction::Credit) if direction == Direction::Debit => {
                 return wrong(PURPOSE, "another purpose: OWN_IN and INTEREST are credits (C)");
@@ -391,7 +400,8 @@ impl Table for Channel {
             text => Ok(text),
         }?;
         let channel_ref = not_empty(fields, CHANNEL_REF)?;
-        let txn_type = TxnType::parse(fields.text(TXN_TYPE))
+        let txn_type = fields
+            .word(TXN_TYPE, TxnType::parse)
             .filter(|txn_type| txn_type.direction().is_some())
             .ok_or_else(words(
                 TXN_TYPE,

@@ -6,12 +6,24 @@ use std::fmt;
 
 use crate::terms::currency::Currency;
 use crate::terms::date::{Date, Instant};
+use crate::terms::kinds::{Direction, Funding, Purpose, Status, TxnType};
 use crate::terms::money::{self, AmountError};
 
 /// The fields of one row, whatever file it stands in. Fields are numbers of the row's layout.
 pub trait Fields {
     /// The text of a field; empty where the file has no such column.
     fn text(&self, field: usize) -> &[u8];
+    /// What `judge` makes of the text of a field. A field has one judge; a file that writes a text once and then its
+    /// number has it judged once.
+    #[inline(always)]
+    fn word<W: Word>(&self, field: usize, judge: impl FnOnce(&[u8]) -> Option<W>) -> Option<W> {
+        judge(self.text(field))
+    }
+    /// The number under which the file repeats the text of a field, the same within one stretch of the file.
+    #[inline(always)]
+    fn repeated(&self, _field: usize) -> Option<u32> {
+        None
+    }
     /// A field as an amount, zero allowed; a leading `-` is allowed when `signed`.
     fn amount_minor(&self, field: usize, currency: Currency, signed: bool) -> Result<i64, AmountError>;
     /// A field as an instant.
@@ -22,6 +34,57 @@ pub trait Fields {
     fn left_out(&self, field: usize) -> bool;
     /// The field as RFC 3339 text, where the file has times that are no texts.
     fn time_text<'a>(&'a self, field: usize, buffer: &'a mut TimeText) -> &'a [u8];
+}
+
+/// What a field of few distinct texts says, as a small number and back.
+pub trait Word: Copy {
+    /// Its number, below 65,535.
+    fn number(self) -> u16;
+    /// The word of a number.
+    fn of_number(number: u16) -> Option<Self>;
+}
+
+macro_rules! numbered_words {
+    ($($word:ty)*) => {
+        $(impl Word for $word {
+            #[inline(always)]
+            fn number(self) -> u16 {
+                self as u16
+            }
+
+            #[inline(always)]
+            fn of_number(number: u16) -> Option<Self> {
+                Self::from_index(u8::try_from(number).ok()?)
+            }
+        })*
+    };
+}
+
+numbered_words!(TxnType Status Direction Funding Purpose);
+
+impl Word for Currency {
+    #[inline(always)]
+    fn number(self) -> u16 {
+        u16::from(self.index())
+    }
+
+    #[inline(always)]
+    fn of_number(number: u16) -> Option<Currency> {
+        Currency::from_index(u8::try_from(number).ok()?)
+    }
+}
+
+/// Index of an account.
+impl Word for u16 {
+    #[inline(always)]
+    fn number(self) -> u16 {
+        self
+    }
+
+    #[inline(always)]
+    fn of_number(number: u16) -> Option<u16> {
+        Some(number)
+    }
 }
 
 /// Room for a time written as text.

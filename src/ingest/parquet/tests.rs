@@ -1,12 +1,17 @@
 use std::sync::Arc;
 
 use arrow::array::*;
+use arrow::datatypes::{Int32Type, TimeUnit};
 use parquet::arrow::ArrowWriter;
 use parquet::file::properties::WriterProperties;
 
+use super::values::{DAYS_1_TO_9999, YEARS_1_TO_9999, decimal_minor, write_time};
 use super::*;
 use crate::ingest::canonical::index::Level;
 use crate::ingest::canonical::tests::{Seen, context, read};
+use crate::ingest::canonical::values::TimeText;
+use crate::terms::date::Date;
+use crate::terms::money::AmountError;
 
 fn written(columns: Vec<(&str, ArrayRef)>) -> Vec<u8> {
     let batch = RecordBatch::try_from_iter_with_nullable(
@@ -354,6 +359,7 @@ fn the_years_of_a_time_are_those_of_a_day() {
         YEARS_1_TO_9999,
         i64::from(first.0) * 86_400..(i64::from(last.0) + 1) * 86_400
     );
+    assert_eq!(DAYS_1_TO_9999, first.0..last.0 + 1);
 }
 
 #[test]

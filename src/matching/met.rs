@@ -1,0 +1,187 @@
+//! What each row of a leg's platform side met, and the fee of each: a word a row, in the order of the rows.
+//!
+//! Partitions are matched in any order, and what they find is put in its place here; what follows reads it in the order
+//! of the platform's rows, which is that of memory.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::entries::block::{BUCKET_BITS, EntryBlock, RowRef};
+use crate::matching::group::Pair;
+
+/// What the rows of a side met, by block and position. Rows of different partitions are different rows, so threads never
+/// write one word twice; a word is written and read whole.
+#[derive(Debug, Default)]
+pub struct Met {
+    blocks: Vec<Vec<AtomicU64>>,
+}
+
+/// A row of the other side.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Meeting {
+    /// The row, or [`RowRef::NONE`] for a row that agreed with itself (wallets).
+    pub right: RowRef,
+    /// Account index of a bank entry; 0 on other legs.
+    pub account: u32,
+    /// Bucket of the key, as far as partitions tell it apart.
+    pub bucket: usize,
+}
+
+/// | bits | field |
+/// |---|---|
+/// | 0–31 | row |
+/// | 32–47 | account |
+/// | 48–59 | bucket |
+/// | 63 | met |
+const MET: u64 = 1 << 63;
+
+impl Met {
+    /// Nothing met so far.
+    pub fn new(left: &[EntryBlock]) -> Met {
+        let words = |block: &EntryBlock| {
+            std::iter::repeat_with(AtomicU64::default)
+                .take(block.len())
+                .collect()
+        };
+        Met {
+            blocks: left.iter().map(words).collect(),
+        }
+    }
+
+    /// Notes a pair of partition `partition` of `2^bits`.
+    #[inline]
+    pub fn set(&self, pair: Pair, partition: usize, bits: u32) {
+        let bucket = (partition << (BUCKET_BITS - bits)) as u64;
+        let word = MET | bucket << 48 | u64::from(pair.account & 0xffff) << 32 | u64::from(pair.right.0);
+        self.blocks[pair.left.block()][pair.left.position()].store(word, Ordering::Relaxed);
+    }
+
+    /// Forgets what a row met.
+    pub fn clear(&self, left: RowRef) {
+        self.blocks[left.block()][left.position()].store(0, Ordering::Relaxed);
+    }
+
+    /// What a row met.
+    #[inline]
+    pub fn get(&self, left: RowRef) -> Option<Meeting> {
+        meeting(self.blocks.get(left.block())?[left.position()].load(Ordering::Relaxed))
+    }
+
+    /// What the rows of a block met, by position.
+    #[inline]
+    pub fn block(&self, number: usize) -> impl ExactSizeIterator<Item = Option<Meeting>> + '_ {
+        let words = self.blocks.get(number).map_or(&[][..], Vec::as_slice);
+        words.iter().map(|word| meeting(word.load(Ordering::Relaxed)))
+    }
+
+    /// All rows that met one, in order, with what they met.
+    pub fn pairs(&self) -> impl Iterator<Item = (RowRef, Meeting)> + '_ {
+        (0..self.blocks.len()).flat_map(|number| {
+            let with_row = move |(position, met): (usize, Option<Meeting>)| {
+                met.map(|met| (RowRef::new(number, position), met))
+            };
+            self.block(number).enumerate().filter_map(with_row)
+        })
+    }
+
+    /// True when no row has met any.
+    pub fn is_empty(&self) -> bool {
+        self.pairs().next().is_none()
+    }
+}
+
+#[inline]
+fn meeting(word: u64) -> Option<Meeting> {
+    (word & MET != 0).then_some(Meeting {
+        right: RowRef(word as u32),
+        account: (word >> 32) as u32 & 0xffff,
+        bucket: (word >> 48) as usize & ((1 << BUCKET_BITS) - 1),
+    })
+}
+
+/// Fees of the rows of a block, minor units.
+#[derive(Clone, Debug, Default)]
+pub struct FeeColumn {
+    /// A fee, [`ELSEWHERE`] or [`LARGE`].
+    fees: Vec<u32>,
+    /// Fees that are no small number, by position.
+    large: Vec<(u32, i64)>,
+}
+
+const ELSEWHERE: u32 = u32::MAX;
+const LARGE: u32 = u32::MAX - 1;
+
+impl FeeColumn {
+    /// A column for `rows` rows.
+    pub fn with_capacity(rows: usize) -> FeeColumn {
+        FeeColumn {
+            fees: Vec::with_capacity(rows),
+            large: Vec::new(),
+        }
+    }
+
+    /// Adds the fee of the next row; `None` where the row has met nothing, or its fee stands on another leg.
+    #[inline]
+    pub fn push(&mut self, fee_minor: Option<i64>) {
+        let fee = match fee_minor {
+            None => ELSEWHERE,
+            Some(minor) => match u32::try_from(minor) {
+                Ok(small) if small < LARGE => small,
+                _ => {
+                    self.large.push((self.fees.len() as u32, minor));
+                    LARGE
+                }
+            },
+        };
+        self.fees.push(fee);
+    }
+
+    /// The fee of a row.
+    #[inline]
+    pub fn get(&self, position: usize) -> Option<i64> {
+        match *self.fees.get(position)? {
+            ELSEWHERE => None,
+            LARGE => {
+                let at = self
+                    .large
+                    .binary_search_by_key(&(position as u32), |large| large.0)
+                    .ok()?;
+                Some(self.large[at].1)
+            }
+            small => Some(i64::from(small)),
+        }
+    }
+}
+
+/// The pairs of a leg with their fees.
+#[derive(Clone, Copy, Debug)]
+pub struct Settlings<'a> {
+    /// What each row met.
+    pub met: &'a Met,
+    /// Fee of each row, by block.
+    pub fees: &'a [FeeColumn],
+}
+
+impl Settlings<'_> {
+    /// Fee of a row that met one; `None` where it met nothing or another leg's line carries the fee.
+    pub fn fee_minor(&self, row: RowRef) -> Option<i64> {
+        self.fees.get(row.block())?.get(row.position())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn fees_come_out_as_they_went_in(fees in prop::collection::vec(prop::option::of(prop_oneof![0i64..10, Just(i64::MAX), Just(-1), (u32::MAX as i64 - 3)..(u32::MAX as i64 + 3)]), 0..50)) {
+            let mut column = FeeColumn::with_capacity(fees.len());
+            fees.iter().for_each(|fee| column.push(*fee));
+            for (position, fee) in fees.iter().enumerate() {
+                prop_assert_eq!(column.get(position), *fee);
+            }
+            prop_assert_eq!(column.get(fees.len()), None);
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! Integers as packed deltas (Parquet: DELTA_BINARY_PACKED, `Encodings.md`): blocks of 128, four miniblocks each.
+//!
+//! A block holds its least delta and, packed to as few bits as the largest needs, what every other is above it.
+//! Differences wrap at 64 bits, as the format has it, so any integers in any order come back as they were.
+
+use parquet::basic::Encoding;
+use parquet::errors::Result;
+use parquet::file::metadata::ColumnChunkMetaData;
+use parquet::schema::types::ColumnDescPtr;
+
+use crate::report::pages::{Chunk, Levels, Press, Range, varint};
+
+const BLOCK: usize = 128;
+/// Integers that are packed at once.
+pub const MINIBLOCK: usize = 32;
+const MINIBLOCKS: usize = BLOCK / MINIBLOCK;
+
+/// A run of integers under construction.
+pub struct Deltas {
+    count: usize,
+    first: i64,
+    /// Value before the block.
+    last: i64,
+    block: [i64; BLOCK],
+    filled: usize,
+    packed: Vec<u8>,
+}
+
+impl Default for Deltas {
+    fn default() -> Deltas {
+        Deltas {
+            count: 0,
+            first: 0,
+            last: 0,
+            block: [0; BLOCK],
+            filled: 0,
+            packed: Vec::new(),
+        }
+    }
+}
+
+impl Deltas {
+    /// Adds an integer.
+    #[inline]
+    pub fn push(&mut self, value: i64) {
+        if self.count == 0 {
+            self.first = value;
+            self.last = value;
+        } else {
+            self.block[self.filled] = value;
+            self.filled += 1;
+            if self.filled == BLOCK {
+                self.pack::<BLOCK>();
+            }
+        }
+        self.count += 1;
+    }
+
+    /// Bytes packed so far.
+    pub fn packed_len(&self) -> usize {
+        self.packed.len()
+    }
+
+    /// Writes the integers, and begins the next run.
+    pub fn write_into(&mut self, page: &mut Vec<u8>) {
+        if self.filled > 0 {
+            self.pack::<0>();
+        }
+        for number in [BLOCK, MINIBLOCKS, self.count] {
+            varint(number as u64, page);
+        }
+        varint(zigzag(self.first), page);
+        page.extend_from_slice(&self.packed);
+        self.packed.clear();
+        self.count = 0;
+        self.first = 0;
+    }
+
+    /// Packs the block; `FULL` is [`BLOCK`] where it is full, so that the loops have a known length.
+    fn pack<const FULL: usize>(&mut self) {
+        let filled = if FULL == BLOCK { BLOCK } else { self.filled };
+        let mut above = [0u64; BLOCK];
+        let mut before = self.last;
+        let mut least = i64::MAX;
+        for (above, value) in above.iter_mut().zip(&self.block[..filled]) {
+            let delta = value.wrapping_sub(before);
+            before = *value;
+            least = least.min(delta);
+            *above = delta as u64;
+        }
+        self.last = before;
+        let mut widths = [0u8; MINIBLOCKS];
+        for (width, mini) in widths.iter_mut().zip(above[..filled].chunks_mut(MINIBLOCK)) {
+            let mut any = 0;
+            for above in mini {
+                *above = above.wrapping_sub(least as u64);
+                any |= *above;
+            }
+            *width = (64 - any.leading_zeros()) as u8;
+        }
+        varint(zigzag(least), &mut self.packed);
+        self.packed.extend_from_slice(&widths);
+        for (width, mini) in widths.iter().zip(above[..filled].chunks(MINIBLOCK)) {
+            let mut whole = [0u64; MINIBLOCK];
+            whole[..mini.len()].copy_from_slice(mini);
+            pack(&whole, u32::from(*width), &mut self.packed);
+        }
+        self.filled = 0;
+    }
+}
+
+fn zigzag(value: i64) -> u64 {
+    ((value << 1) ^ (value >> 63)) as u64
+}
+
+/// Packs 32 integers of `width` bits, the lowest bits first, into `4 * width` bytes.
+pub fn pack(values: &[u64; MINIBLOCK], width: u32, out: &mut Vec<u8>) {
+    macro_rules! by_width {
+        ($($width:literal)*) => {
+            match width {
+                $($width => pack_width::<$width>(values, out),)*
+                _ => {}
+            }
+        };
+    }
+    // One copy a width: all shifts are known, and none is asked for in the loop.
+    by_width!(1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32
+        33 34 35 36 37 38 39 40 41 42 43 44 45 46 47 48 49 50 51 52 53 54 55 56 57 58 59 60 61 62 63 64);
+}
+
+fn pack_width<const WIDTH: usize>(values: &[u64; MINIBLOCK], out: &mut Vec<u8>) {
+    let mut words = [0u64; MINIBLOCK];
+    for (row, value) in values.iter().enumerate() {
+        let (word, shift) = (row * WIDTH / 64, row * WIDTH % 64);
+        words[word] |= value << shift;
+        if shift + WIDTH > 64 {
+            words[word + 1] |= value >> (64 - shift);
+        }
+    }
+    let mut bytes = [0u8; MINIBLOCK * 8];
+    for (bytes, word) in bytes.chunks_exact_mut(8).zip(words) {
+        bytes.copy_from_slice(&word.to_le_bytes());
+    }
+    out.extend_from_slice(&bytes[..WIDTH * 4]);
+}
+
+/// A column of minor units.
+#[derive(Default)]
+pub struct Amounts {
+    values: Deltas,
+    levels: Levels,
+    range: Option<(i64, i64)>,
+    chunk: Chunk,
+    nulls: usize,
+}
+
+impl Amounts {
+    /// Adds an amount, or none.
+    #[inline]
+    pub fn push(&mut self, minor: impl Into<Option<i64>>) {
+        match minor.into() {
+            Some(minor) => {
+                let (least, greatest) = self.range.unwrap_or((minor, minor));
+                self.range = Some((least.min(minor), greatest.max(minor)));
+                self.values.push(minor);
+                self.levels.value();
+            }
+            None => self.levels.null(),
+        }
+    }
+
+    /// Rows so far.
+    pub fn len(&self) -> usize {
+        self.levels.rows()
+    }
+
+    /// True when there is none.
+    pub fn is_empty(&self) -> bool {
+        self.levels.rows() == 0
+    }
+
+    /// Makes the page; `nullable` is whether the schema lets values be absent.
+    ///
+    /// # Errors
+    /// What compressing reports.
+    pub fn finish(&mut self, press: &mut Press, page: &mut Vec<u8>, nullable: bool) -> Result<()> {
+        self.nulls = self.levels.nulls();
+        assert!(nullable || self.nulls == 0, "every row has an amount");
+        let rows = self.levels.rows();
+        page.clear();
+        self.levels.write_into(page);
+        if !nullable {
+            page.clear();
+        }
+        self.values.write_into(page);
+        self.chunk
+            .data_page(press, page, rows, Encoding::DELTA_BINARY_PACKED)
+    }
+
+    /// The finished pages.
+    pub fn chunk(&self) -> &Chunk {
+        &self.chunk
+    }
+
+    /// What the footer says of the column.
+    ///
+    /// # Errors
+    /// What the crate reports.
+    pub fn metadata(&self, column: ColumnDescPtr, offset: u64) -> Result<ColumnChunkMetaData> {
+        let range = self
+            .range
+            .map_or(Range::None, |(least, greatest)| Range::Integers(least, greatest));
+        let encodings = vec![Encoding::RLE, Encoding::DELTA_BINARY_PACKED];
+        self.chunk.metadata(column, encodings, offset, self.nulls, range)
+    }
+
+    /// Empties the column and keeps its memory.
+    pub fn clear(&mut self) {
+        self.chunk.clear();
+        self.range = None;
+        self.nulls = 0;
+    }
+}

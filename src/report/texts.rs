@@ -1,0 +1,280 @@
+//! Texts as what they add to the text before (Parquet: DELTA_BYTE_ARRAY, `Encodings.md`).
+//!
+//! A row is the length of the prefix it shares with the row before, the length of the rest, and the rest. What is
+//! shared is found on 32 bytes at once, in words of eight and without a branch: where texts begin to differ is as
+//! good as random, and a wrong guess costs more than the whole comparison. Longer texts take a plain loop.
+
+use parquet::basic::Encoding;
+use parquet::errors::Result;
+use parquet::file::metadata::ColumnChunkMetaData;
+use parquet::schema::types::ColumnDescPtr;
+
+use crate::entries::bytes::Window;
+use crate::report::deltas::Deltas;
+use crate::report::pages::{Chunk, Levels, PAGE_BYTES, Press, Range};
+
+/// Texts up to this length are compared and copied as whole words.
+const SHORT: usize = 32;
+/// Texts longer than this are not named as least or greatest.
+const RANGE_BYTES: usize = 64;
+
+/// A text column under construction. An empty text is a null (R31).
+pub struct Texts {
+    shared: Deltas,
+    rests: Deltas,
+    /// Rests end to end, up to `end`; beyond it whatever an earlier copy left.
+    bytes: Vec<u8>,
+    end: usize,
+    /// First bytes of the text before; bytes beyond its length are anything.
+    last: [u8; SHORT],
+    last_len: usize,
+    /// The text before, where it is longer.
+    last_long: Vec<u8>,
+    levels: Levels,
+    nulls: usize,
+    range: Option<Bounds>,
+    chunk: Chunk,
+    press: Press,
+    page: Vec<u8>,
+    /// The first failure to compress; told at the end.
+    failed: Result<()>,
+}
+
+/// Least and greatest text. Texts come nearly sorted, so only where they fall is anything compared.
+#[derive(Default)]
+struct Bounds {
+    any: bool,
+    least: Vec<u8>,
+    greatest: Vec<u8>,
+}
+
+impl Texts {
+    /// An empty column; `with_range` is whether the footer names its least and greatest text.
+    ///
+    /// # Errors
+    /// What zstd reports.
+    pub fn new(with_range: bool) -> Result<Texts> {
+        Ok(Texts {
+            shared: Deltas::default(),
+            rests: Deltas::default(),
+            bytes: vec![0; PAGE_BYTES + 2 * SHORT],
+            end: 0,
+            last: [0; SHORT],
+            last_len: 0,
+            last_long: Vec::new(),
+            levels: Levels::default(),
+            nulls: 0,
+            range: with_range.then(Bounds::default),
+            chunk: Chunk::default(),
+            press: Press::new()?,
+            page: Vec::new(),
+            failed: Ok(()),
+        })
+    }
+
+    /// Adds a text.
+    #[inline]
+    pub fn push(&mut self, text: &[u8]) {
+        if text.len() > SHORT {
+            return self.push_long(text);
+        }
+        let mut wide = [0; 2 * SHORT];
+        wide[..text.len()].copy_from_slice(text);
+        self.push_short(&wide, text.len());
+    }
+
+    /// Adds a text that lies within a longer one, which spares the copy that [`Texts::push`] makes.
+    #[inline]
+    pub fn push_window(&mut self, window: Window<'_>) {
+        let wide = window
+            .bytes
+            .get(window.start..)
+            .and_then(|rest| rest.first_chunk());
+        match wide {
+            Some(wide) if window.len <= SHORT => self.push_short(wide, window.len),
+            _ => self.push(&window.bytes[window.start..window.start + window.len]),
+        }
+    }
+
+    #[inline]
+    fn push_short(&mut self, wide: &[u8; 2 * SHORT], len: usize) {
+        if len == 0 {
+            return self.levels.null();
+        }
+        let mut text = [0; SHORT];
+        text.copy_from_slice(&wide[..SHORT]);
+        let mut shared = first_difference(&text, &self.last).min(len).min(self.last_len);
+        if self.range.is_some() {
+            let falls = if shared == len || shared == self.last_len {
+                len < self.last_len
+            } else {
+                text[shared] < self.last[shared]
+            };
+            if falls || self.last_len == 0 {
+                self.note_fall(&text[..len]);
+            }
+        }
+        if self.levels.rows() == self.levels.nulls() {
+            shared = 0; // A page stands alone.
+        }
+        self.bytes[self.end..self.end + SHORT].copy_from_slice(&wide[shared..shared + SHORT]);
+        self.end += len - shared;
+        self.last = text;
+        self.last_len = len;
+        self.added(shared, len - shared);
+    }
+
+    #[cold]
+    fn push_long(&mut self, text: &[u8]) {
+        let last = self.last_text();
+        let mut shared = last.iter().zip(text).take_while(|(a, b)| a == b).count();
+        if self.range.is_some() && (text < last || self.last_len == 0) {
+            self.note_fall(text);
+        }
+        if self.levels.rows() == self.levels.nulls() {
+            shared = 0;
+        }
+        let rest = &text[shared..];
+        let end = self.end + rest.len();
+        if self.bytes.len() < end + 2 * SHORT {
+            self.bytes.resize(end + 2 * SHORT, 0);
+        }
+        self.bytes[self.end..end].copy_from_slice(rest);
+        self.end = end;
+        if let Some(first) = text.first_chunk() {
+            self.last = *first;
+        }
+        self.last_len = text.len();
+        self.last_long.clear();
+        self.last_long.extend_from_slice(text);
+        self.added(shared, rest.len());
+    }
+
+    #[inline]
+    fn added(&mut self, shared: usize, rest: usize) {
+        self.shared.push(shared as i64);
+        self.rests.push(rest as i64);
+        self.levels.value();
+        if self.end >= PAGE_BYTES {
+            self.cut();
+        }
+    }
+
+    fn last_text(&self) -> &[u8] {
+        match self.last_len {
+            0..=SHORT => &self.last[..self.last_len],
+            _ => &self.last_long,
+        }
+    }
+
+    /// Takes the text before and the one that falls below it into the bounds.
+    #[cold]
+    fn note_fall(&mut self, text: &[u8]) {
+        let last = std::mem::take(&mut self.last_long);
+        let before = match self.last_len {
+            0..=SHORT => &self.last[..self.last_len],
+            _ => &last,
+        };
+        if let Some(bounds) = &mut self.range {
+            bounds.rise(before);
+            if !bounds.any || text < bounds.least.as_slice() {
+                bounds.least.clear();
+                bounds.least.extend_from_slice(text);
+            }
+            bounds.any = true;
+        }
+        self.last_long = last;
+    }
+
+    /// Ends the page.
+    #[cold]
+    fn cut(&mut self) {
+        let rows = self.levels.rows();
+        self.nulls += self.levels.nulls();
+        self.page.clear();
+        self.levels.write_into(&mut self.page);
+        self.shared.write_into(&mut self.page);
+        self.rests.write_into(&mut self.page);
+        self.page.extend_from_slice(&self.bytes[..self.end]);
+        self.end = 0;
+        let written = self
+            .chunk
+            .data_page(&mut self.press, &self.page, rows, Encoding::DELTA_BYTE_ARRAY);
+        if self.failed.is_ok() {
+            self.failed = written;
+        }
+    }
+
+    /// Makes the last page.
+    ///
+    /// # Errors
+    /// What compressing reports.
+    pub fn finish(&mut self) -> Result<()> {
+        if self.levels.rows() > 0 {
+            self.cut();
+        }
+        if let Some(bounds) = &mut self.range {
+            match self.last_len {
+                0..=SHORT => bounds.rise(&self.last[..self.last_len]),
+                _ => bounds.rise(&self.last_long),
+            }
+        }
+        std::mem::replace(&mut self.failed, Ok(()))
+    }
+
+    /// The finished pages.
+    pub fn chunk(&self) -> &Chunk {
+        &self.chunk
+    }
+
+    /// What the footer says of the column.
+    ///
+    /// # Errors
+    /// What the crate reports.
+    pub fn metadata(&self, column: ColumnDescPtr, offset: u64) -> Result<ColumnChunkMetaData> {
+        let range = match &self.range {
+            Some(bounds) if bounds.any && bounds.least.len().max(bounds.greatest.len()) <= RANGE_BYTES => {
+                Range::Texts(bounds.least.clone(), bounds.greatest.clone())
+            }
+            _ => Range::None,
+        };
+        let encodings = vec![Encoding::RLE, Encoding::DELTA_BYTE_ARRAY];
+        self.chunk.metadata(column, encodings, offset, self.nulls, range)
+    }
+
+    /// Empties the column and keeps its memory.
+    pub fn clear(&mut self) {
+        self.chunk.clear();
+        self.last_len = 0;
+        self.nulls = 0;
+        if let Some(bounds) = &mut self.range {
+            bounds.any = false;
+            bounds.greatest.clear();
+        }
+    }
+}
+
+impl Bounds {
+    fn rise(&mut self, text: &[u8]) {
+        if text > self.greatest.as_slice() {
+            self.greatest.clear();
+            self.greatest.extend_from_slice(text);
+        }
+    }
+}
+
+/// Place of the first byte in which two texts differ; [`SHORT`] where they do not.
+#[inline]
+fn first_difference(a: &[u8; SHORT], b: &[u8; SHORT]) -> usize {
+    let (a, _) = a.as_chunks::<8>();
+    let (b, _) = b.as_chunks::<8>();
+    let mut place = 0;
+    // The last word first: an earlier word's answer replaces a later one's unless it is the same throughout.
+    for word in (0..SHORT / 8).rev() {
+        let different = u64::from_le_bytes(a[word]) ^ u64::from_le_bytes(b[word]);
+        let bytes = (different.trailing_zeros() / 8) as usize;
+        let beyond = if different == 0 { usize::MAX } else { 0 };
+        place = bytes + (place & beyond);
+    }
+    place
+}
