@@ -23,10 +23,7 @@ const GROUPS: [(&str, &str); 11] = [
     ("row", "Rows"),
     ("balance", "Statement balances"),
     ("camt", "Bank statements: camt.053"),
-    (
-        "statement",
-        "Bank statements: MT940, BAI2, OFX, and across files",
-    ),
+    ("statement", "Bank statements: MT940, BAI2, OFX, and across files"),
     ("alipay", "Channel bills: Alipay"),
     ("day", "Days and closes"),
     ("state", "What is brought forward"),

@@ -77,6 +77,8 @@ pub fn read<'a>(
         passed_over_line: 0,
         moved_days: 0,
         enveloped: false,
+        unfinished: false,
+        line: 0,
     };
     while lines.next()? {
         let line = lines
@@ -249,12 +251,17 @@ struct Reading<'r, 'd> {
     passed_over_line: u64,
     moved_days: u64,
     enveloped: bool,
+    /// An envelope was opened and its message did not end yet.
+    unfinished: bool,
+    line: u64,
 }
 
 impl Reading<'_, '_> {
     fn line(&mut self, line: &str, place: Place) -> Result<(), FileRefused> {
+        self.line = place.line;
         if line.starts_with('{') {
             self.enveloped = true;
+            self.unfinished = true;
             // Blocks 1 to 3 say who sends to whom; block 4 holds the message.
             return match line.find("{4:") {
                 Some(at) => {
@@ -276,6 +283,7 @@ impl Reading<'_, '_> {
             if at > 0 {
                 self.content(&line[..at], place)?;
             }
+            self.unfinished = false;
             self.end_message();
             return Ok(());
         }
@@ -284,6 +292,7 @@ impl Reading<'_, '_> {
             .as_ref()
             .is_none_or(|part| part.closing.is_some() || self.interim);
         if line.trim_end() == "-" && closed {
+            self.unfinished = false;
             self.end_message();
             return Ok(());
         }
@@ -800,6 +809,13 @@ impl Reading<'_, '_> {
 
     fn end(&mut self) -> Result<(), FileRefused> {
         self.end_part()?;
+        if self.unfinished {
+            self.desk.fail(FileRefused::at(
+                self.line,
+                "the last message does not end with `-}`, as its envelope asks: the file was cut off",
+                "fetch the whole file again and run the day again",
+            ))?;
+        }
         let left = std::mem::take(&mut self.pages);
         for pages in left.into_values() {
             self.desk.fail(incomplete(&pages))?;

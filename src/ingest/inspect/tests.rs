@@ -145,7 +145,7 @@ fn samples_are_known_by_their_content_and_say_what_holds() {
         "alipay/trade_detail_2019-09-16.gbk.csv",
         "alipay-trade",
         "",
-        11,
+        10,
         0,
         true,
     );

@@ -283,6 +283,17 @@ fn layout_may_be_anything() {
 }
 
 #[test]
+fn an_envelope_that_does_not_end_was_cut() {
+    let whole = format!(
+        "{{1:F01X}}{{2:I940X}}{{4:\n{}",
+        statement("", "C260331EUR10,00").replace("\n-\r\n", "\n-}{5:}\n")
+    );
+    assert!(read(&whole).0.is_ok());
+    refused(&whole.replace("-}{5:}\n", ""), "does not end with `-}`");
+    refused(&format!("{whole}{{1:F01"), "does not end with `-}`");
+}
+
+#[test]
 fn declared_totals_hold() {
     let entries = ":61:260331C1,00NMSCX\n:61:260331RC0,50NMSCX\n:61:260331D2,00NMSCX\n";
     let text = |more: &str| statement(&format!("{entries}{more}"), "C260331EUR8,50");
