@@ -747,11 +747,11 @@ fn funds(fields: &mut Cursor<'_>, place: Place) -> Result<Option<Date>, FileRefu
     Ok(date)
 }
 
+/// What a trailer gives: control total; the first and the second number behind it.
+type Trailer = (Option<i64>, (Option<u64>, Option<u64>));
+
 /// Control total and the numbers behind it: records of an account; members and records of a group or file.
-fn trailer(
-    record: &Record,
-    has_members: bool,
-) -> Result<(Option<i64>, (Option<u64>, Option<u64>)), FileRefused> {
+fn trailer(record: &Record, has_members: bool) -> Result<Trailer, FileRefused> {
     let mut fields = record.fields();
     let mut next = |what: &str| -> Result<Option<i64>, FileRefused> {
         let text = fields.next().unwrap_or_default().trim();

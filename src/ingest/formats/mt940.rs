@@ -80,7 +80,7 @@ pub fn read<'a>(
         unfinished: false,
         line: 0,
     };
-    while lines.next()? {
+    while lines.advance()? {
         let line = lines
             .text
             .trim_end_matches(['\r', '\u{3}'])

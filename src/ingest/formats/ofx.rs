@@ -107,7 +107,7 @@ pub fn read<'a>(mut bytes: Box<dyn Read + 'a>, desk: &mut Desk<'_>) -> Result<()
         known: BTreeMap::new(),
     };
     // What stands before the first tag is the header.
-    let found = pieces.next()?;
+    let found = pieces.advance()?;
     if !found || !recognise(&head) {
         return Err(FileRefused::at(
             1,
@@ -116,7 +116,7 @@ pub fn read<'a>(mut bytes: Box<dyn Read + 'a>, desk: &mut Desk<'_>) -> Result<()
         ));
     }
     let header = String::from_utf8_lossy(&head).to_ascii_uppercase();
-    while pieces.next()? {
+    while pieces.advance()? {
         reading.piece(&pieces.text, pieces.place)?;
     }
     reading.end(pieces.place.line)?;
@@ -155,9 +155,8 @@ fn declared(head: &[u8]) -> Option<String> {
             .iter()
             .fold(value, |value, next| value.split(next).next().unwrap_or(value))
     };
-    match value("ENCODING:") {
-        "UTF-8" | "UTF8" | "UNICODE" => return Some("utf-8".to_owned()),
-        _ => {}
+    if matches!(value("ENCODING:"), "UTF-8" | "UTF8" | "UNICODE") {
+        return Some("utf-8".to_owned());
     }
     match value("CHARSET:") {
         "" | "NONE" => None,

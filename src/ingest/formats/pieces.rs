@@ -113,7 +113,7 @@ impl<'a> Pieces<'a> {
     ///
     /// # Errors
     /// Reading fails, a piece is too long, holds a NUL, or is not in the encoding that was named.
-    pub fn next(&mut self) -> Result<bool, FileRefused> {
+    pub fn advance(&mut self) -> Result<bool, FileRefused> {
         self.place = self.next_place;
         let mut searched = self.at;
         let (start, stop, step) = loop {
@@ -217,7 +217,7 @@ mod tests {
         let (head, rest) = bytes.split_at(bytes.len().min(3));
         let mut pieces = Pieces::new(head.to_vec(), Box::new(rest), b'\n', named)?;
         let mut seen = Vec::new();
-        while pieces.next()? {
+        while pieces.advance()? {
             seen.push((pieces.place.line, pieces.place.offset, pieces.text.clone()));
         }
         Ok(seen)

@@ -130,7 +130,7 @@ impl<'a> Records<'a> {
     /// Reads the next logical record; false at the end of the file.
     ///
     /// # Errors
-    /// As [`Pieces::next`]; a continuation or text that continues nothing.
+    /// As [`Pieces::advance`]; a continuation or text that continues nothing.
     pub fn next(&mut self) -> Result<bool, FileRefused> {
         let Some((place, text)) = self.physical()? else {
             return Ok(false);
@@ -189,7 +189,7 @@ impl<'a> Records<'a> {
 
     fn fill(&mut self) -> Result<(), FileRefused> {
         while self.queue.is_empty() && !self.ended {
-            if !self.lines.next()? {
+            if !self.lines.advance()? {
                 self.ended = true;
                 break;
             }
