@@ -97,6 +97,7 @@ fn damaged_samples_are_refused_or_counted() {
             // What counts is that damage does not make it panic.
             println!("{name}: refused as it is ({})", refused.message);
         }
+        let holds = result.is_ok();
         let step = if full {
             1
         } else {
@@ -107,7 +108,8 @@ fn damaged_samples_are_refused_or_counted() {
             let _ = read_openly(&format, damaged);
             let count = counts.entry((format.clone(), kind)).or_default();
             count.damaged += 1;
-            if result.is_err() || !kept.rejects.is_empty() {
+            // A file that is refused as it is gives nothing to compare with.
+            if !holds || result.is_err() || !kept.rejects.is_empty() {
                 count.refused += 1;
             } else if kept.rows == whole.rows && kept.balances == whole.balances {
                 count.same += 1;
@@ -161,8 +163,9 @@ fn damaged_samples_are_refused_or_counted() {
             "{format:<10} {kind:<8} {:>6} {:>8} {:>7} {:>13} {:>12} {:>19} {:>14}",
             count.damaged, count.refused, count.same, count.texts, count.days, count.shorter, count.money
         );
-        // OFX has no totals: there the closing balance of the day before is what notices.
-        if format != super::OFX {
+        // OFX has no totals, and a BAI2 account may have one ledger balance only: there the closing balance of the day
+        // before is what notices.
+        if format != super::OFX && format != super::BAI2 {
             assert_eq!(count.money, 0, "{format} {kind}");
         }
         if *kind == "cut" && format == CAMT053 {
