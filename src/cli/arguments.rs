@@ -42,6 +42,8 @@ pub enum Command {
     Init(InitArgs),
     /// Check settings, masters and calendars, and with --date the files of the day
     Check(CheckArgs),
+    /// Show what a file is and says: format, accounts, first rows, totals; drafts a profile for an unknown table
+    Inspect(InspectArgs),
     /// Close a business date
     Close(CloseArgs),
     /// Check sealed closes: bytes, chain, invariants, inputs
@@ -81,6 +83,28 @@ pub struct CheckArgs {
     /// Also check what was delivered for this business date
     #[arg(long, value_name = "YYYY-MM-DD", value_parser = parse_date)]
     pub date: Option<Date>,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `tieout inspect`
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  tieout inspect statement.sta
+  tieout inspect bills.zip --json
+  tieout inspect bank.csv > profiles/mybank.toml.draft
+
+The format is told by the content, never by the file name. Exit codes: 0 every check holds, 65 one fails or
+the format is unknown.")]
+pub struct InspectArgs {
+    /// Files to look into; zip, gzip and zstd are opened
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Try the profiles of this book before the built-in ones
+    #[arg(long, value_name = "BOOK")]
+    pub book: Option<PathBuf>,
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
@@ -250,6 +274,7 @@ impl Command {
     pub fn json(&self) -> bool {
         match self {
             Command::Check(check) => check.json,
+            Command::Inspect(inspect) => inspect.json,
             Command::Close(close) => close.json,
             Command::Verify(verify) => verify.json,
             Command::Status(status) => status.json,

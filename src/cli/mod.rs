@@ -11,6 +11,7 @@ mod explain;
 mod export;
 mod generate;
 mod init;
+mod inspect;
 mod json;
 mod progress;
 mod screen;
@@ -67,6 +68,7 @@ fn dispatch(command: &Command, screen: &Screen) -> Result<u8, Stop> {
     match command {
         Command::Init(init) => init::run(init, screen),
         Command::Check(check) => check::run(check, screen),
+        Command::Inspect(inspect) => inspect::run(inspect, screen),
         Command::Close(close) => close::run(close, screen),
         Command::Verify(verify) => verify::run(verify, screen),
         Command::Status(status) => status::run(status, screen),

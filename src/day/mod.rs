@@ -21,5 +21,6 @@ pub mod clock;
 pub mod matched;
 pub mod read;
 pub mod fetch;
+pub mod across;
 pub mod verify;
 pub mod explain;

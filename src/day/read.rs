@@ -17,6 +17,7 @@ use crate::findings::{Finding, Stop, StopCode};
 use crate::ingest::canonical::{self, HeaderBinding, ReadContext, Work};
 use crate::ingest::csv_blocks::{BlockError, BlockReader};
 use crate::ingest::files::{self, Delivered};
+use crate::ingest::formats::desk::{MessagePage, StatementTold};
 use crate::ingest::formats::{FileRefused, FormatContext, check_sources, read_foreign};
 use crate::ingest::parquet::{Columns, ParquetFile};
 use crate::terms::digest::hex;
@@ -33,6 +34,10 @@ pub struct FileReport {
     pub bytes: u64,
     /// Control totals that held, statements, columns passed over: for the manifest and the summary.
     pub notes: Vec<String>,
+    /// Statements, reports and notifications, for the checks across files.
+    pub told: Vec<StatementTold>,
+    /// Messages of which the file is one page.
+    pub pages: Vec<MessagePage>,
 }
 
 /// Everything delivered, as blocks.
@@ -307,7 +312,7 @@ impl Shared<'_> {
         Ok(Some(FileReport {
             sha256: facts.sha256,
             bytes: facts.bytes,
-            notes: Vec::new(),
+            ..FileReport::default()
         }))
     }
 
@@ -335,7 +340,7 @@ impl Shared<'_> {
         Ok(done.then(|| FileReport {
             sha256: sha256.to_owned(),
             bytes,
-            notes: Vec::new(),
+            ..FileReport::default()
         }))
     }
 
@@ -369,6 +374,8 @@ impl Shared<'_> {
             sha256: hex(&hasher.finalize()),
             bytes,
             notes,
+            told: facts.told,
+            pages: facts.pages,
         })
     }
 

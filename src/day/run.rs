@@ -9,6 +9,7 @@ use crate::book::merchants::MerchantCode;
 use crate::book::settings::{LegKind, RejectPolicy, Role, Settings, ShortfallPolicy};
 use crate::checks::{self, Checked, Invariant};
 use crate::clearing::{self, ClearingFile};
+use crate::day::across;
 use crate::day::agree::{Agreed, Completion, FeeAgrees, match_legs};
 use crate::day::balances::account_lines;
 use crate::day::breaks::{self, BreakContext, Breaks, DEFAULT_POOL};
@@ -200,6 +201,7 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
         .iter()
         .map(|name| format!("{name}: hidden file passed over"))
         .collect();
+    notes.extend(across::check(settings, &day.delivery.files, &reading.reports)?);
     let mut taken = Taken::new(day, reading.reports, reading.blocks, &mut notes);
     taken.refuse(&settings.policy.rejects)?;
 

@@ -219,17 +219,7 @@ fn claims(source: &Source, names: &[String]) -> bool {
 /// Finds what lies below `inbox` whoever claims it, and beside it what cannot be taken: for checks after the fact,
 /// when one bad file must not hide the others.
 pub fn discover_all(inbox: &Path) -> (Delivery, Vec<Finding>) {
-    let everything = [Source {
-        name: "any".to_owned(),
-        role: Role::Bank,
-        format: "canonical".to_owned(),
-        files: vec!["**".to_owned()],
-        required: false,
-        account: None,
-        channel: None,
-        encoding: None,
-        reversal_sign: ReversalSign::Iso,
-    }];
+    let everything = [everything()];
     let mut search = Search {
         sources: &everything,
         delivery: Delivery::default(),
@@ -246,6 +236,45 @@ pub fn discover_all(inbox: &Path) -> (Delivery, Vec<Finding>) {
     let mut findings: Vec<Finding> = search.stops.into_iter().flat_map(|stop| stop.findings).collect();
     findings.sort();
     (delivery, findings)
+}
+
+/// Finds what one file holds, wherever it lies: the file itself or the members of an archive.
+pub fn deliver(path: &Path) -> (Delivery, Vec<Finding>) {
+    let everything = [everything()];
+    let mut search = Search {
+        sources: &everything,
+        delivery: Delivery::default(),
+        stops: Vec::new(),
+        failed: Vec::new(),
+        unpacked_bytes: 0,
+    };
+    let name = path.display().to_string();
+    match fs::metadata(path) {
+        Ok(metadata) if metadata.is_file() => match path.canonicalize() {
+            // A link to a file is followed: whoever types its name means what it names.
+            Ok(real) => search.file(&real, name, &metadata),
+            Err(error) => search.stops.push(Stop::io(path, "read", &error)),
+        },
+        Ok(_) => search.bad(&name, path, "found something that is no file, expected a file"),
+        Err(error) => search.stops.push(Stop::io(path, "read", &error)),
+    }
+    let findings = search.stops.into_iter().flat_map(|stop| stop.findings).collect();
+    (search.delivery, findings)
+}
+
+/// A source that claims every file.
+fn everything() -> Source {
+    Source {
+        name: "any".to_owned(),
+        role: Role::Bank,
+        format: "canonical".to_owned(),
+        files: vec!["**".to_owned()],
+        required: false,
+        account: None,
+        channel: None,
+        encoding: None,
+        reversal_sign: ReversalSign::Iso,
+    }
 }
 
 struct Search<'a> {

@@ -9,3 +9,8 @@ pub mod csv_blocks;
 pub mod canonical;
 pub mod parquet;
 pub mod formats;
+pub mod inspect;
+pub mod fuzzing;
+
+#[cfg(test)]
+mod fuzzing_tests;

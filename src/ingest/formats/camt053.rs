@@ -1,15 +1,21 @@
-//! Stage 1: camt.053, the end-of-day bank statement of ISO 20022, as canonical bank rows and balances.
+//! Stage 1: camt.053, the end-of-day bank statement of ISO 20022, as canonical bank rows and balances; camt.052, its
+//! intraday report, and camt.054, the notification that explains entries: both book nothing.
 //!
-//! In: one XML file with one or more `Stmt`. Out: a bank row per booked entry, a balance per statement, facts.
-//! Supported: every version `urn:iso:std:iso:20022:tech:xsd:camt.053.001.NN` (matched by prefix, elements by local
+//! In: one XML file with one or more `Stmt` (`Rpt`, `Ntfctn`). Out: a bank row per booked entry of a statement, a balance per
+//! statement, facts. A report may show what the statement shows again, a notification explains an entry of the statement:
+//! their entries are read, checked and counted as not booked.
+//! Supported: every version `urn:iso:std:iso:20022:tech:xsd:camt.05[234].001.NN` (matched by prefix, elements by local
 //! name; seen: 02, 04, 08), any declared encoding, several statements and pages of statements.
-//! Refused: DTDs, camt.052 and camt.054, statements without booked opening or closing balance, statements that do not
-//! tie out (opening + Σ booked = closing, the reader's own oracle), failed `TxsSummry` totals, unknown accounts,
-//! repeated statements, missing pages.
+//! Refused: DTDs, a document of another kind than its source names, statements without booked opening or closing balance,
+//! statements that do not tie out (opening + Σ booked = closing, the reader's own oracle), failed `TxsSummry` totals,
+//! unknown accounts, repeated statements, missing pages.
+//!
+//! A batch entry (several `TxDtls`) is one row of the booked amount (R45). It is allocated over its details, and what they
+//! leave is compared with the charges that the bank names: a fact about the statement, never a change of the amount.
 //!
 //! Rules: R45 (entry, reference, id), R27 (account by number, else id), R14 (purpose), R36 (refused rows count in the
 //! totals); source formats/intl.md §1.2. Not done here: details of batch entries as rows of their own; the check of
-//! opening(D) against closing(D−1).
+//! opening(D) against closing(D−1), of notifications against statements, and of messages in several files (day::across).
 
 use std::collections::BTreeSet;
 use std::io::Read;
@@ -17,53 +23,103 @@ use std::io::Read;
 use jiff::tz::TimeZone;
 
 use super::decode::{TextReader, peek, xml_encoding};
+use super::desk::{Desk, Explained, MessagePage, OpenStatement, Purport, text_of};
 use super::values::{amount_expected, iso_date, iso_time, padded_minor, shown, zone};
-use super::{FileFacts, FileRefused, FormatContext};
+use super::{CAMT052, CAMT053, CAMT054, FileRefused};
 use crate::book::settings::{Account, ReversalSign};
-use crate::entries::rows::{BalanceRow, BankRow, Place, Reject, RowSink};
+use crate::entries::rows::{BankRow, Place, Reject};
+use crate::terms::currency::Currency;
 use crate::terms::date::Date;
 use crate::terms::kinds::{Direction, Purpose};
 
 use entry::EntryText;
-use statement::{BalanceText, Page, Pages, Progress, SummaryText, add_page};
+use statement::{BalanceText, Page, Pages, Progress, SummaryText, add_page, check_summary, declared};
 use xml::{Step, Walk};
 
 mod entry;
 mod statement;
-mod xml;
+pub(super) mod xml;
 
-const NAMESPACE: &str = "urn:iso:std:iso:20022:tech:xsd:camt.053.001.";
-const STATEMENT: &str = "Document/BkToCstmrStmt/Stmt";
-const BELOW_STATEMENT: &str = "Document/BkToCstmrStmt/Stmt/";
-const BELOW_ENTRY: &str = "Document/BkToCstmrStmt/Stmt/Ntry/";
+const NAMESPACES: &str = "urn:iso:std:iso:20022:tech:xsd:camt.05";
 const HEAD_BYTES: usize = 1024;
 const REMITTANCE_BYTES_MAX: usize = 64 << 10;
+/// Entries with details that are remembered one by one; the others are counted.
+const EXPLAINED_MAX: usize = 100_000;
 
-/// True when the first bytes of a file name a camt.053 namespace.
-pub fn recognise(head: &[u8]) -> bool {
-    // Without its zero bytes UTF-16 shows the same letters.
-    let letters: Vec<u8> = head.iter().copied().filter(|byte| *byte != 0).collect();
-    memchr::memmem::find(&letters, NAMESPACE.as_bytes()).is_some()
+/// One of the three documents.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Document {
+    /// Name of the format.
+    format: &'static str,
+    namespace: &'static str,
+    purport: Purport,
+    header: &'static str,
+    part: &'static str,
+    below_part: &'static str,
+    below_entry: &'static str,
 }
 
-/// Reads a camt.053 file.
+const DOCUMENTS: [Document; 3] = [
+    Document {
+        format: CAMT053,
+        namespace: "urn:iso:std:iso:20022:tech:xsd:camt.053.001.",
+        purport: Purport::Statement,
+        header: "Document/BkToCstmrStmt/GrpHdr/",
+        part: "Document/BkToCstmrStmt/Stmt",
+        below_part: "Document/BkToCstmrStmt/Stmt/",
+        below_entry: "Document/BkToCstmrStmt/Stmt/Ntry/",
+    },
+    Document {
+        format: CAMT052,
+        namespace: "urn:iso:std:iso:20022:tech:xsd:camt.052.001.",
+        purport: Purport::Intraday,
+        header: "Document/BkToCstmrAcctRpt/GrpHdr/",
+        part: "Document/BkToCstmrAcctRpt/Rpt",
+        below_part: "Document/BkToCstmrAcctRpt/Rpt/",
+        below_entry: "Document/BkToCstmrAcctRpt/Rpt/Ntry/",
+    },
+    Document {
+        format: CAMT054,
+        namespace: "urn:iso:std:iso:20022:tech:xsd:camt.054.001.",
+        purport: Purport::Notification,
+        header: "Document/BkToCstmrDbtCdtNtfctn/GrpHdr/",
+        part: "Document/BkToCstmrDbtCdtNtfctn/Ntfctn",
+        below_part: "Document/BkToCstmrDbtCdtNtfctn/Ntfctn/",
+        below_entry: "Document/BkToCstmrDbtCdtNtfctn/Ntfctn/Ntry/",
+    },
+];
+
+/// Format of the camt document whose namespace the first bytes of a file name.
+pub fn recognise(head: &[u8]) -> Option<&'static str> {
+    // Without its zero bytes UTF-16 shows the same letters.
+    let letters: Vec<u8> = head.iter().copied().filter(|byte| *byte != 0).collect();
+    let at = memchr::memmem::find(&letters, NAMESPACES.as_bytes())?;
+    DOCUMENTS
+        .iter()
+        .find(|document| letters[at..].starts_with(document.namespace.as_bytes()))
+        .map(|document| document.format)
+}
+
+/// Reads a camt file of one of the three formats.
 ///
 /// # Errors
-/// The file is refused; what the sink was given is void.
-pub fn read<'a>(
-    mut bytes: Box<dyn Read + 'a>,
-    ctx: &FormatContext<'_>,
-    sink: &mut dyn RowSink,
-) -> Result<FileFacts, FileRefused> {
+/// The file is refused; what the desk was given is void.
+pub fn read<'a>(format: &str, mut bytes: Box<dyn Read + 'a>, desk: &mut Desk<'_>) -> Result<(), FileRefused> {
     let head = peek(&mut *bytes, HEAD_BYTES)?;
-    let (encoding, mark_bytes) = xml_encoding(&head, ctx.source.encoding.as_deref())?;
+    let (encoding, mark_bytes) = xml_encoding(&head, desk.ctx.source.encoding.as_deref())?;
     let text = std::io::Cursor::new(head[mark_bytes..].to_vec()).chain(bytes);
     let walk = Walk::new(TextReader::new(Box::new(text), encoding), mark_bytes);
+    let zone = zone(&desk.ctx.settings.institution.time_zone)?;
+    let document = DOCUMENTS
+        .iter()
+        .find(|document| document.format == format)
+        .copied()
+        .unwrap_or(DOCUMENTS[0]);
+    desk.facts.encoding = encoding.name().to_owned();
     let mut reading = Reading {
-        ctx,
-        sink,
-        zone: zone(&ctx.settings.institution.time_zone)?,
-        facts: FileFacts::default(),
+        desk,
+        document,
+        zone,
         page: Page::default(),
         account: None,
         balance: BalanceText::default(),
@@ -71,16 +127,20 @@ pub fn read<'a>(
         ordinal: 0,
         pages: None,
         known: BTreeSet::new(),
+        open: None,
+        message: MessagePage {
+            message: String::new(),
+            page: 1,
+            last: true,
+        },
     };
-    reading.file(walk)?;
-    Ok(reading.facts)
+    reading.file(walk)
 }
 
-struct Reading<'r> {
-    ctx: &'r FormatContext<'r>,
-    sink: &'r mut dyn RowSink,
+struct Reading<'r, 'd> {
+    desk: &'r mut Desk<'d>,
+    document: Document,
     zone: TimeZone,
-    facts: FileFacts,
     page: Page,
     account: Option<usize>,
     balance: BalanceText,
@@ -90,32 +150,35 @@ struct Reading<'r> {
     pages: Option<Pages>,
     /// Account, id and sequence of the statements that ended.
     known: BTreeSet<(usize, String, String)>,
+    /// The statement that is read, over all its pages.
+    open: Option<OpenStatement>,
+    message: MessagePage,
 }
 
-impl Reading<'_> {
+impl Reading<'_, '_> {
     fn file(&mut self, mut walk: Walk<'_>) -> Result<(), FileRefused> {
         let mut statements = 0u64;
         loop {
             match walk.next()? {
                 Step::Open => {
                     if !walk.path().contains('/') {
-                        check_root(&walk)?;
+                        self.desk.facts.variant = check_root(&walk, self.document)?;
                     }
-                    if walk.path() == STATEMENT {
+                    if walk.path() == self.document.part {
                         statements += 1;
                         self.page = Page {
                             line: walk.place().line,
                             ..Page::default()
                         };
                         self.account = None;
-                    } else if let Some(path) = walk.path().strip_prefix(BELOW_STATEMENT) {
+                    } else if let Some(path) = walk.path().strip_prefix(self.document.below_part) {
                         self.open(path, &walk)?;
                     }
                 }
                 Step::Close => {
-                    if walk.path() == STATEMENT {
+                    if walk.path() == self.document.part {
                         self.end_page()?;
-                    } else if let Some(path) = walk.path().strip_prefix(BELOW_ENTRY) {
+                    } else if let Some(path) = walk.path().strip_prefix(self.document.below_entry) {
                         self.entry.take(path, walk.text(), walk.attribute("Ccy"));
                         if self.entry.remittance.len() > REMITTANCE_BYTES_MAX {
                             return Err(walk.refuse(
@@ -123,30 +186,46 @@ impl Reading<'_> {
                                 "this is no bank statement: fetch it again",
                             ));
                         }
-                    } else if let Some(path) = walk.path().strip_prefix(BELOW_STATEMENT) {
+                    } else if let Some(path) = walk.path().strip_prefix(self.document.below_part) {
                         self.close(path, &walk)?;
+                    } else if let Some(path) = walk.path().strip_prefix(self.document.header) {
+                        self.header(path, &walk);
                     }
                 }
                 Step::End => break,
             }
         }
-        if let Some(pages) = &self.pages {
-            return Err(pages.refuse_incomplete());
+        if let Some(pages) = self.pages.take() {
+            self.desk.fail(pages.refuse_incomplete())?;
         }
         if statements == 0 {
+            let part = self.document.part.rsplit('/').next().unwrap_or_default();
             return Err(FileRefused::at(
                 0,
-                "the file holds no statement (Stmt)",
+                format!("the file holds no {} ({part})", self.document.purport.name()),
                 "ask the bank for the day's statement; a day without entries still has one with its balances",
             ));
         }
+        if self.message.page != 1 || !self.message.last {
+            self.desk.facts.pages.push(self.message.clone());
+        }
         Ok(())
+    }
+
+    /// Message and page of the group header: a message may stand in several files.
+    fn header(&mut self, path: &str, walk: &Walk<'_>) {
+        match path {
+            "MsgId" => walk.text().clone_into(&mut self.message.message),
+            "MsgPgntn/PgNb" => self.message.page = walk.text().parse().unwrap_or(1),
+            "MsgPgntn/LastPgInd" => self.message.last = !matches!(walk.text(), "false" | "0"),
+            _ => {}
+        }
     }
 
     fn open(&mut self, path: &str, walk: &Walk<'_>) -> Result<(), FileRefused> {
         match path {
             "Ntry" => {
-                if self.account.is_none() {
+                if self.page.account_number.is_empty() {
                     return Err(walk.refuse(
                         "an entry stands before the account of its statement (Acct/Id)",
                         "ask the bank for a statement that names its account",
@@ -184,16 +263,19 @@ impl Reading<'_> {
                     ));
                 }
                 page.account_number = text.to_owned();
-                self.account = Some(self.find_account(walk)?);
+                if !self.desk.is_open() {
+                    self.find_account(None, walk.place().line)?;
+                }
                 return Ok(());
             }
+            "Acct/Ccy" => &mut page.account_currency,
             "Id" => &mut page.id,
             "ElctrncSeqNb" => &mut page.sequence,
             "LglSeqNb" => &mut page.legal_sequence,
             "FrToDt/FrDtTm" | "FrToDt/FrDt" => &mut page.from,
             "FrToDt/ToDtTm" | "FrToDt/ToDt" => &mut page.to,
-            "StmtPgntn/PgNb" => &mut page.page_number,
-            "StmtPgntn/LastPgInd" => &mut page.last_page,
+            "StmtPgntn/PgNb" | "RptPgntn/PgNb" | "NtfctnPgntn/PgNb" => &mut page.page_number,
+            "StmtPgntn/LastPgInd" | "RptPgntn/LastPgInd" | "NtfctnPgntn/LastPgInd" => &mut page.last_page,
             "Bal/Tp/CdOrPrtry/Cd" => &mut balance.code,
             "Bal/Tp/SubTp/Cd" => &mut balance.sub_code,
             "Bal/Amt" => {
@@ -211,45 +293,66 @@ impl Reading<'_> {
         Ok(())
     }
 
-    fn account(&self, walk: &Walk<'_>) -> Result<(usize, &Account), FileRefused> {
-        let found = self
-            .account
-            .and_then(|index| Some((index, self.ctx.settings.accounts.get(index)?)));
-        found.ok_or_else(|| {
-            walk.refuse(
+    /// Account of the statement. An open desk learns its currency from the first amount.
+    fn account(&mut self, currency: &str, walk: &Walk<'_>) -> Result<(usize, Account), FileRefused> {
+        if self.page.account_number.is_empty() {
+            return Err(walk.refuse(
                 "the statement names no account (Acct/Id) before its balances and entries",
                 "ask the bank for a statement that names its account",
-            )
-        })
+            ));
+        }
+        let given = [self.page.account_currency.as_str(), currency]
+            .into_iter()
+            .find_map(|code| Currency::parse(code.as_bytes()));
+        self.find_account(given, walk.place().line)
     }
 
-    fn find_account(&self, walk: &Walk<'_>) -> Result<usize, FileRefused> {
-        let named = &self.page.account_number;
-        let settings = self.ctx.settings;
-        settings.account_index(named).ok_or_else(|| {
-            let hidden = named.chars().count().saturating_sub(4);
-            let number = if settings.privacy.mask_accounts && hidden > 0 {
-                format!("…{}", named.chars().skip(hidden).collect::<String>())
-            } else {
-                shown(named)
-            };
-            walk.refuse(
-                format!("Acct/Id: found `{number}`, expected the number or id of an account of the book"),
-                "add the account to book.toml as an [[account]] with this number, or take the file out of the inbox",
-            )
-        })
+    fn find_account(
+        &mut self,
+        currency: Option<Currency>,
+        line: u64,
+    ) -> Result<(usize, Account), FileRefused> {
+        let index = match self.account {
+            Some(index) => index,
+            None => {
+                let names = [self.page.account_number.clone()];
+                let index = self.desk.account(&names, currency, "Acct/Id", line)?;
+                self.account = Some(index);
+                index
+            }
+        };
+        match self.desk.at(index) {
+            Some(account) => Ok((index, account.clone())),
+            None => Err(FileRefused::at(
+                line,
+                "the statement names no account (Acct/Id)",
+                "ask the bank",
+            )),
+        }
     }
 
     fn end_balance(&mut self, walk: &Walk<'_>) -> Result<(), FileRefused> {
-        let (index, _) = self.account(walk)?;
-        let account = &self.ctx.settings.accounts[index];
-        self.page.take_balance(&self.balance, account)
+        let balance = std::mem::take(&mut self.balance);
+        let (_, account) = self.account(&balance.currency, walk)?;
+        if self.document.purport != Purport::Statement {
+            return Ok(());
+        }
+        let taken = self.page.take_balance(&balance, &account);
+        taken.or_else(|refused| self.desk.fail(refused))
+    }
+
+    /// The statement that is read.
+    fn opened(&mut self, index: usize) -> OpenStatement {
+        match self.open.take() {
+            Some(open) => open,
+            None => OpenStatement::new(self.document.purport, self.page.line, index),
+        }
     }
 
     fn end_entry(&mut self, walk: &Walk<'_>) -> Result<(), FileRefused> {
-        let (index, _) = self.account(walk)?;
-        let account = &self.ctx.settings.accounts[index];
         let entry = std::mem::take(&mut self.entry);
+        let (index, account) = self.account(&entry.currency, walk)?;
+        let account = &account;
         let place = entry.place.unwrap_or(walk.place());
         self.ordinal += 1;
 
@@ -267,7 +370,10 @@ impl Reading<'_> {
                 let reject = refuse(place, "status", "", "Sts with BOOK or another status");
                 self.unread(reject, place);
             } else {
-                self.sink.not_booked(place);
+                let mut open = self.opened(index);
+                open.told.not_booked += 1;
+                self.open = Some(open);
+                self.desk.not_booked(place);
             }
             return Ok(());
         }
@@ -283,7 +389,7 @@ impl Reading<'_> {
             self.unread(reject, place);
             return Ok(());
         };
-        let direction = match (entry.reversal.as_str(), self.ctx.source.reversal_sign) {
+        let direction = match (entry.reversal.as_str(), self.desk.ctx.source.reversal_sign) {
             ("" | "false" | "0", _) | ("true" | "1", ReversalSign::Iso) => written,
             ("true" | "1", ReversalSign::Invert) => written.opposite(),
             (other, _) => {
@@ -294,11 +400,25 @@ impl Reading<'_> {
         };
         self.page.booked_as_written.add(written, amount_minor);
         self.page.booked.add(direction, amount_minor);
-        if amount_minor == 0 {
-            self.sink.not_booked(place);
-            return Ok(());
+        let mut open = self.opened(index);
+        let explained = entry.explained(place.line, direction, amount_minor);
+        let batch = explained.details > 1 || explained.residual_minor().is_some_and(|left| left != 0);
+        let linked = !explained.servicer_ref.is_empty() || !explained.batch_id.is_empty();
+        let notified = self.document.purport == Purport::Notification;
+        if (batch || notified || linked && self.desk.wants_links())
+            && open.told.explained.len() < EXPLAINED_MAX
+        {
+            open.told.explained.push(explained);
         }
-        self.book(&entry, place, index, direction, amount_minor);
+        self.book(
+            &entry,
+            place,
+            index,
+            account,
+            (direction, amount_minor),
+            &mut open,
+        );
+        self.open = Some(open);
         Ok(())
     }
 
@@ -308,10 +428,10 @@ impl Reading<'_> {
         entry: &EntryText,
         place: Place,
         index: usize,
-        direction: Direction,
-        amount_minor: i64,
+        account: &Account,
+        (direction, amount_minor): (Direction, i64),
+        open: &mut OpenStatement,
     ) {
-        let account = &self.ctx.settings.accounts[index];
         let mut rejects = Vec::new();
         let booked = day(&entry.booking_date, &entry.booking_time, &self.zone);
         let valued = day(&entry.value_date, &entry.value_time, &self.zone);
@@ -354,7 +474,10 @@ impl Reading<'_> {
         let Some(value_date) = value_date.filter(|_| rejects.is_empty()) else {
             // One fate a row: the first thing wrong speaks for it.
             rejects.truncate(1);
-            rejects.into_iter().for_each(|reject| self.sink.reject(reject));
+            for reject in rejects {
+                self.desk.pass_reject(reject);
+            }
+            open.told.booked.add(direction, amount_minor);
             return;
         };
         // Without a booking date the day of value is the day of booking.
@@ -380,7 +503,7 @@ impl Reading<'_> {
             (1, false) => Some(&entry.creditor),
             _ => None,
         };
-        self.sink.bank(&BankRow {
+        let row = BankRow {
             place,
             entry_id: entry_id.as_bytes(),
             account: index as u16,
@@ -397,7 +520,8 @@ impl Reading<'_> {
             purpose,
             purpose_text: purpose_text.as_bytes(),
             original_ref: original_ref.as_bytes(),
-        });
+        };
+        self.desk.entry(open, row);
     }
 
     /// An entry that cannot be added up: rejected, and the statement with it.
@@ -409,14 +533,23 @@ impl Reading<'_> {
             );
             self.page.unread = Some((place.line, words));
         }
-        self.sink.reject(reject);
+        self.desk.pass_reject(reject);
     }
 
     fn end_page(&mut self) -> Result<(), FileRefused> {
         let page = std::mem::take(&mut self.page);
-        let settings = self.ctx.settings;
-        let Some((index, account)) = self.account.and_then(|at| Some((at, settings.accounts.get(at)?)))
-        else {
+        let given = Currency::parse(page.account_currency.as_bytes());
+        let known = match self.account {
+            None if page.account_number.is_empty() => None,
+            None => {
+                self.page.account_number.clone_from(&page.account_number);
+                let found = self.find_account(given, page.line);
+                self.page = Page::default();
+                Some(found?)
+            }
+            Some(index) => self.desk.at(index).map(|account| (index, account.clone())),
+        };
+        let Some((index, account)) = known else {
             return Err(FileRefused::at(
                 page.line,
                 "the statement names no account (Acct/Id)",
@@ -427,77 +560,160 @@ impl Reading<'_> {
         if let Some(pages) = &before
             && !pages.continued_by(&page)
         {
-            return Err(pages.refuse_incomplete());
+            let refused = pages.refuse_incomplete();
+            self.open = None;
+            return self.desk.fail(refused);
         }
-        let identity = format!(
-            "account {}, id {}, sequence {}, legal sequence {}, period {} to {}",
-            account.id,
-            or_none(&page.id),
-            or_none(&page.sequence),
-            or_none(&page.legal_sequence),
-            or_none(&page.from),
-            or_none(&page.to)
-        );
+        let mut open = self.opened(index);
+        let told = &mut open.told;
+        if before.is_none() {
+            told.id.clone_from(&page.id);
+            let counted = [&page.sequence, &page.legal_sequence];
+            told.sequence = counted.into_iter().find_map(|number| number.parse().ok());
+            told.period = match (page.from.as_str(), page.to.as_str()) {
+                ("", "") => String::new(),
+                (from, to) => format!("{from} to {to}"),
+            };
+        } else {
+            told.pages += 1;
+        }
+        if self.document.purport != Purport::Statement {
+            return self.end_report(page, &account, open);
+        }
         let key = (index, page.id.clone(), page.sequence.clone());
         let (line, name) = (page.line, page.name());
-        let done = match add_page(before, page, account)? {
-            Progress::More(pages) => {
+        let balances = (page.opening.or(page.previous_closing), page.closing);
+        let done = match add_page(before, page, &account) {
+            Ok(Progress::More(pages)) => {
                 self.pages = Some(*pages);
+                self.open = Some(open);
                 return Ok(());
             }
-            Progress::Done(done) => done,
+            Ok(Progress::Done(done)) => done,
+            Err(refused) => {
+                self.desk.fail(refused)?;
+                self.ordinal = 0;
+                (open.told.opening, open.told.closing) = balances;
+                self.desk.finish(open);
+                return Ok(());
+            }
         };
         if !self.known.insert(key) {
-            return Err(FileRefused::at(
+            self.desk.fail(FileRefused::at(
                 line,
                 format!("statement {name} stands twice in this file"),
                 "ask the bank which of the two holds, and for a file with that one only",
-            ));
+            ))?;
         }
         self.ordinal = 0;
-        self.facts.statements.push(format!(
-            "{identity}, closing {} {}",
-            done.closing.date, done.closing.minor
-        ));
-        self.facts.checked.push(done.words);
+        self.desk.facts.checked.push(done.words);
         if !done.totals.is_empty() {
-            self.facts.checked.push(done.totals);
+            self.desk.facts.checked.push(done.totals);
         }
-        self.sink.balance(&BalanceRow {
-            place: Place {
-                line: done.line,
-                offset: 0,
-            },
-            account: index as u16,
-            currency: account.currency,
-            date: done.closing.date,
-            opening_minor: done.opening.minor,
-            closing_minor: done.closing.minor,
-        });
+        self.allocated(&name, &open, account.currency);
+        open.told.opening = Some(done.opening);
+        open.told.closing = Some(done.closing);
+        open.told.line = done.line;
+        self.desk.finish(open);
         Ok(())
+    }
+
+    /// A report or notification: its declared totals must hold, and it books nothing.
+    fn end_report(&mut self, page: Page, account: &Account, open: OpenStatement) -> Result<(), FileRefused> {
+        self.ordinal = 0;
+        let name = page.name();
+        if let Some((line, words)) = &page.unread {
+            self.desk.fail(FileRefused::at(
+                *line,
+                format!("{} {name}: {words}", self.document.purport.name()),
+                super::desk::ASK_THE_BANK,
+            ))?;
+        }
+        match check_summary(&page, page.booked_as_written, page.all_as_written, account) {
+            Ok(()) => {
+                let count = declared(&page.summary);
+                if count > 0 {
+                    let words = format!(
+                        "{} {name}: {count} declared counts and sums hold",
+                        self.document.purport.name()
+                    );
+                    self.desk.facts.checked.push(words);
+                }
+            }
+            Err(refused) => self.desk.fail(refused)?,
+        }
+        self.allocated(&name, &open, account.currency);
+        self.desk.finish(open);
+        Ok(())
+    }
+
+    /// Says how batch entries are allocated over their details.
+    fn allocated(&mut self, name: &str, open: &OpenStatement, currency: Currency) {
+        let batches: Vec<&Explained> = open
+            .told
+            .explained
+            .iter()
+            .filter(|entry| entry.details > 1 || entry.residual_minor().is_some_and(|left| left != 0))
+            .collect();
+        if batches.is_empty() {
+            return;
+        }
+        let details: u64 = batches.iter().map(|batch| batch.details).sum();
+        let residual: i128 = batches.iter().filter_map(|batch| batch.residual_minor()).sum();
+        let open_ended = batches
+            .iter()
+            .filter(|batch| batch.allocated_minor.is_none())
+            .count();
+        let charges: i128 = batches.iter().map(|batch| batch.charges_minor).sum();
+        let mut words = format!(
+            "{} {name}: {} entries are allocated over {details} details, {} are left over",
+            self.document.purport.name(),
+            batches.len(),
+            text_of(residual, currency)
+        );
+        if charges != 0 {
+            words += &format!(" (charges named: {})", text_of(charges, currency));
+        }
+        if open_ended > 0 {
+            words += &format!("; the details of {open_ended} give no amount in {currency}");
+        }
+        self.desk.facts.checked.push(words);
     }
 }
 
-fn check_root(walk: &Walk<'_>) -> Result<(), FileRefused> {
+/// The version of the document, when it is of the kind that the source names.
+fn check_root(walk: &Walk<'_>, document: Document) -> Result<String, FileRefused> {
     // The prefix of the root tells which declaration is its own; a default one is `xmlns`.
     let namespace = walk.root_namespace().unwrap_or_default();
     if walk.path() == "Document"
         && namespace
-            .strip_prefix(NAMESPACE)
+            .strip_prefix(document.namespace)
             .is_some_and(|version| version.len() == 2 && version.bytes().all(|b| b.is_ascii_digit()))
     {
-        return Ok(());
+        return Ok(namespace.rsplit(':').next().unwrap_or_default().to_owned());
     }
-    let help = if namespace.contains(":camt.052.") || namespace.contains(":camt.054.") {
-        "only end-of-day statements (camt.053) are booked; take this file out of the source"
-    } else {
-        "name the right format in the source, or take the file out of it"
+    let other = DOCUMENTS
+        .iter()
+        .find(|other| namespace.starts_with(other.namespace))
+        .filter(|other| other.format != document.format);
+    let help = match (other.map(|other| other.purport), document.purport) {
+        (Some(Purport::Intraday), _) => {
+            "an intraday report books nothing: give the file to a source of format camt.052, or take it out of the inbox"
+        }
+        (Some(Purport::Notification), _) => {
+            "a notification only explains entries of a statement: give the file to a source of format camt.054, or take it out of the inbox"
+        }
+        (Some(Purport::Statement), _) => {
+            "this is a statement and would not be booked here: give the file to a source of format camt.053"
+        }
+        (None, _) => "name the right format in the source, or take the file out of it",
     };
     Err(walk.refuse(
         format!(
-            "the document is `{}` of namespace `{}`, expected Document of {NAMESPACE}NN",
+            "the document is `{}` of namespace `{}`, expected Document of {}NN",
             shown(walk.path()),
-            shown(namespace)
+            shown(namespace),
+            document.namespace
         ),
         help,
     ))
@@ -549,14 +765,6 @@ fn refuse(place: Place, field: &str, found: &str, expected: &str) -> Reject {
         field: field.to_owned(),
         found: shown(found),
         expected: expected.to_owned(),
-    }
-}
-
-fn or_none(text: &str) -> String {
-    if text.is_empty() {
-        "none".to_owned()
-    } else {
-        shown(text)
     }
 }
 

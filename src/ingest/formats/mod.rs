@@ -1,5 +1,5 @@
 //! Foreign formats (SPEC §4.4). Tables are read by one engine from a profile ([`profile`], [`table`]); only
-//! grammars that are not tables have code of their own ([`camt053`]).
+//! grammars that are not tables have code of their own ([`grammars`] lists them).
 //!
 //! In: the bytes of one file or archive member. Out: rows to a [`RowSink`] in the order of the file, and facts about
 //! the whole file. A file is right in every total that its format has, or it is refused; rows that a refused file has
@@ -17,12 +17,33 @@ pub mod decode;
 pub mod values;
 pub mod profile;
 pub mod table;
+pub mod pieces;
+pub mod desk;
 pub mod camt053;
+pub mod mt940;
+pub mod bai2;
+pub mod ofx;
+pub mod cmb;
+pub mod grammars;
 
 /// Name of the canonical tables, which need no profile.
 const CANONICAL: &str = "canonical";
 /// Name of the ISO 20022 bank statement.
 pub const CAMT053: &str = "camt.053";
+/// Name of the ISO 20022 intraday report.
+pub const CAMT052: &str = "camt.052";
+/// Name of the ISO 20022 notification.
+pub const CAMT054: &str = "camt.054";
+/// Name of the SWIFT statement.
+pub const MT940: &str = "mt940";
+/// Name of the SWIFT interim report.
+pub const MT942: &str = "mt942";
+/// Name of the North American cash management report.
+pub const BAI2: &str = "bai2";
+/// Name of the statements of online banking.
+pub const OFX: &str = "ofx";
+/// Name of the answer of China Merchants Bank's direct link.
+pub const CMB: &str = "cmb-gettransinfo";
 
 /// What a reader needs to know about the book to turn a file into canonical rows.
 #[derive(Clone, Copy, Debug)]
@@ -42,6 +63,14 @@ pub struct FileFacts {
     pub checked: Vec<String>,
     /// Identity of each statement: account number, id, sequence number and period, as the format gives them.
     pub statements: Vec<String>,
+    /// The variant of the format: version, dialect.
+    pub variant: String,
+    /// What the text was read in.
+    pub encoding: String,
+    /// What is remembered of each statement for the checks across files.
+    pub told: Vec<desk::StatementTold>,
+    /// Messages of which this file is one page.
+    pub pages: Vec<desk::MessagePage>,
 }
 
 /// Why a whole file is refused: a failed total, a broken frame, an encoding that does not decode.
@@ -76,7 +105,7 @@ impl FileRefused {
 
 /// True when the engine itself knows a format of this name. A book's own profiles come on top.
 pub fn known_format(name: &str) -> bool {
-    name == CAMT053 || profile::builtin(name).is_some()
+    grammars::is_grammar(name) || profile::builtin(name).is_some()
 }
 
 /// Checks that every source has a format that can be read, and that its files tell what its role says.
@@ -94,11 +123,12 @@ pub fn check_sources(
         .filter(|source| source.format != CANONICAL)
     {
         let (name, format) = (&source.name, &source.format);
-        let role = if format == CAMT053 {
+        let role = if grammars::is_grammar(format) {
             Role::Bank
         } else if user_profiles(format).is_none() && !known_format(format) {
-            let known: Vec<&str> = [CANONICAL, CAMT053]
+            let known: Vec<&str> = [CANONICAL]
                 .into_iter()
+                .chain(grammars::names())
                 .chain(profile::builtin_names())
                 .collect();
             let near = nearest(format, known.iter().copied())
@@ -134,6 +164,7 @@ pub fn check_sources(
             ));
         }
     }
+    findings.extend(grammars::check_uses(settings));
     if findings.is_empty() {
         Ok(())
     } else {
@@ -156,8 +187,10 @@ pub fn read_foreign<'a>(
     ctx: &FormatContext<'_>,
     sink: &mut dyn RowSink,
 ) -> Result<FileFacts, FileRefused> {
-    if format == CAMT053 {
-        return camt053::read(bytes, ctx, sink);
+    if grammars::is_grammar(format) {
+        let mut desk = desk::Desk::of_book(ctx, sink);
+        grammars::read(format, bytes, &mut desk)?;
+        return Ok(desk.into_parts().0);
     }
     let profile = profile_of(format, user_profiles)?;
     table::read(&profile, bytes, ctx, sink)
@@ -172,8 +205,8 @@ pub fn recognise(
     user_profiles: &dyn Fn(&str) -> Option<String>,
     head: &[u8],
 ) -> Result<Option<table::Kind>, FileRefused> {
-    if format == CAMT053 {
-        return Ok(camt053::recognise(head).then_some(table::Kind::Rows));
+    if grammars::is_grammar(format) {
+        return Ok((grammars::recognise(head) == Some(format)).then_some(table::Kind::Rows));
     }
     Ok(table::recognise(&profile_of(format, user_profiles)?, head, None))
 }
@@ -204,7 +237,9 @@ fn profile_of(
 }
 
 #[cfg(test)]
-mod testing;
+mod damage_tests;
+#[cfg(test)]
+pub(crate) mod testing;
 
 #[cfg(test)]
 mod tests {
@@ -219,7 +254,7 @@ mod tests {
     #[test]
     fn formats_are_found_by_name() {
         assert!(known_format("camt.053") && known_format("alipay-trade"));
-        assert!(!known_format("canonical") && !known_format("mt940"));
+        assert!(!known_format("canonical") && !known_format("mt9400"));
         let settings = settings(&[]);
         let source = source("x", Role::Channel);
         let read = |format: &str, profiles: &dyn Fn(&str) -> Option<String>| {

@@ -217,7 +217,7 @@ pub fn read<'a>(
     if let Kind::Skipped(why) = kind {
         return Ok(FileFacts {
             checked: vec![format!("not read: {why}")],
-            statements: Vec::new(),
+            ..FileFacts::default()
         });
     }
     let mark = byte_order_mark(&head).map_or(0, |(_, mark)| mark);

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::FormatContext;
+use super::desk::Desk;
+use super::{FileFacts, FileRefused, FormatContext, grammars};
 use crate::book::settings::*;
 use crate::entries::rows::{BalanceRow, BankRow, ChannelRow, Place, PlatformRow, Reject, RowSink};
 use crate::terms::currency::Currency;
@@ -87,6 +88,31 @@ pub fn context<'a>(settings: &'a Settings, source: &'a Source) -> FormatContext<
         source,
         business_date: Date::from_ymd(2019, 9, 16).unwrap(),
     }
+}
+
+/// Reads bytes as a source of a grammar in a book.
+pub fn read_from(
+    settings: &Settings,
+    source: &Source,
+    bytes: &[u8],
+) -> (Result<FileFacts, FileRefused>, Kept) {
+    let mut kept = Kept::default();
+    let ctx = context(settings, source);
+    let mut desk = Desk::of_book(&ctx, &mut kept);
+    let result = grammars::read(&source.format, Box::new(bytes), &mut desk);
+    let facts = desk.into_parts().0;
+    (result.map(|()| facts), kept)
+}
+
+/// Reads bytes of a grammar as `tieout inspect` does: accounts as they come, failed checks collected.
+pub fn read_openly(format: &str, bytes: &[u8]) -> (Result<FileFacts, FileRefused>, Kept, Vec<FileRefused>) {
+    let mut kept = Kept::default();
+    let (settings, source) = (settings(&[]), source(format, Role::Bank));
+    let ctx = context(&settings, &source);
+    let mut desk = Desk::open(&ctx, &mut kept);
+    let result = grammars::read(format, Box::new(bytes), &mut desk);
+    let (facts, _, failed) = desk.into_parts();
+    (result.map(|()| facts), kept, failed)
 }
 
 /// The bytes of a public sample, or `None` (said in print) where the samples are not at hand.

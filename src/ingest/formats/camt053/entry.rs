@@ -3,7 +3,11 @@
 //! The entry is the booked amount; the details below it only explain it, and are looked at when there is exactly one.
 
 use crate::entries::rows::Place;
+use crate::ingest::formats::desk::Explained;
+use crate::ingest::formats::values::padded_minor;
+use crate::terms::currency::Currency;
 use crate::terms::digest::sha256_hex;
+use crate::terms::kinds::Direction;
 
 /// A name and an account of the other side.
 #[derive(Clone, Debug, Default)]
@@ -61,6 +65,41 @@ pub struct EntryText {
     pub debtor: Party,
     /// `RltdPties/Cdtr` of the first detail.
     pub creditor: Party,
+    /// `NtryDtls/Btch/PmtInfId`, else `Refs/PmtInfId` of the first detail.
+    pub batch_id: String,
+    /// How the entry is allocated over its details.
+    pub allocation: Allocation,
+}
+
+/// The booked amount of an entry, allocated over its details. `Ntry/Amt` is what was booked; the details explain it, and
+/// what they leave is charges as a rule. Amounts in another currency (`InstdAmt`, `CntrValAmt`) are never added.
+#[derive(Clone, Debug, Default)]
+pub struct Allocation {
+    /// Sum of the details' amounts so far, minor units, signed against the entry.
+    pub sum_minor: i128,
+    /// True when a detail gives no amount in the currency of the entry.
+    pub incomplete: bool,
+    /// Charges named at the entry and its details, minor units.
+    pub charges_minor: i128,
+    /// `TxDtls/Amt`, from version 04.
+    amount: AmountText,
+    /// `AmtDtls/TxAmt/Amt`, where versions before have it.
+    transaction: AmountText,
+    /// `TxDtls/CdtDbtInd`.
+    sign: String,
+}
+
+#[derive(Clone, Debug, Default)]
+struct AmountText {
+    amount: String,
+    currency: String,
+}
+
+impl AmountText {
+    fn take(&mut self, amount: &str, currency: Option<&str>) {
+        set(&mut self.amount, amount);
+        set(&mut self.currency, currency.unwrap_or_default());
+    }
 }
 
 impl EntryText {
@@ -81,17 +120,77 @@ impl EntryText {
             "ValDt/DtTm" => &mut self.value_time,
             "AcctSvcrRef" => &mut self.servicer_ref,
             "AddtlNtryInf" => &mut self.info,
+            "NtryDtls/Btch/PmtInfId" => &mut self.batch_id,
+            "Chrgs/Rcrd/Amt" | "Chrgs/Amt" => return self.take_charge(text, currency),
+            "NtryDtls/TxDtls" => return self.end_detail(),
             _ => {
-                if let Some(path) = path.strip_prefix("NtryDtls/TxDtls/")
-                    && self.details == 1
-                {
-                    self.take_detail(path, text);
+                if let Some(path) = path.strip_prefix("NtryDtls/TxDtls/") {
+                    match path {
+                        "Amt" => self.allocation.amount.take(text, currency),
+                        "AmtDtls/TxAmt/Amt" => self.allocation.transaction.take(text, currency),
+                        "CdtDbtInd" => set(&mut self.allocation.sign, text),
+                        "Chrgs/Rcrd/Amt" | "Chrgs/Amt" => self.take_charge(text, currency),
+                        _ if self.details == 1 => self.take_detail(path, text),
+                        _ => {}
+                    }
                 }
                 return;
             }
         };
         if !text.is_empty() {
             set(slot, text);
+        }
+    }
+
+    /// Minor units of an amount in the currency of the entry.
+    fn own_minor(&self, amount: &str, currency: &str) -> Option<i128> {
+        if currency != self.currency {
+            return None;
+        }
+        let digits = Currency::parse(currency.as_bytes())?.digits();
+        padded_minor(amount, digits).ok().map(i128::from)
+    }
+
+    fn take_charge(&mut self, text: &str, currency: Option<&str>) {
+        let charge = self.own_minor(text, currency.unwrap_or_default());
+        self.allocation.charges_minor += charge.unwrap_or(0);
+    }
+
+    fn end_detail(&mut self) {
+        let Allocation {
+            amount,
+            transaction,
+            sign,
+            ..
+        } = &self.allocation;
+        let given = [amount, transaction]
+            .into_iter()
+            .find(|text| !text.amount.is_empty())
+            .map(|text| self.own_minor(&text.amount, &text.currency));
+        let opposite = !sign.is_empty() && *sign != self.sign;
+        match given {
+            Some(Some(minor)) => self.allocation.sum_minor += if opposite { -minor } else { minor },
+            _ => self.allocation.incomplete = true,
+        }
+        for slot in [&mut self.allocation.amount, &mut self.allocation.transaction] {
+            slot.amount.clear();
+            slot.currency.clear();
+        }
+        self.allocation.sign.clear();
+    }
+
+    /// What its details account for, where they give it.
+    pub fn explained(&self, line: u64, direction: Direction, amount_minor: i64) -> Explained {
+        let incomplete = self.details == 0 || self.allocation.incomplete;
+        Explained {
+            line,
+            servicer_ref: self.servicer().to_owned(),
+            batch_id: self.batch_id.clone(),
+            direction,
+            amount_minor,
+            details: u64::from(self.details),
+            allocated_minor: (!incomplete).then_some(self.allocation.sum_minor),
+            charges_minor: self.allocation.charges_minor,
         }
     }
 
@@ -109,6 +208,7 @@ impl EntryText {
                 return;
             }
             "Refs/EndToEndId" => &mut self.end_to_end,
+            "Refs/PmtInfId" if self.batch_id.is_empty() => &mut self.batch_id,
             "Refs/AcctSvcrRef" => &mut self.detail_servicer_ref,
             "AddtlTxInf" => &mut self.detail_info,
             "Purp/Cd" | "Purp/Prtry" => &mut self.purpose,

@@ -7,61 +7,9 @@
 
 use crate::book::settings::Account;
 use crate::ingest::formats::FileRefused;
+use crate::ingest::formats::desk::{ASK_THE_BANK, Balance, Tallies, Tally, identity};
 use crate::ingest::formats::values::{iso_date, padded_minor, shown};
-use crate::terms::date::Date;
-use crate::terms::kinds::Direction;
 use crate::terms::money::format_minor;
-
-const ASK_THE_BANK: &str = "ask the bank for a whole and correct statement, then run the day again";
-
-/// Number and sum of some entries of one direction.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Tally {
-    /// Entries.
-    pub count: u64,
-    /// Sum, minor units.
-    pub sum_minor: i128,
-}
-
-/// Credits and debits.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Tallies {
-    /// Into the account.
-    pub credit: Tally,
-    /// Out of the account.
-    pub debit: Tally,
-}
-
-impl Tallies {
-    /// Counts one entry.
-    pub fn add(&mut self, direction: Direction, amount_minor: i64) {
-        let side = match direction {
-            Direction::Credit => &mut self.credit,
-            Direction::Debit => &mut self.debit,
-        };
-        side.count += 1;
-        side.sum_minor += i128::from(amount_minor);
-    }
-
-    /// Counts the entries of another page.
-    pub fn add_all(&mut self, other: Tallies) {
-        for (side, more) in [(&mut self.credit, other.credit), (&mut self.debit, other.debit)] {
-            side.count += more.count;
-            side.sum_minor += more.sum_minor;
-        }
-    }
-
-    fn total(self) -> Tally {
-        Tally {
-            count: self.credit.count + self.debit.count,
-            sum_minor: self.credit.sum_minor + self.debit.sum_minor,
-        }
-    }
-
-    fn net_minor(self) -> i128 {
-        self.credit.sum_minor - self.debit.sum_minor
-    }
-}
 
 /// The texts of a `Bal` element.
 #[derive(Clone, Debug, Default)]
@@ -80,15 +28,6 @@ pub struct BalanceText {
     pub sign: String,
     /// `Dt/Dt` or `Dt/DtTm`.
     pub date: String,
-}
-
-/// A balance as read.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Balance {
-    /// Its day.
-    pub date: Date,
-    /// Minor units; negative when overdrawn.
-    pub minor: i64,
 }
 
 /// Declared count and sum of `TxsSummry`, as texts; empty where not given.
@@ -132,6 +71,8 @@ pub struct Page {
     pub last_page: String,
     /// `Acct/Id/IBAN` or `Acct/Id/Othr/Id`.
     pub account_number: String,
+    /// `Acct/Ccy`.
+    pub account_currency: String,
     /// Control totals.
     pub summary: SummaryText,
     /// `OPBD`.
@@ -392,14 +333,13 @@ pub fn add_page(before: Option<Pages>, page: Page, account: &Account) -> Result<
         }
         pages.later.push(page.clone());
     }
-    let so_far = i128::from(pages.opening.minor) + pages.booked.net_minor();
     if !last {
         let closes_with = page
             .interim
             .map(|(_, last)| last)
             .filter(|_| number == 1 || page.interim_count > 1);
         if let Some(interim) = closes_with {
-            check_identity(&page, &pages, interim, so_far, account)?;
+            check_identity(&page, &pages, interim, account)?;
         }
         pages.interim = closes_with;
         return Ok(Progress::More(Box::new(pages)));
@@ -412,16 +352,12 @@ pub fn add_page(before: Option<Pages>, page: Page, account: &Account) -> Result<
             "no booked closing balance (CLBD): without one its entries cannot be checked".to_owned(),
         ));
     };
-    check_identity(&page, &pages, closing, so_far, account)?;
+    let tied = check_identity(&page, &pages, closing, account)?;
     Ok(Progress::Done(Box::new(TiedOut {
         opening: pages.opening,
         closing,
         line: pages.first.line,
-        words: format!(
-            "statement {}: {}",
-            pages.first.name(),
-            identity(&pages, closing, account)
-        ),
+        words: format!("statement {}: {tied}", pages.first.name()),
         totals: match pages.declared_count {
             0 => String::new(),
             count => format!(
@@ -432,43 +368,18 @@ pub fn add_page(before: Option<Pages>, page: Page, account: &Account) -> Result<
     })))
 }
 
-fn identity(pages: &Pages, closing: Balance, account: &Account) -> String {
-    format!(
-        "opening {} + {} credits {} - {} debits {} = closing {} {}",
-        text(pages.opening.minor.into(), account),
-        pages.booked.credit.count,
-        text(pages.booked.credit.sum_minor, account),
-        pages.booked.debit.count,
-        text(pages.booked.debit.sum_minor, account),
-        text(closing.minor.into(), account),
-        account.currency
-    )
-}
-
 fn check_identity(
     page: &Page,
     pages: &Pages,
     closing: Balance,
-    so_far: i128,
     account: &Account,
-) -> Result<(), FileRefused> {
-    if so_far == i128::from(closing.minor) {
-        return Ok(());
-    }
-    Err(page.refuse(format!(
-        "balances do not tie out: opening {} + {} credits {} - {} debits {} = {}, but the statement closes with {} {}",
-        text(pages.opening.minor.into(), account),
-        pages.booked.credit.count,
-        text(pages.booked.credit.sum_minor, account),
-        pages.booked.debit.count,
-        text(pages.booked.debit.sum_minor, account),
-        text(so_far, account),
-        text(closing.minor.into(), account),
-        account.currency
-    )))
+) -> Result<String, FileRefused> {
+    identity(pages.opening.minor, pages.booked, closing.minor, account.currency)
+        .map_err(|words| page.refuse(words))
 }
 
-fn declared(summary: &SummaryText) -> u32 {
+/// Number of counts and sums that a summary declares.
+pub fn declared(summary: &SummaryText) -> u32 {
     [&summary.all, &summary.credit, &summary.debit]
         .iter()
         .flat_map(|total| [&total.count, &total.sum])
@@ -477,7 +388,15 @@ fn declared(summary: &SummaryText) -> u32 {
 }
 
 /// Checks the declared totals of `page` against the booked entries, or else against all entries.
-fn check_summary(page: &Page, booked: Tallies, all: Tallies, account: &Account) -> Result<(), FileRefused> {
+///
+/// # Errors
+/// One of them does not hold.
+pub fn check_summary(
+    page: &Page,
+    booked: Tallies,
+    all: Tallies,
+    account: &Account,
+) -> Result<(), FileRefused> {
     let totals = [
         ("TtlNtries", &page.summary.all, booked.total(), all.total()),
         ("TtlCdtNtries", &page.summary.credit, booked.credit, all.credit),

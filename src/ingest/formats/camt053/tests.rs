@@ -1,6 +1,7 @@
 use super::*;
 use crate::book::settings::Role;
-use crate::ingest::formats::testing::{Kept, context, sample, settings, source};
+use crate::ingest::formats::FileFacts;
+use crate::ingest::formats::testing::{Kept, read_from, sample, settings, source};
 
 const ACCOUNTS: [(&str, &str); 7] = [
     ("NL77ABNA0574908765", "EUR"),
@@ -21,9 +22,7 @@ fn read_as(
     let mut source = source("camt.053", Role::Bank);
     source.encoding = encoding.map(str::to_owned);
     source.reversal_sign = reversal;
-    let mut kept = Kept::default();
-    let result = read(Box::new(bytes), &context(&settings, &source), &mut kept);
-    (result, kept)
+    read_from(&settings, &source, bytes)
 }
 
 fn read_bytes(bytes: &[u8]) -> (Result<FileFacts, FileRefused>, Kept) {

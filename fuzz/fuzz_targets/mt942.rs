@@ -1,0 +1,4 @@
+//! The reader of mt942: no panic, and twice the same.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| tieout::ingest::fuzzing::grammar("mt942", bytes));

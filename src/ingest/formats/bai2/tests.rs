@@ -1,0 +1,211 @@
+use crate::book::settings::Role;
+use crate::ingest::formats::testing::{Kept, read_from, read_openly, sample, settings, source};
+use crate::ingest::formats::{BAI2, FileFacts, FileRefused};
+
+fn read(text: &str) -> (Result<FileFacts, FileRefused>, Kept) {
+    let settings = settings(&[("111", "USD"), ("222", "JPY")]);
+    read_from(&settings, &source(BAI2, Role::Bank), text.as_bytes())
+}
+
+fn refused(text: &str, expected: &str) {
+    let (result, _) = read(text);
+    let message = result.unwrap_err().message;
+    assert!(message.contains(expected), "`{message}` lacks `{expected}`");
+}
+
+const FILE: &str = "01,BANK,US,260331,0700,1,,,2/
+02,US,BANK,1,260331,2400,USD,2/
+03,111,,010,1000,,,015,1250,,,100,500,1,,400,250,1,V,260331,/
+16,195,500,V,260401,,B1,C1,WIRE, IN/OUT/
+16,475,250,Z,B2,,CHECK
+88,88 of/
+49,3750,5/
+98,3750,1,7/
+99,3750,1,9/
+";
+
+#[test]
+fn samples_hold_in_all_totals_or_say_which_failed() {
+    let check = |name: &str, accounts: usize, entries: usize, net_minor: i128, expected: &[&str]| {
+        let Some(bytes) = sample(name) else { return };
+        let (result, kept, failed) = read_openly(BAI2, &bytes);
+        let facts = result.unwrap_or_else(|refused| panic!("{name}: {refused:?}"));
+        let told: u64 = facts.told.iter().map(|told| told.booked.total().count).sum();
+        let net: i128 = facts.told.iter().map(|told| told.booked.net_minor()).sum();
+        assert_eq!(
+            (facts.told.len(), told as usize, net),
+            (accounts, entries, net_minor),
+            "{name}"
+        );
+        assert_eq!(kept.rows.len(), entries, "{name}");
+        assert_eq!(failed.len(), expected.len(), "{name}: {failed:?}");
+        for (failed, expected) in failed.iter().zip(expected) {
+            assert!(failed.message.contains(expected), "{name}: {}", failed.message);
+        }
+    };
+    check("bai2/moov-sample1.bai", 2, 17, 0, &[]);
+    check("bai2/moov-sample3.bai", 15, 26, -19_705, &[]);
+    check(
+        "bai2/moj-citi_example.bai",
+        1,
+        1,
+        1,
+        &["account 77777777: balances do not tie out: opening 100.00 + 1 credits 0.01"],
+    );
+    check(
+        "bai2/moj-account_trailer_amount_blank_example.bai",
+        2,
+        0,
+        0,
+        &[
+            "account 12345 was read, but it has neither balances nor entries",
+            "account 54321 was read",
+        ],
+    );
+    if let Some(bytes) = sample("bai2/moov-sample5-issue113.bai") {
+        let (result, _, failed) = read_openly(BAI2, &bytes);
+        assert!(result.is_ok(), "{result:?}");
+        assert!(
+            failed
+                .iter()
+                .any(|failed| failed.message.contains("control total")),
+            "{failed:?}"
+        );
+    }
+    if let Some(bytes) = sample("bai2/moov-parseError.bai") {
+        let (result, ..) = read_openly(BAI2, &bytes);
+        assert!(result.unwrap_err().message.contains("begins with no record code"));
+    }
+}
+
+#[test]
+fn rows_carry_what_the_bank_says() {
+    let (result, kept) = read(FILE);
+    result.unwrap();
+    let rows: Vec<&str> = kept.rows.iter().map(|row| &row[32..]).collect();
+    assert_eq!(
+        rows,
+        [
+            "|0|2026-03-31|2026-04-01|C|500|USD|C1|WIRE, IN/OUT|||195|",
+            "|0|2026-03-31|2026-03-31|D|250|USD|B2|CHECK 88 of|||475|",
+        ]
+    );
+    assert_eq!(kept.balances, ["0 USD 2026-03-31 1000 1250"]);
+}
+
+#[test]
+fn every_level_is_checked() {
+    let cases = [
+        (
+            "16,475,250",
+            "16,475,251",
+            "control total: found 3751, expected 3750",
+        ),
+        ("49,3750,5", "49,3751,5", "account …: control total"),
+        ("49,3750,5", "49,3750,6", "found 5 records, expected 6"),
+        ("49,3750,5", "49,3750", "gives no number of records"),
+        ("98,3750,1,7", "98,3751,1,7", "group: control total"),
+        (
+            "98,3750,1,7",
+            "98,3750,2,7",
+            "group trailer: found 1 accounts, expected 2",
+        ),
+        ("98,3750,1,7", "98,3750,1,8", "group: found 7 records"),
+        ("99,3750,1,9", "99,3750,2,9", "file trailer: found 1 groups"),
+        ("99,3750,1,9", "99,3750,1,8", "file: found 9 records"),
+        ("99,3750,1,9/\n", "", "ends without its trailer (99)"),
+        ("98,3750,1,7/\n", "", "found record 99, expected 03 or 98"),
+        ("16,475,250", "16,720,250", "type code: found `720`"),
+        ("16,475,250", "16,475,2.50", "expected whole minor units"),
+        ("16,475,250", "16,475,-250", "without a sign"),
+        ("V,260401,,", "V,260431,,", "value date: found `260431`"),
+        ("V,260401,,", "X,", "funds type: found `X`"),
+        ("1,260331,2400", "1,260332,2400", "as-of date: found `260332`"),
+        ("1,260331,2400", "9,260331,2400", "group status: found `9`"),
+        ("2400,USD", "2400,XYZ", "group currency"),
+        (
+            "03,111,,",
+            "03,111,EUR,",
+            "expected USD, the currency of the account",
+        ),
+        ("03,111,,", "03,112,,", "account (03): found `112`"),
+        (",,,2/", ",,,1/", "version: found `1`"),
+    ];
+    for (from, to, expected) in cases {
+        let text = FILE.replacen(from, to, 1);
+        assert_ne!(text, FILE, "{from}");
+        let (result, _) = read(&text);
+        let message = result.unwrap_err().message;
+        let expected = expected.replace("account …", "account 111");
+        assert!(message.contains(&expected), "`{message}` lacks `{expected}`");
+    }
+    // The totals by side and the identity, where the sums of control still hold.
+    refused(
+        &FILE
+            .replace("100,500,1", "100,600,1")
+            .replace("400,250,1", "400,150,1"),
+        "total credits (100): found 1 details of 5.00, expected 1 of 6.00",
+    );
+    refused(
+        &FILE
+            .replace("010,1000", "010,1001")
+            .replace("015,1250", "015,1249"),
+        "balances do not tie out",
+    );
+    refused("", "no file header (01)");
+    refused("hello\n", "begins with no record code");
+    refused(&format!("{FILE}01,x/\n"), "stands behind the end");
+}
+
+#[test]
+fn records_are_read_in_any_layout() {
+    let (_, whole) = read(FILE);
+    let same = |text: &str| {
+        let (result, kept) = read(text);
+        assert!(result.is_ok(), "{result:?} {text}");
+        assert_eq!(kept.rows, whole.rows, "{text}");
+    };
+    same(&FILE.replace('\n', "\r\n"));
+    same(
+        &FILE
+            .lines()
+            .map(|line| format!("{line:<80}\n"))
+            .collect::<String>(),
+    );
+    same(&FILE.replace("/\n49", "/   49").replace("/\n98", "/ 98"));
+    // Cut between code and amount, with a comma that is none.
+    let cut = FILE
+        .replace(
+            "100,500,1,,400,250,1,V,260331,/",
+            "100,/\n88,500,1,,400/\n88,250,1,V/\n88,260331,/",
+        )
+        .replace("49,3750,5", "49,3750,8")
+        .replace("1,7/", "1,10/")
+        .replace("1,9/", "1,12/");
+    same(&cut);
+}
+
+#[test]
+fn what_is_no_update_is_not_booked() {
+    for (from, to) in [
+        ("BANK,1,", "BANK,2,"),
+        ("BANK,1,", "BANK,3,"),
+        ("BANK,1,", "BANK,4,"),
+        ("USD,2/", "USD,3/"),
+        ("USD,2/", "USD,1/"),
+    ] {
+        let (result, kept) = read(&FILE.replacen(from, to, 1));
+        let facts = result.unwrap();
+        assert_eq!(
+            (kept.rows.len(), kept.not_booked.len(), kept.balances.len()),
+            (0, 2, 0),
+            "{to}"
+        );
+        assert!(
+            facts
+                .checked
+                .iter()
+                .any(|words| words.contains("nothing of it is booked"))
+        );
+    }
+}

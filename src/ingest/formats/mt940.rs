@@ -1,0 +1,983 @@
+//! Stage 1: MT940, the end-of-day statement of SWIFT, and MT942, its interim report, as canonical bank rows and balances.
+//!
+//! In: one file with any number of messages, with or without envelopes. Out: a bank row per booked `:61:`, a balance per
+//! statement, facts. MT942 books nothing: the statement of the day books what it shows.
+//! Supported: the dialects of formats/intl.md §1.3; pages (`:28C:` n/m, `:60M:`, `:62M:`) in one file; `:90D:`, `:90C:` and
+//! `/SUM/` totals. Tolerant in layout: text before, between and behind messages is passed over and counted.
+//! Refused: statements without opening or closing balance, that do not tie out (opening + Σ booked = closing), whose
+//! declared totals fail, or of which pages are missing; unknown accounts. An entry outside a statement is a reject.
+//!
+//! Not done here: opening(D) against closing(D−1), gaps in the numbers of statements (day::across).
+
+use std::collections::BTreeMap;
+use std::io::Read;
+
+use super::decode::peek;
+use super::desk::{
+    ASK_THE_BANK, Balance, Desk, OpenStatement, Purport, Tallies, Tally, identity, loose_minor, short_date,
+    text_of,
+};
+use super::pieces::Pieces;
+use super::values::shown;
+use super::{FileRefused, MT940, MT942};
+use crate::book::settings::ReversalSign;
+use crate::entries::rows::{BankRow, Place};
+use crate::terms::currency::Currency;
+use crate::terms::kinds::Purpose;
+
+mod entry;
+mod info;
+
+const HEAD_BYTES: usize = 4096;
+/// Most lines of one `:61:` or `:86:`; the longest in use has some dozens.
+const FIELD_LINES_MAX: usize = 10_000;
+
+/// Which of the two messages the first bytes of a file show; `None` when it is neither.
+pub fn recognise(head: &[u8]) -> Option<&'static str> {
+    let text = String::from_utf8_lossy(head);
+    let mut tags: Vec<&str> = text
+        .lines()
+        .filter_map(|line| line.rfind("{4:").map_or(Some(line), |at| line.get(at + 3..)))
+        .filter_map(|line| tag_of(line).map(|(tag, _)| tag))
+        .collect();
+    let interim = (tags.contains(&"34F") || text.contains("{2:O942") || text.contains("{2:I942"))
+        && !tags.iter().any(|tag| tag.starts_with("60"));
+    tags.retain(|tag| {
+        matches!(
+            *tag,
+            "20" | "25" | "25P" | "28" | "28C" | "60F" | "60M" | "34F" | "61"
+        )
+    });
+    tags.sort_unstable();
+    tags.dedup();
+    (tags.len() > 1).then_some(if interim { MT942 } else { MT940 })
+}
+
+/// Reads an MT940 file, or an MT942 file when `interim`.
+///
+/// # Errors
+/// The file is refused; what the desk was given is void.
+pub fn read<'a>(
+    mut bytes: Box<dyn Read + 'a>,
+    desk: &mut Desk<'_>,
+    interim: bool,
+) -> Result<(), FileRefused> {
+    let head = peek(&mut *bytes, HEAD_BYTES)?;
+    let named = desk.ctx.source.encoding.clone();
+    let mut lines = Pieces::new(head, bytes, b'\n', named.as_deref())?;
+    let mut reading = Reading {
+        desk,
+        interim,
+        part: None,
+        entry: Pending::default(),
+        field: Field::Other,
+        pages: BTreeMap::new(),
+        messages: 0,
+        passed_over: 0,
+        passed_over_line: 0,
+        moved_days: 0,
+        enveloped: false,
+        unfinished: false,
+        line: 0,
+    };
+    while lines.advance()? {
+        let line = lines
+            .text
+            .trim_end_matches(['\r', '\u{3}'])
+            .trim_start_matches('\u{1}');
+        reading.line(line, lines.place)?;
+    }
+    reading.end()?;
+    let Reading {
+        messages,
+        passed_over,
+        passed_over_line,
+        moved_days,
+        enveloped,
+        ..
+    } = reading;
+    let facts = &mut desk.facts;
+    facts.encoding = lines.encoding();
+    facts.variant = format!(
+        "{}, {messages} messages{}",
+        if interim { "MT942" } else { "MT940" },
+        if enveloped { " in FIN envelopes" } else { "" }
+    );
+    facts.checked.extend(lines.guess_in_words());
+    if passed_over > 0 {
+        facts.checked.push(format!(
+            "{passed_over} lines outside messages were passed over, from line {passed_over_line} on"
+        ));
+    }
+    if moved_days > 0 {
+        facts.checked.push(format!(
+            "{moved_days} dates are days of a 30-day month (30 February): read as the last day of the month"
+        ));
+    }
+    Ok(())
+}
+
+/// Tag and value of a line that begins a field.
+fn tag_of(line: &str) -> Option<(&str, &str)> {
+    let (tag, value) = line.strip_prefix(':')?.split_once(':')?;
+    let bytes = tag.as_bytes();
+    let numbered = match bytes {
+        [a, b] => a.is_ascii_digit() && b.is_ascii_digit(),
+        [a, b, c] => a.is_ascii_digit() && b.is_ascii_digit() && c.is_ascii_uppercase(),
+        _ => false,
+    };
+    (numbered || tag == "NS").then_some((tag, value))
+}
+
+/// What lines without a tag belong to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Field {
+    /// A statement line.
+    Entry,
+    /// Information about the statement line before.
+    EntryInfo,
+    /// Information about the statement.
+    StatementInfo,
+    /// A field that has one line.
+    Other,
+    /// No field: before, between and behind messages.
+    Outside,
+}
+
+/// A statement line that waits for its information.
+#[derive(Default)]
+struct Pending {
+    place: Option<Place>,
+    line: String,
+    supplement: Vec<String>,
+    info: Vec<String>,
+}
+
+/// Declared number and sum.
+struct Declared {
+    tag: &'static str,
+    line: u64,
+    credit: bool,
+    text: String,
+}
+
+/// A message or a page of one while it is read.
+struct Part {
+    line: u64,
+    id: String,
+    names: Vec<String>,
+    number: Option<u64>,
+    page: Option<u32>,
+    currency: Option<Currency>,
+    opening: Option<(Balance, bool)>,
+    closing: Option<(Balance, bool)>,
+    open: Option<OpenStatement>,
+    /// Booked entries of this page, by what they do and by their mark as written; expected ones apart.
+    booked: Tallies,
+    written: Tallies,
+    expected: Tallies,
+    unread: Option<(u64, String)>,
+    declared: Vec<Declared>,
+    info: Vec<String>,
+}
+
+impl Part {
+    fn new(line: u64) -> Part {
+        Part {
+            line,
+            id: String::new(),
+            names: Vec::new(),
+            number: None,
+            page: None,
+            currency: None,
+            opening: None,
+            closing: None,
+            open: None,
+            booked: Tallies::default(),
+            written: Tallies::default(),
+            expected: Tallies::default(),
+            unread: None,
+            declared: Vec::new(),
+            info: Vec::new(),
+        }
+    }
+
+    /// Another part of the same message: same id and account.
+    fn next(&self, line: u64) -> Part {
+        Part {
+            id: self.id.clone(),
+            names: self.names.clone(),
+            number: self.number,
+            ..Part::new(line)
+        }
+    }
+
+    fn name(&self) -> String {
+        let number = match (self.number, self.page) {
+            (Some(number), Some(page)) => format!(" number {number}/{page}"),
+            (Some(number), None) => format!(" number {number}"),
+            _ => String::new(),
+        };
+        format!("{}{number}", shown(&self.id))
+    }
+
+    fn refuse(&self, message: impl std::fmt::Display) -> FileRefused {
+        FileRefused::at(
+            self.line,
+            format!("statement {}: {message}", self.name()),
+            ASK_THE_BANK,
+        )
+    }
+}
+
+/// A statement of which more pages must come.
+struct Pages {
+    open: OpenStatement,
+    name: String,
+    page: u32,
+    closes_with: Balance,
+}
+
+struct Reading<'r, 'd> {
+    desk: &'r mut Desk<'d>,
+    interim: bool,
+    part: Option<Part>,
+    entry: Pending,
+    field: Field,
+    /// By account.
+    pages: BTreeMap<usize, Pages>,
+    messages: u64,
+    passed_over: u64,
+    passed_over_line: u64,
+    moved_days: u64,
+    enveloped: bool,
+    /// An envelope was opened and its message did not end yet.
+    unfinished: bool,
+    line: u64,
+}
+
+impl Reading<'_, '_> {
+    fn line(&mut self, line: &str, place: Place) -> Result<(), FileRefused> {
+        self.line = place.line;
+        if line.starts_with('{') {
+            self.enveloped = true;
+            self.unfinished = true;
+            // Blocks 1 to 3 say who sends to whom; block 4 holds the message.
+            return match line.find("{4:") {
+                Some(at) => {
+                    self.end_message();
+                    self.content(&line[at + 3..], place)
+                }
+                None => Ok(()),
+            };
+        }
+        self.content(line, place)
+    }
+
+    fn content(&mut self, line: &str, place: Place) -> Result<(), FileRefused> {
+        let ended = line.find("-}").filter(|at| {
+            let rest = line[at + 2..].trim_end();
+            rest.is_empty() || rest.starts_with(['{', '\u{3}'])
+        });
+        if let Some(at) = ended {
+            if at > 0 {
+                self.content(&line[..at], place)?;
+            }
+            self.unfinished = false;
+            self.end_message();
+            return Ok(());
+        }
+        let closed = self
+            .part
+            .as_ref()
+            .is_none_or(|part| part.closing.is_some() || self.interim);
+        if line.trim_end() == "-" && closed {
+            self.unfinished = false;
+            self.end_message();
+            return Ok(());
+        }
+        if let Some((tag, value)) = tag_of(line) {
+            return self.tag(tag, value, place);
+        }
+        self.more(line, place)
+    }
+
+    /// The message is over: lines without a tag belong to nothing now.
+    fn end_message(&mut self) {
+        self.field = Field::Outside;
+    }
+
+    /// A line without a tag.
+    fn more(&mut self, line: &str, place: Place) -> Result<(), FileRefused> {
+        let lines = match self.field {
+            Field::Entry => &mut self.entry.supplement,
+            Field::EntryInfo => &mut self.entry.info,
+            Field::StatementInfo => match &mut self.part {
+                Some(part) => &mut part.info,
+                None => return Ok(()),
+            },
+            Field::Other | Field::Outside => {
+                if !line.trim().is_empty() {
+                    self.pass_over(place);
+                }
+                return Ok(());
+            }
+        };
+        if lines.len() >= FIELD_LINES_MAX {
+            return Err(FileRefused::at(
+                place.line,
+                format!("a field has more than {FIELD_LINES_MAX} lines"),
+                "this is no statement: fetch the file again",
+            ));
+        }
+        lines.push(clean(line));
+        Ok(())
+    }
+
+    fn pass_over(&mut self, place: Place) {
+        if self.passed_over == 0 {
+            self.passed_over_line = place.line;
+        }
+        self.passed_over += 1;
+    }
+
+    fn tag(&mut self, tag: &str, value: &str, place: Place) -> Result<(), FileRefused> {
+        if tag != "86" {
+            self.flush()?;
+        }
+        self.field = Field::Other;
+        let line = place.line;
+        match tag {
+            "20" => {
+                self.end_part()?;
+                let mut part = Part::new(line);
+                part.id = value.trim().to_owned();
+                self.part = Some(part);
+            }
+            "25" | "25P" => {
+                let part = self.part_for(line, |part| !part.names.is_empty())?;
+                part.names = account_names(value);
+            }
+            "28" | "28C" => {
+                let part = self.part_for(line, |part| part.closing.is_some())?;
+                let (number, page) = value.split_once('/').map_or((value, None), |(n, p)| (n, Some(p)));
+                part.number = number.trim().parse().ok().filter(|number| *number > 0);
+                part.page = page
+                    .and_then(|page| page.trim().parse().ok())
+                    .filter(|page| *page > 0);
+            }
+            "60F" | "60M" => self.opening(value, tag == "60F", place)?,
+            "61" => {
+                let inside = self
+                    .part
+                    .as_ref()
+                    .is_some_and(|part| part.closing.is_none() && (self.interim || part.opening.is_some()));
+                if inside {
+                    self.entry.place = Some(place);
+                    self.entry.line.clear();
+                    self.entry.line.push_str(&clean(value));
+                    self.field = Field::Entry;
+                } else {
+                    self.desk.reject(
+                        place,
+                        "statement",
+                        value,
+                        "an entry (:61:) between an opening (:60F:) and a closing balance (:62F:)",
+                    );
+                    self.field = Field::StatementInfo;
+                }
+            }
+            "86" => {
+                if self.entry.place.is_some() {
+                    self.entry.info.push(clean(value));
+                    self.field = Field::EntryInfo;
+                } else if let Some(part) = &mut self.part {
+                    part.info.push(clean(value));
+                    self.field = Field::StatementInfo;
+                } else {
+                    self.pass_over(place);
+                    self.field = Field::Outside;
+                }
+            }
+            "62F" | "62M" => self.closing(value, tag == "62F", place)?,
+            "90D" | "90C" => {
+                if let Some(part) = &mut self.part {
+                    part.declared.push(Declared {
+                        tag: if tag == "90C" { ":90C:" } else { ":90D:" },
+                        line,
+                        credit: tag == "90C",
+                        text: value.trim().to_owned(),
+                    });
+                }
+            }
+            "34F" => {
+                if let Some(part) = &mut self.part
+                    && let Some(code) = value.get(..3)
+                {
+                    part.currency = part.currency.or(Currency::parse(code.as_bytes()));
+                }
+            }
+            // Available and forward balances are never used; related references and times are not needed.
+            "64" | "65" | "21" | "13" | "13D" | "NS" => {}
+            _ => self.pass_over(place),
+        }
+        Ok(())
+    }
+
+    /// The part that a field belongs to: a new one where `full` says that the present one has it already.
+    fn part_for(&mut self, line: u64, full: impl Fn(&Part) -> bool) -> Result<&mut Part, FileRefused> {
+        let next = match &self.part {
+            Some(part) if full(part) => Some(part.next(line)),
+            Some(_) => None,
+            None => Some(Part::new(line)),
+        };
+        if let Some(next) = next {
+            self.end_part()?;
+            self.part = Some(next);
+        }
+        Ok(self.part.get_or_insert_with(|| Part::new(line)))
+    }
+
+    fn opening(&mut self, value: &str, first: bool, place: Place) -> Result<(), FileRefused> {
+        let part = self.part_for(place.line, |part| part.closing.is_some())?;
+        if part.opening.is_some() {
+            let refused = part.refuse("it has two opening balances and no closing balance between them");
+            return Err(refused);
+        }
+        if self.interim {
+            return Err(FileRefused::at(
+                place.line,
+                "this is an MT940 statement (it has an opening balance), and a source of format mt942 books nothing",
+                "give the file to a source of format mt940",
+            ));
+        }
+        let Some(part) = self.part.as_mut() else {
+            return Ok(());
+        };
+        let (balance, currency, moved) = read_balance(value, ":60", place.line)?;
+        self.moved_days += u64::from(moved);
+        part.currency = Some(currency);
+        part.opening = Some((balance, first));
+        let index = self
+            .desk
+            .account(&part.names, Some(currency), ":25:", place.line)?;
+        check_currency(self.desk, index, currency, ":60", place.line)?;
+        let before = if first { None } else { self.pages.remove(&index) };
+        match before {
+            Some(pages) => {
+                let follows = part.page.is_none_or(|page| page == pages.page + 1);
+                if pages.closes_with.minor != balance.minor || !follows {
+                    let message = format!(
+                        "it goes on with {} on page {}, but page {} of statement {} closes with {}: a page is missing",
+                        text_of(balance.minor.into(), currency),
+                        part.page.unwrap_or(pages.page + 1),
+                        pages.page,
+                        pages.name,
+                        text_of(pages.closes_with.minor.into(), currency)
+                    );
+                    let refused = part.refuse(message);
+                    self.desk.fail(refused)?;
+                }
+                part.page = part.page.or(Some(pages.page + 1));
+                let mut open = pages.open;
+                open.told.pages += 1;
+                part.open = Some(open);
+            }
+            None => {
+                if let Some(page) = part.page.filter(|page| !first && *page > 1) {
+                    let refused = part.refuse(format!(
+                        "found page {page} and not the page before it: pages of one statement must stand in one file"
+                    ));
+                    self.desk.fail(refused)?;
+                }
+                let mut open = OpenStatement::new(Purport::Statement, part.line, index);
+                open.told.id.clone_from(&part.id);
+                open.told.sequence = part.number;
+                open.told.opening = Some(balance);
+                open.line_key = format!(
+                    "tieout/mt940/line/v1\n{}\n{}\n{} {}",
+                    part.names.first().map_or("", String::as_str),
+                    part.number.unwrap_or(0),
+                    balance.date,
+                    balance.minor
+                );
+                part.open = Some(open);
+            }
+        }
+        Ok(())
+    }
+
+    fn closing(&mut self, value: &str, last: bool, place: Place) -> Result<(), FileRefused> {
+        let (balance, currency, moved) = read_balance(value, ":62", place.line)?;
+        self.moved_days += u64::from(moved);
+        let Some(part) = &mut self.part else {
+            return Err(FileRefused::at(
+                place.line,
+                "a closing balance stands outside any statement",
+                ASK_THE_BANK,
+            ));
+        };
+        if self.interim {
+            return Err(part.refuse("it has a closing balance: this is no MT942 interim report"));
+        }
+        if let Some((known, _)) = part.closing {
+            if known != balance {
+                let refused = part.refuse("it has two different closing balances");
+                self.desk.fail(refused)?;
+            }
+            return Ok(());
+        }
+        if part.opening.is_none() {
+            let refused = part.refuse("no opening balance (:60F:): without one it cannot be checked");
+            return self.desk.fail(refused);
+        }
+        if part.currency.is_some_and(|known| known != currency) {
+            let refused = part.refuse(format!(
+                "it opens in another currency than it closes in ({currency})"
+            ));
+            return self.desk.fail(refused);
+        }
+        part.closing = Some((balance, last));
+        Ok(())
+    }
+
+    /// Gives the statement line that waits, if one does.
+    fn flush(&mut self) -> Result<(), FileRefused> {
+        let Some(place) = self.entry.place.take() else {
+            return Ok(());
+        };
+        let pending = std::mem::take(&mut self.entry);
+        let outcome = self.give(place, &pending);
+        // The buffers are used again.
+        self.entry = pending;
+        self.entry.supplement.clear();
+        self.entry.info.clear();
+        outcome
+    }
+
+    fn give(&mut self, place: Place, pending: &Pending) -> Result<(), FileRefused> {
+        let Some(part) = &mut self.part else { return Ok(()) };
+        if part.open.is_none() {
+            // An interim report has no balance that names the account's currency.
+            let index = self
+                .desk
+                .account(&part.names, part.currency, ":25:", place.line)?;
+            let mut open = OpenStatement::new(Purport::Intraday, part.line, index);
+            open.told.id.clone_from(&part.id);
+            open.told.sequence = part.number;
+            part.open = Some(open);
+        }
+        let Some(open) = &mut part.open else { return Ok(()) };
+        let Some(currency) = self.desk.currency(open.told.account) else {
+            return Ok(());
+        };
+        let line = match entry::read(&pending.line, currency) {
+            Ok(line) => line,
+            Err((field, found, expected)) => {
+                if part.unread.is_none() {
+                    let words = format!("{field}: found `{}`, expected {expected}", shown(&found));
+                    part.unread = Some((place.line, words));
+                }
+                self.desk.reject(place, field, &found, expected);
+                return Ok(());
+            }
+        };
+        self.moved_days += u64::from(line.commercial);
+        let mark = line.mark;
+        let inverted = self.desk.ctx.source.reversal_sign == ReversalSign::Invert;
+        let direction = if inverted { mark.written } else { mark.direction() };
+        if mark.expected {
+            part.expected.add(direction, line.amount_minor);
+            self.desk.not_booked(place);
+            open.told.not_booked += 1;
+            return Ok(());
+        }
+        part.booked.add(direction, line.amount_minor);
+        part.written.add(mark.written, line.amount_minor);
+        let info = info::read(&pending.info);
+        let remark = match info.remark.is_empty() {
+            true => info::flowing(&pending.supplement),
+            false => info.remark,
+        };
+        let own = match line.reference {
+            "NONREF" | "EREF" | "KREF+" | "EREF+" | "NOREF" => "",
+            reference => reference,
+        };
+        let bank_ref = [info.reference.as_str(), own, line.bank_reference]
+            .into_iter()
+            .find(|text| !text.is_empty())
+            .unwrap_or("");
+        let original_ref = match mark.reversal {
+            true if line.bank_reference.is_empty() => own,
+            true => line.bank_reference,
+            false => "",
+        };
+        let booking_time = line.entry_date.unwrap_or(line.value_date).to_string();
+        self.desk.entry(
+            open,
+            BankRow {
+                place,
+                entry_id: b"",
+                account: open_account(open),
+                booking_time: booking_time.as_bytes(),
+                value_date: line.value_date,
+                direction,
+                amount_minor: line.amount_minor,
+                currency,
+                bank_ref: bank_ref.as_bytes(),
+                remark: remark.as_bytes(),
+                batch_ref: b"",
+                counterparty_name: info.name.as_bytes(),
+                counterparty_account: info.account.as_bytes(),
+                purpose: Purpose::None,
+                purpose_text: line.kind.as_bytes(),
+                original_ref: original_ref.as_bytes(),
+            },
+        );
+        Ok(())
+    }
+
+    /// Ends the part that is open: checks it, and the statement with it when it is the last page.
+    fn end_part(&mut self) -> Result<(), FileRefused> {
+        self.flush()?;
+        let Some(mut part) = self.part.take() else {
+            return Ok(());
+        };
+        self.messages += 1;
+        if let Some((line, words)) = &part.unread {
+            let refused = FileRefused::at(
+                *line,
+                format!(
+                    "statement {}: {words}; so its entries cannot be added up",
+                    part.name()
+                ),
+                ASK_THE_BANK,
+            );
+            self.desk.fail(refused)?;
+        }
+        if self.interim {
+            return self.end_report(part);
+        }
+        let Some((opening, _)) = part.opening else {
+            let what = if part.currency.is_some() || !part.declared.is_empty() {
+                "no opening balance (:60F:): an MT942 interim report books nothing and needs a source of format mt942"
+            } else {
+                "no opening balance (:60F:): without one it cannot be checked"
+            };
+            return self.desk.fail(part.refuse(what));
+        };
+        let Some((closing, last)) = part.closing else {
+            let refused = part.refuse("no closing balance (:62F:): the statement was cut off");
+            self.desk.fail(refused)?;
+            if let Some(open) = part.open.take().filter(|_| self.desk.is_open()) {
+                self.desk.finish(open);
+            }
+            return Ok(());
+        };
+        let Some(mut open) = part.open.take() else {
+            return Ok(());
+        };
+        let Some(currency) = self.desk.currency(open.told.account) else {
+            return Ok(());
+        };
+        let declared = self.check_declared(&part, currency)?;
+        let tied = identity(opening.minor, part.booked, closing.minor, currency);
+        match tied {
+            Ok(words) => self
+                .desk
+                .facts
+                .checked
+                .push(format!("statement {}: {words}", part.name())),
+            Err(words) => self.desk.fail(part.refuse(words))?,
+        }
+        if declared > 0 {
+            let words = format!(
+                "statement {}: {declared} declared counts and sums hold",
+                part.name()
+            );
+            self.desk.facts.checked.push(words);
+        }
+        if last {
+            open.told.closing = Some(closing);
+            self.desk.finish(open);
+            return Ok(());
+        }
+        let pages = Pages {
+            name: part.name(),
+            page: part.page.unwrap_or(open.told.pages),
+            closes_with: closing,
+            open,
+        };
+        let account = pages.open.told.account;
+        if let Some(before) = self.pages.insert(account, pages) {
+            self.desk.fail(incomplete(&before))?;
+        }
+        Ok(())
+    }
+
+    fn end_report(&mut self, mut part: Part) -> Result<(), FileRefused> {
+        if part.open.is_none() {
+            if part.names.is_empty() {
+                let refused = part.refuse("it names no account (:25:)");
+                return self.desk.fail(refused);
+            }
+            let index = self.desk.account(&part.names, part.currency, ":25:", part.line)?;
+            let mut open = OpenStatement::new(Purport::Intraday, part.line, index);
+            open.told.id.clone_from(&part.id);
+            open.told.sequence = part.number;
+            part.open = Some(open);
+        }
+        let Some(open) = part.open.take() else {
+            return Ok(());
+        };
+        let Some(currency) = self.desk.currency(open.told.account) else {
+            return Ok(());
+        };
+        let declared = self.check_declared(&part, currency)?;
+        if declared > 0 {
+            let words = format!("report {}: {declared} declared counts and sums hold", part.name());
+            self.desk.facts.checked.push(words);
+        }
+        self.desk.finish(open);
+        Ok(())
+    }
+
+    /// Checks `:90D:`, `:90C:` and `/SUM/` totals and gives the number of those that hold.
+    fn check_declared(&mut self, part: &Part, currency: Currency) -> Result<u32, FileRefused> {
+        let mut held = 0;
+        let mut both = part.booked;
+        both.add_all(part.expected);
+        let mut written = part.written;
+        written.add_all(part.expected);
+        // Banks count reversals on the side that they change or on the one that they bear, expected entries or not.
+        let ways = [part.booked, both, part.written, written];
+        let side = |tallies: Tallies, credit: bool| if credit { tallies.credit } else { tallies.debit };
+        for declared in &part.declared {
+            let Some(stated) = read_declared(&declared.text, currency) else {
+                let refused = FileRefused::at(
+                    declared.line,
+                    format!(
+                        "{} found `{}`, expected a number of entries, {currency} and their sum",
+                        declared.tag,
+                        shown(&declared.text)
+                    ),
+                    ASK_THE_BANK,
+                );
+                self.desk.fail(refused)?;
+                continue;
+            };
+            let found = side(part.booked, declared.credit);
+            if ways.iter().any(|way| side(*way, declared.credit) == stated) {
+                held += 1;
+                continue;
+            }
+            let refused = FileRefused::at(
+                declared.line,
+                format!(
+                    "statement {}: {} found {} entries of {}, expected {} of {}",
+                    part.name(),
+                    declared.tag,
+                    found.count,
+                    text_of(found.sum_minor, currency),
+                    stated.count,
+                    text_of(stated.sum_minor, currency)
+                ),
+                ASK_THE_BANK,
+            );
+            self.desk.fail(refused)?;
+        }
+        for text in &part.info {
+            let Some((debit, credit)) = read_sum(text, currency) else {
+                continue;
+            };
+            if ways.iter().any(|way| way.debit == debit && way.credit == credit) {
+                held += 1;
+                continue;
+            }
+            let refused = part.refuse(format!(
+                "/SUM/: found {} debits of {} and {} credits of {}, expected {}",
+                part.booked.debit.count,
+                text_of(part.booked.debit.sum_minor, currency),
+                part.booked.credit.count,
+                text_of(part.booked.credit.sum_minor, currency),
+                shown(text)
+            ));
+            self.desk.fail(refused)?;
+        }
+        Ok(held)
+    }
+
+    fn end(&mut self) -> Result<(), FileRefused> {
+        self.end_part()?;
+        if self.unfinished {
+            self.desk.fail(FileRefused::at(
+                self.line,
+                "the last message does not end with `-}`, as its envelope asks: the file was cut off",
+                "fetch the whole file again and run the day again",
+            ))?;
+        }
+        let left = std::mem::take(&mut self.pages);
+        for pages in left.into_values() {
+            self.desk.fail(incomplete(&pages))?;
+            if self.desk.is_open() {
+                self.desk.finish(pages.open);
+            }
+        }
+        if self.messages == 0 {
+            return Err(FileRefused::at(
+                0,
+                "the file holds no statement (no :20: or :25: field)",
+                "ask the bank for the day's statement; a day without entries still has one with its balances",
+            ));
+        }
+        Ok(())
+    }
+}
+
+fn open_account(open: &OpenStatement) -> u16 {
+    open.told.account as u16
+}
+
+fn incomplete(pages: &Pages) -> FileRefused {
+    FileRefused::at(
+        pages.open.told.line,
+        format!(
+            "statement {}: page {} is missing: it closes with an interim balance (:62M:), and pages of one statement must stand in one file",
+            pages.name,
+            pages.page + 1
+        ),
+        ASK_THE_BANK,
+    )
+}
+
+/// Text without control characters, which no field may hold.
+fn clean(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect()
+}
+
+/// The names by which the book may know an account, the most exact first.
+fn account_names(value: &str) -> Vec<String> {
+    let whole = value.trim();
+    let mut names = vec![whole.to_owned()];
+    let tight: String = whole.chars().filter(|c| !c.is_whitespace()).collect();
+    names.push(tight.clone());
+    let bare = |text: &str| {
+        // The currency may stand behind the number.
+        let end = text.len().checked_sub(3)?;
+        let code = text.get(end..)?;
+        (end > 4 && code.bytes().all(|byte| byte.is_ascii_uppercase())).then(|| text[..end].to_owned())
+    };
+    names.extend(bare(&tight));
+    let parts: Vec<&str> = tight.split('/').collect();
+    if let [code, number] = parts[..] {
+        names.extend(german_iban(code, number));
+    }
+    if parts.len() > 1 {
+        for part in parts.iter().rev() {
+            let digits = part.bytes().filter(u8::is_ascii_digit).count();
+            if digits >= 4 {
+                names.push((*part).to_owned());
+                names.extend(bare(part));
+            }
+        }
+    }
+    names.dedup();
+    names
+}
+
+/// The IBAN of a German bank code and account number.
+fn german_iban(code: &str, number: &str) -> Option<String> {
+    let number = number.trim_start_matches('0');
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if code.len() != 8 || number.len() > 10 || !digits(code) || !digits(number) {
+        return None;
+    }
+    let basic = format!("{code}{number:0>10}");
+    // D is 13, E is 14; the check digits make the whole 1 modulo 97.
+    let value: u128 = format!("{basic}131400").parse().ok()?;
+    Some(format!("DE{:02}{basic}", 98 - value % 97))
+}
+
+/// A balance `C160229EUR1200,00`.
+fn read_balance(value: &str, tag: &str, line: u64) -> Result<(Balance, Currency, bool), FileRefused> {
+    let refuse = |what: &str, found: &str, expected: &str| {
+        FileRefused::at(
+            line,
+            format!("{tag}: {what}: found `{}`, expected {expected}", shown(found)),
+            ASK_THE_BANK,
+        )
+    };
+    let value = value.trim();
+    let (negative, rest) = match value.as_bytes().first() {
+        Some(b'C') => (false, &value[1..]),
+        Some(b'D') => (true, &value[1..]),
+        _ => return Err(refuse("mark", value, "C or D")),
+    };
+    let rest = rest.trim_start();
+    let Some((dated, rest)) = rest.split_at_checked(6) else {
+        return Err(refuse("date", rest, "a date YYMMDD"));
+    };
+    let Some((date, moved)) = short_date(dated) else {
+        return Err(refuse("date", dated, "a date YYMMDD that exists"));
+    };
+    let Some((code, amount)) = rest.split_at_checked(3) else {
+        return Err(refuse("currency", rest, "a currency code"));
+    };
+    let Some(currency) = Currency::parse(code.as_bytes()) else {
+        return Err(refuse("currency", code, "a currency code that is in use"));
+    };
+    let Ok(minor) = loose_minor(amount.trim(), currency.digits()) else {
+        return Err(refuse("amount", amount, &format!("an amount in {currency}")));
+    };
+    let minor = if negative { -minor } else { minor };
+    Ok((Balance { date, minor }, currency, moved))
+}
+
+fn check_currency(
+    desk: &Desk<'_>,
+    index: usize,
+    currency: Currency,
+    tag: &str,
+    line: u64,
+) -> Result<(), FileRefused> {
+    match desk.currency(index) {
+        Some(expected) if expected != currency => Err(FileRefused::at(
+            line,
+            format!("{tag}: currency: found `{currency}`, expected {expected}, the currency of the account"),
+            "correct the account in book.toml, or ask the bank for the statement of this account",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// `5EUR1234,56`.
+fn read_declared(text: &str, currency: Currency) -> Option<Tally> {
+    let at = text.find(|c: char| !c.is_ascii_digit())?;
+    let (count, rest) = text.split_at(at);
+    let (code, amount) = rest.split_at_checked(3)?;
+    (code == currency.code()).then_some(())?;
+    tally(count, amount, currency)
+}
+
+fn tally(count: &str, amount: &str, currency: Currency) -> Option<Tally> {
+    Some(Tally {
+        count: count.parse().ok()?,
+        sum_minor: loose_minor(amount.trim(), currency.digits()).ok()?.into(),
+    })
+}
+
+/// `/SUM/` number of debits `/` of credits `/` their sums; debits first.
+fn read_sum(text: &str, currency: Currency) -> Option<(Tally, Tally)> {
+    let mut parts = text.strip_prefix("/SUM/")?.split('/');
+    let (debits, credits) = (parts.next()?, parts.next()?);
+    let (debited, credited) = (parts.next()?, parts.next()?);
+    Some((
+        tally(debits, debited, currency)?,
+        tally(credits, credited, currency)?,
+    ))
+}
+
+#[cfg(test)]
+mod tests;

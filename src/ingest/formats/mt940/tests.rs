@@ -1,0 +1,362 @@
+use crate::book::settings::{ReversalSign, Role, Settings, Source};
+use crate::ingest::formats::testing::{Kept, read_from, read_openly, sample, settings, source};
+use crate::ingest::formats::{FileFacts, FileRefused, MT940, MT942};
+
+fn book() -> (Settings, Source) {
+    (
+        settings(&[
+            ("NL81ASNB9999999999", "EUR"),
+            ("123456789", "USD"),
+            ("DE75120300001020304050", "EUR"),
+        ]),
+        source(MT940, Role::Bank),
+    )
+}
+
+fn read(text: &str) -> (Result<FileFacts, FileRefused>, Kept) {
+    let (settings, source) = book();
+    read_from(&settings, &source, text.as_bytes())
+}
+
+fn refused(text: &str, expected: &str) {
+    let (result, _) = read(text);
+    let message = result.unwrap_err().message;
+    assert!(message.contains(expected), "`{message}` lacks `{expected}`");
+}
+
+/// Messages, statements, entries, and credits less debits of a sample whose every statement ties out.
+fn balances(
+    name: &str,
+    (messages, statements): (usize, usize),
+    entries: usize,
+    net_minor: i128,
+) -> Option<Kept> {
+    let bytes = sample(name)?;
+    let (result, kept, failed) = read_openly(MT940, &bytes);
+    let facts = result.unwrap();
+    assert_eq!(failed, [], "{name}");
+    assert_eq!(facts.told.len(), statements, "{name}");
+    let told: u64 = facts.told.iter().map(|told| told.booked.total().count).sum();
+    assert_eq!(told as usize, entries, "{name}");
+    assert_eq!(kept.rows.len() + kept.not_booked.len(), entries, "{name}");
+    assert_eq!(kept.balances.len(), statements, "{name}");
+    // A statement in pages balances page by page.
+    let pages: u32 = facts.told.iter().map(|told| told.pages).sum();
+    let tied = facts
+        .checked
+        .iter()
+        .filter(|words| words.contains(" = closing "))
+        .count();
+    assert_eq!((pages as usize, tied), (messages, messages), "{name}");
+    let net: i128 = facts.told.iter().map(|told| told.booked.net_minor()).sum();
+    assert_eq!(net, net_minor, "{name}");
+    for place in &kept.places {
+        assert!(
+            bytes[place.offset as usize..].starts_with(b":61:"),
+            "{name} {place:?}"
+        );
+        let line = bytes[..place.offset as usize]
+            .iter()
+            .filter(|byte| **byte == b'\n')
+            .count() as u64
+            + 1;
+        assert_eq!(place.line, line, "{name}");
+    }
+    Some(kept)
+}
+
+#[test]
+fn samples_balance_to_the_cent() {
+    balances("mt940/asnb-blank-entry-date.sta", (31, 31), 8, 5694);
+    balances("mt940/danskebank-DK.sta", (15, 14), 89, 137_245_277);
+    balances("mt940/danskebank-NO.sta", (13, 13), 24, 238_264_902);
+    balances(
+        "mt940/betterplace-sepa_mt9401-with-RC.sta",
+        (26, 20),
+        97,
+        -926_913_590,
+    );
+    balances("mt940/citi.sta", (1, 1), 5, -114_275);
+    balances("mt940/jejik-rabobank-iban.sta", (2, 2), 4, -7000);
+    balances("mt940/jejik-sns.sta", (2, 2), 2, -2500);
+    balances("mt940/jejik-volksbankenraiffeisenbanken.sta", (8, 8), 12, 74_500);
+    if let Some(kept) = balances("mt940/special-february_30.sta", (1, 1), 1, -600) {
+        assert!(
+            kept.rows[0].contains("|2016-03-01|2016-02-29|D|600|EUR|"),
+            "{}",
+            kept.rows[0]
+        );
+    }
+    // An entry behind the last statement is covered by no balance.
+    if let Some(kept) = balances("mt940/wolph-multiline.sta", (1, 1), 1, -500) {
+        assert_eq!(kept.rejects.len(), 1);
+        assert_eq!(kept.rejects[0].field, "statement");
+    }
+}
+
+#[test]
+fn samples_that_do_not_tie_out_say_which_check_failed() {
+    let fails = |name: &str, statements: usize, expected: &str| {
+        let Some(bytes) = sample(name) else { return };
+        let (result, _, failed) = read_openly(MT940, &bytes);
+        assert_eq!(result.unwrap().told.len(), statements, "{name}");
+        assert_eq!(failed.len(), 1, "{name}: {failed:?}");
+        assert!(
+            failed[0].message.contains(expected),
+            "{name}: {}",
+            failed[0].message
+        );
+    };
+    fails(
+        "mt940/jejik-knab.sta",
+        2,
+        "statement B4G30MS9D00A003D number 999/1: balances do not tie out: opening 3058.98 + 1 credits 500.00 - 1 debits 7260.00 = -3701.02, but the statement closes with 798.98 EUR",
+    );
+    fails(
+        "mt940/special-incomplete_tag_61.sta",
+        1,
+        "balances do not tie out",
+    );
+    fails("mt940/special-invalid_utf8.sta", 1, "balances do not tie out");
+    let Some(bytes) = sample("mt940/cmxl-with-colon-after-line-break.sta") else {
+        return;
+    };
+    let (result, _, _) = read_openly(MT940, &bytes);
+    // The mark went out of use with the euro.
+    assert!(result.unwrap_err().message.contains("currency: found `DEM`"));
+    let text = String::from_utf8(bytes).unwrap().replace("DEM", "EUR");
+    let (_, _, failed) = read_openly(MT940, text.as_bytes());
+    assert!(
+        failed[0].message.contains("no closing balance (:62F:)"),
+        "{failed:?}"
+    );
+}
+
+const HEAD: &str = ":20:S1\r\n:25:NL81ASNB9999999999\r\n:28C:7/1\r\n:60F:C260330EUR10,00\r\n";
+
+fn statement(lines: &str, closing: &str) -> String {
+    format!("{HEAD}{lines}:62F:{closing}\r\n-\r\n")
+}
+
+#[test]
+fn rows_carry_what_the_bank_says() {
+    let text = statement(
+        ":61:2603310331C5,00NTRFNONREF//B1\r\n/OCMT/USD5,49\r\n:86:166?00GUTSCHRIFT?20EREF+E1?21SVWZ+Rechnung 7?31DE02?32Muster GmbH\r\n:61:260331RC1,00NRTIK2//B2\r\n:86:/EREF/E2/NAME/A/REMI/x\r\n",
+        "C260331EUR14,00",
+    );
+    let (result, kept) = read(&text);
+    let facts = result.unwrap();
+    assert_eq!(kept.rejects, []);
+    let rows: Vec<&str> = kept.rows.iter().map(|row| &row[32..]).collect();
+    assert_eq!(
+        rows,
+        [
+            "|0|2026-03-31|2026-03-31|C|500|EUR|E1|EREF+E1SVWZ+Rechnung 7|Muster GmbH|DE02|NTRF|",
+            "|0|2026-03-31|2026-03-31|D|100|EUR|E2|/EREF/E2/NAME/A/REMI/x|A||NRTI|B2",
+        ]
+    );
+    assert_eq!(kept.balances, ["0 EUR 2026-03-31 1000 1400"]);
+    assert_eq!(facts.told[0].sequence, Some(7));
+    // The same statement in another layout gives the same ids.
+    let wrapped = text
+        .replace("\r\n", "\n")
+        .replace(":20:", "{1:F01X}{2:I940X}{4:\n:20:")
+        .replace("\n-\n", "\n-}{5:}\n");
+    let (result, other) = read(&wrapped);
+    assert!(result.unwrap().variant.contains("envelopes"));
+    assert_eq!(kept.rows, other.rows);
+}
+
+#[test]
+fn a_reversal_follows_the_habit_of_the_bank() {
+    let text = |closing| statement(":61:260331RC1,00NMSC\n", closing);
+    let (settings, mut source) = book();
+    let net = |source: &Source, text: &str| read_from(&settings, source, text.as_bytes()).0.is_ok();
+    assert!(net(&source, &text("C260331EUR9,00")));
+    assert!(!net(&source, &text("C260331EUR11,00")));
+    source.reversal_sign = ReversalSign::Invert;
+    assert!(net(&source, &text("C260331EUR11,00")));
+}
+
+#[test]
+fn statements_tie_out_or_the_file_is_refused() {
+    let one = ":61:260331C1,00NMSCX\n";
+    refused(
+        &statement(one, "C260331EUR12,00"),
+        "statement S1 number 7/1: balances do not tie out",
+    );
+    refused(
+        &HEAD.replace(":60F:C260330EUR10,00", one),
+        "no opening balance (:60F:)",
+    );
+    refused(
+        &format!("{HEAD}{one}"),
+        "no closing balance (:62F:): the statement was cut off",
+    );
+    refused(&format!("{HEAD}{one}:20:S2\n"), "no closing balance");
+    refused(&format!("{HEAD}:60F:C260330EUR1,00\n"), "two opening balances");
+    refused(
+        &statement(":61:260331C1,005NMSC\n", "C260331EUR10,00"),
+        "at most 2 decimals (EUR)",
+    );
+    refused(
+        &statement(":61:260331X1,00NMSC\n", "C260331EUR10,00"),
+        "direction: found `X1,0`",
+    );
+    refused(&statement(one, "C260331USD11,00"), "another currency");
+    refused(&statement(one, "C260331EUR11,0x"), ":62: amount");
+    refused(&statement(one, "X260331EUR11,00"), ":62: mark");
+    refused(&statement("", "C260231EUR10,00"), ":62: date: found `260231`");
+    refused(
+        &HEAD.replace("EUR10", "USD10"),
+        "currency: found `USD`, expected EUR",
+    );
+    refused(&HEAD.replace("NL81ASNB", "NL82ASNB"), ":25:: found `…9999`");
+    refused("hello\n", "the file holds no statement");
+    refused("", "the file holds no statement");
+    refused(":62F:C260331EUR1,00\n", "outside any statement");
+    // An idle day is a day.
+    let (result, kept) = read(&statement("", "C260331EUR10,00"));
+    result.unwrap();
+    assert_eq!(kept.balances, ["0 EUR 2026-03-31 1000 1000"]);
+}
+
+#[test]
+fn layout_may_be_anything() {
+    let read = |text: &str, rows: usize| {
+        let (result, kept) = read(text);
+        let facts = result.unwrap_or_else(|refused| panic!("{}: {text}", refused.message));
+        assert_eq!(kept.rows.len(), rows, "{text}");
+        (facts, kept)
+    };
+    let one = ":61:260331C1,00NMSCX\n:86:text\n-\n:not a tag:\n- more\n:08 Karten\n";
+    let (_, kept) = read(&statement(one, "C260331EUR11,00"), 1);
+    assert!(
+        kept.rows[0].contains("|text - :not a tag: - more :08 Karten|"),
+        "{}",
+        kept.rows[0]
+    );
+    // ABN AMRO has no :20:, some glue the end of the message to the last field, some write text around.
+    let abn = statement(one, "C260331EUR11,00").replace(":20:S1\r\n", "ABNANL2A\n940\nABNANL2A\n");
+    read(&abn, 1);
+    let (facts, _) = read(&format!("hello\n\n{}bye\n", statement(one, "C260331EUR11,00")), 1);
+    assert!(
+        facts
+            .checked
+            .iter()
+            .any(|words| words.starts_with("2 lines outside messages were passed over, from line 1"))
+    );
+    read(&statement(one, "C260331EUR11,00").replace("\r\n-\r\n", "-}"), 1);
+    // Two pages in one message, the second without :20: and :25:.
+    let pages = statement(one, "C260331EUR11,00")
+        .replace(":62F:", ":62M:")
+        .replace("\r\n-\r\n", "\r\n")
+        + ":28C:7/2\n:60M:C260331EUR11,00\n:61:260331D2,00NMSCY\n:62F:C260331EUR9,00\n-\n";
+    let (facts, kept) = read(&pages, 2);
+    assert_eq!(kept.balances, ["0 EUR 2026-03-31 1000 900"]);
+    assert_eq!(facts.told[0].pages, 2);
+    refused(&pages.replace(":28C:7/2", ":28C:7/3"), "a page is missing");
+    refused(
+        &pages.replace(":60M:C260331EUR11", ":60M:C260331EUR12"),
+        "a page is missing",
+    );
+    refused(&pages[..pages.find(":28C:7/2").unwrap()], "page 2 is missing");
+    refused(
+        &pages[pages.find(":28C:7/2").unwrap()..].replace(":28C", ":25:NL81ASNB9999999999\n:28C"),
+        "found page 2 and not the page before it",
+    );
+    // Latin letters where nobody names an encoding are said, and money does not depend on them.
+    let (settings, source) = book();
+    let latin = [
+        statement("", "C260331EUR10,00").as_bytes(),
+        b"\n:86:Gr\xfc\xdfe\n",
+    ]
+    .concat();
+    let (result, _) = read_from(&settings, &source, &latin);
+    assert!(
+        result
+            .unwrap()
+            .checked
+            .iter()
+            .any(|words| words.contains("windows-1252"))
+    );
+}
+
+#[test]
+fn an_envelope_that_does_not_end_was_cut() {
+    let whole = format!(
+        "{{1:F01X}}{{2:I940X}}{{4:\n{}",
+        statement("", "C260331EUR10,00").replace("\n-\r\n", "\n-}{5:}\n")
+    );
+    assert!(read(&whole).0.is_ok());
+    refused(&whole.replace("-}{5:}\n", ""), "does not end with `-}`");
+    refused(&format!("{whole}{{1:F01"), "does not end with `-}`");
+}
+
+#[test]
+fn declared_totals_hold() {
+    let entries = ":61:260331C1,00NMSCX\n:61:260331RC0,50NMSCX\n:61:260331D2,00NMSCX\n";
+    let text = |more: &str| statement(&format!("{entries}{more}"), "C260331EUR8,50");
+    for holds in [
+        ":90D:2EUR2,50\n:90C:1EUR1,00\n",
+        ":90D:1EUR2,\n:90C:2EUR1,5\n",
+        ":86:x\n",
+    ] {
+        let (result, _) = read(&text(holds));
+        assert!(result.is_ok(), "{holds}");
+    }
+    refused(
+        &text(":90D:2EUR2,00\n"),
+        ":90D: found 2 entries of 2.50, expected 2 of 2.00",
+    );
+    refused(&text(":90C:x\n"), ":90C: found `x`");
+    let summed = |sum: &str| text("").replace("\r\n-\r\n", &format!("\r\n:86:/SUM/{sum}\r\n-\r\n"));
+    assert!(read(&summed("2/1/2,50/1,00/")).0.is_ok());
+    refused(&summed("2/1/2,50/1,01/"), "/SUM/");
+}
+
+#[test]
+fn an_interim_report_books_nothing() {
+    let text = ":20:R\n:25:NL81ASNB9999999999\n:28C:1/1\n:34F:EURD0,\n:13D:2603311200+0100\n:61:260331C1,00NMSCX\n:61:260331ED2,00NMSCX\n:90D:1EUR2,00\n:90C:1EUR1,00\n-\n";
+    let (settings, mut source) = book();
+    source.format = MT942.to_owned();
+    let (result, kept) = read_from(&settings, &source, text.as_bytes());
+    let facts = result.unwrap();
+    assert_eq!(
+        (kept.rows.len(), kept.not_booked.len(), kept.balances.len()),
+        (0, 2, 0)
+    );
+    assert!(
+        facts.statements[0].contains("none is booked"),
+        "{:?}",
+        facts.statements
+    );
+    refused(text, "an MT942 interim report books nothing");
+    let (result, _) = read_from(&settings, &source, statement("", "C260331EUR10,00").as_bytes());
+    assert!(result.unwrap_err().message.contains("this is an MT940 statement"));
+    assert_eq!(super::recognise(text.as_bytes()), Some(MT942));
+    assert_eq!(super::recognise(HEAD.as_bytes()), Some(MT940));
+    assert_eq!(super::recognise(b"a,b\n1,2\n"), None);
+}
+
+#[test]
+fn accounts_are_found_by_what_banks_write() {
+    let found = |written: &str| {
+        read(&statement("", "C260331EUR10,00").replace("NL81ASNB9999999999", written))
+            .0
+            .is_ok()
+    };
+    for written in [
+        "NL81ASNB9999999999",
+        "NL81ASNB9999999999EUR",
+        " NL81 ASNB 9999 9999 99",
+        "ASNBNL21/NL81ASNB9999999999/EUR",
+        "12030000/1020304050",
+        "12030000/00001020304050",
+    ] {
+        assert!(found(written), "{written}");
+    }
+    for written in ["NL81ASNB999999999", "12030000/1020304051", ""] {
+        assert!(!found(written), "{written}");
+    }
+}

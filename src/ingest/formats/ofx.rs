@@ -1,0 +1,792 @@
+//! Stage 1: OFX and QFX, bank and card statements as online banking gives them, as canonical bank rows and balances.
+//!
+//! In: one file, SGML (version 1) or XML (version 2). Out: a bank row per `STMTTRN`, a balance per statement, facts.
+//! OFX has no opening balance and no totals: the opening is the ledger balance less the entries, so what proves it is
+//! the closing balance of the day before. A statement without `LEDGERBAL` is refused. Identity of an entry is account,
+//! `FITID`, day, amount and how often they came: `FITID` alone is not unique.
+//! Supported: header on lines or on one line, any `ENCODING`/`CHARSET`, leaves without end tags, tags in any case, decimal
+//! comma, several statements. Refused: error status, investment statements, a file without `</OFX>`, unknown accounts,
+//! amounts that do not read exactly.
+//!
+//! Source: formats/intl.md §1.5. Not done here: opening(D) against closing(D−1) (R27).
+
+use std::collections::BTreeMap;
+use std::io::Read;
+
+use encoding_rs::Encoding;
+
+use super::FileRefused;
+use super::decode::peek;
+use super::desk::{ASK_THE_BANK, Balance, Desk, OpenStatement, Purport, text_of};
+use super::pieces::Pieces;
+use super::values::{padded_minor, shown};
+use crate::entries::rows::{BankRow, Place};
+use crate::terms::currency::Currency;
+use crate::terms::date::Date;
+use crate::terms::digest::sha256_hex;
+use crate::terms::kinds::{Direction, Purpose};
+use crate::terms::money::AmountError;
+
+const HEAD_BYTES: usize = 4096;
+/// Deepest nesting; OFX needs about ten.
+const DEPTH_MAX: usize = 64;
+
+/// Elements that hold others. A tag that is not named here and has no text is an empty leaf: SGML does not tell.
+const AGGREGATES: [&str; 40] = [
+    "OFX",
+    "SIGNONMSGSRSV1",
+    "SONRS",
+    "STATUS",
+    "FI",
+    "BANKMSGSRSV1",
+    "CREDITCARDMSGSRSV1",
+    "STMTTRNRS",
+    "CCSTMTTRNRS",
+    "STMTRS",
+    "CCSTMTRS",
+    "BANKACCTFROM",
+    "CCACCTFROM",
+    "BANKACCTTO",
+    "CCACCTTO",
+    "BANKTRANLIST",
+    "STMTTRN",
+    "PAYEE",
+    "CURRENCY",
+    "ORIGCURRENCY",
+    "LEDGERBAL",
+    "AVAILBAL",
+    "BALLIST",
+    "BAL",
+    "INVSTMTMSGSRSV1",
+    "INVSTMTTRNRS",
+    "INVSTMTRS",
+    "INVACCTFROM",
+    "INVTRANLIST",
+    "INVBANKTRAN",
+    "BANKTRANLISTP",
+    "STMTTRNP",
+    "SIGNUPMSGSRSV1",
+    "EXTDPAYEE",
+    "IMAGEDATA",
+    "CLOSING",
+    "STMTENDRS",
+    "CCSTMTENDRS",
+    "STMTENDTRNRS",
+    "CCSTMTENDTRNRS",
+];
+
+/// True when the first bytes of a file are an OFX header or document.
+pub fn recognise(head: &[u8]) -> bool {
+    let text: String = String::from_utf8_lossy(head)
+        .chars()
+        .filter(|c| *c != '\0')
+        .collect::<String>()
+        .to_ascii_uppercase();
+    let text = text.trim_start_matches('\u{feff}').trim_start();
+    text.starts_with("OFXHEADER") || text.starts_with("<OFX>") || text.contains("<?OFX ") || {
+        text.starts_with("<?XML") && text.contains("<OFX>")
+    }
+}
+
+/// Reads an OFX file.
+///
+/// # Errors
+/// The file is refused; what the desk was given is void.
+pub fn read<'a>(mut bytes: Box<dyn Read + 'a>, desk: &mut Desk<'_>) -> Result<(), FileRefused> {
+    let head = peek(&mut *bytes, HEAD_BYTES)?;
+    let named = desk.ctx.source.encoding.clone().or_else(|| declared(&head));
+    let mut pieces = Pieces::new(head.clone(), bytes, b'<', named.as_deref())?;
+    let mut reading = Reading {
+        desk,
+        path: Vec::new(),
+        statement: None,
+        entry: None,
+        balance: None,
+        statements: 0,
+        ended: false,
+        known: BTreeMap::new(),
+    };
+    // What stands before the first tag is the header.
+    let found = pieces.advance()?;
+    if !found || !recognise(&head) {
+        return Err(FileRefused::at(
+            1,
+            "this is no OFX file: it has no OFX header and no <OFX>",
+            "name the right format in the source, or take the file out of it",
+        ));
+    }
+    let header = String::from_utf8_lossy(&head).to_ascii_uppercase();
+    while pieces.advance()? {
+        reading.piece(&pieces.text, pieces.place)?;
+    }
+    reading.end(pieces.place.line)?;
+    let facts = &mut desk.facts;
+    facts.encoding = pieces.encoding();
+    facts.variant = if header.contains("<?OFX") || header.trim_start().starts_with("<?XML") {
+        "OFX 2 (XML)".to_owned()
+    } else {
+        "OFX 1 (SGML)".to_owned()
+    };
+    facts.checked.extend(pieces.guess_in_words());
+    Ok(())
+}
+
+/// The encoding that the header names: `ENCODING`, `CHARSET`, or that of an XML declaration.
+fn declared(head: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(head).to_ascii_uppercase();
+    let header = text.split("<OFX>").next().unwrap_or_default();
+    if let Some(at) = header.find("<?XML") {
+        let rest = &header[at..];
+        let value = rest.split_once("ENCODING=")?.1;
+        let quote = value.chars().next()?;
+        let label = value.get(1..)?.split(quote).next()?;
+        return Encoding::for_label(label.as_bytes()).map(|_| label.to_owned());
+    }
+    // The header may stand on one line without anything between its parts.
+    let value = |key: &str| -> &str {
+        let Some((_, rest)) = header.split_once(key) else {
+            return "";
+        };
+        let end = rest
+            .find(|c: char| !c.is_ascii_alphanumeric() && c != '-' && c != '_')
+            .unwrap_or(rest.len());
+        let value = &rest[..end];
+        ["CHARSET", "COMPRESSION", "OLDFILEUID", "NEWFILEUID", "ENCODING"]
+            .iter()
+            .fold(value, |value, next| value.split(next).next().unwrap_or(value))
+    };
+    if matches!(value("ENCODING:"), "UTF-8" | "UTF8" | "UNICODE") {
+        return Some("utf-8".to_owned());
+    }
+    match value("CHARSET:") {
+        "" | "NONE" => None,
+        digits if digits.bytes().all(|byte| byte.is_ascii_digit()) && digits.starts_with("125") => {
+            Some(format!("windows-{digits}"))
+        }
+        "936" => Some("gbk".to_owned()),
+        "932" => Some("shift_jis".to_owned()),
+        label => {
+            let label = label
+                .strip_prefix("8859")
+                .map_or(label.to_owned(), |rest| format!("ISO-8859{rest}"));
+            Encoding::for_label(label.as_bytes()).map(|_| label)
+        }
+    }
+}
+
+#[derive(Default)]
+struct EntryText {
+    place: Option<Place>,
+    fields: BTreeMap<&'static str, String>,
+}
+
+impl EntryText {
+    fn get(&self, name: &str) -> &str {
+        self.fields.get(name).map_or("", String::as_str)
+    }
+}
+
+const ENTRY_FIELDS: [&str; 13] = [
+    "TRNTYPE",
+    "DTPOSTED",
+    "DTUSER",
+    "DTAVAIL",
+    "TRNAMT",
+    "FITID",
+    "CHECKNUM",
+    "REFNUM",
+    "NAME",
+    "MEMO",
+    "PAYEE/NAME",
+    "CURRENCY/CURSYM",
+    "BANKACCTTO/ACCTID",
+];
+
+struct Statement {
+    line: u64,
+    currency_text: String,
+    account_text: String,
+    bank_text: String,
+    from: String,
+    to: String,
+    open: Option<(OpenStatement, Currency)>,
+    ledger: Option<(String, String, u64)>,
+    unread: Option<(u64, String)>,
+    credit_minor: i128,
+    count: u64,
+}
+
+struct Reading<'r, 'd> {
+    desk: &'r mut Desk<'d>,
+    path: Vec<&'static str>,
+    statement: Option<Statement>,
+    entry: Option<EntryText>,
+    balance: Option<(String, String, u64)>,
+    statements: u64,
+    ended: bool,
+    /// How often an entry of this content came.
+    known: BTreeMap<String, u32>,
+}
+
+impl Reading<'_, '_> {
+    /// What stands between one `<` and the next: `TAG>text` or `/TAG>`.
+    fn piece(&mut self, piece: &str, place: Place) -> Result<(), FileRefused> {
+        let refuse = |message: String| {
+            FileRefused::at(
+                place.line,
+                message,
+                "the file is damaged: fetch it again and run the day again",
+            )
+        };
+        if piece.starts_with(['?', '!']) {
+            if piece.to_ascii_uppercase().starts_with("!DOCTYPE") {
+                return Err(refuse(
+                    "the file has a document type declaration (DTD)".to_owned(),
+                ));
+            }
+            return Ok(());
+        }
+        let Some((tag, text)) = piece.split_once('>') else {
+            return Err(refuse(format!(
+                "found `<{}`, expected a tag that ends with `>`",
+                shown(piece)
+            )));
+        };
+        if self.ended {
+            return Err(refuse(format!(
+                "<{}> stands behind the end of the document",
+                shown(tag)
+            )));
+        }
+        if let Some(name) = tag.strip_prefix('/') {
+            let name = name.trim().to_ascii_uppercase();
+            if !text.trim().is_empty() {
+                return Err(refuse(format!("text stands behind </{}>", shown(&name))));
+            }
+            return match aggregate(&name) {
+                Some(known) => self.close(known, place),
+                None => Ok(()),
+            };
+        }
+        let name = tag.trim().trim_end_matches('/').trim_end();
+        let name = name
+            .split_whitespace()
+            .next()
+            .unwrap_or_default()
+            .to_ascii_uppercase();
+        let name = name.rsplit(['.', ':']).next().unwrap_or_default();
+        if name.is_empty() {
+            return Err(refuse("a tag has no name".to_owned()));
+        }
+        let text = text.trim();
+        match aggregate(name) {
+            Some(known) if text.is_empty() => {
+                if tag.ends_with('/') {
+                    return Ok(());
+                }
+                self.open(known, place)
+            }
+            Some(known) => Err(refuse(format!("text stands inside <{known}>"))),
+            None => self.leaf(name, text, place),
+        }
+    }
+
+    fn open(&mut self, name: &'static str, place: Place) -> Result<(), FileRefused> {
+        let refuse = |message: &str| Err(FileRefused::at(place.line, message, ASK_THE_BANK));
+        if self.path.len() >= DEPTH_MAX {
+            return refuse("elements are nested too deep");
+        }
+        if self.path.is_empty() && name != "OFX" {
+            return Err(FileRefused::at(
+                place.line,
+                format!("found <{name}> outside <OFX>"),
+                "the file is damaged: fetch it again",
+            ));
+        }
+        match name {
+            "INVSTMTRS" => {
+                return Err(FileRefused::at(
+                    place.line,
+                    "an investment statement (INVSTMTRS) is no statement of a payment account",
+                    "take the file out of the inbox",
+                ));
+            }
+            "STMTRS" | "CCSTMTRS" => {
+                if self.statement.is_some() {
+                    return refuse("a statement begins inside another");
+                }
+                self.statements += 1;
+                self.statement = Some(Statement {
+                    line: place.line,
+                    currency_text: String::new(),
+                    account_text: String::new(),
+                    bank_text: String::new(),
+                    from: String::new(),
+                    to: String::new(),
+                    open: None,
+                    ledger: None,
+                    unread: None,
+                    credit_minor: 0,
+                    count: 0,
+                });
+            }
+            "STMTTRN" => {
+                if self.entry.is_some() {
+                    return refuse("an entry begins inside another: its end tag is missing");
+                }
+                if self.statement.is_none() {
+                    return refuse("an entry stands outside any statement");
+                }
+                self.entry = Some(EntryText {
+                    place: Some(Place {
+                        line: place.line,
+                        // The piece begins behind its `<`.
+                        offset: place.offset.saturating_sub(1),
+                    }),
+                    ..EntryText::default()
+                });
+            }
+            "LEDGERBAL" => self.balance = Some((String::new(), String::new(), place.line)),
+            _ => {}
+        }
+        self.path.push(name);
+        Ok(())
+    }
+
+    fn close(&mut self, name: &'static str, place: Place) -> Result<(), FileRefused> {
+        if self.path.last() != Some(&name) {
+            let open = self.path.last().copied().unwrap_or("nothing");
+            return Err(FileRefused::at(
+                place.line,
+                format!("found </{name}>, but <{open}> is open"),
+                "the file is damaged: fetch it again and run the day again",
+            ));
+        }
+        self.path.pop();
+        match name {
+            "STMTTRN" => self.end_entry(),
+            "LEDGERBAL" => {
+                if let (Some(statement), Some(balance)) = (&mut self.statement, self.balance.take()) {
+                    statement.ledger = Some(balance);
+                }
+                Ok(())
+            }
+            "STMTRS" | "CCSTMTRS" => self.end_statement(),
+            "OFX" => {
+                self.ended = true;
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn leaf(&mut self, name: &str, text: &str, place: Place) -> Result<(), FileRefused> {
+        if self.path.is_empty() {
+            return Err(FileRefused::at(
+                place.line,
+                format!("found <{}> outside <OFX>", shown(name)),
+                "the file is damaged: fetch it again",
+            ));
+        }
+        if text.is_empty() {
+            // An empty tag is an absent one.
+            return Ok(());
+        }
+        let parent = self.path.last().copied().unwrap_or_default();
+        if parent == "STATUS" && name == "SEVERITY" && text.eq_ignore_ascii_case("ERROR") {
+            return Err(FileRefused::at(
+                place.line,
+                "the bank answers with an error (STATUS, SEVERITY ERROR) and not with a statement",
+                "ask for the statement again",
+            ));
+        }
+        if let Some(entry) = &mut self.entry {
+            let slot = ENTRY_FIELDS.iter().find(|field| match field.split_once('/') {
+                None => parent == "STMTTRN" && **field == name,
+                Some((aggregate, leaf)) => parent == aggregate && leaf == name,
+            });
+            if let Some(slot) = slot {
+                entry.fields.insert(slot, unescaped(text));
+            }
+            return Ok(());
+        }
+        if let Some((amount, date, _)) = &mut self.balance {
+            match name {
+                "BALAMT" => text.clone_into(amount),
+                "DTASOF" => text.clone_into(date),
+                _ => {}
+            }
+            return Ok(());
+        }
+        let Some(statement) = &mut self.statement else {
+            return Ok(());
+        };
+        let slot = match (parent, name) {
+            ("STMTRS" | "CCSTMTRS", "CURDEF") => &mut statement.currency_text,
+            ("BANKACCTFROM" | "CCACCTFROM", "ACCTID") => &mut statement.account_text,
+            ("BANKACCTFROM", "BANKID") => &mut statement.bank_text,
+            ("BANKTRANLIST", "DTSTART") => &mut statement.from,
+            ("BANKTRANLIST", "DTEND") => &mut statement.to,
+            _ => return Ok(()),
+        };
+        text.clone_into(slot);
+        Ok(())
+    }
+
+    /// Account and currency of the statement: known before its first entry.
+    fn begin(&mut self) -> Result<(), FileRefused> {
+        let Some(statement) = &mut self.statement else {
+            return Ok(());
+        };
+        if statement.open.is_some() {
+            return Ok(());
+        }
+        let line = statement.line;
+        if statement.account_text.is_empty() {
+            return Err(FileRefused::at(
+                line,
+                "the statement names no account (ACCTID)",
+                ASK_THE_BANK,
+            ));
+        }
+        let given = match statement.currency_text.as_str() {
+            "" => None,
+            code => Some(
+                Currency::parse(code.to_ascii_uppercase().as_bytes()).ok_or_else(|| {
+                    FileRefused::at(
+                        line,
+                        format!(
+                            "CURDEF: found `{}`, expected a currency code that is in use",
+                            shown(code)
+                        ),
+                        ASK_THE_BANK,
+                    )
+                })?,
+            ),
+        };
+        let names = [
+            statement.account_text.clone(),
+            format!("{}/{}", statement.bank_text, statement.account_text),
+            format!("{}{}", statement.bank_text, statement.account_text),
+        ];
+        let index = self.desk.account(&names, given, "ACCTID", line)?;
+        let Some(currency) = self.desk.currency(index) else {
+            return Ok(());
+        };
+        if given.is_some_and(|given| given != currency) {
+            return Err(FileRefused::at(
+                line,
+                format!(
+                    "CURDEF: found `{}`, expected {currency}, the currency of the account",
+                    statement.currency_text
+                ),
+                "correct the account in book.toml, or ask the bank for the statement of this account",
+            ));
+        }
+        if given.is_none() {
+            self.desk.facts.checked.push(format!(
+                "the statement at line {line} names no currency (CURDEF): taken is {currency}, that of the account in the book"
+            ));
+        }
+        let mut open = OpenStatement::new(Purport::Statement, line, index);
+        open.told.period = match (statement.from.as_str(), statement.to.as_str()) {
+            ("", "") => String::new(),
+            (from, to) => format!("{from} to {to}"),
+        };
+        open.line_key = format!("tieout/ofx/line/v1\n{}", statement.account_text);
+        statement.open = Some((open, currency));
+        Ok(())
+    }
+
+    fn end_entry(&mut self) -> Result<(), FileRefused> {
+        let Some(entry) = self.entry.take() else {
+            return Ok(());
+        };
+        self.begin()?;
+        let Some(Statement {
+            open: Some((open, currency)),
+            unread,
+            credit_minor,
+            count,
+            account_text,
+            ..
+        }) = &mut self.statement
+        else {
+            return Ok(());
+        };
+        let currency = *currency;
+        let place = entry.place.unwrap_or(Place { line: 0, offset: 0 });
+        *count += 1;
+        let other = entry.get("CURRENCY/CURSYM");
+        let amount = match signed_amount(entry.get("TRNAMT"), currency.digits()) {
+            Ok(amount) if other.is_empty() || other.eq_ignore_ascii_case(currency.code()) => amount,
+            outcome => {
+                let (field, found, expected) = match outcome {
+                    Ok(_) => (
+                        "currency",
+                        other,
+                        format!("{currency}, the currency of the account"),
+                    ),
+                    Err(error) => (
+                        "amount",
+                        entry.get("TRNAMT"),
+                        super::values::amount_expected(error, currency.code(), currency.digits()),
+                    ),
+                };
+                if unread.is_none() {
+                    *unread = Some((
+                        place.line,
+                        format!("{field}: found `{}`, expected {expected}", shown(found)),
+                    ));
+                }
+                self.desk.reject(place, field, found, expected);
+                return Ok(());
+            }
+        };
+        *credit_minor += i128::from(amount);
+        let Some(posted) = day(entry.get("DTPOSTED")) else {
+            self.desk.reject(
+                place,
+                "booking_time",
+                entry.get("DTPOSTED"),
+                "DTPOSTED with a day YYYYMMDD that exists",
+            );
+            return Ok(());
+        };
+        let value_date = day(entry.get("DTAVAIL")).unwrap_or(posted);
+        let (direction, amount_minor) = if amount < 0 {
+            (Direction::Debit, -amount)
+        } else {
+            (Direction::Credit, amount)
+        };
+        let fitid = entry.get("FITID");
+        let name = [entry.get("NAME"), entry.get("PAYEE/NAME")]
+            .into_iter()
+            .find(|text| !text.is_empty())
+            .unwrap_or("");
+        let content = format!(
+            "{}\n{fitid}\n{posted}\n{amount}\n{}\n{name}\n{}",
+            open.line_key,
+            entry.get("TRNTYPE"),
+            entry.get("MEMO")
+        );
+        let occurrence = self
+            .known
+            .entry(sha256_hex(format!("{account_text}\n{content}").as_bytes()))
+            .or_insert(0);
+        *occurrence += 1;
+        let entry_id = sha256_hex(format!("{content}\n{occurrence}").as_bytes())[..32].to_owned();
+        let reference = [entry.get("REFNUM"), entry.get("CHECKNUM"), fitid]
+            .into_iter()
+            .find(|text| !text.is_empty())
+            .unwrap_or("");
+        let remark = match (name, entry.get("MEMO")) {
+            (name, "") => name.to_owned(),
+            ("", memo) => memo.to_owned(),
+            (name, memo) => format!("{name} {memo}"),
+        };
+        let booking_time = posted.to_string();
+        self.desk.entry(
+            open,
+            BankRow {
+                place,
+                entry_id: entry_id.as_bytes(),
+                account: open_account(open),
+                booking_time: booking_time.as_bytes(),
+                value_date,
+                direction,
+                amount_minor,
+                currency,
+                bank_ref: reference.as_bytes(),
+                remark: remark.as_bytes(),
+                batch_ref: b"",
+                counterparty_name: name.as_bytes(),
+                counterparty_account: entry.get("BANKACCTTO/ACCTID").as_bytes(),
+                purpose: Purpose::None,
+                purpose_text: entry.get("TRNTYPE").as_bytes(),
+                original_ref: b"",
+            },
+        );
+        Ok(())
+    }
+
+    fn end_statement(&mut self) -> Result<(), FileRefused> {
+        self.begin()?;
+        let Some(mut statement) = self.statement.take() else {
+            return Ok(());
+        };
+        let line = statement.line;
+        let Some((mut open, currency)) = statement.open.take() else {
+            return Ok(());
+        };
+        if let Some((line, words)) = statement.unread {
+            let refused = FileRefused::at(
+                line,
+                format!("{words}; so its entries cannot be added up"),
+                ASK_THE_BANK,
+            );
+            self.desk.fail(refused)?;
+            if self.desk.is_open() {
+                self.desk.finish(open);
+            }
+            return Ok(());
+        }
+        let Some((amount, date, ledger_line)) = statement.ledger else {
+            let refused = FileRefused::at(
+                line,
+                "the statement has no ledger balance (LEDGERBAL): nothing proves its entries",
+                ASK_THE_BANK,
+            );
+            self.desk.fail(refused)?;
+            if self.desk.is_open() {
+                self.desk.finish(open);
+            }
+            return Ok(());
+        };
+        let closing = signed_amount(&amount, currency.digits()).map_err(|error| {
+            let expected = super::values::amount_expected(error, currency.code(), currency.digits());
+            FileRefused::at(
+                ledger_line,
+                format!(
+                    "LEDGERBAL: BALAMT: found `{}`, expected {expected}",
+                    shown(&amount)
+                ),
+                ASK_THE_BANK,
+            )
+        })?;
+        let Some(date) = day(&date).or_else(|| day(&statement.to)) else {
+            return Err(FileRefused::at(
+                ledger_line,
+                format!(
+                    "LEDGERBAL: DTASOF: found `{}`, expected a day YYYYMMDD",
+                    shown(&date)
+                ),
+                ASK_THE_BANK,
+            ));
+        };
+        let opening = i128::from(closing) - statement.credit_minor;
+        let Ok(opening_minor) = i64::try_from(opening) else {
+            return Err(FileRefused::at(
+                ledger_line,
+                "the entries add up to more than an account can hold",
+                ASK_THE_BANK,
+            ));
+        };
+        open.told.opening = Some(Balance {
+            date,
+            minor: opening_minor,
+        });
+        open.told.closing = Some(Balance { date, minor: closing });
+        self.desk.facts.checked.push(format!(
+            "the statement at line {line} has no opening balance: ledger balance {} less {} entries is {} {currency}, which the closing balance of the day before proves",
+            text_of(closing.into(), currency),
+            statement.count,
+            text_of(opening, currency)
+        ));
+        self.desk.finish(open);
+        Ok(())
+    }
+
+    fn end(&mut self, line: u64) -> Result<(), FileRefused> {
+        if !self.ended {
+            return Err(FileRefused::at(
+                line,
+                "the file ends without </OFX>: it was cut off",
+                "fetch the whole file again and run the day again",
+            ));
+        }
+        if self.statements == 0 {
+            return Err(FileRefused::at(
+                0,
+                "the file was read, but it holds no statement (STMTRS)",
+                ASK_THE_BANK,
+            ));
+        }
+        Ok(())
+    }
+}
+
+fn open_account(open: &OpenStatement) -> u16 {
+    open.told.account as u16
+}
+
+fn aggregate(name: &str) -> Option<&'static str> {
+    AGGREGATES.iter().find(|known| **known == name).copied()
+}
+
+/// The five entities of XML and the space of HTML; everything else stands as it is.
+fn unescaped(text: &str) -> String {
+    let clean: String = text
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
+    if !clean.contains('&') {
+        return clean;
+    }
+    clean
+        .replace("&lt;", "<")
+        .replace("&gt;", ">")
+        .replace("&quot;", "\"")
+        .replace("&apos;", "'")
+        .replace("&nbsp;", " ")
+        .replace("&amp;", "&")
+}
+
+/// A signed amount, `-2000,00` or `+1 006,60`: of points and commas the last is before the decimals.
+fn signed_amount(text: &str, digits: u32) -> Result<i64, AmountError> {
+    let text: String = text.chars().filter(|c| !c.is_whitespace()).collect();
+    let (negative, rest) = match text.as_bytes().first() {
+        Some(b'-') => (true, &text[1..]),
+        Some(b'+') => (false, &text[1..]),
+        _ => (false, text.as_str()),
+    };
+    let minor = match rest.rfind(['.', ',']) {
+        None => padded_minor(rest, digits)?,
+        Some(at) => {
+            let (whole, fraction) = (&rest[..at], &rest[at + 1..]);
+            let mark = &rest[at..=at];
+            if whole.contains(mark) {
+                // `1,000,000`: the mark stands between groups and there are no decimals.
+                let groups: Vec<&str> = rest.split(mark).collect();
+                padded_minor(&joined(&groups).ok_or(AmountError::Form)?, digits)?
+            } else {
+                let groups: Vec<&str> = whole.split(['.', ',']).collect();
+                let whole = joined(&groups).ok_or(AmountError::Form)?;
+                if whole.is_empty() && fraction.is_empty() {
+                    return Err(AmountError::Form);
+                }
+                let whole = if whole.is_empty() { "0" } else { &whole };
+                if fraction.is_empty() {
+                    padded_minor(whole, digits)?
+                } else {
+                    padded_minor(&format!("{whole}.{fraction}"), digits)?
+                }
+            }
+        }
+    };
+    Ok(if negative { -minor } else { minor })
+}
+
+/// Groups of three digits, the first of one to three, put together; a single group is as long as it likes.
+fn joined(groups: &[&str]) -> Option<String> {
+    let right = match groups {
+        [_] => true,
+        [first, rest @ ..] => (1..=3).contains(&first.len()) && rest.iter().all(|group| group.len() == 3),
+        [] => false,
+    };
+    right.then(|| groups.concat())
+}
+
+/// The day of `YYYYMMDD…`, as written; `00000000` is none. Six digits are `DDMMYY`, as some banks write them.
+fn day(text: &str) -> Option<Date> {
+    let digits: String = text.chars().take_while(char::is_ascii_digit).collect();
+    let number = |range: std::ops::Range<usize>| digits.get(range)?.parse::<u32>().ok();
+    match digits.len() {
+        6 => Date::from_ymd(2000 + number(4..6)? as i32, number(2..4)?, number(0..2)?),
+        8.. => Date::from_ymd(number(0..4)? as i32, number(4..6)?, number(6..8)?),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

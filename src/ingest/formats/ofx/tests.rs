@@ -1,0 +1,206 @@
+use super::*;
+use crate::book::settings::Role;
+use crate::ingest::formats::testing::{Kept, read_from, read_openly, sample, settings, source};
+use crate::ingest::formats::{FileFacts, OFX};
+
+fn read(text: &[u8]) -> (Result<FileFacts, FileRefused>, Kept) {
+    let settings = settings(&[("0000123456", "USD"), ("77", "EUR")]);
+    read_from(&settings, &source(OFX, Role::Bank), text)
+}
+
+fn refused(text: &str, expected: &str) {
+    let (result, _) = read(text.as_bytes());
+    let message = result.unwrap_err().message;
+    assert!(message.contains(expected), "`{message}` lacks `{expected}`");
+}
+
+#[test]
+fn samples_are_read() {
+    let check = |name: &str, row: &str, balance: &str, encoding: &str| {
+        let Some(bytes) = sample(name) else { return };
+        let (result, kept) = read(&bytes);
+        let facts = result.unwrap_or_else(|refused| panic!("{name}: {refused:?}"));
+        assert_eq!(kept.rejects, [], "{name}");
+        assert_eq!(kept.rows.len(), 1, "{name}");
+        assert_eq!(&kept.rows[0][32..], row, "{name}");
+        assert_eq!(kept.balances, [balance], "{name}");
+        assert_eq!(facts.encoding, encoding, "{name}");
+        let place = kept.places[0];
+        assert!(bytes[place.offset as usize..].starts_with(b"<STMTTRN>"), "{name}");
+        let line = bytes[..place.offset as usize]
+            .iter()
+            .filter(|byte| **byte == b'\n')
+            .count() as u64
+            + 1;
+        assert_eq!(place.line, line, "{name}");
+    };
+    let row = |amount: &str, name: &str| {
+        format!("|0|2026-01-15|2026-01-15|D|{amount}|USD|T0001|{name} ANON MEMO|{name}||DEBIT|")
+    };
+    check(
+        "ofx/chase-non-ascii-byte-declared-usascii.qfx",
+        &row("1000", "ANON ¦ MERCHANT"),
+        "0 USD 2026-01-31 10000 9000",
+        "windows-1252",
+    );
+    check(
+        "ofx/unnamed-bank-amount-comma-decimal.ofx",
+        &row("200000", "ANON MERCHANT"),
+        "0 USD 2026-01-31 400000 200000",
+        "windows-1252",
+    );
+    check(
+        "ofx/unnamed-bank-empty-tags-curdef-fitid-name.ofx",
+        "|0|2026-01-15|2026-01-15|D|1000|USD||ANON MEMO|||DEBIT|",
+        "0 USD 2026-01-31 10000 9000",
+        "windows-1252",
+    );
+    check(
+        "ofx/unnamed-bank-xml-declaration-ofx-2.ofx",
+        &row("1000", "ANON ÉNERGIE"),
+        "0 USD 2026-01-31 10000 9000",
+        "UTF-8",
+    );
+    check(
+        "ofx/wells-fargo-header-on-one-line.qfx",
+        &row("1000", "ANON MERCHANT"),
+        "0 USD 2026-01-31 10000 9000",
+        "windows-1252",
+    );
+    // Without a book nobody says which currency it is, and none is invented.
+    if let Some(bytes) = sample("ofx/unnamed-bank-empty-tags-curdef-fitid-name.ofx") {
+        let (result, ..) = read_openly(OFX, &bytes);
+        assert!(
+            result
+                .unwrap_err()
+                .message
+                .contains("currency of account `0000123456` is not given")
+        );
+    }
+}
+
+fn entry(more: &str) -> String {
+    format!("<STMTTRN><TRNTYPE>CREDIT<DTPOSTED>20260331120000[-5:EST]<TRNAMT>1.00<FITID>F1{more}</STMTTRN>")
+}
+
+fn document(entries: &str) -> String {
+    format!(
+        "OFXHEADER:100\nDATA:OFXSGML\n\n<OFX><BANKMSGSRSV1><STMTTRNRS><STMTRS><CURDEF>EUR<BANKACCTFROM><ACCTID>77</BANKACCTFROM><BANKTRANLIST>{entries}</BANKTRANLIST><LEDGERBAL><BALAMT>10.00<DTASOF>20260331</LEDGERBAL></STMTRS></STMTTRNRS></BANKMSGSRSV1></OFX>\n"
+    )
+}
+
+#[test]
+fn entries_with_one_fitid_have_ids_of_their_own() {
+    let three = entry("<NAME>A &amp; B") + &entry("<NAME>A &amp; B") + &entry("<NAME>C");
+    let ids = |text: &str| -> Vec<String> {
+        let (result, kept) = read(text.as_bytes());
+        result.unwrap();
+        let mut ids: Vec<String> = kept.rows.iter().map(|row| row[..32].to_owned()).collect();
+        assert_eq!(kept.balances, ["1 EUR 2026-03-31 700 1000"]);
+        ids.sort();
+        ids.dedup();
+        ids
+    };
+    let first = ids(&document(&three));
+    assert_eq!(first.len(), 3);
+    // Order and layout do not count.
+    let turned = entry("<NAME>C") + "\n" + &entry("<NAME>A &amp; B") + &entry("<NAME>A &amp; B</NAME>");
+    assert_eq!(ids(&document(&turned)), first);
+}
+
+#[test]
+fn amounts_and_days_of_banks() {
+    let check = |text: &str, expected: Result<i64, AmountError>| {
+        assert_eq!(signed_amount(text, 2), expected, "{text}")
+    };
+    check("-10.00", Ok(-1000));
+    check("-2000,00", Ok(-200_000));
+    check("+1 006,60", Ok(100_660));
+    check("1,006.60", Ok(100_660));
+    check("1.006,60", Ok(100_660));
+    check("1,234,567", Ok(123_456_700));
+    check("1.234.567,8", Ok(123_456_780));
+    check(".5", Ok(50));
+    check("5.", Ok(500));
+    check("100.5000", Ok(10_050));
+    check("1,006", Err(AmountError::Decimals));
+    check("12,34,567.00", Err(AmountError::Form));
+    check("1,2345.00", Err(AmountError::Form));
+    for bad in ["", "-", "--1", "1e3", "1-", "abc", ".", ","] {
+        check(bad, Err(AmountError::Form));
+    }
+    let day = |text: &str| super::day(text).map(|date| date.to_string()).unwrap_or_default();
+    assert_eq!(day("20260115"), "2026-01-15");
+    assert_eq!(day("20260115235959.123[-5:EST]"), "2026-01-15");
+    assert_eq!(day("311225"), "2025-12-31");
+    assert_eq!(day("00000000"), "");
+    assert_eq!(day("20260230"), "");
+    assert_eq!(day("2026"), "");
+}
+
+#[test]
+fn headers_name_the_encoding() {
+    let check = |text: &str, expected: Option<&str>| {
+        assert_eq!(declared(text.as_bytes()).as_deref(), expected, "{text}")
+    };
+    check("ENCODING:USASCII\nCHARSET:1252\n\n<OFX>", Some("windows-1252"));
+    check(
+        "ENCODING:USASCIICHARSET:1252COMPRESSION:NONE<OFX>",
+        Some("windows-1252"),
+    );
+    check("ENCODING:UTF-8\nCHARSET:NONE\n<OFX>", Some("utf-8"));
+    check("ENCODING:USASCII\nCHARSET:8859-1\n<OFX>", Some("ISO-8859-1"));
+    check("ENCODING:USASCII\nCHARSET:NONE\n<OFX>", None);
+    check(
+        "<?xml version='1.0' encoding='iso-8859-1'?><OFX>",
+        Some("ISO-8859-1"),
+    );
+    check("<OFX>", None);
+}
+
+#[test]
+fn what_cannot_be_read_is_refused() {
+    let one = entry("");
+    assert!(read(document(&one).as_bytes()).0.is_ok());
+    refused(
+        &document(&one.replace("1.00", "1.005")),
+        "amount: found `1.005`, expected at most 2 decimals (EUR)",
+    );
+    refused(&document(&one.replace("<TRNAMT>1.00", "")), "amount: found ``");
+    refused(
+        &document(&one).replace("<LEDGERBAL><BALAMT>10.00<DTASOF>20260331</LEDGERBAL>", ""),
+        "no ledger balance",
+    );
+    refused(&document(&one).replace("10.00", "x"), "BALAMT: found `x`");
+    refused(
+        &document(&one).replace("<ACCTID>77", "<ACCTID>78"),
+        "ACCTID: found `78`",
+    );
+    refused(
+        &document(&one).replace("<CURDEF>EUR", "<CURDEF>USD"),
+        "CURDEF: found `USD`, expected EUR",
+    );
+    refused(&document(&one).replace("</OFX>", ""), "ends without </OFX>");
+    refused(
+        &document(&one).replace("</STMTTRN>", ""),
+        "found </BANKTRANLIST>, but <STMTTRN> is open",
+    );
+    refused(
+        &document(&one).replace("STMTRS>", "INVSTMTRS>"),
+        "investment statement",
+    );
+    refused(
+        &document(&one).replace(
+            "<STMTTRNRS>",
+            "<STMTTRNRS><STATUS><CODE>2000<SEVERITY>ERROR</STATUS>",
+        ),
+        "answers with an error",
+    );
+    refused("OFXHEADER:100\n<OFX></OFX>", "holds no statement");
+    refused("a,b\n", "no OFX file");
+    // A day that does not exist: the amount counts, the row is set aside.
+    let (result, kept) = read(document(&one.replace("20260331120000", "20260231")).as_bytes());
+    result.unwrap();
+    assert_eq!(kept.rejects.len(), 1);
+    assert_eq!(kept.balances, ["1 EUR 2026-03-31 900 1000"]);
+}

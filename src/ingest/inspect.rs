@@ -1,0 +1,302 @@
+//! What a delivered file is and says, before any book is made for it (SPEC §4.4): format, variant, encoding, period,
+//! accounts, first entries as the engine sees them, control totals and whether they hold.
+//!
+//! The order of recognition is fixed and looks at content alone: Parquet, the grammars, profiles, canonical tables; what
+//! is left is a table that nobody knows, for which a profile is drafted. A file name decides nothing. Whatever a close
+//! would refuse is said as a failed check; no amount is taken from anything but the reader that a close uses.
+
+use std::io::{self, Read};
+
+use crate::book::parse::parse_settings;
+use crate::book::settings::{Account, Role, Settings, Source};
+use crate::entries::rows::Reject;
+use crate::ingest::files::{self, Delivered};
+use crate::ingest::formats::desk::{Desk, StatementTold, unknown_account};
+use crate::ingest::formats::profile::{self, Profile};
+use crate::ingest::formats::{FileFacts, FileRefused, FormatContext, grammars, read_foreign, table};
+use crate::terms::currency::Currency;
+use crate::terms::date::Date;
+
+use shown::Shown;
+
+mod canonical;
+mod draft;
+mod shown;
+
+pub use shown::{EntryShown, SideSum};
+
+const HEAD_BYTES: usize = 64 << 10;
+/// What stands for the account of a source, for files that name none.
+const OWN_ACCOUNT: &str = "(account of the source)";
+/// Times that a table is read while its accounts become known: accounts, their currency, rows.
+const PASSES_MAX: usize = 4;
+
+/// What was found out about a file.
+#[derive(Clone, Debug, Default)]
+pub struct Inspected {
+    /// Name: of the file, or `archive.zip!member`.
+    pub name: String,
+    /// Format as a source names it; empty where none is known.
+    pub format: String,
+    /// What the format is called.
+    pub title: String,
+    /// Role of a source of this format; `None` for an unknown table.
+    pub role: Option<Role>,
+    /// Variant: version, dialect.
+    pub variant: String,
+    /// What the text was read in; empty for Parquet.
+    pub encoding: String,
+    /// Bytes of the unpacked content.
+    pub bytes: u64,
+    /// SHA-256 of the unpacked content, hex.
+    pub sha256: String,
+    /// Accounts that the file names, with their currency.
+    pub accounts: Vec<Account>,
+    /// First and last day of its entries and balances.
+    pub period: Option<(Date, Date)>,
+    /// Statements, reports and notifications.
+    pub statements: Vec<StatementTold>,
+    /// Rows that would be taken.
+    pub rows: u64,
+    /// Rows that move no money.
+    pub not_booked: u64,
+    /// Number and sum of rows by side and currency.
+    pub sums: Vec<SideSum>,
+    /// The first rows.
+    pub first: Vec<EntryShown>,
+    /// Checks that hold, in words.
+    pub checked: Vec<String>,
+    /// Checks that fail, and why the file would be refused.
+    pub failed: Vec<FileRefused>,
+    /// Number of rows that would be refused.
+    pub reject_count: u64,
+    /// The first of them.
+    pub rejects: Vec<Reject>,
+    /// A profile to confirm, for a table that nobody knows.
+    pub draft: Option<String>,
+}
+
+impl Inspected {
+    /// True when a close would take the file whole.
+    pub fn holds(&self) -> bool {
+        self.failed.is_empty() && self.reject_count == 0 && !self.format.is_empty()
+    }
+}
+
+/// Profiles that can be tried: names and texts, the user's own first.
+pub type Profiles<'a> = &'a [(String, String)];
+
+/// The built-in profiles.
+pub fn builtin_profiles() -> Vec<(String, String)> {
+    profile::builtin_names()
+        .filter_map(|name| Some((name.to_owned(), profile::builtin(name)?.to_owned())))
+        .collect()
+}
+
+/// Looks into one delivered file or member.
+///
+/// # Errors
+/// It cannot be read or unpacked.
+pub fn inspect(file: &Delivered, profiles: Profiles<'_>) -> io::Result<Inspected> {
+    let (sha256, bytes) = files::hash_content(file)?;
+    let mut head = Vec::new();
+    files::open(file)?
+        .take(HEAD_BYTES as u64)
+        .read_to_end(&mut head)?;
+    let mut seen = Inspected {
+        name: file.name.clone(),
+        bytes,
+        sha256,
+        ..Inspected::default()
+    };
+    if bytes == 0 {
+        seen.failed.push(FileRefused::at(
+            0,
+            "the file is empty (0 bytes)",
+            "an empty file is a failed transfer more often than a day without business: have it delivered again",
+        ));
+        return Ok(seen);
+    }
+    if file.parquet {
+        canonical::parquet(file, &mut seen)?;
+    } else if let Some(format) = grammars::recognise(&head) {
+        grammar(file, format, &mut seen)?;
+    } else if let Some((name, text)) = recognised(profiles, &head) {
+        by_profile(file, name, text, &mut seen)?;
+    } else if let Some(role) = canonical::role_of(&head) {
+        canonical::csv(file, role, &mut seen)?;
+    } else {
+        draft::draft(&head, bytes > HEAD_BYTES as u64, &mut seen);
+    }
+    if seen.failed.is_empty() && seen.draft.is_none() && seen.statements.is_empty() {
+        let idle = seen.rows == 0 && seen.not_booked == 0 && seen.reject_count == 0;
+        if idle && seen.checked.is_empty() {
+            seen.checked.push("no rows: an empty day".to_owned());
+        }
+    }
+    Ok(seen)
+}
+
+fn recognised<'p>(profiles: Profiles<'p>, head: &[u8]) -> Option<(&'p str, &'p str)> {
+    profiles.iter().find_map(|(name, text)| {
+        let profile = Profile::parse(text, name).ok()?;
+        table::recognise(&profile, head, None)?;
+        Some((name.as_str(), text.as_str()))
+    })
+}
+
+fn grammar(file: &Delivered, format: &'static str, seen: &mut Inspected) -> io::Result<()> {
+    let (settings, source) = no_book(format, Role::Bank, &[])?;
+    let ctx = FormatContext {
+        settings: &settings,
+        source: &source,
+        business_date: Date(0),
+    };
+    let mut sink = Shown::default();
+    let mut desk = Desk::open(&ctx, &mut sink);
+    let outcome = grammars::read(format, files::open(file)?, &mut desk);
+    let (facts, accounts, failed) = desk.into_parts();
+    seen.format = format.to_owned();
+    format.clone_into(&mut seen.title);
+    seen.role = Some(Role::Bank);
+    seen.failed = failed;
+    take(facts, outcome.err(), accounts, sink, seen);
+    Ok(())
+}
+
+fn by_profile(file: &Delivered, name: &str, text: &str, seen: &mut Inspected) -> io::Result<()> {
+    seen.format = name.to_owned();
+    let Ok(profile) = Profile::parse(text, name) else {
+        return Ok(());
+    };
+    seen.title.clone_from(&profile.title);
+    seen.role = Some(profile.role);
+    let texts = |wanted: &str| (wanted == name).then(|| text.to_owned());
+    let mut accounts: Vec<Account> = Vec::new();
+    for pass in 0.. {
+        let (settings, mut source) = no_book(name, profile.role, &accounts)?;
+        // A format whose files name no account takes that of its source.
+        source.account = Some(OWN_ACCOUNT.to_owned());
+        let ctx = FormatContext {
+            settings: &settings,
+            source: &source,
+            business_date: Date(0),
+        };
+        let mut sink = Shown::default();
+        let outcome = read_foreign(name, &texts, files::open(file)?, &ctx, &mut sink);
+        let last = pass + 1 >= PASSES_MAX;
+        if !last && learn(&sink, &profile, &mut accounts) {
+            continue;
+        }
+        let (facts, refused) = match outcome {
+            Ok(facts) => (facts, None),
+            Err(refused) => (FileFacts::default(), Some(refused)),
+        };
+        take(facts, refused, accounts, sink, seen);
+        return Ok(());
+    }
+    Ok(())
+}
+
+/// Learns from refused rows which accounts a table names and in which currency they are; true when that is new.
+fn learn(sink: &Shown, profile: &Profile, accounts: &mut Vec<Account>) -> bool {
+    let yuan = profile.currency.or(Currency::parse(b"CNY"));
+    let Some(currency) = yuan else { return false };
+    let mut new = false;
+    for named in &sink.unknown_accounts {
+        if accounts.iter().any(|account| account.id == *named) {
+            continue;
+        }
+        new = true;
+        accounts.push(unknown_account(named, currency));
+    }
+    if let Some(currency) = sink.other_currency.filter(|_| !new)
+        && accounts.iter().any(|account| account.currency != currency)
+    {
+        for account in accounts {
+            account.currency = currency;
+        }
+        new = true;
+    }
+    new
+}
+
+fn take(
+    facts: FileFacts,
+    refused: Option<FileRefused>,
+    accounts: Vec<Account>,
+    sink: Shown,
+    seen: &mut Inspected,
+) {
+    seen.variant = facts.variant;
+    if !facts.encoding.is_empty() {
+        seen.encoding = facts.encoding;
+    }
+    seen.checked.extend(facts.checked);
+    seen.failed.extend(refused);
+    seen.statements = facts.told;
+    seen.accounts = accounts;
+    sink.into_seen(seen);
+    for told in &seen.statements {
+        for balance in [told.opening, told.closing].into_iter().flatten() {
+            seen.period = Some(match seen.period {
+                None => (balance.date, balance.date),
+                Some((from, to)) => (from.min(balance.date), to.max(balance.date)),
+            });
+        }
+    }
+}
+
+/// The settings that stand in for a book: readers ask them for accounts and the time zone only.
+const NO_BOOK: &str = r#"
+[institution]
+name = "inspect"
+id = "INSPECT"
+base_currency = "CNY"
+time_zone = "Asia/Shanghai"
+cut_off = "00:00"
+calendar = "CN"
+[[account]]
+id = "A"
+bank = "B"
+currency = "CNY"
+kind = "reserve"
+[[source]]
+name = "platform"
+role = "platform"
+format = "canonical"
+files = ["p"]
+[[source]]
+name = "inspect"
+role = "bank"
+format = "canonical"
+files = ["b"]
+[[leg]]
+name = "platform-bank"
+left = "platform"
+right = "bank"
+passes = ["exact"]
+[settle]
+when = ["platform-bank"]
+[payout]
+default_cycle = "T+1"
+account = "A"
+"#;
+
+/// Settings and source that stand in for a book which knows `accounts`.
+pub(super) fn no_book(format: &str, role: Role, accounts: &[Account]) -> io::Result<(Settings, Source)> {
+    let mut settings =
+        parse_settings(NO_BOOK, "inspect").map_err(|stop| io::Error::other(stop.to_string()))?;
+    settings.privacy.mask_accounts = false;
+    settings.accounts = accounts.to_vec();
+    let mut source = settings
+        .sources
+        .pop()
+        .ok_or_else(|| io::Error::other("the stand-in for a book has no source"))?;
+    source.role = role;
+    format.clone_into(&mut source.format);
+    Ok((settings, source))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,644 @@
+//! A profile drafted for a table that nobody knows: framing as it is seen, columns guessed by their titles, every guess
+//! marked to be confirmed. What no title tells is left open; an amount is never guessed from figures alone.
+
+use encoding_rs::{Encoding, GB18030, UTF_8, UTF_16BE, UTF_16LE};
+
+use super::Inspected;
+use crate::ingest::formats::FileRefused;
+
+/// Lines that are looked at.
+const LINES_MAX: usize = 200;
+/// Columns that a table has at least.
+const COLUMNS_MIN: usize = 3;
+
+/// A canonical field and what its column may be called. The first title that fits is taken; whole titles go before parts.
+type Titles = (&'static str, &'static [&'static str]);
+
+const BANK: &[Titles] = &[
+    (
+        "entry_id",
+        &[
+            "流水号",
+            "交易流水号",
+            "账户明细编号",
+            "凭证号",
+            "transaction id",
+            "entry id",
+            "entry_id",
+            "fitid",
+            "id",
+        ],
+    ),
+    (
+        "account",
+        &["账号", "本方账号", "卡号", "account number", "account", "iban"],
+    ),
+    (
+        "booking_time",
+        &[
+            "交易时间",
+            "交易日期",
+            "记账日期",
+            "交易日",
+            "记账日",
+            "booking date",
+            "posting date",
+            "transaction date",
+            "date",
+        ],
+    ),
+    ("value_date", &["起息日", "起息日期", "value date", "valuta"]),
+    ("currency", &["币种", "货币", "currency", "ccy"]),
+    (
+        "bank_ref",
+        &["业务参考号", "企业流水号", "参考号", "reference", "ref"],
+    ),
+    (
+        "remark",
+        &[
+            "摘要",
+            "备注",
+            "用途",
+            "附言",
+            "description",
+            "remark",
+            "memo",
+            "details",
+        ],
+    ),
+    (
+        "counterparty_name",
+        &[
+            "对方户名",
+            "对方单位",
+            "对方名称",
+            "counterparty",
+            "payee",
+            "name",
+        ],
+    ),
+    (
+        "counterparty_account",
+        &["对方账号", "对方帐号", "counterparty account"],
+    ),
+];
+
+const CHANNEL: &[Titles] = &[
+    (
+        "channel_ref",
+        &[
+            "支付宝交易号",
+            "微信订单号",
+            "平台订单号",
+            "交易流水号",
+            "transaction id",
+            "psp reference",
+            "balance_transaction_id",
+        ],
+    ),
+    (
+        "order_id",
+        &[
+            "商户订单号",
+            "商户流水号",
+            "订单号",
+            "merchant reference",
+            "order id",
+            "order_id",
+        ],
+    ),
+    ("txn_type", &["交易类型", "业务类型", "type", "transaction type"]),
+    ("fee", &["手续费", "服务费", "fee", "commission"]),
+    ("currency", &["币种", "货币种类", "currency", "ccy"]),
+    (
+        "txn_time",
+        &["交易时间", "完成时间", "支付时间", "created", "date", "time"],
+    ),
+    (
+        "settle_date",
+        &[
+            "清算日期",
+            "结算日期",
+            "settlement date",
+            "settle date",
+            "available_on",
+        ],
+    ),
+    (
+        "refund_ref",
+        &["商户退款单号", "退款批次号", "退款单号", "refund id"],
+    ),
+];
+
+const CREDIT: &[&str] = &[
+    "贷方发生额",
+    "贷方金额",
+    "收入金额",
+    "转入金额",
+    "收入",
+    "贷方",
+    "存入",
+    "credit amount",
+    "credit",
+    "paid in",
+    "deposit",
+];
+const DEBIT: &[&str] = &[
+    "借方发生额",
+    "借方金额",
+    "支出金额",
+    "转出金额",
+    "支出",
+    "借方",
+    "支取",
+    "debit amount",
+    "debit",
+    "paid out",
+    "withdrawal",
+];
+const AMOUNT: &[&str] = &[
+    "交易金额",
+    "发生额",
+    "金额",
+    "订单金额",
+    "商家实收",
+    "amount",
+    "gross",
+];
+const SIDE: &[&str] = &[
+    "借贷标志",
+    "借贷方向",
+    "借贷",
+    "收支",
+    "收/支",
+    "方向",
+    "direction",
+    "debit/credit",
+    "d/c",
+    "cr/dr",
+];
+
+/// Patterns of days and times, the longest first, and how they look.
+const TIMES: [(&str, &str); 10] = [
+    ("yyyy-MM-dd HH:mm:ss", "dddd-dd-dd dd:dd:dd"),
+    ("yyyy/MM/dd HH:mm:ss", "dddd/dd/dd dd:dd:dd"),
+    ("yyyyMMdd HH:mm:ss", "dddddddd dd:dd:dd"),
+    ("dd.MM.yyyy HH:mm:ss", "dd.dd.dddd dd:dd:dd"),
+    ("yyyyMMddHHmmss", "dddddddddddddd"),
+    ("yyyy-MM-dd", "dddd-dd-dd"),
+    ("yyyy/MM/dd", "dddd/dd/dd"),
+    ("yyyyMMdd", "dddddddd"),
+    ("dd.MM.yyyy", "dd.dd.dddd"),
+    ("dd/MM/yyyy", "dd/dd/dddd"),
+];
+
+struct Table {
+    delimiter: char,
+    quoted: bool,
+    preamble: usize,
+    titles: Vec<String>,
+    rows: Vec<Vec<String>>,
+}
+
+/// Drafts a profile from the first bytes of a file; `more` when the file goes on behind them.
+pub fn draft(head: &[u8], more: bool, seen: &mut Inspected) {
+    let Some((text, encoding)) = decoded(head, more) else {
+        "no text of a known encoding".clone_into(&mut seen.title);
+        seen.failed
+            .push(unknown("its bytes are no UTF-8, GB18030 or UTF-16 text"));
+        return;
+    };
+    seen.encoding = encoding.name().to_owned();
+    let Some(table) = table_of(&text) else {
+        "no table".clone_into(&mut seen.title);
+        seen.failed.push(unknown(
+            "its lines are no table: no separator cuts them into the same number of fields",
+        ));
+        return;
+    };
+    "unknown table".clone_into(&mut seen.title);
+    seen.variant = format!(
+        "{} columns, separated by `{}`",
+        table.titles.len(),
+        table.delimiter.escape_default()
+    );
+    seen.draft = Some(toml_of(&table, encoding));
+    seen.failed.push(unknown("no format and no profile knows it"));
+}
+
+fn unknown(why: &str) -> FileRefused {
+    FileRefused::at(
+        1,
+        format!("the file is of no known format: {why}"),
+        "confirm a drafted profile, save it as profiles/NAME.toml of the book and name it as the `format` of a source",
+    )
+}
+
+fn decoded(head: &[u8], more: bool) -> Option<(String, &'static Encoding)> {
+    let (marked, head) = match Encoding::for_bom(head) {
+        Some((encoding, mark)) => (Some(encoding), &head[mark..]),
+        None => (None, head),
+    };
+    // The last line may be cut inside a character.
+    let whole = match memchr::memrchr(b'\n', head).filter(|_| more) {
+        Some(end) => &head[..end],
+        None => head,
+    };
+    let candidates = match marked {
+        Some(one) => vec![one],
+        None => vec![UTF_8, GB18030],
+    };
+    candidates.into_iter().find_map(|encoding| {
+        let bytes = if encoding == UTF_16LE || encoding == UTF_16BE {
+            head
+        } else {
+            whole
+        };
+        let text = encoding.decode_without_bom_handling_and_without_replacement(bytes)?;
+        (!text.contains('\0')).then(|| (text.into_owned(), encoding))
+    })
+}
+
+fn cells(line: &str, delimiter: char, quoted: bool) -> Vec<String> {
+    let mut cells = vec![String::new()];
+    let mut inside = false;
+    for c in line.chars() {
+        match c {
+            '"' if quoted => inside = !inside,
+            c if c == delimiter && !inside => cells.push(String::new()),
+            c => {
+                if let Some(cell) = cells.last_mut() {
+                    cell.push(c);
+                }
+            }
+        }
+    }
+    cells
+        .into_iter()
+        .map(|cell| cell.trim_matches([' ', '\t', '`', '\u{feff}']).to_owned())
+        .collect()
+}
+
+/// The separator that cuts most lines into the same number of fields, and the first line of that many without figures.
+fn table_of(text: &str) -> Option<Table> {
+    let lines: Vec<&str> = text
+        .lines()
+        .take(LINES_MAX)
+        .filter(|line| !line.trim().is_empty())
+        .collect();
+    let quoted = lines.iter().any(|line| line.contains('"'));
+    let mut best: Option<(usize, usize, char)> = None;
+    for delimiter in [',', '\t', '|', ';'] {
+        let mut counts: Vec<usize> = lines
+            .iter()
+            .map(|line| cells(line, delimiter, quoted).len())
+            .collect();
+        counts.sort_unstable();
+        let common = counts
+            .chunk_by(|a, b| a == b)
+            .filter(|run| run[0] >= COLUMNS_MIN)
+            .map(|run| (run.len(), run[0]))
+            .max();
+        if let Some((count, width)) = common
+            && best.is_none_or(|(lines, widest, _)| (count, width) > (lines, widest))
+        {
+            best = Some((count, width, delimiter));
+        }
+    }
+    let (_, width, delimiter) = best?;
+    let cut: Vec<Vec<String>> = lines.iter().map(|line| cells(line, delimiter, quoted)).collect();
+    let header = cut.iter().position(|cells| {
+        cells.len() == width
+            && cells.iter().filter(|cell| !cell.is_empty()).count() * 2 > width
+            && cells.iter().all(|cell| !is_figure(cell))
+    })?;
+    Some(Table {
+        delimiter,
+        quoted,
+        preamble: header,
+        titles: cut[header].clone(),
+        rows: cut[header + 1..]
+            .iter()
+            .filter(|row| row.len() == width)
+            .cloned()
+            .collect(),
+    })
+}
+
+fn is_figure(cell: &str) -> bool {
+    cell.bytes().any(|byte| byte.is_ascii_digit())
+        && cell
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || b",.-+:/ ".contains(&byte))
+}
+
+impl Table {
+    /// The column of the first title that fits, whole titles before parts of them.
+    fn column(&self, titles: &[&str], taken: &[usize]) -> Option<usize> {
+        let lower: Vec<String> = self.titles.iter().map(|title| title.to_lowercase()).collect();
+        let free = |at: &usize| !taken.contains(at);
+        titles
+            .iter()
+            .find_map(|wanted| (0..lower.len()).filter(free).find(|at| lower[*at] == *wanted))
+            .or_else(|| {
+                titles
+                    .iter()
+                    .filter(|wanted| wanted.chars().count() > 2 || !wanted.is_ascii())
+                    .find_map(|wanted| {
+                        (0..lower.len())
+                            .filter(free)
+                            .find(|at| lower[*at].contains(wanted))
+                    })
+            })
+    }
+
+    fn values(&self, column: usize) -> impl Iterator<Item = &str> {
+        self.rows
+            .iter()
+            .filter_map(move |row| row.get(column))
+            .map(String::as_str)
+            .filter(|cell| !cell.is_empty())
+    }
+
+    /// The pattern that all days or times of a column fit.
+    fn pattern(&self, column: usize) -> Option<&'static str> {
+        let shape = |cell: &str| -> String {
+            cell.chars()
+                .map(|c| if c.is_ascii_digit() { 'd' } else { c })
+                .collect()
+        };
+        let first = shape(self.values(column).next()?);
+        let (pattern, _) = TIMES.iter().find(|(_, shaped)| *shaped == first)?;
+        self.values(column)
+            .all(|cell| shape(cell) == first)
+            .then_some(pattern)
+    }
+
+    fn has_thousands(&self, column: usize) -> bool {
+        self.values(column).any(|cell| cell.contains(','))
+    }
+}
+
+fn quoted(text: &str) -> String {
+    let mut quoted = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => quoted.extend(['\\', c]),
+            '\t' => quoted.push_str("\\t"),
+            c if c.is_control() => {}
+            c => quoted.push(c),
+        }
+    }
+    quoted + "\""
+}
+
+const CONFIRM: &str = "  # confirm";
+
+fn toml_of(table: &Table, encoding: &'static Encoding) -> String {
+    let credit = table.column(CREDIT, &[]);
+    let debit = table.column(DEBIT, &[]).filter(|at| Some(*at) != credit);
+    let both = credit.zip(debit);
+    let channel_columns = CHANNEL[..3]
+        .iter()
+        .filter(|(_, titles)| table.column(titles, &[]).is_some())
+        .count();
+    let is_channel = both.is_none() && channel_columns >= 2;
+    let (role, fields) = if is_channel {
+        ("channel", CHANNEL)
+    } else {
+        ("bank", BANK)
+    };
+    let mut out = String::new();
+    let mut line = |text: &str| {
+        out.push_str(text);
+        out.push('\n');
+    };
+    line(
+        "# Drafted by `tieout inspect` from the titles of one file. Every line marked `confirm` is a guess: compare it with",
+    );
+    line("# the bank's description, then take the mark away. docs/profiles.md says what each key means.");
+    line(&format!("title = \"TO BE NAMED\"{CONFIRM}"));
+    line(&format!("role = {}{CONFIRM}", quoted(role)));
+    line("source = \"drafted from a file; add where its description is\"");
+    line(&format!(
+        "encodings = [{}]",
+        quoted(&encoding.name().to_ascii_lowercase())
+    ));
+    line("\n[recognise]");
+    let titles: Vec<String> = table
+        .titles
+        .iter()
+        .filter(|title| !title.is_empty())
+        .map(|title| quoted(title))
+        .collect();
+    line(&format!("header = [{}]", titles.join(", ")));
+    line("\n[frame]");
+    line(&format!("delimiter = {}", quoted(&table.delimiter.to_string())));
+    if table.quoted {
+        line("quote = '\"'");
+    }
+    line("trim = \" \\t`\"");
+    if table.preamble > 0 {
+        line(&format!("preamble_lines = {}{CONFIRM}", table.preamble));
+    }
+    let mut taken: Vec<usize> = both
+        .map(|(credit, debit)| vec![credit, debit])
+        .unwrap_or_default();
+    let field = |name: &str, keys: &[String]| format!("\n[fields.{name}]\n{}", keys.join("\n"));
+    let columns = |at: usize| format!("columns = [{}]{CONFIRM}", quoted(&table.titles[at]));
+    // Amount and side first: nothing else may take their columns.
+    let mut amounts = Vec::new();
+    let thousands = |at: &[usize], keys: &mut Vec<String>| {
+        if at.iter().any(|at| table.has_thousands(*at)) {
+            keys.push("thousands = \",\"".to_owned());
+        }
+    };
+    match both {
+        Some((credit, debit)) if !is_channel => {
+            let mut keys = vec![
+                format!("credit_columns = [{}]{CONFIRM}", quoted(&table.titles[credit])),
+                format!("debit_columns = [{}]{CONFIRM}", quoted(&table.titles[debit])),
+            ];
+            thousands(&[credit, debit], &mut keys);
+            amounts.push(field("amount", &keys));
+        }
+        _ => {
+            match table.column(AMOUNT, &taken) {
+                Some(at) => {
+                    taken.push(at);
+                    let mut keys = vec![columns(at)];
+                    thousands(&[at], &mut keys);
+                    if !is_channel && table.column(SIDE, &taken).is_none() {
+                        keys.push(format!("sign = {{ ANY = \"any\" }}{CONFIRM}"));
+                    }
+                    amounts.push(field("amount", &keys));
+                }
+                None => amounts.push(
+                    "\n# [fields.amount]: no title says which column is the amount; add it.".to_owned(),
+                ),
+            }
+            if !is_channel {
+                match table.column(SIDE, &taken) {
+                    Some(at) => {
+                        taken.push(at);
+                        let mut texts: Vec<&str> = table.values(at).collect();
+                        texts.sort_unstable();
+                        texts.dedup();
+                        let meant: Vec<String> = texts
+                            .iter()
+                            .take(8)
+                            .map(|text| format!("{} = {}", quoted(text), quoted(side_of(text))))
+                            .collect();
+                        let map = format!("map = {{ {} }}{CONFIRM}", meant.join(", "));
+                        amounts.push(field("direction", &[columns(at), map]));
+                    }
+                    None => amounts.push(field("direction", &[format!("from = \"amount sign\"{CONFIRM}")])),
+                }
+            }
+        }
+    }
+    for text in amounts {
+        line(&text);
+    }
+    for (name, titles) in fields {
+        let at = table.column(titles, &taken);
+        // One time column may serve two fields.
+        let time = matches!(*name, "booking_time" | "value_date" | "txn_time" | "settle_date");
+        let at = match (at, *name) {
+            (None, "value_date") => table.column(BANK[2].1, &[]),
+            (None, "settle_date") => table.column(CHANNEL[5].1, &[]),
+            (at, _) => at,
+        };
+        match at {
+            Some(at) => {
+                taken.push(at);
+                let mut keys = vec![columns(at)];
+                if time {
+                    match table.pattern(at) {
+                        Some(pattern) => keys.push(format!("pattern = {}{CONFIRM}", quoted(pattern))),
+                        None => keys.push(
+                            "# pattern: how its days are written, such as \"yyyy-MM-dd\"; add it".to_owned(),
+                        ),
+                    }
+                }
+                if *name == "txn_type" {
+                    let mut texts: Vec<&str> = table.values(at).collect();
+                    texts.sort_unstable();
+                    texts.dedup();
+                    let meant: Vec<String> = texts
+                        .iter()
+                        .take(8)
+                        .map(|text| format!("{} = {}", quoted(text), quoted(type_of(text))))
+                        .collect();
+                    keys.push(format!("map = {{ {} }}{CONFIRM}", meant.join(", ")));
+                }
+                if matches!(*name, "entry_id" | "channel_ref") {
+                    keys.push("required = true".to_owned());
+                }
+                line(&field(name, &keys));
+            }
+            None => match *name {
+                "account" => line(&field(
+                    "account",
+                    &[format!("from = \"source.account\"{CONFIRM}")],
+                )),
+                "currency" => line(&field("currency", &[format!("value = \"CNY\"{CONFIRM}")])),
+                "fee" => line("\n# [fields.fee]: no title says which column is the fee; add it."),
+                "entry_id" | "channel_ref" | "booking_time" | "txn_time" | "txn_type" => {
+                    line(&format!("\n# [fields.{name}]: no title fits; add its column."));
+                }
+                _ => {}
+            },
+        }
+    }
+    if is_channel {
+        line(&field("channel", &["from = \"source.channel\"".to_owned()]));
+        line(&field("status", &[format!("value = \"SUCCESS\"{CONFIRM}")]));
+    }
+    let used: Vec<String> = table
+        .titles
+        .iter()
+        .enumerate()
+        .filter(|(at, title)| !taken.contains(at) && !title.is_empty())
+        .map(|(_, title)| title.clone())
+        .collect();
+    if !used.is_empty() {
+        line(&format!("\n# Columns that no field takes: {}", used.join(", ")));
+    }
+    out
+}
+
+/// What a text on the side of an entry means, as far as anybody can tell from it.
+fn side_of(text: &str) -> &'static str {
+    let lower = text.to_lowercase();
+    if ["贷", "收", "credit", "cr", "c", "+", "入"]
+        .iter()
+        .any(|word| lower == *word)
+        || lower.contains('贷')
+        || lower.contains("收入")
+        || lower.contains("credit")
+    {
+        "C"
+    } else {
+        "D"
+    }
+}
+
+fn type_of(text: &str) -> &'static str {
+    let lower = text.to_lowercase();
+    if lower.contains("退") || lower.contains("refund") || lower.contains("return") {
+        "REFUND"
+    } else {
+        "PAYMENT"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ingest::formats::profile::Profile;
+
+    fn drafted(bytes: &[u8]) -> (Inspected, String) {
+        let mut seen = Inspected::default();
+        draft(bytes, false, &mut seen);
+        let text = seen.draft.clone().unwrap_or_default();
+        (seen, text)
+    }
+
+    #[test]
+    fn a_bank_of_china_is_drafted_whole() {
+        let text = "账户：1\n流水号,账号,交易时间,借方发生额,贷方发生额,币种,对方户名,摘要\nF1,62,2026-03-31 10:00:00,\"1,000.00\",,CNY,张三,货款\nF2,62,2026-03-31 11:00:00,,5.00,CNY,李四,退\n";
+        let (bytes, _, _) = encoding_rs::GBK.encode(text);
+        let (seen, drafted) = drafted(&bytes);
+        assert_eq!(seen.encoding, "gb18030");
+        for expected in [
+            "role = \"bank\"",
+            "encodings = [\"gb18030\"]",
+            "preamble_lines = 1",
+            "credit_columns = [\"贷方发生额\"]",
+            "debit_columns = [\"借方发生额\"]",
+            "thousands = \",\"",
+            "pattern = \"yyyy-MM-dd HH:mm:ss\"",
+            "[fields.remark]\ncolumns = [\"摘要\"]",
+        ] {
+            assert!(drafted.contains(expected), "{expected} is missing in\n{drafted}");
+        }
+        let parsed = Profile::parse(&drafted, "x");
+        assert!(parsed.is_ok(), "{:?}\n{drafted}", parsed.err());
+    }
+
+    #[test]
+    fn what_no_title_tells_is_left_open() {
+        let (seen, text) = drafted(b"a;b;c\n1;2;3\n4;5;6\n");
+        assert!(
+            text.contains("no title says which column is the amount"),
+            "{text}"
+        );
+        assert!(!text.contains("[fields.amount]\n"), "{text}");
+        assert!(!seen.holds());
+        let (seen, text) = drafted(b"hello\nworld\n");
+        assert_eq!((seen.title.as_str(), text.as_str()), ("no table", ""));
+        let (seen, _) = drafted(&[0xff, 0xff, 0xff]);
+        assert!(seen.failed[0].message.contains("no known format"));
+    }
+}

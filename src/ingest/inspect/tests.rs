@@ -1,0 +1,212 @@
+use std::io::Write;
+use std::path::PathBuf;
+
+use super::*;
+
+fn looked(path: &std::path::Path) -> Vec<Inspected> {
+    let (delivery, findings) = files::deliver(path);
+    assert_eq!(findings, []);
+    let profiles = builtin_profiles();
+    delivery
+        .files
+        .iter()
+        .map(|file| inspect(file, &profiles).unwrap())
+        .collect()
+}
+
+fn looked_at(bytes: &[u8]) -> Inspected {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(bytes).unwrap();
+    looked(file.path()).remove(0)
+}
+
+#[test]
+fn samples_are_known_by_their_content_and_say_what_holds() {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/samples");
+    if !root.is_dir() {
+        println!("skipped: the public samples are not at hand");
+        return;
+    }
+    let check = |name: &str, format: &str, variant: &str, rows: u64, statements: usize, holds: bool| {
+        let bytes = std::fs::read(root.join(name)).unwrap();
+        let seen = looked_at(&bytes);
+        assert_eq!(seen.format, format, "{name}");
+        assert!(seen.variant.starts_with(variant), "{name}: {}", seen.variant);
+        assert_eq!(
+            (seen.rows, seen.statements.len(), seen.holds()),
+            (rows, statements, holds),
+            "{name}: {:?} {:?}",
+            seen.failed,
+            seen.rejects
+        );
+        assert_eq!(seen.first.len() as u64, rows.min(5), "{name}");
+        assert!(seen.draft.is_none(), "{name}");
+    };
+    check(
+        "camt053/isojs-abn_amro-example_camt.xml",
+        "camt.053",
+        "camt.053.001.02",
+        13,
+        1,
+        true,
+    );
+    check(
+        "camt053/isojs-ing-example_camt.xml",
+        "camt.053",
+        "camt.053.001.02",
+        9,
+        1,
+        true,
+    );
+    check(
+        "camt053/viafintech-valid_example_v4.xml",
+        "camt.053",
+        "camt.053.001.04",
+        13,
+        1,
+        true,
+    );
+    check(
+        "camt053/genkgo-v2.multi.statement.xml",
+        "camt.053",
+        "camt.053.001.02",
+        2,
+        2,
+        true,
+    );
+    check(
+        "camt053/genkgo-v2.all-balance-types.xml",
+        "camt.053",
+        "camt.053.001.02",
+        1,
+        1,
+        false,
+    );
+    check(
+        "camt053/viafintech-valid_example_with_instdamt.xml",
+        "camt.053",
+        "camt.053.001.",
+        1,
+        1,
+        false,
+    );
+    check(
+        "mt940/danskebank-DK.sta",
+        "mt940",
+        "MT940, 15 messages",
+        89,
+        14,
+        true,
+    );
+    check(
+        "mt940/danskebank-NO.sta",
+        "mt940",
+        "MT940, 13 messages",
+        24,
+        13,
+        true,
+    );
+    check(
+        "mt940/betterplace-sepa_mt9401-with-RC.sta",
+        "mt940",
+        "MT940, 26 messages",
+        97,
+        20,
+        true,
+    );
+    check(
+        "mt940/asnb-blank-entry-date.sta",
+        "mt940",
+        "MT940, 31 messages in FIN envelopes",
+        8,
+        31,
+        true,
+    );
+    check("mt940/jejik-knab.sta", "mt940", "MT940, 2 messages", 3, 2, false);
+    check("bai2/moov-sample1.bai", "bai2", "BAI2", 17, 2, true);
+    check("bai2/moj-citi_example.bai", "bai2", "BAI2", 1, 1, false);
+    check(
+        "ofx/wells-fargo-header-on-one-line.qfx",
+        "ofx",
+        "OFX 1",
+        1,
+        1,
+        true,
+    );
+    check(
+        "ofx/unnamed-bank-xml-declaration-ofx-2.ofx",
+        "ofx",
+        "OFX 2",
+        1,
+        1,
+        true,
+    );
+    check(
+        "alipay/trade_detail_2019-09-16.gbk.csv",
+        "alipay-trade",
+        "",
+        10,
+        0,
+        true,
+    );
+    let notified = looked_at(&std::fs::read(root.join("camt054/genkgo-v8.xml")).unwrap());
+    assert_eq!((notified.format.as_str(), notified.rows), ("camt.054", 0));
+    assert!(notified.not_booked > 0);
+}
+
+#[test]
+fn canonical_tables_and_unknown_ones() {
+    let bank = "entry_id,account,booking_time,value_date,direction,amount,currency,bank_ref,remark\nE1,6222,2026-03-31T10:00:00+08:00,2026-03-31,C,5.00,CNY,R1,x\nE2,DE1,2026-03-31T10:00:00+08:00,2026-03-31,D,1.50,EUR,R2,\n";
+    let seen = looked_at(bank.as_bytes());
+    assert_eq!((seen.format.as_str(), seen.role), ("canonical", Some(Role::Bank)));
+    assert_eq!(
+        (seen.rows, seen.holds()),
+        (2, true),
+        "{:?} {:?}",
+        seen.failed,
+        seen.rejects
+    );
+    let accounts: Vec<String> = seen
+        .accounts
+        .iter()
+        .map(|a| format!("{} {}", a.id, a.currency))
+        .collect();
+    assert_eq!(accounts, ["6222 CNY", "DE1 EUR"]);
+    let seen = looked_at(b"\xef\xbb\xbfaccount,currency,date,opening,closing\n1,CNY,2026-03-31,0.00,-5.00\n");
+    assert_eq!(
+        (seen.role, seen.holds()),
+        (Some(Role::Balances), true),
+        "{:?} {:?}",
+        seen.failed,
+        seen.rejects
+    );
+    let seen = looked_at(b"name,city,note\nA,B,C\n");
+    assert!(seen.format.is_empty() && seen.draft.is_some() && !seen.holds());
+    assert!(looked_at(b"").failed[0].message.contains("empty"));
+}
+
+#[test]
+fn archives_are_opened_and_names_decide_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("statement.csv");
+    let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    let options = zip::write::SimpleFileOptions::default();
+    for (name, content) in [
+        (
+            "a.xml",
+            ":20:X\n:25:1\n:28C:1\n:60F:C260331EUR1,00\n:62F:C260331EUR1,00\n-\n",
+        ),
+        ("b.sta", "hello"),
+    ] {
+        zip.start_file(name, options).unwrap();
+        zip.write_all(content.as_bytes()).unwrap();
+    }
+    std::fs::write(&path, zip.finish().unwrap().into_inner()).unwrap();
+    let seen = looked(&path);
+    assert_eq!(seen.len(), 2);
+    assert!(seen[0].name.ends_with("statement.csv!a.xml"));
+    assert_eq!((seen[0].format.as_str(), seen[0].holds()), ("mt940", true));
+    assert_eq!(seen[1].format, "");
+    let (delivery, findings) = files::deliver(&folder.path().join("missing"));
+    assert!(delivery.files.is_empty() && findings.len() == 1);
+}
