@@ -14,8 +14,8 @@ use tieout::terms::currency::Currency;
 use tieout::terms::date::Date;
 use tieout::terms::kinds::{Direction, Status, TxnType};
 
-/// Rows of a block, about as many as a block of CSV gives.
-const BLOCK_ROWS: usize = 32_768;
+/// Rows of a block, as many as a full one has.
+const BLOCK_ROWS: usize = tieout::entries::block::BLOCK_ROWS_MAX;
 
 pub fn date() -> Date {
     Date::parse(b"2026-11-20").unwrap()

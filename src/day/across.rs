@@ -198,9 +198,10 @@ fn missing_pages(pages: &[(&str, &MessagePage)], findings: &mut Vec<Finding>) {
     for (message, pages) in messages {
         let last = pages.iter().find(|(_, (_, last))| *last).map(|(page, _)| *page);
         let highest = pages.keys().copied().max().unwrap_or(0);
-        let missing = (1..=last.unwrap_or(highest.saturating_add(1)))
-            .take(10_000)
-            .find(|page| !pages.contains_key(page));
+        // The first number that is not there, found by walking the pages that are: a message may claim any number of them.
+        let first_gap = (1..).zip(pages.keys()).find(|(page, known)| page != *known);
+        let gap = first_gap.map_or(highest.saturating_add(1), |(page, _)| page);
+        let missing = (gap <= last.unwrap_or(u32::MAX)).then_some(gap);
         if let Some(missing) = missing {
             let file = pages.values().next().map_or("", |(file, _)| *file);
             findings.push(Finding::about(

@@ -6,6 +6,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use crate::book::settings::{LegKind, Settings};
 use crate::day::breaks::{OpenBreakRows, RowName, WALLET_LEG};
 use crate::day::identify::{Fetch, Identified, identify, row_name};
+use crate::day::matched::part_bits;
 use crate::day::pool::{Origin, Pool};
 use crate::day::state::Unsettled;
 use crate::entries::block::{EntryBlock, RowRef};
@@ -174,7 +175,8 @@ impl<'a> LegRun<'a> {
         fee_agrees: FeeAgrees<'a>,
     ) -> LegRun<'a> {
         let rows = |side: &[EntryBlock]| side.iter().map(EntryBlock::len).sum::<usize>();
-        let bits = partition_bits(rows(&pool.left[leg]).max(rows(&pool.right[leg])));
+        // Parts of `matched` are unions of partitions, also for a small leg on a large day (R31).
+        let bits = partition_bits(rows(&pool.left[leg]).max(rows(&pool.right[leg]))).max(part_bits(pool));
         LegRun {
             pool,
             leg,

@@ -75,7 +75,13 @@ pub fn close(options: &CloseOptions, progress: &dyn Progress) -> Result<Outcome,
     if options.dry_run || options.what_if.is_some() {
         return rehearse(options, &book, progress);
     }
-    host::create_folder(&layout.closes())?;
+    let closes = layout.closes();
+    let is_first = !closes.exists();
+    host::create_folder(&closes)?;
+    if let (true, Some(book)) = (is_first, closes.parent()) {
+        // The name `closes` itself must be as durable as what is published in it.
+        host::sync_folder(book)?;
+    }
     let holder = format!("{}, closing {}", host::holder(), options.date);
     let _lock = host::lock(&layout.closes().join(".lock"), &holder)?;
     let history = History::read(&layout)?;

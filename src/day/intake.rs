@@ -10,7 +10,7 @@ use rustc_hash::FxHashSet;
 
 use crate::book::merchants::{MerchantCode, Merchants};
 use crate::book::settings::{AccountKind, LegKind, Settings};
-use crate::entries::block::{BlockBuilder, EntryBlock, TEXT_BYTES_MAX};
+use crate::entries::block::{BLOCK_ROWS_MAX, BlockBuilder, EntryBlock, TEXT_BYTES_MAX};
 use crate::entries::bytes::BytesColumn;
 use crate::entries::meta::Meta;
 use crate::entries::rows::{BalanceRow, BankRow, ChannelRow, Place, PlatformRow, Reject, RowSink};
@@ -22,9 +22,6 @@ use crate::terms::kinds::{Funding, Purpose, Status, TxnType};
 /// Separates channel and channel_ref in the key of a channel leg; it stands in no text (control characters are
 /// refused in ids).
 pub const KEY_SEPARATOR: u8 = 0x1f;
-
-/// Rows of a block. Its records are laid out anew when it is full, and should still be in the near caches then.
-const BLOCK_ROWS: usize = 16_384;
 
 /// What is the same for every block of a close.
 pub struct IntakeContext<'a> {
@@ -88,7 +85,7 @@ pub struct Places {
     first: Option<Place>,
     /// Bytes from the first row.
     offsets: Vec<u32>,
-    /// Rows mostly stand a line each: from which ordinal on, and how many lines more than that lie before.
+    /// Rows mostly stand a line each: from which ordinal on, and how many lines more than that lie before (modulo 2^32).
     shifts: Vec<(u32, u32)>,
 }
 
@@ -96,15 +93,15 @@ impl Places {
     fn fits(&self, place: Place) -> bool {
         let Some(first) = self.first else { return true };
         let near = |a: u64, b: u64| a.checked_sub(b).is_some_and(|d| u32::try_from(d).is_ok());
-        let least = first.line + self.offsets.len() as u64;
-        near(place.line, first.line) && place.line >= least && near(place.offset, first.offset)
+        near(place.line, first.line) && near(place.offset, first.offset)
     }
 
     #[inline]
     fn push(&mut self, place: Place) {
         let first = *self.first.get_or_insert(place);
         let ordinal = self.offsets.len() as u32;
-        let shift = (place.line - first.line) as u32 - ordinal;
+        // Several rows may stand on one line: then the difference is a negative number, modulo 2^32.
+        let shift = ((place.line - first.line) as u32).wrapping_sub(ordinal);
         if shift != self.shifts.last().map_or(0, |last| last.1) {
             self.shifts.push((ordinal, shift));
         }
@@ -118,7 +115,7 @@ impl Places {
         let shifts = self.shifts.partition_point(|shift| shift.0 <= ordinal);
         let shift = shifts.checked_sub(1).map_or(0, |at| self.shifts[at].1);
         Some(Place {
-            line: first.line + u64::from(ordinal) + u64::from(shift),
+            line: first.line + u64::from(ordinal.wrapping_add(shift)),
             offset: first.offset + u64::from(offset),
         })
     }
@@ -331,7 +328,7 @@ impl<'a> Intake<'a> {
     fn begin_row(&mut self, place: Place, text_bytes: usize) -> u32 {
         let has_room =
             |builders: &[BlockBuilder]| builders.iter().all(|builder| builder.has_room(text_bytes));
-        if self.rows as usize == BLOCK_ROWS
+        if self.rows as usize == BLOCK_ROWS_MAX
             || !self.current.places.fits(place)
             || !has_room(&self.left)
             || !has_room(&self.right)
@@ -546,6 +543,9 @@ impl RowSink for Intake<'_> {
                 ("bank_ref", row.bank_ref),
                 ("channel_ref", row.channel_ref),
                 ("channel", row.channel),
+                ("customer_id", row.customer_id),
+                ("counterparty_id", row.counterparty_id),
+                ("original_txn_id", row.original_txn_id),
             ],
         ) {
             return;
@@ -649,7 +649,11 @@ impl RowSink for Intake<'_> {
     fn bank(&mut self, row: &BankRow<'_>) {
         if self.refuses_long(
             row.place,
-            &[("entry_id", row.entry_id), ("bank_ref", row.bank_ref)],
+            &[
+                ("entry_id", row.entry_id),
+                ("bank_ref", row.bank_ref),
+                ("original_ref", row.original_ref),
+            ],
         ) {
             return;
         }
@@ -767,5 +771,35 @@ impl RowSink for Intake<'_> {
 
     fn not_booked(&mut self, _place: Place) {
         self.current.not_booked += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_come_out_as_they_went_in() {
+        let check = |places: &[(u64, u64)]| {
+            let mut kept = Places::default();
+            for (line, offset) in places {
+                let place = Place {
+                    line: *line,
+                    offset: *offset,
+                };
+                assert!(kept.fits(place));
+                kept.push(place);
+            }
+            for (ordinal, (line, offset)) in (0u32..).zip(places) {
+                let place = kept.get(ordinal).unwrap();
+                assert_eq!((place.line, place.offset), (*line, *offset), "{places:?}");
+            }
+            assert_eq!(kept.get(places.len() as u32), None);
+            kept.shifts.len()
+        };
+        assert_eq!(check(&[(2, 100), (3, 150), (4, 180)]), 0);
+        // A quoted line end, a blank between, and a file on one line.
+        assert_eq!(check(&[(2, 0), (3, 10), (5, 30), (6, 40), (9, 50)]), 2);
+        check(&[(1, 0), (1, 10), (1, 20), (1, 30), (2, 40)]);
     }
 }

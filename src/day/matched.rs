@@ -104,16 +104,22 @@ enum Segment {
     Rows {
         leg: u8,
         first: RowRef,
-        rows: usize,
-        lines: usize,
+        rows: u32,
+        lines: u32,
     },
+    /// Rows that are lines, of a file in no order of ids.
+    Listed { leg: u8, rows: Vec<RowRef> },
 }
+
+/// Stretches of at most so many rows are listed row by row.
+const LISTED_ROWS: usize = 4;
 
 impl Segment {
     fn lines(&self) -> usize {
         match self {
             Segment::Small(numbers) => numbers.len(),
-            Segment::Rows { lines, .. } => *lines,
+            Segment::Rows { lines, .. } => *lines as usize,
+            Segment::Listed { rows, .. } => rows.len(),
         }
     }
 }
@@ -182,10 +188,17 @@ impl MatchedTable<'_> {
     }
 
     fn rows_of(&self, part: Part, number: u8, leg: &LegPairs<'_>, segments: &mut Vec<Segment>) {
+        let is_line = |row: &RowRef| leg.pairs.met.get(*row).is_some_and(|met| part.has(&met));
+        let row_at = |first: RowRef, at: usize| RowRef(first.0 + at as u32);
         let mut push = |first: RowRef, rows: usize| {
-            let met = (0..rows).filter_map(|at| leg.pairs.met.get(RowRef(first.0 + at as u32)));
-            let lines = met.filter(|met| part.has(met)).count();
+            let lines = (0..rows).filter(|at| is_line(&row_at(first, *at))).count();
+            if lines == 0 {
+                return;
+            }
             match segments.last_mut() {
+                Some(Segment::Listed { leg, rows: listed }) if *leg == number && rows <= LISTED_ROWS => {
+                    listed.extend((0..rows).map(|at| row_at(first, at)).filter(is_line));
+                }
                 // Rows of a leg that holds only some come one by one: neighbours join.
                 Some(Segment::Rows {
                     leg,
@@ -194,16 +207,25 @@ impl MatchedTable<'_> {
                     lines: known_lines,
                 }) if *leg == number
                     && known.block() == first.block()
-                    && known.position() + *known_rows == first.position() =>
+                    && known.position() + *known_rows as usize == first.position() =>
                 {
-                    *known_rows += rows;
-                    *known_lines += lines;
+                    *known_rows += rows as u32;
+                    *known_lines += lines as u32;
+                }
+                Some(Segment::Rows { leg, rows: known, .. })
+                    if *leg == number && rows <= LISTED_ROWS && *known as usize <= LISTED_ROWS =>
+                {
+                    let rows = (0..rows).map(|at| row_at(first, at)).filter(is_line);
+                    segments.push(Segment::Listed {
+                        leg: number,
+                        rows: rows.collect(),
+                    });
                 }
                 _ => segments.push(Segment::Rows {
                     leg: number,
                     first,
-                    rows,
-                    lines,
+                    rows: rows as u32,
+                    lines: lines as u32,
                 }),
             }
         };
@@ -237,13 +259,11 @@ impl MatchedTable<'_> {
                     }
                 }
                 Segment::Rows { leg, first, rows, .. } => {
-                    let leg = &self.legs[usize::from(*leg)];
-                    let met = (0..*rows).filter_map(|at| {
-                        let row = RowRef(first.0 + at as u32);
-                        let met = leg.pairs.met.get(row).filter(|met| part.has(met))?;
-                        Some((row, met))
-                    });
-                    leg.gather(met.skip(skip).take(taken), out);
+                    let rows = (0..*rows).map(|at| RowRef(first.0 + at));
+                    self.legs[usize::from(*leg)].gather(part, rows, skip, taken, out);
+                }
+                Segment::Listed { leg, rows } => {
+                    self.legs[usize::from(*leg)].gather(part, rows.iter().copied(), skip, taken, out);
                 }
             }
             left -= taken;
@@ -308,7 +328,16 @@ const STRETCH: usize = 1024;
 impl LegPairs<'_> {
     /// Platform rows come in the order of their blocks; what they met lies anywhere. What the next lines need is asked
     /// for ahead: first where the records lie, then the records.
-    fn gather(&self, mut lines: impl Iterator<Item = (RowRef, Meeting)>, out: &mut Lines) {
+    fn gather(
+        &self,
+        part: Part,
+        rows: impl Iterator<Item = RowRef>,
+        skip: usize,
+        taken: usize,
+        out: &mut Lines,
+    ) {
+        let line = |row| Some((row, self.pairs.met.get(row).filter(|met| part.has(met))?));
+        let mut lines = rows.filter_map(line).skip(skip).take(taken);
         let mut stretch: Vec<(RowRef, Meeting)> = Vec::with_capacity(STRETCH);
         loop {
             stretch.clear();

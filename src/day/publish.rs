@@ -4,6 +4,7 @@
 //! removed by the next.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use crate::book::layout::Layout;
@@ -37,6 +38,10 @@ pub struct Staging {
 const LONG_FILE_BYTES: u64 = 16 << 20;
 /// Files that are held open at most until they are synced.
 const UNSYNCED_MAX: usize = 128;
+
+fn take(files: &Mutex<Vec<Unsynced>>) -> Vec<Unsynced> {
+    std::mem::take(&mut *files.lock().unwrap_or_else(PoisonError::into_inner))
+}
 
 impl Staging {
     /// Starts aside, on empty ground.
@@ -110,7 +115,14 @@ impl Staging {
         self.unsynced.push(written);
         if bytes >= LONG_FILE_BYTES && self.publishes() {
             let files = std::mem::take(&mut self.unsynced);
-            self.syncing.push(std::thread::spawn(|| host::sync_all(files)));
+            let files = Arc::new(Mutex::new(files));
+            let theirs = Arc::clone(&files);
+            let sync = move || host::sync_all(take(&theirs));
+            match std::thread::Builder::new().spawn(sync) {
+                Ok(thread) => self.syncing.push(thread),
+                // Where the system has no thread left, the file waits for the others.
+                Err(_) => self.unsynced = take(&files),
+            }
         } else if self.unsynced.len() >= UNSYNCED_MAX {
             let files = std::mem::take(&mut self.unsynced);
             if self.publishes() {

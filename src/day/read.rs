@@ -337,6 +337,9 @@ impl Shared<'_> {
             self.advance(bytes / groups as u64);
             done = left.fetch_sub(1, Ordering::AcqRel) == 1;
         }
+        if done {
+            files::check_unchanged(task.file).map_err(|error| files::read_failed(task.file, &error))?;
+        }
         Ok(done.then(|| FileReport {
             sha256: sha256.to_owned(),
             bytes,
@@ -392,7 +395,8 @@ impl Shared<'_> {
 /// 65 when it is refused; 74 when it cannot be read.
 pub fn open_parquet(file: &Delivered, role: Role, context: &ReadContext) -> Result<ParquetFile, Stop> {
     let table = if file.is_plain() {
-        ParquetFile::open(&file.path, role, context)
+        let disk = files::open_on_disk(file).map_err(|error| files::read_failed(file, &error))?;
+        ParquetFile::from_file(disk, role, context)
     } else {
         let mut content = Vec::new();
         files::open(file)

@@ -24,7 +24,7 @@ use crate::day::pool::{Origin, Pool};
 use crate::day::read::{FileReport, read_all};
 use crate::day::settle::{self, Originals, SettleInputs, Settled};
 use crate::day::state::{AccountBalance, KnownFile, State};
-use crate::entries::block::EntryBlock;
+use crate::entries::block::{BLOCK_ROWS_MAX, BLOCKS_MAX, EntryBlock};
 use crate::fees::FeeTable;
 use crate::findings::{Finding, Stop, StopCode};
 use crate::ingest::files::Delivery;
@@ -212,6 +212,9 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
     let names: Vec<String> = day.delivery.files.iter().map(|file| file.name.clone()).collect();
     let told = taken.told(&names);
     blocks.append(&mut taken.blocks);
+    if blocks.len() > BLOCKS_MAX {
+        return Err(too_many_blocks(blocks.len()));
+    }
     let pool = Pool::new(settings.legs.len(), forward, blocks);
     let fetcher = Fetcher {
         book,
@@ -409,6 +412,20 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
         next,
         notes,
     })
+}
+
+/// A day beyond what one run can number.
+fn too_many_blocks(blocks: usize) -> Stop {
+    Stop::new(
+        StopCode::BadData,
+        Finding::about(
+            "inbox",
+            format!(
+                "found {blocks} blocks of up to {BLOCK_ROWS_MAX} rows, each file at least one, expected at most {BLOCKS_MAX}"
+            ),
+            "join small files into larger ones, and run the day again; a day holds about 4 billion rows at most",
+        ),
+    )
 }
 
 /// The day as the ledger and the reserve see it, for payouts as given.

@@ -26,9 +26,13 @@ use crate::terms::prefetch;
 pub const BUCKET_BITS: u32 = 12;
 const BUCKETS: usize = 1 << BUCKET_BITS;
 
-/// Most rows of a block; a [`RowRef`] has this many positions.
+/// Most rows of a block; a [`RowRef`] has this many positions. Records are laid out anew when a block is full, and should
+/// still be in the near caches then.
 pub const BLOCK_ROWS_MAX: usize = 1 << POSITION_BITS;
-const POSITION_BITS: u32 = 17;
+const POSITION_BITS: u32 = 14;
+
+/// Most blocks of a day.
+pub const BLOCKS_MAX: usize = (1 << (32 - POSITION_BITS)) - 1;
 
 /// Most bytes of a block's records; a [`Slot`] has this many places. A block is cut before.
 const RECORD_BYTES_MAX: usize = 1 << OFFSET_BITS;
@@ -49,8 +53,8 @@ impl RowRef {
     #[inline]
     pub fn new(block: usize, position: usize) -> RowRef {
         assert!(
-            block < (1 << (32 - POSITION_BITS)) - 1 && position < BLOCK_ROWS_MAX,
-            "a side has at most 4 billion rows"
+            block < BLOCKS_MAX && position < BLOCK_ROWS_MAX,
+            "a day of more blocks is refused when it is read"
         );
         RowRef((block << POSITION_BITS | position) as u32)
     }
@@ -79,7 +83,7 @@ impl Slot {
         Slot(tag << (POSITION_BITS + OFFSET_BITS) | (offset as u64) << POSITION_BITS | position as u64)
     }
 
-    /// 23 bits of the key's hash: equal keys have equal tags.
+    /// 26 bits of the key's hash: equal keys have equal tags.
     #[inline]
     pub fn tag(self) -> u32 {
         (self.0 >> (POSITION_BITS + OFFSET_BITS)) as u32
@@ -473,7 +477,8 @@ impl BlockBuilder {
         keyless.sort_by_key(|(bucket, _)| *bucket);
         // The records move while they are still in the near caches, to where those of a partition are neighbours.
         let mut records = Records {
-            data: Vec::with_capacity(self.records.data.len()),
+            // With room for the pieces in which the last records are copied.
+            data: Vec::with_capacity(self.records.data.len() + 96),
             offsets: vec![0; rows],
             layout: self.records.layout,
             metas: std::mem::take(&mut self.records.metas),

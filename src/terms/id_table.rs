@@ -102,7 +102,8 @@ impl IdTable {
     #[inline]
     fn first(&self, text: [u64; 2]) -> usize {
         // Multiplicative hashing: the high bits of the product depend on all bits of the text.
-        let mixed = (text[0] ^ text[1].rotate_left(32)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let second = text[1].wrapping_mul(0xC2B2_AE3D_27D4_EB4F);
+        let mixed = (text[0] ^ second.rotate_left(32)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         (mixed >> 32) as usize & (self.slots.len() - 1)
     }
 }
