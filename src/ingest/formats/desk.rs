@@ -8,7 +8,7 @@
 
 use sha2::{Digest, Sha256};
 
-use super::values::{padded_minor, shown};
+use super::values::{is_ambiguous, padded_minor, shown};
 use super::{FileFacts, FileRefused, FormatContext};
 use crate::book::settings::{Account, AccountKind, Settings};
 use crate::entries::rows::{BalanceRow, BankRow, Place, Reject, RowSink};
@@ -591,10 +591,14 @@ pub fn identity(
 /// `,05`, `0000149,87`.
 ///
 /// # Errors
-/// As [`padded_minor`].
+/// As [`padded_minor`]; an amount that may be grouped as well, `1,000`, is `Form`: a statement written so throughout
+/// would hold its balances and be wrong by a thousand.
 pub fn loose_minor(text: &str, digits: u32) -> Result<i64, AmountError> {
     let (whole, fraction) = text.split_once([',', '.']).unwrap_or((text, ""));
     if whole.is_empty() && fraction.is_empty() {
+        return Err(AmountError::Form);
+    }
+    if is_ambiguous(text, digits) {
         return Err(AmountError::Form);
     }
     let whole = if whole.is_empty() { "0" } else { whole };
@@ -644,7 +648,14 @@ mod tests {
         check("25170637,10", 2, Ok(2_517_063_710));
         check("1000", 0, Ok(1000));
         check("1,234", 3, Ok(1234));
+        check("1234,500", 2, Ok(123_450));
+        check("0,500", 2, Ok(50));
+        check("1234,505", 2, Err(AmountError::Decimals));
         check("1,005", 2, Err(AmountError::Decimals));
+        for ambiguous in ["1,000", "1.000", "12,000"] {
+            check(ambiguous, 0, Err(AmountError::Form));
+            check(ambiguous, 2, Err(AmountError::Form));
+        }
         for bad in ["", ",", "-1", "1.000,00", "1 0", "1,0x"] {
             check(bad, 2, Err(AmountError::Form));
         }

@@ -4,7 +4,7 @@
 //! reference, `//` reference of the bank; supplementary details on the lines below.
 
 use crate::ingest::formats::desk::{commercial_date, loose_minor, short_date};
-use crate::ingest::formats::values::amount_expected;
+use crate::ingest::formats::values::loose_amount_expected;
 use crate::terms::currency::Currency;
 use crate::terms::date::Date;
 use crate::terms::kinds::Direction;
@@ -100,7 +100,7 @@ pub fn read(text: &str, currency: Currency) -> Result<Line<'_>, Unread> {
         .unwrap_or(rest.len());
     let (amount, rest) = rest.split_at(end);
     let amount_minor = loose_minor(amount, currency.digits()).map_err(|error| {
-        let expected = amount_expected(error, currency.code(), currency.digits());
+        let expected = loose_amount_expected(amount, error, currency.code(), currency.digits());
         ("amount", amount.to_owned(), expected)
     })?;
     let (kind, rest) = kind(rest.trim_start_matches(' '));
