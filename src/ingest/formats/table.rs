@@ -811,7 +811,7 @@ impl<'r> Table<'r> {
             Fields::Bank(fields) => {
                 if let Some(chain) = &mut self.chain {
                     match fields.balanced(&row, &self.times) {
-                        Ok(Some(movement)) => chain.add(row.place, movement, self.ctx),
+                        Ok(Some(movement)) => chain.add(row.place, movement),
                         Ok(None) => {}
                         Err(bad) => {
                             let bad = bad.reject(&row, false, &plan.titles);

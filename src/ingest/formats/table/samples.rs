@@ -604,6 +604,17 @@ fn tenpay_is_read_and_its_errors_refused() {
 }
 
 #[test]
+fn a_statement_of_another_day_gives_its_balances_with_its_own_date() {
+    let file = "记账日期,货币,交易金额,联机余额,交易摘要,对手信息,客户摘要\n2026-03-30,CNY,10.00,110.00,转账,张三,茶\n2026-03-30,CNY,-5.00,105.00,消费,店,\n";
+    let (_, _, kept) = good("cmb-retail", D, file.as_bytes());
+    assert_eq!(kept.balances, ["0 CNY 2026-03-30 10000 10500"]);
+    // Over two days it is of the newer one, and opens before the older.
+    let two = file.to_owned() + "2026-03-31,CNY,1.00,106.00,转账,张三,\n";
+    let (_, _, kept) = good("cmb-retail", D, two.as_bytes());
+    assert_eq!(kept.balances, ["0 CNY 2026-03-31 10000 10600"]);
+}
+
+#[test]
 fn bank_exports_that_do_not_add_up_are_refused() {
     if let Some(bytes) = sample("bank/example-icbc-debit-v1-records.csv") {
         let (line, message) = refused("icbc-retail", (2023, 5, 2), &bytes);
