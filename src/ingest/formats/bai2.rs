@@ -622,12 +622,12 @@ impl Reading<'_, '_> {
     }
 }
 
+/// The number of an account in words; an open desk shows it whole.
 fn masked(desk: &Desk<'_>, number: &str) -> String {
-    let hidden = number.chars().count().saturating_sub(4);
-    if desk.ctx.settings.privacy.mask_accounts && !desk.is_open() && hidden > 0 {
-        return format!("…{}", number.chars().skip(hidden).collect::<String>());
+    if desk.is_open() {
+        return shown(number);
     }
-    shown(number)
+    super::values::masked(desk.ctx.settings, number)
 }
 
 /// Status and summary amounts of an account: type, amount, number of items, funds, again and again.

@@ -8,7 +8,7 @@
 
 use sha2::{Digest, Sha256};
 
-use super::values::{is_ambiguous, padded_minor, shown};
+use super::values::{is_ambiguous, masked, padded_minor, shown};
 use super::{FileFacts, FileRefused, FormatContext};
 use crate::book::settings::{Account, AccountKind, Settings};
 use crate::entries::rows::{BalanceRow, BankRow, Place, Reject, RowSink};
@@ -540,12 +540,7 @@ fn find_account(settings: &Settings, names: &[String], tag: &str, line: u64) -> 
         return Ok(index);
     }
     let named = names.first().map_or("", String::as_str);
-    let hidden = named.chars().count().saturating_sub(4);
-    let number = if settings.privacy.mask_accounts && hidden > 0 {
-        format!("…{}", named.chars().skip(hidden).collect::<String>())
-    } else {
-        shown(named)
-    };
+    let number = masked(settings, named);
     Err(FileRefused::at(
         line,
         format!("{tag}: found `{number}`, expected the number or id of an account of the book"),

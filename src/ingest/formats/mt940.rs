@@ -378,10 +378,18 @@ impl Reading<'_, '_> {
                     self.entry.line.push_str(&clean(value));
                     self.field = Field::Entry;
                 } else {
+                    // Behind the amount stand references and account numbers.
+                    let digits = |c: char| c.is_ascii_digit();
+                    let amount = value.find([',', '.']).map(|at| at + 1);
+                    let end = amount.map_or(0, |at| {
+                        value[at..]
+                            .find(|c| !digits(c))
+                            .map_or(value.len(), |more| at + more)
+                    });
                     self.desk.reject(
                         place,
                         "statement",
-                        value,
+                        &format!("{}…", &value[..end]),
                         "an entry (:61:) between an opening (:60F:) and a closing balance (:62F:)",
                     );
                     self.field = Field::StatementInfo;

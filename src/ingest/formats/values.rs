@@ -3,6 +3,7 @@
 use jiff::tz::TimeZone;
 
 use super::FileRefused;
+use crate::book::settings::Settings;
 use crate::terms::date::{Date, Instant};
 use crate::terms::money::{AmountError, parse_minor};
 
@@ -24,6 +25,15 @@ pub fn shown(text: &str) -> String {
         }
     }
     shown
+}
+
+/// An account number for a message: its last four characters where the book masks accounts.
+pub fn masked(settings: &Settings, number: &str) -> String {
+    let hidden = number.chars().count().saturating_sub(4);
+    if settings.privacy.mask_accounts && hidden > 0 {
+        return shown(&format!("…{}", number.chars().skip(hidden).collect::<String>()));
+    }
+    shown(number)
 }
 
 /// An unsigned amount that may be padded: zeros before it, and zeros behind the currency's decimals (`8.850` EUR).

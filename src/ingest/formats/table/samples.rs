@@ -604,6 +604,61 @@ fn tenpay_is_read_and_its_errors_refused() {
 }
 
 #[test]
+fn a_file_of_another_account_than_the_source_says_is_refused() {
+    let two = settings(&[("6222000000001111", "CNY"), ("6222000000002222", "CNY")]);
+    let read_as = |name: &str, text: &str| {
+        let profile = profile(name);
+        let mut source = source(name, profile.role);
+        source.account = Some("A0".to_owned());
+        let ctx = FormatContext {
+            settings: &two,
+            source: &source,
+            business_date: Date::from_ymd(2026, 3, 31).unwrap(),
+        };
+        let mut kept = Kept::default();
+        let result = read(&profile, Box::new(text.as_bytes()), &ctx, &mut kept);
+        (result, kept)
+    };
+    let column = "[HISTORYDETAIL],,\n凭证号,本方账号,对方账号,交易时间,借/贷,借方发生额,贷方发生额,对方单位名称,余额\nV1,NUMBER,6217,2026-03-31 10:00:00,贷,,10.00,张三,110.00\n";
+    let line = "账户名称,店,,\n账号,NUMBER,,\n币种,人民币,\n起始日期,2026-03-31,\n\n交易日期,交易时间,借方发生额,贷方发生额,账户余额,对方户名,对方账号,摘要\n2026-03-31,10:00:00,,10.00,110.00,张三,6217,货款\n";
+    let alipay = SIGNCUSTOMER.replace("62220156", "NUMBER0156");
+    for (name, text) in [
+        ("icbc-corporate", column),
+        ("cmbc", line),
+        ("alipay-signcustomer", &alipay),
+    ] {
+        // Masked numbers name no account.
+        for same in ["6222000000001111", "6222********2222"] {
+            let (result, kept) = read_as(name, &text.replace("NUMBER", same));
+            assert!(result.is_ok(), "{name}: {result:?}");
+            assert!(!kept.rows.is_empty() && kept.rejects.is_empty(), "{name}");
+        }
+        let (result, _) = read_as(name, &text.replace("NUMBER", "6222000000002222"));
+        assert_eq!(
+            result.unwrap_err().message,
+            "the file is of account …2222, which is A1 of the book, but the source says A0",
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn account_numbers_are_masked_in_messages_and_notes() {
+    let text = "账户名称,店,,\n账号,6222000000009999,,\n币种,人民币,\n\n交易日期,交易时间,借方发生额,贷方发生额,账户余额,对方户名,对方账号,摘要\n2026-03-31,10:00:00,,10.00,110.00,张三,6217,货款\n";
+    let profile = profile("cmbc");
+    let (settings, source) = (settings(&[("6222", "CNY")]), source("cmbc", profile.role));
+    let ctx = FormatContext {
+        settings: &settings,
+        source: &source,
+        business_date: Date::from_ymd(2026, 3, 31).unwrap(),
+    };
+    let mut kept = Kept::default();
+    let facts = read(&profile, Box::new(text.as_bytes()), &ctx, &mut kept).unwrap();
+    assert_eq!(kept.rejects[0].found, "…9999");
+    assert_eq!(facts.statements[0], "账号 …9999");
+}
+
+#[test]
 fn a_statement_of_another_day_gives_its_balances_with_its_own_date() {
     let file = "记账日期,货币,交易金额,联机余额,交易摘要,对手信息,客户摘要\n2026-03-30,CNY,10.00,110.00,转账,张三,茶\n2026-03-30,CNY,-5.00,105.00,消费,店,\n";
     let (_, _, kept) = good("cmb-retail", D, file.as_bytes());
