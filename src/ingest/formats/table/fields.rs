@@ -226,7 +226,6 @@ impl ChannelFields<'_> {
                 },
                 amount_minor: apart_minor.abs(),
                 fee_minor: 0,
-                refund_ref: b"",
                 ..given
             });
         }
