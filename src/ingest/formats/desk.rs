@@ -2,7 +2,7 @@
 //! is remembered of a statement for the checks across files.
 //!
 //! In: entries and balances as a grammar reads them. Out: bank rows, balances and [`StatementTold`]s. Rules: R27
-//! (account by number, else id), R36 (a failed total refuses the file), formats/intl.md §1.7. A [`Desk`] works for a
+//! (account by number, else id), R36 (a failed total refuses the file). A [`Desk`] works for a
 //! book, where an account that the book does not have refuses the file, or openly, as `tieout inspect` does: then accounts
 //! are taken as they are named and failed checks are collected instead of ending the reading.
 

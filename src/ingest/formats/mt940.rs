@@ -2,7 +2,7 @@
 //!
 //! In: one file with any number of messages, with or without envelopes. Out: a bank row per booked `:61:`, a balance per
 //! statement, facts. MT942 books nothing: the statement of the day books what it shows.
-//! Supported: the dialects of formats/intl.md §1.3; pages (`:28C:` n/m, `:60M:`, `:62M:`) in one file; `:90D:`, `:90C:` and
+//! Supported: the dialects of public sample files; pages (`:28C:` n/m, `:60M:`, `:62M:`) in one file; `:90D:`, `:90C:` and
 //! `/SUM/` totals. Tolerant in layout: text before, between and behind messages is passed over and counted.
 //! Refused: statements without opening or closing balance, that do not tie out (opening + Σ booked = closing), whose
 //! declared totals fail, or of which pages are missing; unknown accounts. An entry outside a statement is a reject.

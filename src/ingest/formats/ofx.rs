@@ -8,7 +8,7 @@
 //! comma, several statements. Refused: error status, investment statements, a file without `</OFX>`, unknown accounts,
 //! amounts that do not read exactly.
 //!
-//! Source: formats/intl.md §1.5. Not done here: opening(D) against closing(D−1) (R27).
+//! Source: the published OFX specification and public sample files. Not done here: opening(D) against closing(D−1) (R27).
 
 use std::collections::BTreeMap;
 use std::io::Read;

@@ -1,4 +1,4 @@
-//! A statement line (`:61:`), in the ways in which banks write it (formats/intl.md §1.3).
+//! A statement line (`:61:`), in the ways in which banks write it.
 //!
 //! `6!n[4!n]` dates, `[E][R]C|D` mark, `[1!a]` third letter of the currency, `15d` amount, `1!a3!c` type,
 //! reference, `//` reference of the bank; supplementary details on the lines below.
