@@ -126,7 +126,7 @@ impl Role {
     }
 }
 
-/// What a bank's reversal indicator does to the sign (formats/intl.md §1.2).
+/// What a bank's reversal indicator does to the sign (ISO 20022, RvslInd).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ReversalSign {
     /// `CdtDbtInd` is the actual direction; the indicator changes nothing (ISO 20022).

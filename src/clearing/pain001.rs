@@ -1,4 +1,4 @@
-//! Customer credit transfer initiation, pain.001.001.09 (ISO 20022, 2019 version; formats/intl.md §2).
+//! Customer credit transfer initiation, pain.001.001.09 (ISO 20022, 2019 version).
 //!
 //! Supported: one payment information block a file, one debtor account, one currency; BIC or CNAPS code as agent;
 //! IBAN where it is one, any other number under `Othr`; names in UTF-8 as they are. Written: MsgId and PmtInfId from

@@ -1,4 +1,4 @@
-//! Statements of all files of a day against one another: what no single file can show (formats/intl.md §1.7).
+//! Statements of all files of a day against one another: what no single file can show.
 //!
 //! In: what was remembered of each statement, report and notification. Out: notes for the summary, or a stop (65): a gap in
 //! the numbers of an account's statements, a message of which a page is missing, a statement delivered again with other

@@ -9,7 +9,7 @@
 //! Refused: failed totals, broken order of records, a file without its trailer, an account with neither balances nor
 //! details, unknown accounts, codes whose direction nobody knows.
 //!
-//! Source: formats/intl.md §1.4. Not done here: availability of funds (the value date is that of a V detail, else the
+//! Source: public sample files. Not done here: availability of funds (the value date is that of a V detail, else the
 //! as-of date).
 
 use std::io::Read;
@@ -335,7 +335,12 @@ impl Reading<'_, '_> {
         let mut fields = record.fields();
         let code = fields.next().unwrap_or_default().trim().to_owned();
         let amount = fields.next().unwrap_or_default().trim().to_owned();
-        let Some(amount_minor) = minor(&amount) else {
+        // 890 says something and moves nothing: its amount may be left out.
+        let read = match (code.as_str(), amount.as_str()) {
+            ("890", "") => Some(0),
+            (_, amount) => minor(amount),
+        };
+        let Some(amount_minor) = read else {
             return Err(refuse(
                 place,
                 format!(
@@ -360,7 +365,6 @@ impl Reading<'_, '_> {
         let remark = fields.rest();
         account.level.control += i128::from(amount_minor);
         if code == "890" {
-            // Says something and moves nothing.
             self.desk.not_booked(place);
             account.open.told.not_booked += 1;
             return Ok(());
@@ -622,12 +626,12 @@ impl Reading<'_, '_> {
     }
 }
 
+/// The number of an account in words; an open desk shows it whole.
 fn masked(desk: &Desk<'_>, number: &str) -> String {
-    let hidden = number.chars().count().saturating_sub(4);
-    if desk.ctx.settings.privacy.mask_accounts && !desk.is_open() && hidden > 0 {
-        return format!("…{}", number.chars().skip(hidden).collect::<String>());
+    if desk.is_open() {
+        return shown(number);
     }
-    shown(number)
+    super::values::masked(desk.ctx.settings, number)
 }
 
 /// Status and summary amounts of an account: type, amount, number of items, funds, again and again.

@@ -14,7 +14,7 @@
 //! leave is compared with the charges that the bank names: a fact about the statement, never a change of the amount.
 //!
 //! Rules: R45 (entry, reference, id), R27 (account by number, else id), R14 (purpose), R36 (refused rows count in the
-//! totals); source formats/intl.md §1.2. Not done here: details of batch entries as rows of their own; the check of
+//! totals); source: ISO 20022. Not done here: details of batch entries as rows of their own; the check of
 //! opening(D) against closing(D−1), of notifications against statements, and of messages in several files (day::across).
 
 use std::collections::BTreeSet;

@@ -6,7 +6,7 @@
 //! (`TRSBLV`): row by row they must follow from one another, up or down the file, which proves that none is missing between
 //! the first and the last. An answer of 0 rows is an empty day; a return code other than 0 refuses the file.
 //!
-//! Source: formats/china.md §4. Not done here: opening(D) against closing(D−1) (R27), which proves both ends.
+//! Source: public readers' code. Not done here: opening(D) against closing(D−1) (R27), which proves both ends.
 
 use std::io::Read;
 
@@ -319,6 +319,15 @@ fn give(
     let text = &row.text;
     // A row that is refused below counts in the balances all the same.
     let refused = |open: &mut OpenStatement| open.told.booked.add(row.direction, row.amount_minor);
+    if text.reference.is_empty() {
+        refused(open);
+        return desk.reject(
+            row.place,
+            "entry_id",
+            "",
+            "REFNBR, the number of the entry at the bank",
+        );
+    }
     let value_date = match (text.value.as_str(), day(&text.value)) {
         ("", _) => row.date,
         (_, Some(date)) => date,

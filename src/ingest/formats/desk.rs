@@ -2,13 +2,13 @@
 //! is remembered of a statement for the checks across files.
 //!
 //! In: entries and balances as a grammar reads them. Out: bank rows, balances and [`StatementTold`]s. Rules: R27
-//! (account by number, else id), R36 (a failed total refuses the file), formats/intl.md §1.7. A [`Desk`] works for a
+//! (account by number, else id), R36 (a failed total refuses the file). A [`Desk`] works for a
 //! book, where an account that the book does not have refuses the file, or openly, as `tieout inspect` does: then accounts
 //! are taken as they are named and failed checks are collected instead of ending the reading.
 
 use sha2::{Digest, Sha256};
 
-use super::values::{padded_minor, shown};
+use super::values::{is_ambiguous, masked, padded_minor, shown};
 use super::{FileFacts, FileRefused, FormatContext};
 use crate::book::settings::{Account, AccountKind, Settings};
 use crate::entries::rows::{BalanceRow, BankRow, Place, Reject, RowSink};
@@ -540,12 +540,7 @@ fn find_account(settings: &Settings, names: &[String], tag: &str, line: u64) -> 
         return Ok(index);
     }
     let named = names.first().map_or("", String::as_str);
-    let hidden = named.chars().count().saturating_sub(4);
-    let number = if settings.privacy.mask_accounts && hidden > 0 {
-        format!("…{}", named.chars().skip(hidden).collect::<String>())
-    } else {
-        shown(named)
-    };
+    let number = masked(settings, named);
     Err(FileRefused::at(
         line,
         format!("{tag}: found `{number}`, expected the number or id of an account of the book"),
@@ -591,10 +586,14 @@ pub fn identity(
 /// `,05`, `0000149,87`.
 ///
 /// # Errors
-/// As [`padded_minor`].
+/// As [`padded_minor`]; an amount that may be grouped as well, `1,000`, is `Form`: a statement written so throughout
+/// would hold its balances and be wrong by a thousand.
 pub fn loose_minor(text: &str, digits: u32) -> Result<i64, AmountError> {
     let (whole, fraction) = text.split_once([',', '.']).unwrap_or((text, ""));
     if whole.is_empty() && fraction.is_empty() {
+        return Err(AmountError::Form);
+    }
+    if is_ambiguous(text, digits) {
         return Err(AmountError::Form);
     }
     let whole = if whole.is_empty() { "0" } else { whole };
@@ -644,7 +643,14 @@ mod tests {
         check("25170637,10", 2, Ok(2_517_063_710));
         check("1000", 0, Ok(1000));
         check("1,234", 3, Ok(1234));
+        check("1234,500", 2, Ok(123_450));
+        check("0,500", 2, Ok(50));
+        check("1234,505", 2, Err(AmountError::Decimals));
         check("1,005", 2, Err(AmountError::Decimals));
+        for ambiguous in ["1,000", "1.000", "12,000"] {
+            check(ambiguous, 0, Err(AmountError::Form));
+            check(ambiguous, 2, Err(AmountError::Form));
+        }
         for bad in ["", ",", "-1", "1.000,00", "1 0", "1,0x"] {
             check(bad, 2, Err(AmountError::Form));
         }

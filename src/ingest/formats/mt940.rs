@@ -2,7 +2,7 @@
 //!
 //! In: one file with any number of messages, with or without envelopes. Out: a bank row per booked `:61:`, a balance per
 //! statement, facts. MT942 books nothing: the statement of the day books what it shows.
-//! Supported: the dialects of formats/intl.md §1.3; pages (`:28C:` n/m, `:60M:`, `:62M:`) in one file; `:90D:`, `:90C:` and
+//! Supported: the dialects of public sample files; pages (`:28C:` n/m, `:60M:`, `:62M:`) in one file; `:90D:`, `:90C:` and
 //! `/SUM/` totals. Tolerant in layout: text before, between and behind messages is passed over and counted.
 //! Refused: statements without opening or closing balance, that do not tie out (opening + Σ booked = closing), whose
 //! declared totals fail, or of which pages are missing; unknown accounts. An entry outside a statement is a reject.
@@ -378,10 +378,18 @@ impl Reading<'_, '_> {
                     self.entry.line.push_str(&clean(value));
                     self.field = Field::Entry;
                 } else {
+                    // Behind the amount stand references and account numbers.
+                    let digits = |c: char| c.is_ascii_digit();
+                    let amount = value.find([',', '.']).map(|at| at + 1);
+                    let end = amount.map_or(0, |at| {
+                        value[at..]
+                            .find(|c| !digits(c))
+                            .map_or(value.len(), |more| at + more)
+                    });
                     self.desk.reject(
                         place,
                         "statement",
-                        value,
+                        &format!("{}…", &value[..end]),
                         "an entry (:61:) between an opening (:60F:) and a closing balance (:62F:)",
                     );
                     self.field = Field::StatementInfo;

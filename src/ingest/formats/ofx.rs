@@ -8,7 +8,7 @@
 //! comma, several statements. Refused: error status, investment statements, a file without `</OFX>`, unknown accounts,
 //! amounts that do not read exactly.
 //!
-//! Source: formats/intl.md §1.5. Not done here: opening(D) against closing(D−1) (R27).
+//! Source: the published OFX specification and public sample files. Not done here: opening(D) against closing(D−1) (R27).
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -19,7 +19,7 @@ use super::FileRefused;
 use super::decode::peek;
 use super::desk::{ASK_THE_BANK, Balance, Desk, OpenStatement, Purport, text_of};
 use super::pieces::Pieces;
-use super::values::{padded_minor, shown};
+use super::values::{is_ambiguous, loose_amount_expected, padded_minor, shown};
 use crate::entries::rows::{BankRow, Place};
 use crate::terms::currency::Currency;
 use crate::terms::date::Date;
@@ -530,7 +530,7 @@ impl Reading<'_, '_> {
                     Err(error) => (
                         "amount",
                         entry.get("TRNAMT"),
-                        super::values::amount_expected(error, currency.code(), currency.digits()),
+                        loose_amount_expected(entry.get("TRNAMT"), error, currency.code(), currency.digits()),
                     ),
                 };
                 if unread.is_none() {
@@ -644,7 +644,7 @@ impl Reading<'_, '_> {
             return Ok(());
         };
         let closing = signed_amount(&amount, currency.digits()).map_err(|error| {
-            let expected = super::values::amount_expected(error, currency.code(), currency.digits());
+            let expected = loose_amount_expected(&amount, error, currency.code(), currency.digits());
             FileRefused::at(
                 ledger_line,
                 format!(
@@ -732,7 +732,8 @@ fn unescaped(text: &str) -> String {
         .replace("&amp;", "&")
 }
 
-/// A signed amount, `-2000,00` or `+1 006,60`: of points and commas the last is before the decimals.
+/// A signed amount, `-2000,00` or `+1 006,60`: of points and commas the last is before the decimals. `1,000` is refused
+/// unless the currency has three decimals: nothing in the file tells one from one thousand.
 fn signed_amount(text: &str, digits: u32) -> Result<i64, AmountError> {
     let text: String = text.chars().filter(|c| !c.is_whitespace()).collect();
     let (negative, rest) = match text.as_bytes().first() {
@@ -740,6 +741,9 @@ fn signed_amount(text: &str, digits: u32) -> Result<i64, AmountError> {
         Some(b'+') => (false, &text[1..]),
         _ => (false, text.as_str()),
     };
+    if is_ambiguous(rest, digits) {
+        return Err(AmountError::Form);
+    }
     let minor = match rest.rfind(['.', ',']) {
         None => padded_minor(rest, digits)?,
         Some(at) => {

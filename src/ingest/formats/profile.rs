@@ -473,7 +473,7 @@ pub enum Order {
 pub struct Balance {
     /// Which row comes first.
     pub order: Order,
-    /// True when first and last balance are the opening and closing balance of the day.
+    /// True when first and last balance are the opening and closing balance of the newest row's day.
     pub statement: bool,
 }
 

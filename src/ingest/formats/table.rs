@@ -17,7 +17,7 @@ use rustc_hash::FxHashMap;
 
 use super::decode::{TextReader, by_label, byte_order_mark, peek};
 use super::profile::{Profile, TimePattern, Verified};
-use super::values::{shown, zone};
+use super::values::{masked, shown, zone};
 use super::{FileFacts, FileRefused, FormatContext};
 use crate::entries::rows::{Reject, RowSink};
 use crate::terms::digest::sha256_hex;
@@ -499,7 +499,18 @@ impl<'r> Table<'r> {
                         .entry(name.clone())
                         .or_insert_with(|| first.clone());
                 }
-                let texts: Vec<String> = texts.iter().map(|text| shown(text)).collect();
+                let of_account = self.profile.fields.get("account").into_iter().flatten();
+                let is_account = of_account
+                    .into_iter()
+                    .any(|field| field.fact.as_ref() == Some(name));
+                let in_words = |((hole, _), text): (&(&str, &str), &String)| {
+                    if is_account || matches!(*hole, "account" | "card") {
+                        masked(self.ctx.settings, text)
+                    } else {
+                        shown(text)
+                    }
+                };
+                let texts: Vec<String> = holes.iter().zip(&texts).map(in_words).collect();
                 self.facts.statements.push(format!("{name} {}", texts.join(" ")));
                 return Ok(true);
             }
@@ -811,7 +822,7 @@ impl<'r> Table<'r> {
             Fields::Bank(fields) => {
                 if let Some(chain) = &mut self.chain {
                     match fields.balanced(&row, &self.times) {
-                        Ok(Some(movement)) => chain.add(row.place, movement, self.ctx),
+                        Ok(Some(movement)) => chain.add(row.place, movement),
                         Ok(None) => {}
                         Err(bad) => {
                             let bad = bad.reject(&row, false, &plan.titles);
@@ -843,6 +854,18 @@ impl<'r> Table<'r> {
                 return Err(self.broken(0, "the line that ends the table is missing"));
             }
             At::Rows | At::Behind => {}
+        }
+        if let Some(Plan {
+            fields: Fields::Bank(fields),
+            ..
+        }) = &self.plan
+            && let Some((line, words)) = fields.other_account()
+        {
+            return Err(FileRefused::at(
+                *line,
+                words.clone(),
+                "put the file where the source of its account takes it, or correct `account` of the source in book.toml",
+            ));
         }
         self.facts.checked = self.totals.check()?;
         if let Some(chain) = &self.chain {

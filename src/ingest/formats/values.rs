@@ -3,6 +3,7 @@
 use jiff::tz::TimeZone;
 
 use super::FileRefused;
+use crate::book::settings::Settings;
 use crate::terms::date::{Date, Instant};
 use crate::terms::money::{AmountError, parse_minor};
 
@@ -24,6 +25,15 @@ pub fn shown(text: &str) -> String {
         }
     }
     shown
+}
+
+/// An account number for a message: its last four characters where the book masks accounts.
+pub fn masked(settings: &Settings, number: &str) -> String {
+    let hidden = number.chars().count().saturating_sub(4);
+    if settings.privacy.mask_accounts && hidden > 0 {
+        return shown(&format!("…{}", number.chars().skip(hidden).collect::<String>()));
+    }
+    shown(number)
 }
 
 /// An unsigned amount that may be padded: zeros before it, and zeros behind the currency's decimals (`8.850` EUR).
@@ -51,6 +61,35 @@ pub fn padded_minor(text: &str, digits: u32) -> Result<i64, AmountError> {
         return parse_minor(whole.as_bytes(), digits);
     }
     parse_minor(format!("{whole}.{}", &fraction[..kept]).as_bytes(), digits)
+}
+
+/// True when the one mark of an amount may stand before decimals or between thousands: `1,000` and `12.000` where the
+/// currency has other than three decimals. More digits or a zero before the mark are no group: `1234.500`, `0.500`; what
+/// is no amount of the currency as decimals, `1.005`, is not taken for a group either.
+pub fn is_ambiguous(text: &str, digits: u32) -> bool {
+    let Some((whole, fraction)) = text.split_once([',', '.']) else {
+        return false;
+    };
+    digits != 3
+        && (1..=3).contains(&whole.len())
+        && !whole.starts_with('0')
+        && fraction.len() == 3
+        && fraction.bytes().all(|b| b.is_ascii_digit())
+        && fraction.bytes().skip(digits as usize).all(|b| b == b'0')
+}
+
+/// As [`amount_expected`], with the words for an amount that [`is_ambiguous`]; a sign and spaces do not count.
+pub fn loose_amount_expected(text: &str, error: AmountError, currency: &str, digits: u32) -> String {
+    let bare: String = text
+        .chars()
+        .filter(|c| !c.is_whitespace() && !matches!(c, '-' | '+'))
+        .collect();
+    if error == AmountError::Form && is_ambiguous(&bare, digits) {
+        return format!(
+            "an amount with {digits} decimals ({currency}): `1,000` can be one or one thousand; ask the bank to write decimals"
+        );
+    }
+    amount_expected(error, currency, digits)
 }
 
 /// What a whole number of a file counts.

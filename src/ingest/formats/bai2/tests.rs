@@ -209,3 +209,15 @@ fn what_is_no_update_is_not_booked() {
         );
     }
 }
+
+#[test]
+fn a_text_only_detail_may_leave_its_amount_out() {
+    let text = FILE
+        .replace("49,3750,5/", "16,890,,Z,,,SEE LETTER/\n49,3750,6/")
+        .replace("98,3750,1,7/", "98,3750,1,8/")
+        .replace("99,3750,1,9/", "99,3750,1,10/");
+    let (result, kept) = read(&text);
+    result.unwrap();
+    assert_eq!((kept.rows.len(), kept.not_booked.len()), (2, 1));
+    refused(&text.replace("16,890,,", "16,475,,"), "amount: found ``");
+}

@@ -1,4 +1,4 @@
-//! An entry (`Ntry`) of a statement as a canonical bank row (R45, formats/intl.md §1.2).
+//! An entry (`Ntry`) of a statement as a canonical bank row (R45, ISO 20022).
 //!
 //! The entry is the booked amount; the details below it only explain it, and are looked at when there is exactly one.
 

@@ -1,6 +1,6 @@
 //! A statement: its identity, balances, control totals and pages.
 //!
-//! Rule (formats/intl.md §1.2, §1.7): opening + Σ signed booked entries = closing, exactly. Opening is `OPBD`, else
+//! Rule (ISO 20022): opening + Σ signed booked entries = closing, exactly. Opening is `OPBD`, else
 //! `PRCD`; closing is `CLBD`. `ITBD` is the interim balance between pages; available balances are never used. A
 //! statement that cannot tie out is refused. Declared counts and sums (`TxsSummry`) hold over the booked entries or
 //! over all entries of the page or of the whole statement.

@@ -59,6 +59,15 @@ fn rows_follow_from_one_another_in_either_order() {
 }
 
 #[test]
+fn a_row_without_its_number_is_rejected() {
+    let rows = row("C", "1000.00", "1100.00", "") + &row("D", "0.01", "1099.99", "K2");
+    let (result, kept) = read(&answer("0", &rows));
+    result.unwrap();
+    assert_eq!(kept.rows.len(), 1);
+    assert_eq!(kept.rejects[0].field, "entry_id");
+}
+
+#[test]
 fn what_contradicts_itself_is_refused() {
     let one = row("D", "1.00", "9.00", "K1");
     assert!(read(&answer("0", &one)).0.is_ok());

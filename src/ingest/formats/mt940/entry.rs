@@ -1,10 +1,10 @@
-//! A statement line (`:61:`), in the ways in which banks write it (formats/intl.md §1.3).
+//! A statement line (`:61:`), in the ways in which banks write it.
 //!
 //! `6!n[4!n]` dates, `[E][R]C|D` mark, `[1!a]` third letter of the currency, `15d` amount, `1!a3!c` type,
 //! reference, `//` reference of the bank; supplementary details on the lines below.
 
 use crate::ingest::formats::desk::{commercial_date, loose_minor, short_date};
-use crate::ingest::formats::values::amount_expected;
+use crate::ingest::formats::values::loose_amount_expected;
 use crate::terms::currency::Currency;
 use crate::terms::date::Date;
 use crate::terms::kinds::Direction;
@@ -100,7 +100,7 @@ pub fn read(text: &str, currency: Currency) -> Result<Line<'_>, Unread> {
         .unwrap_or(rest.len());
     let (amount, rest) = rest.split_at(end);
     let amount_minor = loose_minor(amount, currency.digits()).map_err(|error| {
-        let expected = amount_expected(error, currency.code(), currency.digits());
+        let expected = loose_amount_expected(amount, error, currency.code(), currency.digits());
         ("amount", amount.to_owned(), expected)
     })?;
     let (kind, rest) = kind(rest.trim_start_matches(' '));

@@ -109,6 +109,30 @@ fn entries_with_one_fitid_have_ids_of_their_own() {
 }
 
 #[test]
+fn a_lone_mark_before_three_digits_is_refused_unless_the_currency_has_three() {
+    for text in ["1,000", "1.000", "12,000", "-1,000", "100.000"] {
+        for digits in [0, 2] {
+            let found = signed_amount(text, digits);
+            assert_eq!(found, Err(AmountError::Form), "{text} of {digits}");
+        }
+    }
+    assert_eq!(signed_amount("1,000", 3), Ok(1000));
+    assert_eq!(signed_amount("1.000", 3), Ok(1000));
+    assert_eq!(signed_amount("-12,000", 3), Ok(-12_000));
+    // No group stands before these marks.
+    assert_eq!(signed_amount("1234.500", 2), Ok(123_450));
+    assert_eq!(signed_amount("0.500", 2), Ok(50));
+    let one = document(&entry("<NAME>A").replace("<TRNAMT>1.00", "<TRNAMT>-1,000"));
+    assert!(one.contains("-1,000"), "{one}");
+    let refused = read(one.as_bytes()).0.unwrap_err();
+    assert!(
+        refused.message.contains("`1,000` can be one or one thousand"),
+        "{}",
+        refused.message
+    );
+}
+
+#[test]
 fn amounts_and_days_of_banks() {
     let check = |text: &str, expected: Result<i64, AmountError>| {
         assert_eq!(signed_amount(text, 2), expected, "{text}")
@@ -123,6 +147,7 @@ fn amounts_and_days_of_banks() {
     check(".5", Ok(50));
     check("5.", Ok(500));
     check("100.5000", Ok(10_050));
+    check("100.500", Err(AmountError::Form));
     check("1,006", Err(AmountError::Decimals));
     check("12,34,567.00", Err(AmountError::Form));
     check("1,2345.00", Err(AmountError::Form));

@@ -5,6 +5,7 @@ use crate::entries::rows::{BalanceRow, Place, RowSink};
 use crate::ingest::formats::profile::{Balance, Order};
 use crate::ingest::formats::{FileRefused, FormatContext};
 use crate::terms::currency::Currency;
+use crate::terms::date::Date;
 use crate::terms::money::format_minor;
 
 use super::fields::Movement;
@@ -15,6 +16,7 @@ struct Link {
     place: Place,
     minor: i128,
     balance_minor: i128,
+    booked: Date,
 }
 
 /// Where a chain breaks: the line, the balance that stands there, and the one that should.
@@ -35,7 +37,6 @@ struct Account {
     oldest_first: Option<Break>,
     /// First break when the newest row comes first.
     newest_first: Option<Break>,
-    all_today: bool,
 }
 
 /// The running balances of a file, by account.
@@ -62,12 +63,12 @@ impl Chain {
     }
 
     /// Adds a row.
-    pub fn add(&mut self, place: Place, movement: Movement, ctx: &FormatContext<'_>) {
-        let today = movement.booked == ctx.business_date;
+    pub fn add(&mut self, place: Place, movement: Movement) {
         let link = Link {
             place,
             minor: movement.minor,
             balance_minor: i128::from(movement.balance_minor),
+            booked: movement.booked,
         };
         let known = self
             .accounts
@@ -82,7 +83,6 @@ impl Chain {
                 last: link,
                 oldest_first: None,
                 newest_first: None,
-                all_today: today,
             });
             return;
         };
@@ -102,13 +102,13 @@ impl Chain {
         );
         account.rows += 1;
         account.last = link;
-        account.all_today &= today;
     }
 
-    /// Checks every chain, tells what held, and gives the balances of the day where the profile asks for them.
+    /// Checks every chain, tells what held, and gives the balances where the profile asks for them, dated with the day
+    /// of the newest row.
     ///
     /// # Errors
-    /// The first row whose balance does not follow from the one before it.
+    /// The first row whose balance does not follow from the one before it, or an opening balance beyond 64 bits.
     pub fn check(&self, ctx: &FormatContext<'_>, sink: &mut dyn RowSink) -> Result<Vec<String>, FileRefused> {
         if let Some((line, words)) = &self.unread {
             return Err(FileRefused::at(
@@ -159,16 +159,26 @@ impl Chain {
                 shown(opening),
                 shown(newest.balance_minor)
             ));
-            let index = ctx.settings.account_index(&account.name);
-            if let (true, true, Some(index)) = (self.balance.statement, account.all_today, index)
-                && let (Ok(opening_minor), Ok(closing_minor)) =
+            // A file of another day gives its balances too: what compares them with the day and with the closing
+            // balance before it (R27) then refuses yesterday's rows, which would else be booked twice.
+            if let (true, Some(index)) = (self.balance.statement, ctx.settings.account_index(&account.name)) {
+                let (Ok(opening_minor), Ok(closing_minor)) =
                     (i64::try_from(opening), i64::try_from(newest.balance_minor))
-            {
+                else {
+                    return Err(FileRefused::at(
+                        oldest.place.line,
+                        format!(
+                            "the balance before this row, {}, is more than an account can hold",
+                            shown(opening)
+                        ),
+                        "ask the bank for a corrected file; no row of this one is taken",
+                    ));
+                };
                 sink.balance(&BalanceRow {
                     place: newest.place,
                     account: index as u16,
                     currency: account.currency,
-                    date: ctx.business_date,
+                    date: newest.booked,
                     opening_minor,
                     closing_minor,
                 });

@@ -161,6 +161,8 @@ struct Rule<'p> {
     debit: Vec<usize>,
     zone: Option<usize>,
     constant: Option<String>,
+    /// What a line before the header says.
+    told: Option<String>,
     /// Nothing is done to the text of a cell.
     plain: bool,
     /// Sign by number of the type; the last is of rows without a type.
@@ -297,6 +299,27 @@ impl<'p> Bound<'p> {
         });
         let constant = rule.and_then(|rule| rule.constant.as_deref()).unwrap_or_default();
         self.bad(at, at.map_or(constant, |at| row.cell(at)), expected)
+    }
+
+    /// As [`Bound::refuse`], with another text than that of the column.
+    #[cold]
+    pub fn refuse_as(&self, row: &Row<'_>, found: String, expected: impl Into<String>) -> Bad {
+        let mut bad = self.refuse(row, expected);
+        bad.0.found = found;
+        bad
+    }
+
+    /// The account that the file itself names where the source says one as well: of a column, or of a line before the
+    /// header.
+    #[inline]
+    pub fn named_by_file<'t>(&'t self, row: &Row<'t>) -> Option<&'t str> {
+        let of_source = |rule: &&Rule<'p>| rule.field.from == Some(From::SourceAccount);
+        let rule = self.rules.first().filter(of_source)?;
+        let text = match stripped(rule.field, first(rule.field, row, &rule.columns).0) {
+            "" => rule.told.as_deref()?,
+            text => text,
+        };
+        Some(text)
     }
 
     #[inline]
@@ -646,7 +669,7 @@ fn rule<'p>(name: &str, field: &'p Field, columns: &mut Columns, ctx: &FormatCon
     let from_file = field.fact.as_ref().and_then(|fact| columns.facts.get(fact));
     let from_file = from_file.map(|text| stripped(field, text.trim()).to_owned());
     let from_file = from_file.map(|text| field.map.get(&text).cloned().unwrap_or(text));
-    let constant = from_book.or(from_file).or_else(|| field.value.clone());
+    let constant = from_book.or(from_file.clone()).or_else(|| field.value.clone());
     let told = matches!(field.from, Some(From::SourceChannel | From::SourceAccount)) || field.fact.is_some();
     if told && constant.is_none() && field.columns.is_empty() {
         columns.missing.push(match &field.fact {
@@ -677,6 +700,7 @@ fn rule<'p>(name: &str, field: &'p Field, columns: &mut Columns, ctx: &FormatCon
             .as_ref()
             .and_then(|title| columns.any(std::slice::from_ref(title), false).first().copied()),
         constant,
+        told: from_file,
         plain,
         signs: signs(field),
     }

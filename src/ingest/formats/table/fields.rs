@@ -6,6 +6,7 @@ use crate::book::settings::Role;
 use crate::entries::rows::{BankRow, ChannelRow, RowSink};
 use crate::ingest::formats::FormatContext;
 use crate::ingest::formats::profile::Profile;
+use crate::ingest::formats::values::masked;
 use crate::terms::currency::Currency;
 use crate::terms::date::Date;
 use crate::terms::kinds::{Direction, Purpose, Status, TxnType};
@@ -59,6 +60,10 @@ pub struct BankFields<'p> {
     balance: Option<Bound<'p>>,
     /// Account of the row before: most rows of a file share one.
     account_before: Option<(String, u16)>,
+    /// The account that the file named last, and that was found to be no other than the source's.
+    named_before: String,
+    /// First row of another account than the source says, in words.
+    other_account: Option<(u64, String)>,
 }
 
 /// Binds the fields of a profile to a header; titles that it lacks are noted as missing.
@@ -111,6 +116,8 @@ pub fn bind_fields<'p>(
             fee: bound("fee"),
             balance: bound("balance"),
             account_before: None,
+            named_before: String::new(),
+            other_account: None,
         }),
         Role::Platform | Role::Balances => return None,
     })
@@ -219,7 +226,6 @@ impl ChannelFields<'_> {
                 },
                 amount_minor: apart_minor.abs(),
                 fee_minor: 0,
-                refund_ref: b"",
                 ..given
             });
         }
@@ -245,6 +251,36 @@ impl BankFields<'_> {
     /// True when rows are told by a digest of themselves.
     pub fn needs_digest(&self) -> bool {
         self.entry_id.is_row_digest()
+    }
+
+    /// The first row of another account of the book than the source says: its line, and the two accounts in words.
+    pub fn other_account(&self) -> Option<&(u64, String)> {
+        self.other_account.as_ref()
+    }
+
+    /// Notes a row that names another account of the book. Masked and unknown numbers name none, and pass.
+    #[inline]
+    fn compare_accounts(&mut self, row: &Row<'_>, account: u16, ctx: &FormatContext<'_>) {
+        let Some(named) = self.account.named_by_file(row) else {
+            return;
+        };
+        if self.named_before == named {
+            return;
+        }
+        let Some(other) = ctx.settings.account_index(named) else {
+            return;
+        };
+        if other == usize::from(account) {
+            named.clone_into(&mut self.named_before);
+            return;
+        }
+        let words = format!(
+            "the file is of account {}, which is {} of the book, but the source says {}",
+            masked(ctx.settings, named),
+            ctx.settings.accounts[other].id,
+            ctx.settings.accounts[usize::from(account)].id
+        );
+        self.other_account.get_or_insert((row.place.line, words));
     }
 
     /// The signed amount of a row: positive is into the account.
@@ -311,9 +347,9 @@ impl BankFields<'_> {
                 Some((known, account)) if *known == named => *account,
                 _ => {
                     let Some(index) = ctx.settings.account_index(&named) else {
-                        return Err(self
-                            .account
-                            .refuse(row, "the number or id of an account of the book"));
+                        let found = masked(ctx.settings, &named);
+                        let expected = "the number or id of an account of the book";
+                        return Err(self.account.refuse_as(row, found, expected));
                     };
                     let named = named.into_owned();
                     self.account_before = Some((named, index as u16));
@@ -321,6 +357,7 @@ impl BankFields<'_> {
                 }
             }
         };
+        self.compare_accounts(row, account, ctx);
         let account_currency = ctx.settings.accounts[usize::from(account)].currency;
         if currency != account_currency {
             return Err(self

@@ -604,6 +604,135 @@ fn tenpay_is_read_and_its_errors_refused() {
 }
 
 #[test]
+fn a_file_of_another_account_than_the_source_says_is_refused() {
+    let two = settings(&[("6222000000001111", "CNY"), ("6222000000002222", "CNY")]);
+    let read_as = |name: &str, text: &str| {
+        let profile = profile(name);
+        let mut source = source(name, profile.role);
+        source.account = Some("A0".to_owned());
+        let ctx = FormatContext {
+            settings: &two,
+            source: &source,
+            business_date: Date::from_ymd(2026, 3, 31).unwrap(),
+        };
+        let mut kept = Kept::default();
+        let result = read(&profile, Box::new(text.as_bytes()), &ctx, &mut kept);
+        (result, kept)
+    };
+    let column = "[HISTORYDETAIL],,\n凭证号,本方账号,对方账号,交易时间,借/贷,借方发生额,贷方发生额,对方单位名称,余额\nV1,NUMBER,6217,2026-03-31 10:00:00,贷,,10.00,张三,110.00\n";
+    let line = "账户名称,店,,\n账号,NUMBER,,\n币种,人民币,\n起始日期,2026-03-31,\n\n交易日期,交易时间,借方发生额,贷方发生额,账户余额,对方户名,对方账号,摘要\n2026-03-31,10:00:00,,10.00,110.00,张三,6217,货款\n";
+    let alipay = SIGNCUSTOMER.replace("62220156", "NUMBER0156");
+    for (name, text) in [
+        ("icbc-corporate", column),
+        ("cmbc", line),
+        ("alipay-signcustomer", &alipay),
+    ] {
+        // Masked numbers name no account.
+        for same in ["6222000000001111", "6222********2222"] {
+            let (result, kept) = read_as(name, &text.replace("NUMBER", same));
+            assert!(result.is_ok(), "{name}: {result:?}");
+            assert!(!kept.rows.is_empty() && kept.rejects.is_empty(), "{name}");
+        }
+        let (result, _) = read_as(name, &text.replace("NUMBER", "6222000000002222"));
+        assert_eq!(
+            result.unwrap_err().message,
+            "the file is of account …2222, which is A1 of the book, but the source says A0",
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn a_blank_amount_counts_as_nothing_in_totals() {
+    let text = "交易日期,摘要,记账金额(收入),记账金额(支出),记账币种,余额\n2026-03-31,消费,-,5.00,人民币,105.00\n2026-03-31,转账,10.00,-,人民币,110.00\n人民币合计,,10.00,5.00,,\n";
+    let (rows, checked, _) = good("icbc-retail", D, text.as_bytes());
+    assert_eq!(rows.len(), 2);
+    assert_eq!(
+        checked[0],
+        "人民币合计: 2 rows, 记账金额(收入) 10.00, 记账金额(支出) 5.00"
+    );
+    let other = text.replace("人民币合计,,10.00", "人民币合计,,-");
+    assert!(
+        refused("icbc-retail", D, other.as_bytes())
+            .1
+            .contains("found 10.00")
+    );
+}
+
+#[test]
+fn an_optional_sum_that_is_not_stated_is_said() {
+    let mut profile = profile("icbc-retail");
+    profile.totals[0].sums[1].optional = true;
+    profile.totals[0].sums[1].stated = vec!["支出合计".to_owned()];
+    let text = "交易日期,摘要,记账金额(收入),记账金额(支出),记账币种,余额\n2026-03-31,消费,,5.00,人民币,105.00\n人民币合计,,,5.00,,\n";
+    let (result, _) = read_on(&profile, D, text.as_bytes());
+    assert!(result.unwrap().checked[0].ends_with("(not stated in this file: 记账金额(支出))"),);
+}
+
+#[test]
+fn a_fee_given_back_at_wechat_is_no_charge() {
+    let file = "记账时间,微信支付业务单号,资金流水单号,业务名称,业务类型,收支类型,收支金额(元),账户结余(元),资金变更提交申请人,备注,业务凭证号\n`2026-03-31 10:00:00,`W1,`F1,`x,`扣除交易手续费,`支出,`1.00,`99.00,`s,`,`B1\n`2026-03-31 11:00:00,`W2,`F2,`x,`扣除交易手续费,`支出,`-1.00,`100.00,`s,`,`B2\n资金流水总笔数,收入笔数,收入金额,支出笔数,支出金额\n`2,`0,`0.00,`2,`0.00\n";
+    let (rows, ..) = good("wechat-fund", D, file.as_bytes());
+    assert!(
+        rows[0].contains("|D|100|") && rows[0].ends_with("|BANK_FEE|"),
+        "{}",
+        rows[0]
+    );
+    assert!(
+        rows[1].contains("|C|100|") && rows[1].ends_with("||"),
+        "{}",
+        rows[1]
+    );
+}
+
+#[test]
+fn deposits_of_square_are_no_entries_of_the_channel() {
+    let file = "id,payout_id,effective_at,type,gross_amount_money,fee_amount_money,net_amount_money,currency,payment_id\n\
+e1,po1,2026-01-05T10:00:00Z,CHARGE,1000,30,970,USD,p1\ne2,po1,2026-01-05T11:00:00Z,DEPOSIT,-970,0,-970,USD,\n";
+    let (rows, _, kept) = good("square", (2026, 1, 5), file.as_bytes());
+    assert_eq!(rows.len(), 1);
+    assert_eq!(kept.not_booked, [3]);
+}
+
+#[test]
+fn the_currency_of_cmbc_is_that_of_its_file() {
+    let text = "账号,6222,,\n币种,美元,\n\n交易日期,交易时间,借方发生额,贷方发生额,账户余额,对方户名,对方账号,摘要\n2026-03-31,10:00:00,,10.00,110.00,张三,6217,货款\n";
+    let (result, kept) = read_on(&profile("cmbc"), D, text.as_bytes());
+    result.unwrap();
+    assert_eq!((kept.rows.len(), kept.rejects.len()), (0, 1));
+    assert_eq!(kept.rejects[0].expected, "CNY, the currency of the account");
+    let (rows, ..) = good("cmbc", D, text.replace("币种,美元,\n", "").as_bytes());
+    assert_eq!(rows.len(), 1);
+}
+
+#[test]
+fn account_numbers_are_masked_in_messages_and_notes() {
+    let text = "账户名称,店,,\n账号,6222000000009999,,\n币种,人民币,\n\n交易日期,交易时间,借方发生额,贷方发生额,账户余额,对方户名,对方账号,摘要\n2026-03-31,10:00:00,,10.00,110.00,张三,6217,货款\n";
+    let profile = profile("cmbc");
+    let (settings, source) = (settings(&[("6222", "CNY")]), source("cmbc", profile.role));
+    let ctx = FormatContext {
+        settings: &settings,
+        source: &source,
+        business_date: Date::from_ymd(2026, 3, 31).unwrap(),
+    };
+    let mut kept = Kept::default();
+    let facts = read(&profile, Box::new(text.as_bytes()), &ctx, &mut kept).unwrap();
+    assert_eq!(kept.rejects[0].found, "…9999");
+    assert_eq!(facts.statements[0], "账号 …9999");
+}
+
+#[test]
+fn a_statement_of_another_day_gives_its_balances_with_its_own_date() {
+    let file = "记账日期,货币,交易金额,联机余额,交易摘要,对手信息,客户摘要\n2026-03-30,CNY,10.00,110.00,转账,张三,茶\n2026-03-30,CNY,-5.00,105.00,消费,店,\n";
+    let (_, _, kept) = good("cmb-retail", D, file.as_bytes());
+    assert_eq!(kept.balances, ["0 CNY 2026-03-30 10000 10500"]);
+    // Over two days it is of the newer one, and opens before the older.
+    let two = file.to_owned() + "2026-03-31,CNY,1.00,106.00,转账,张三,\n";
+    let (_, _, kept) = good("cmb-retail", D, two.as_bytes());
+    assert_eq!(kept.balances, ["0 CNY 2026-03-31 10000 10600"]);
+}
+
+#[test]
 fn bank_exports_that_do_not_add_up_are_refused() {
     if let Some(bytes) = sample("bank/example-icbc-debit-v1-records.csv") {
         let (line, message) = refused("icbc-retail", (2023, 5, 2), &bytes);
@@ -856,13 +985,19 @@ C,M,,,,2026-01-05 13:00:00,CET,Fee,monthly fee,,,,,EUR,5.00,,,,,,7,2026-01-06 00
         [
             "ADYEN|P1|O1|PAYMENT|10000|150|EUR|2026-01-05T10:00:00+01:00|2026-01-06|SUCCESS|",
             "ADYEN|P1|O1|REFUND|2000|0|EUR|2026-01-05T11:00:00+02:00|2026-01-06|SUCCESS|M1",
-            "ADYEN|P1/fee|O1|WITHDRAWAL|10|0|EUR|2026-01-05T11:00:00+02:00|2026-01-06|SUCCESS|",
+            "ADYEN|P1/fee|O1|WITHDRAWAL|10|0|EUR|2026-01-05T11:00:00+02:00|2026-01-06|SUCCESS|M1",
             "ADYEN|P2|O2|PAYMENT|5|8|EUR|2026-01-05T12:00:00+01:00|2026-01-06|SUCCESS|",
-            "ADYEN|monthly fee||WITHDRAWAL|500|0|EUR|2026-01-05T13:00:00+01:00|2026-01-06|SUCCESS|",
+            "ADYEN|monthly fee||WITHDRAWAL|500|0|EUR|2026-01-05T13:00:00+01:00|2026-01-06|SUCCESS|monthly fee",
         ]
     );
     assert_eq!(kept.rejects, []);
     assert_eq!(facts.checked, ["batch 7: 4 rows, Net Credit (NC) 73.37"]);
+    // Two chargebacks of a payment are two, by their own references.
+    let twice = "C,M,P1,O1,visa,2026-01-05 11:00:00,CET,Chargeback,M2,EUR,1.00,,1,EUR,1.10,,0.10,,,,7,2026-01-06 00:00:00\n";
+    let twice = format!("{header}{twice}{}", twice.replace("M2", "M3"));
+    let given = good("adyen", day, twice.as_bytes()).0;
+    let references: Vec<&str> = given.iter().filter_map(|row| row.rsplit('|').next()).collect();
+    assert_eq!(references, ["M2", "M2", "M3", "M3"]);
     let part = good("adyen", day, format!("{header}{rows}").as_bytes()).1;
     assert!(part[0].ends_with("(the file states no total)"), "{part:?}");
     let wrong = format!("{header}{rows}{}", payout.replace("73.37", "73.38"));

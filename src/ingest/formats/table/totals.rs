@@ -12,6 +12,8 @@ use super::cut::Row;
 struct BoundSum<'p> {
     sum: &'p Sum,
     number: &'p Number,
+    /// Texts of the column that stand for nothing.
+    blank: &'p [String],
     column: Option<usize>,
     minus: Option<usize>,
     /// Title of the column, for messages.
@@ -101,6 +103,7 @@ impl<'p> Totals<'p> {
                 BoundSum {
                     sum,
                     number: number_of(profile, &sum.columns),
+                    blank: blank_of(profile, &sum.columns),
                     column,
                     minus: columns.any(&sum.minus, sum.optional).first().copied(),
                     title: title.or(sum.columns.first()).map_or("", String::as_str),
@@ -137,6 +140,7 @@ impl<'p> Totals<'p> {
             for (bound, sum) in sums.iter().zip(into) {
                 let figure = |at: Option<usize>| match at.map_or("", |at| row.cell(at)) {
                     "" => Ok(0),
+                    text if bound.blank.iter().any(|blank| blank == text) => Ok(0),
                     text => bound.number.scaled(text).map_err(|_| text),
                 };
                 match (figure(bound.column), figure(bound.minus)) {
@@ -269,6 +273,24 @@ fn number_of<'p>(profile: &'p Profile, titles: &[String]) -> &'p Number {
     field.map_or(&profile.number, |field| &field.number)
 }
 
+/// What stands for nothing in a column: as the field says that comes from it.
+fn blank_of<'p>(profile: &'p Profile, titles: &[String]) -> &'p [String] {
+    let uses = |columns: &[String]| columns.iter().any(|column| titles.contains(column));
+    let mut rules = profile.fields.values().flatten();
+    let field = rules.find(|rule| {
+        !rule.blank.is_empty()
+            && [
+                &rule.columns,
+                &rule.credit_columns,
+                &rule.debit_columns,
+                &rule.sum,
+            ]
+            .into_iter()
+            .any(|columns| uses(columns))
+    });
+    field.map_or(&[], |field| &field.blank)
+}
+
 fn tally(tallies: &mut Vec<Tally>, section: u32, group: &str, sums: usize) -> usize {
     let known = tallies
         .iter()
@@ -353,6 +375,7 @@ impl Counting<'_> {
             bound || self.tallies.is_empty(),
             "rows are counted behind a header"
         );
+        let mut told = Vec::new();
         for statement in &self.statements {
             let group = group_of(self.total, &statement.texts).to_owned();
             let at = tally(
@@ -361,9 +384,17 @@ impl Counting<'_> {
                 &group,
                 self.total.sums.len(),
             );
-            self.compare(statement, at)?;
+            let not_stated = self.compare(statement, at)?;
+            if !not_stated.is_empty() {
+                let words = self.words(&self.tallies[at]);
+                checked.push(format!(
+                    "{words} (not stated in this file: {})",
+                    not_stated.join(", ")
+                ));
+                told.push(at);
+            }
         }
-        for tally in &self.tallies {
+        for (at, tally) in self.tallies.iter().enumerate() {
             let stated = self.statements.iter().any(|statement| {
                 statement.section == tally.section && group_of(self.total, &statement.texts) == tally.group
             });
@@ -377,7 +408,9 @@ impl Counting<'_> {
                     "fetch the whole file again and run the day again",
                 ));
             }
-            checked.push(self.words(tally));
+            if !told.contains(&at) {
+                checked.push(self.words(tally));
+            }
         }
         Ok(())
     }
@@ -396,7 +429,8 @@ impl Counting<'_> {
         words
     }
 
-    fn compare(&self, statement: &Statement, at: usize) -> Result<(), FileRefused> {
+    /// Compares one statement; titles of optional sums that it does not state, though rows have them, are given back.
+    fn compare(&self, statement: &Statement, at: usize) -> Result<Vec<&str>, FileRefused> {
         let tally = &self.tallies[at];
         let name = &self.total.name;
         let of = if tally.group.is_empty() {
@@ -431,6 +465,7 @@ impl Counting<'_> {
                 return Err(fails("rows", tally.rows.to_string(), text));
             }
         }
+        let mut not_stated = Vec::new();
         for (bound, found) in self.sums.iter().zip(&tally.sums) {
             let text = stated(statement, &bound.sum.stated);
             let Some(text) = text.filter(|_| bound.column.is_some()) else {
@@ -440,6 +475,7 @@ impl Counting<'_> {
                     continue;
                 }
                 if bound.column.is_some() && bound.sum.optional {
+                    not_stated.push(bound.title);
                     continue;
                 }
                 return Err(lacks(&bound.sum.stated));
@@ -448,7 +484,7 @@ impl Counting<'_> {
                 padded: true,
                 ..bound.number.clone()
             };
-            let expected = if text.is_empty() {
+            let expected = if text.is_empty() || bound.blank.iter().any(|blank| blank == text) {
                 Ok(0)
             } else {
                 number.scaled(text)
@@ -461,7 +497,7 @@ impl Counting<'_> {
                 return Err(fails(bound.title, shown_scaled(*found), text));
             }
         }
-        Ok(())
+        Ok(not_stated)
     }
 
     /// Rows that state a total must be what all others of their group add up to, with the other sign.
