@@ -9,7 +9,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sha2::{Digest, Sha256};
 
@@ -238,6 +238,10 @@ pub fn digest_file(path: &Path) -> io::Result<(u64, String)> {
     }
 }
 
+/// How often, and after what pause, a held lock is tried again: half a second in all.
+const LOCK_TRIES: u32 = 25;
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
+
 /// The lock of a book, held until dropped. The kernel frees it when the process ends, however it ends.
 pub struct Lock {
     _file: File,
@@ -256,7 +260,15 @@ pub fn lock(path: &Path, holder: &str) -> Result<Lock, Stop> {
         .mode(FILE_MODE)
         .open(path)
         .map_err(|error| cannot_create(path, &error))?;
-    match file.try_lock() {
+    // A process that was being started while the last holder ended may keep the lock for a moment longer.
+    let mut tries = LOCK_TRIES;
+    let mut locked = file.try_lock();
+    while matches!(locked, Err(std::fs::TryLockError::WouldBlock)) && tries > 0 {
+        std::thread::sleep(LOCK_PAUSE);
+        locked = file.try_lock();
+        tries -= 1;
+    }
+    match locked {
         Ok(()) => {
             let write = file.set_len(0).and_then(|()| file.write_all(holder.as_bytes()));
             write.map_err(|error| Stop::io(path, "write", &error))?;

@@ -12,7 +12,7 @@ use crate::day::state::Unsettled;
 use crate::entries::block::{EntryBlock, RowRef};
 use crate::findings::Stop;
 use crate::matching::class::{Class, OtherSide};
-use crate::matching::exact::{Context, Scratch, Slice, match_partition, partition_bits};
+use crate::matching::exact::{Context, FeeAgrees, Scratch, Slice, match_partition, partition_bits};
 use crate::matching::group::{Matches, Rules};
 use crate::matching::met::Met;
 use crate::terms::date::Date;
@@ -30,10 +30,6 @@ pub struct LegResult {
     /// Bank entries that close each other (R14): the original, the reversal.
     pub reversals: Vec<(RowRef, RowRef)>,
 }
-
-/// Whether the channel's fee on a row of the other side is the contracted one: block, position. `None` where no channel
-/// has a fee plan.
-pub type FeeAgrees<'a> = Option<&'a (dyn Fn(&EntryBlock, usize) -> bool + Sync)>;
 
 /// The matching stage's result over all legs.
 #[derive(Debug)]

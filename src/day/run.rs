@@ -10,7 +10,7 @@ use crate::book::settings::{LegKind, RejectPolicy, Role, Settings, ShortfallPoli
 use crate::checks::{self, Checked, Invariant};
 use crate::clearing::{self, ClearingFile};
 use crate::day::across;
-use crate::day::agree::{Agreed, Completion, FeeAgrees, match_legs};
+use crate::day::agree::{Agreed, Completion, match_legs};
 use crate::day::balances::account_lines;
 use crate::day::breaks::{self, BreakContext, Breaks, DEFAULT_POOL};
 use crate::day::clock::bounds;
@@ -29,6 +29,7 @@ use crate::fees::FeeTable;
 use crate::findings::{Finding, Stop, StopCode};
 use crate::ingest::files::Delivery;
 use crate::ledger::{self, DayFigures, Journal, Standings};
+use crate::matching::exact::FeeAgrees;
 use crate::netting::{Participants, positions};
 use crate::payouts::{PayoutInputs, Settlement, add_issued, settle_day};
 use crate::report::manifest::{Input, InputBalance};

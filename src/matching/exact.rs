@@ -47,6 +47,10 @@ impl<'a> Slice<'a> {
 /// True for rows that take no part.
 pub type Excluded<'a> = Option<&'a (dyn Fn(RowRef) -> bool + Sync)>;
 
+/// Whether the channel's fee on a row of the other side is the contracted one: block, position. `None` where no channel has
+/// a fee plan.
+pub type FeeAgrees<'a> = Option<&'a (dyn Fn(&EntryBlock, usize) -> bool + Sync)>;
+
 /// What the kernel needs to know beside the rows.
 pub struct Context<'a> {
     /// Rules of the leg.
@@ -57,7 +61,7 @@ pub struct Context<'a> {
     pub right_excluded: Excluded<'a>,
     /// Whether the channel's fee on a row of the other side is the contracted one (R26); `None` where no fee is
     /// contracted.
-    pub fee_agrees: Option<&'a (dyn Fn(&EntryBlock, usize) -> bool + Sync)>,
+    pub fee_agrees: FeeAgrees<'a>,
 }
 
 /// What one thread keeps between partitions, so that memory is asked for once.
