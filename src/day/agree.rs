@@ -6,7 +6,6 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use crate::book::settings::{LegKind, Settings};
 use crate::day::breaks::{OpenBreakRows, RowName, WALLET_LEG};
 use crate::day::identify::{Fetch, Identified, identify, row_name};
-use crate::day::matched::part_bits;
 use crate::day::pool::{Origin, Pool};
 use crate::day::state::Unsettled;
 use crate::entries::block::{EntryBlock, RowRef};
@@ -172,7 +171,7 @@ impl<'a> LegRun<'a> {
     ) -> LegRun<'a> {
         let rows = |side: &[EntryBlock]| side.iter().map(EntryBlock::len).sum::<usize>();
         // Parts of `matched` are unions of partitions, also for a small leg on a large day (R31).
-        let bits = partition_bits(rows(&pool.left[leg]).max(rows(&pool.right[leg]))).max(part_bits(pool));
+        let bits = partition_bits(rows(&pool.left[leg]).max(rows(&pool.right[leg]))).max(pool.part_bits());
         LegRun {
             pool,
             leg,

@@ -13,9 +13,6 @@ use crate::matching::met::{Meeting, Settlings};
 use crate::report::matched::{Lines, Names, ROW_GROUP_ROWS, write_part};
 use crate::terms::digest::key_hash;
 
-/// Average most rows of the larger side of the largest leg in one part (R31).
-const PART_ROWS: usize = 8_388_608;
-
 /// A line that stands outside the platform legs: payouts, reversals. Few.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SmallLine {
@@ -54,24 +51,6 @@ pub struct LegPairs<'a> {
     pub kind: LegKind,
     /// Pass shown.
     pub pass: &'static str,
-}
-
-/// Number of parts, as bits of the hash (R31): it follows from the rows of the largest leg alone.
-pub fn part_bits(pool: &Pool) -> u32 {
-    let rows = |side: &[EntryBlock]| side.iter().map(EntryBlock::len).sum::<usize>();
-    let largest = pool
-        .left
-        .iter()
-        .chain(&pool.right)
-        .map(|side| rows(side))
-        .max()
-        .unwrap_or(0);
-    largest
-        .div_ceil(PART_ROWS)
-        .max(1)
-        .next_power_of_two()
-        .trailing_zeros()
-        .min(BUCKET_BITS)
 }
 
 fn part_of(hash: u64, bits: u32) -> usize {
@@ -143,7 +122,7 @@ impl MatchedTable<'_> {
     /// # Errors
     /// What writing reports.
     pub fn write(&self, staging: &mut Staging) -> Result<Vec<(Sealed, u64)>, Stop> {
-        let bits = part_bits(self.pool);
+        let bits = self.pool.part_bits();
         let names = Names::new(
             self.merchants.terms.iter().map(|terms| terms.id.as_str()),
             self.settings.accounts.iter().map(|account| account.id.as_str()),

@@ -6,8 +6,11 @@
 
 use crate::day::forward::ForwardRow;
 use crate::day::intake::{Extras, FORWARD_FILE, InputBlock, Places, SideEntry};
-use crate::entries::block::{EntryBlock, RowRef};
+use crate::entries::block::{BUCKET_BITS, EntryBlock, RowRef};
 use crate::entries::rows::Place;
+
+/// Average most rows of the larger side of the largest leg in one part of `matched` (R31).
+const PART_ROWS: usize = 8_388_608;
 
 /// Rows and where they came from.
 #[derive(Debug, Default)]
@@ -59,6 +62,18 @@ impl Pool {
             }
         }
         pool
+    }
+
+    /// Number of parts of `matched`, as bits of the hash (R31): it follows from the rows of the largest leg alone.
+    pub fn part_bits(&self) -> u32 {
+        let rows = |side: &Vec<EntryBlock>| side.iter().map(EntryBlock::len).sum::<usize>();
+        let largest = self.left.iter().chain(&self.right).map(rows).max().unwrap_or(0);
+        largest
+            .div_ceil(PART_ROWS)
+            .max(1)
+            .next_power_of_two()
+            .trailing_zeros()
+            .min(BUCKET_BITS)
     }
 
     /// Where a row of a block comes from.
