@@ -203,6 +203,13 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
         .map(|name| format!("{name}: hidden file passed over"))
         .collect();
     notes.extend(across::check(settings, &day.delivery.files, &reading.reports)?);
+    if context.channels.names().len() > CHANNELS_MAX {
+        return Err(too_many(
+            "channel names",
+            CHANNELS_MAX,
+            "check the column `channel`: it names the channel, not the transaction",
+        ));
+    }
     let mut taken = Taken::new(day, reading.reports, reading.blocks, &mut notes);
     taken.refuse(&settings.policy.rejects)?;
 
@@ -239,6 +246,13 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
     let channels = settle::channels(book, &channel_names, &participants);
     let currencies = taken.currencies(state);
     let pools = Pools::new(day);
+    if pools.names.len() > POOLS_MAX {
+        return Err(too_many(
+            "reserve pools",
+            POOLS_MAX,
+            "check the column `pool` of the merchant master",
+        ));
+    }
     let settling = Context {
         merchants: &book.merchants,
         fees: &fees,
@@ -413,6 +427,19 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
         next,
         notes,
     })
+}
+
+/// Channel names that a day can number.
+const CHANNELS_MAX: usize = 65_535;
+/// Pools that a day can number.
+const POOLS_MAX: usize = 255;
+
+/// Names beyond what a day can number: which rows came first must not decide what is refused.
+fn too_many(what: &str, most: usize, help: &str) -> Stop {
+    Stop::new(
+        StopCode::BadData,
+        Finding::about("inbox", format!("found more than {most} {what} in a day"), help),
+    )
 }
 
 /// A day beyond what one run can number.
