@@ -58,11 +58,6 @@ impl BytesColumn {
         self.len() == 0
     }
 
-    /// Bytes of all strings together.
-    pub fn data_len(&self) -> usize {
-        self.data.len()
-    }
-
     /// Removes all strings and keeps the memory.
     pub fn clear(&mut self) {
         self.offsets.truncate(1);

@@ -82,11 +82,6 @@ impl Met {
             self.block(number).enumerate().filter_map(with_row)
         })
     }
-
-    /// True when no row has met any.
-    pub fn is_empty(&self) -> bool {
-        self.pairs().next().is_none()
-    }
 }
 
 #[inline]
