@@ -536,6 +536,13 @@ impl RowSink for Intake<'_> {
     }
 
     fn platform(&mut self, row: &PlatformRow<'_>) {
+        let moves_wallet = row.txn_type.is_wallet() || row.funding == Funding::Balance;
+        // Whose wallet it is, where a wallet moves.
+        let (customer_id, counterparty_id) = if moves_wallet {
+            (row.customer_id, row.counterparty_id)
+        } else {
+            (&b""[..], &b""[..])
+        };
         if self.refuses_long(
             row.place,
             &[
@@ -543,8 +550,8 @@ impl RowSink for Intake<'_> {
                 ("bank_ref", row.bank_ref),
                 ("channel_ref", row.channel_ref),
                 ("channel", row.channel),
-                ("customer_id", row.customer_id),
-                ("counterparty_id", row.counterparty_id),
+                ("customer_id", customer_id),
+                ("counterparty_id", counterparty_id),
                 ("original_txn_id", row.original_txn_id),
             ],
         ) {
@@ -581,8 +588,7 @@ impl RowSink for Intake<'_> {
         let mut meta = Meta::typed(row.txn_type, row.status, row.currency, code)
             .with_window(self.window(row.txn_time))
             .with_funding(row.funding);
-        let needs_extras = row.txn_type.is_wallet()
-            || row.funding == Funding::Balance
+        let needs_extras = moves_wallet
             || (self.context.fees_return
                 && row.txn_type == TxnType::Refund
                 && !row.original_txn_id.is_empty());
@@ -590,8 +596,8 @@ impl RowSink for Intake<'_> {
             meta = meta.with_extras();
             let extras = &mut self.current.extras;
             extras.ordinals.push(ordinal);
-            extras.party.push(row.customer_id);
-            extras.counterparty.push(row.counterparty_id);
+            extras.party.push(customer_id);
+            extras.counterparty.push(counterparty_id);
             extras.original.push(row.original_txn_id);
             extras.time.push(row.txn_time);
         }

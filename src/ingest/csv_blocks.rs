@@ -176,23 +176,20 @@ impl Inner {
     /// Takes the first record off the text.
     fn first_record(&mut self) -> Result<Vec<u8>, BlockError> {
         let mut text = Vec::new();
-        let mut inside = false;
-        let mut seen = 0;
-        let end = 'found: loop {
-            for at in memchr::memchr2_iter(b'"', b'\n', &text[seen..]) {
-                if text[seen + at] == b'"' {
-                    inside = !inside;
-                } else if !inside {
-                    break 'found seen + at + 1;
-                }
+        let end = loop {
+            if let Some(end) = first_record_end(&text) {
+                break end;
             }
-            seen = text.len();
-            if seen > RECORD_BYTES_MAX {
-                return Err(self.too_long());
+            if text.len() > RECORD_BYTES_MAX {
+                return Err(too_long(self.line));
             }
-            if self.source.step(&mut text)? == 0 {
-                self.ended = true;
-                break text.len();
+            // Twice as much each time, so that a long record is not looked through again and again.
+            let wanted = text.len() * 2;
+            while !self.ended && text.len() <= wanted {
+                self.ended = self.source.step(&mut text)? == 0;
+            }
+            if self.ended {
+                break first_record_end(&text).unwrap_or(text.len());
             }
         };
         self.carry = text.split_off(end);
@@ -234,7 +231,7 @@ impl Inner {
                 break cut;
             }
             if buffer.len() > RECORD_BYTES_MAX {
-                return Err(self.too_long());
+                return Err(too_long(self.line));
             }
             wanted = buffer.len() * 2;
         };
@@ -265,28 +262,30 @@ impl Inner {
         }
         Ok(Some(head))
     }
-
-    fn too_long(&self) -> BlockError {
-        BlockError::Refused(FileRefused {
-            line: self.line,
-            column: 1,
-            message: format!(
-                "a record that begins at or after this line is longer than {} MiB; a quote may never be closed",
-                RECORD_BYTES_MAX >> 20
-            ),
-            help: "ask for a file quoted as RFC 4180 says; nothing of it was taken".to_owned(),
-        })
-    }
 }
 
+/// Refuses a text that has a record without end at or behind a line.
+pub(super) fn too_long(line: u64) -> BlockError {
+    BlockError::Refused(FileRefused {
+        line,
+        column: 1,
+        message: format!(
+            "a record that begins at or after this line is longer than {} MiB; a quote may never be closed",
+            RECORD_BYTES_MAX >> 20
+        ),
+        help: "ask for a file quoted as RFC 4180 says; nothing of it was taken".to_owned(),
+    })
+}
+
+/// What [`count`] counts.
 #[derive(Clone, Copy)]
-struct Counted {
-    quotes: u64,
-    line_feeds: u64,
+pub(super) struct Counted {
+    pub quotes: u64,
+    pub line_feeds: u64,
 }
 
 /// Counts quotes and line feeds.
-fn count(bytes: &[u8]) -> Counted {
+pub(super) fn count(bytes: &[u8]) -> Counted {
     #[cfg(target_arch = "x86_64")]
     if is_x86_feature_detected!("avx2") {
         // SAFETY: the feature is there.
@@ -324,8 +323,21 @@ fn count_plain(bytes: &[u8]) -> Counted {
     counted
 }
 
+/// Where the first record ends, behind its line feed.
+pub(super) fn first_record_end(text: &[u8]) -> Option<usize> {
+    let mut inside = false;
+    for at in memchr::memchr2_iter(b'"', b'\n', text) {
+        if text[at] == b'"' {
+            inside = !inside;
+        } else if !inside {
+            return Some(at + 1);
+        }
+    }
+    None
+}
+
 /// Where the last whole record ends, given whether the text ends inside quotes.
-fn last_record_end(text: &[u8], mut inside: bool) -> Option<usize> {
+pub(super) fn last_record_end(text: &[u8], mut inside: bool) -> Option<usize> {
     for at in memchr::memrchr2_iter(b'"', b'\n', text) {
         if text[at] == b'"' {
             inside = !inside;

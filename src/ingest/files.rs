@@ -80,6 +80,8 @@ pub struct Seen {
     /// Bytes on disk.
     pub bytes: u64,
     modified: (i64, i64),
+    /// When the system last saw it change in any way: unlike `modified`, nobody can set it.
+    changed: (i64, i64),
     inode: (u64, u64),
 }
 
@@ -89,6 +91,7 @@ impl Seen {
         Seen {
             bytes: metadata.len(),
             modified: (metadata.mtime(), metadata.mtime_nsec()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
             inode: (metadata.dev(), metadata.ino()),
         }
     }

@@ -28,6 +28,7 @@ use arrow::datatypes::{DataType, Field as ArrowField, Schema};
 use bytes::Bytes;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, RowSelection};
 use parquet::errors::ParquetError;
+use parquet::file::metadata::ColumnChunkMetaData;
 
 use crate::book::settings::Role;
 use crate::entries::rows::RowSink;
@@ -43,6 +44,15 @@ use values::{Zone, zone_of};
 
 /// Fields that no rule looks at: left out of a first reading.
 const UNJUDGED: [&str; 4] = ["memo", "remark", "counterparty_name", "counterparty_account"];
+
+/// Fields that rules look at on rows that move a wallet only.
+const WALLET_IDS: [&str; 2] = ["customer_id", "counterparty_id"];
+
+/// Fields and values that make a row move a wallet.
+const WALLET_ROWS: [(&str, &[&str]); 2] = [
+    ("txn_type", &["TOPUP", "TRANSFER", "WITHDRAWAL"]),
+    ("funding", &["BALANCE"]),
+];
 
 /// Fields with few distinct values, kept dictionary-encoded where the file has them so.
 const REPEATED: [&str; 8] = [
@@ -313,7 +323,15 @@ impl ParquetFile {
                 return Ok(());
             }
         }
-        self.read_table_slowly::<T, S>(group, taken, (wanted, from), context, sink)
+        // Statistics that spoke of no wallets are believed as long as no row gives them the lie.
+        let fields = layout::fields(self.binding.role).iter().zip(taken).enumerate();
+        let taken: Vec<bool> = fields
+            .map(|(number, (field, taken))| {
+                let there = self.binding.columns[number] != ABSENT;
+                *taken || (there && WALLET_IDS.contains(&field.name))
+            })
+            .collect();
+        self.read_table_slowly::<T, S>(group, &taken, (wanted, from), context, sink)
     }
 
     /// By the crate's reader, from a row on.
@@ -360,6 +378,7 @@ impl ParquetFile {
 
     /// True per field that is read.
     fn columns_to_read(&self, columns: Columns, group: usize) -> Vec<bool> {
+        let wallets = columns == Columns::All || self.may_move_wallets(group);
         layout::fields(self.binding.role)
             .iter()
             .enumerate()
@@ -367,27 +386,46 @@ impl ParquetFile {
                 let there = self.binding.columns[number] != ABSENT;
                 let time_without_null = field.name == "booking_time"
                     && self.zones[number].is_some()
-                    && self.has_no_null(number, group);
-                let judged = !UNJUDGED.contains(&field.name) && !time_without_null;
+                    && self.has_no_null(field.name, group);
+                let judged = !UNJUDGED.contains(&field.name)
+                    && !time_without_null
+                    && (wallets || !WALLET_IDS.contains(&field.name));
                 there && (columns == Columns::All || judged)
             })
             .collect()
     }
 
-    /// True when the file says that a column of a row group has no null.
-    fn has_no_null(&self, field: usize, group: usize) -> bool {
-        let name = layout::fields(self.binding.role)[field].name;
+    /// The chunk of a column of a row group.
+    fn chunk(&self, name: &str, group: usize) -> Option<&ColumnChunkMetaData> {
         let group = self.metadata.metadata().row_group(group);
-        let mut chunks = group
-            .columns()
-            .iter()
-            .filter(|chunk| chunk.column_path().string() == name);
-        chunks.next().is_some_and(|chunk| {
+        let mut chunks = group.columns().iter();
+        chunks.find(|chunk| chunk.column_path().string() == name)
+    }
+
+    /// True when the file says that a column of a row group has no null.
+    fn has_no_null(&self, name: &str, group: usize) -> bool {
+        self.chunk(name, group).is_some_and(|chunk| {
             chunk.column_descr().max_def_level() == 0
                 || chunk
                     .statistics()
                     .and_then(|statistics| statistics.null_count_opt())
                     == Some(0)
+        })
+    }
+
+    /// False when the statistics of a row group say that no row of it moves a wallet.
+    fn may_move_wallets(&self, group: usize) -> bool {
+        WALLET_ROWS.iter().any(|(name, values)| {
+            // A column that is not there has no such value.
+            let Some(chunk) = self.chunk(name, group) else {
+                return false;
+            };
+            let known = chunk.statistics().filter(|known| !known.is_min_max_deprecated());
+            let bounds = known.and_then(|known| known.min_bytes_opt().zip(known.max_bytes_opt()));
+            bounds.is_none_or(|(min, max)| {
+                let mut values = values.iter().map(|value| value.as_bytes());
+                values.any(|value| min <= value && value <= max)
+            })
         })
     }
 }

@@ -10,3 +10,4 @@ pub mod kinds;
 pub mod digest;
 pub mod id_table;
 pub mod prefetch;
+pub mod sha256_pair;

@@ -16,7 +16,7 @@ pub struct Field {
     pub name: &'static str,
     /// True when the column must be there.
     pub required: bool,
-    /// True for ids and references, which may hold no control characters.
+    /// True for ids and references, which may hold no control characters where they are used.
     pub id: bool,
 }
 

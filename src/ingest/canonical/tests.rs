@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use proptest::prelude::*;
 
@@ -6,6 +7,8 @@ use super::*;
 use crate::book::settings::*;
 use crate::entries::rows::{BalanceRow, BankRow, ChannelRow, PlatformRow};
 use crate::ingest::csv_blocks::{BlockError, BlockReader};
+use crate::ingest::csv_mapped::MappedReader;
+use crate::ingest::digests::Digests;
 
 pub(crate) fn account(id: &str, number: Option<&str>, currency: &str) -> Account {
     Account {
@@ -194,6 +197,29 @@ pub(crate) fn read(role: Role, text: &[u8], block_bytes: usize, level: Level) ->
         parse_block(&binding, &head, &buffer, &context, &mut work, &mut seen)?;
     }
     let facts = blocks.finish().unwrap();
+    assert_eq!(facts.bytes, text.len() as u64);
+    assert_eq!(facts.sha256, crate::terms::digest::sha256_hex(text));
+    Ok(seen)
+}
+
+/// The same, mapped from a file.
+fn read_mapped(role: Role, text: &[u8], block_bytes: usize) -> Result<Seen, FileRefused> {
+    let refused = |error| match error {
+        BlockError::Refused(refused) => refused,
+        BlockError::Io(error) => panic!("{error}"),
+    };
+    let mut file = tempfile::tempfile().unwrap();
+    std::io::Write::write_all(&mut file, text).unwrap();
+    let digests = Arc::new(Digests::default());
+    let reader = MappedReader::with_block_bytes(file, text.len() as u64, &digests, block_bytes);
+    let blocks = reader.map_err(refused)?.expect("a plain text can be mapped");
+    let context = context(role);
+    let binding = bind_header(role, blocks.header(), &context)?;
+    let (mut seen, mut work) = (Seen::default(), Work::default());
+    while let Some((head, bytes)) = blocks.next_block().map_err(refused)? {
+        parse_block(&binding, &head, &bytes, &context, &mut work, &mut seen)?;
+    }
+    let facts = blocks.finish().unwrap().unwrap();
     assert_eq!(facts.bytes, text.len() as u64);
     assert_eq!(facts.sha256, crate::terms::digest::sha256_hex(text));
     Ok(seen)
@@ -813,5 +839,63 @@ proptest! {
                 prop_assert_eq!(&cut, &expected);
             }
         }
+        for block in [block, 1 << 20] {
+            let mapped = read_mapped(Role::Balances, &text, block);
+            prop_assert_eq!(mapped.is_ok(), expected.is_ok());
+            if !quotes || block > text.len() {
+                prop_assert_eq!(&mapped, &expected);
+            }
+        }
     }
+}
+
+#[test]
+fn a_mapped_file_is_read_as_its_stream_is() {
+    let mut text = PLATFORM_HEADER.to_owned();
+    for row in 0..400 {
+        let memo = if row % 5 == 0 { "\"two\nlines\"" } else { "one" };
+        text.push_str(&platform_row("memo", memo));
+        text.push('\n');
+    }
+    for text in [
+        text.clone(),
+        format!("\u{feff}{text}"),
+        text.trim_end().to_owned(),
+    ] {
+        let expected = read(Role::Platform, text.as_bytes(), 1 << 20, Level::best()).unwrap();
+        for block_bytes in [1, 700, 1 << 20] {
+            let mapped = read_mapped(Role::Platform, text.as_bytes(), block_bytes).unwrap();
+            assert_eq!(mapped, expected);
+        }
+    }
+    let digests = Arc::default();
+    for marked in [&b""[..], b"\xff\xfea\0"] {
+        let mut file = tempfile::tempfile().unwrap();
+        std::io::Write::write_all(&mut file, marked).unwrap();
+        let reader = MappedReader::new(file, marked.len() as u64, &digests)
+            .ok()
+            .unwrap();
+        assert!(reader.is_none(), "{marked:?} is read as a stream");
+    }
+}
+
+#[test]
+fn a_file_that_became_shorter_is_an_error() {
+    let mut file = tempfile::tempfile().unwrap();
+    let row = platform_row("", "");
+    std::io::Write::write_all(&mut file, format!("{PLATFORM_HEADER}{row}\n{row}\n").as_bytes()).unwrap();
+    let bytes = file.metadata().unwrap().len();
+    let other = file.try_clone().unwrap();
+    let reader = MappedReader::with_block_bytes(file, bytes, &Arc::default(), 10)
+        .ok()
+        .unwrap()
+        .unwrap();
+    assert!(reader.next_block().unwrap().is_some());
+    other.set_len(bytes - 1).unwrap();
+    let error = reader.next_block().err().unwrap();
+    assert!(
+        matches!(&error, BlockError::Io(error) if error.to_string().contains("became shorter")),
+        "{error:?}"
+    );
+    assert!(reader.finish().unwrap().is_none() && reader.next_block().unwrap().is_none());
 }

@@ -105,13 +105,18 @@ pub fn read<T: Table, S: RowSink>(
             match wanted {
                 Wanted::All => {
                     for row in 0..rows {
-                        fields.hand_on::<T, S>(row, first + row as u64, context, &mut memory, sink);
+                        let at = first + row as u64;
+                        fields
+                            .hand_on::<T, S>(row, at, context, &mut memory, sink)
+                            .map_err(|_| Stopped { at })?;
                     }
                 }
                 Wanted::Numbers(numbers) => {
-                    for number in numbers {
-                        let row = (number - first) as usize;
-                        fields.hand_on::<T, S>(row, *number, context, &mut memory, sink);
+                    for at in numbers.iter().copied() {
+                        let row = (at - first) as usize;
+                        fields
+                            .hand_on::<T, S>(row, at, context, &mut memory, sink)
+                            .map_err(|_| Stopped { at })?;
                     }
                 }
             }
@@ -236,6 +241,10 @@ struct PortionFields<'a> {
 }
 
 impl PortionFields<'_> {
+    /// Judges a row.
+    ///
+    /// # Errors
+    /// A field is needed that was left out: the file's statistics said that no row would need it.
     #[inline(always)]
     fn hand_on<T: Table, S: RowSink>(
         &mut self,
@@ -244,15 +253,19 @@ impl PortionFields<'_> {
         context: &ReadContext,
         memory: &mut Memory,
         sink: &mut S,
-    ) {
+    ) -> Result<(), Unfit> {
         self.row = row;
         let place = Place {
             line: number + 1,
             offset: number,
         };
         if let Err(wrong) = T::row(self, place, self.irregular, context, memory, sink) {
+            if self.left_out[wrong.field] {
+                return Err(Unfit);
+            }
             sink.reject(self.refused(T::ROLE, place, wrong));
         }
+        Ok(())
     }
 
     #[inline(always)]

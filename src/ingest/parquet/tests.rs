@@ -186,6 +186,71 @@ fn platform_rows_are_those_of_the_same_csv() {
     );
 }
 
+/// One TOPUP among payments; each row has a customer, one of them with a control character.
+fn with_a_wallet() -> Vec<u8> {
+    let texts = |of: &dyn Fn(usize) -> String| text((0..ROWS).map(|row| Some(of(row))).collect());
+    let is_topup = |row: usize| row == 150;
+    written(vec![
+        ("txn_id", texts(&|row| format!("T{row}"))),
+        ("txn_time", times()),
+        ("merchant_id", same("M1", ROWS)),
+        (
+            "customer_id",
+            texts(&|row| {
+                if row == 10 {
+                    "C\u{1}".to_owned()
+                } else {
+                    format!("C{row}")
+                }
+            }),
+        ),
+        (
+            "txn_type",
+            texts(&|row| if is_topup(row) { "TOPUP" } else { "PAYMENT" }.to_owned()),
+        ),
+        ("channel", same("BANK", ROWS)),
+        ("currency", same("CNY", ROWS)),
+        ("amount", same("1.00", ROWS)),
+        ("bank_ref", texts(&|row| format!("R{row}"))),
+        ("status", same("SUCCESS", ROWS)),
+    ])
+}
+
+#[test]
+fn customers_are_read_where_a_wallet_moves() {
+    let bytes = with_a_wallet();
+    let open = |bytes: Vec<u8>| {
+        ParquetFile::from_bytes(bytes, Role::Platform, &context(Role::Platform))
+            .ok()
+            .unwrap()
+    };
+    let judged = read_all(&open(bytes.clone()), Columns::Judged, Role::Platform);
+    assert!(
+        judged.rejects.is_empty(),
+        "a customer that no wallet needs is no reason to refuse"
+    );
+    let has_customer = |row: usize| judged.rows[row].contains(&format!("C{row}"));
+    assert!(
+        has_customer(150) && has_customer(199),
+        "the second row group is read with its customers"
+    );
+    assert!(!has_customer(20) && !has_customer(249), "the others without");
+
+    // Statistics that deny the TOPUP do not change what is made of it.
+    let footer =
+        bytes.len() - 8 - u32::from_le_bytes(*bytes[bytes.len() - 8..].first_chunk().unwrap()) as usize;
+    let mut lying = bytes;
+    let mut found = 0;
+    while let Some(at) = memchr::memmem::find(&lying[footer..], b"TOPUP") {
+        lying[footer + at..footer + at + 5].copy_from_slice(b"PAYMZ");
+        found += 1;
+    }
+    assert!(found > 0);
+    let deceived = read_all(&open(lying), Columns::Judged, Role::Platform);
+    assert!(deceived.rejects.is_empty(), "{:?}", deceived.rejects);
+    assert_eq!(deceived.rows[150], judged.rows[150]);
+}
+
 fn bank(change: &str, array: ArrayRef) -> Vec<(&'static str, ArrayRef)> {
     let mut columns: Vec<(&str, ArrayRef)> = vec![
         (
