@@ -734,33 +734,3 @@ fn states_and_manifests_take_any_bytes() {
     let manifest = fs::read(sealed.join("manifest.json")).unwrap();
     fuzz("manifest", &[manifest], |bytes| Manifest::parse(bytes).is_ok());
 }
-
-/// Run again by itself as a process of its own: maps a file, cuts it short and looks at it.
-#[test]
-fn a_file_cut_short_while_it_is_mapped_ends_in_plain_words() {
-    const CHILD: &str = "TIEOUT_TEST_CUT_FILE";
-    if let Some(path) = std::env::var_os(CHILD) {
-        tieout::cli::signals::explain_cut_files().unwrap();
-        let file = std::fs::OpenOptions::new()
-            .read(true)
-            .write(true)
-            .open(path)
-            .unwrap();
-        let stretch = tieout::ingest::mapped::Stretch::of(&file, 0, 1 << 20).unwrap();
-        file.set_len(0).unwrap();
-        assert_eq!(stretch[1 << 19], 0, "never reached");
-        return;
-    }
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("bank.csv");
-    std::fs::write(&path, vec![0; 1 << 20]).unwrap();
-    let name = std::thread::current().name().unwrap().to_owned();
-    let output = std::process::Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "--nocapture", &name])
-        .env(CHILD, &path)
-        .output()
-        .unwrap();
-    let told = String::from_utf8_lossy(&output.stderr);
-    assert!(told.contains("became shorter while it was read"), "{told}");
-    assert_eq!(output.status.code(), Some(74), "{told}");
-}

@@ -15,7 +15,7 @@ mod inspect;
 mod json;
 mod progress;
 mod screen;
-pub mod signals;
+mod signals;
 mod status;
 mod verify;
 
@@ -40,7 +40,6 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     hush_guarded_panics();
     let ran = catch_unwind(AssertUnwindSafe(|| {
         signals::keep_file_size_errors()?;
-        signals::explain_cut_files()?;
         dispatch(&parsed.command, &screen)
     }));
     // Its own words went to stderr when it happened; rayon hands a panic of a worker on to here.

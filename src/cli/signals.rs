@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use signal_hook::consts::{SIGBUS, SIGXFSZ};
+use signal_hook::consts::SIGXFSZ;
 
 use crate::findings::{Finding, Stop, StopCode};
 
@@ -18,32 +18,6 @@ pub fn keep_file_size_errors() -> Result<(), Stop> {
         .map(drop)
         .map_err(|error| {
             let message = format!("cannot handle SIGXFSZ: {error}");
-            Stop::new(
-                StopCode::Io,
-                Finding::about("", message, "run the same command again"),
-            )
-        })
-}
-
-const CUT_SHORT: &[u8] =
-    b"tieout: an input file became shorter while it was read, or its disk failed; nothing was published\n\
-    help: wait until the file is delivered whole, then run the same command again\n";
-
-/// Ends the process in plain words, with the code of a failed read, when a mapped input file is cut short below it.
-///
-/// # Errors
-/// When the system refuses the handler.
-pub fn explain_cut_files() -> Result<(), Stop> {
-    let end = || {
-        // Nothing but calls that a signal handler may make: a write and an immediate end.
-        let _ = rustix::io::write(rustix::stdio::stderr(), CUT_SHORT);
-        signal_hook::low_level::exit(i32::from(StopCode::Io as u8));
-    };
-    // SAFETY: the handler is async-signal-safe, and does not return to what cannot go on.
-    unsafe { signal_hook::low_level::register(SIGBUS, end) }
-        .map(drop)
-        .map_err(|error| {
-            let message = format!("cannot handle SIGBUS: {error}");
             Stop::new(
                 StopCode::Io,
                 Finding::about("", message, "run the same command again"),

@@ -8,16 +8,15 @@ use std::io::Read;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use sha2::{Digest as _, Sha256};
+use rayon::prelude::*;
+use sha2::{Digest, Sha256};
 
 use crate::book::Book;
 use crate::book::settings::Role;
 use crate::day::intake::{InputBlock, Intake, IntakeContext};
 use crate::findings::{Finding, Stop, StopCode};
 use crate::ingest::canonical::{self, HeaderBinding, ReadContext, Work};
-use crate::ingest::csv_blocks::{BlockError, BlockReader};
-use crate::ingest::csv_mapped::MappedReader;
-use crate::ingest::digests::{Digests, Lane};
+use crate::ingest::csv_blocks::{BlockError, BlockReader, Group};
 use crate::ingest::files::{self, Delivered};
 use crate::ingest::formats::desk::{MessagePage, StatementTold};
 use crate::ingest::formats::{FileRefused, FormatContext, check_sources, read_foreign};
@@ -88,14 +87,16 @@ pub fn read_all(
         .map(|file| Task {
             file,
             context: &contexts[file.source],
+            digest: Mutex::new(None),
             state: Mutex::new(TaskState::NotStarted),
         })
         .collect();
+    digest_in_pairs(&tasks);
     let shared = Shared {
         book,
         context,
         tasks: &tasks,
-        digests: std::sync::Arc::default(),
+        group: std::sync::Arc::default(),
         bytes: Mutex::new(0),
         progress,
     };
@@ -139,9 +140,24 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Takes the digests of files in Parquet, two side by side where there are two.
+fn digest_in_pairs(tasks: &[Task<'_>]) {
+    let whole: Vec<&Task<'_>> = tasks.iter().filter(|task| task.file.parquet).collect();
+    whole.par_chunks(2).for_each(|pair| {
+        if let [one, other] = pair {
+            let digests = files::hash_contents([one.file, other.file]);
+            for (task, digest) in pair.iter().zip(digests) {
+                *lock(&task.digest) = Some(digest);
+            }
+        }
+    });
+}
+
 struct Task<'a> {
     file: &'a Delivered,
     context: &'a ReadContext,
+    /// Of a file in Parquet, whose digest is taken before its rows are read.
+    digest: Mutex<Option<std::io::Result<(String, u64)>>>,
     state: Mutex<TaskState>,
 }
 
@@ -153,12 +169,6 @@ enum TaskState {
 }
 
 enum Opened {
-    /// A text that lies on disk as it is.
-    Mapped {
-        reader: MappedReader,
-        binding: HeaderBinding,
-    },
-    /// A text that is packed or in another encoding.
     Csv {
         reader: BlockReader,
         binding: HeaderBinding,
@@ -167,22 +177,17 @@ enum Opened {
         file: ParquetFile,
         next: AtomicUsize,
         left: AtomicUsize,
-        digest: Digest,
+        sha256: String,
+        bytes: u64,
     },
-}
-
-/// The digest of a file that is read by position.
-enum Digest {
-    /// Taken beside the reading, of this many bytes.
-    Lane(Lane, u64),
-    Known(String, u64),
 }
 
 struct Shared<'a> {
     book: &'a Book,
     context: &'a IntakeContext<'a>,
     tasks: &'a [Task<'a>],
-    digests: std::sync::Arc<Digests>,
+    /// Texts that are read at the same time.
+    group: std::sync::Arc<Group>,
     bytes: Mutex<u64>,
     progress: Progress<'a>,
 }
@@ -219,14 +224,14 @@ impl Shared<'_> {
             return;
         };
         let outcome = match &*opened {
-            Opened::Mapped { reader, binding } => self.mapped(number, task, reader, binding, intake, work),
             Opened::Csv { reader, binding } => self.csv(number, task, reader, binding, intake, work, buffer),
             Opened::Parquet {
                 file,
                 next,
                 left,
-                digest,
-            } => self.parquet(number, task, (file, next, left), digest, intake),
+                sha256,
+                bytes,
+            } => self.parquet(number, task, (file, next, left), (sha256, *bytes), intake),
         };
         let mut state = lock(&task.state);
         match outcome {
@@ -283,73 +288,25 @@ impl Shared<'_> {
         let file = task.file;
         let read_failed = |error: std::io::Error| files::read_failed(file, &error);
         if file.parquet {
-            let digest = self.digest(file).map_err(read_failed)?;
+            let known = lock(&task.digest).take();
+            let digest = known.unwrap_or_else(|| files::hash_content(file));
+            let (sha256, bytes) = digest.map_err(read_failed)?;
             let table = open_parquet(file, role, task.context)?;
             let groups = table.row_groups();
             return Ok(Opened::Parquet {
                 file: table,
                 next: AtomicUsize::new(0),
                 left: AtomicUsize::new(groups),
-                digest,
+                sha256,
+                bytes,
             });
-        }
-        if file.is_plain() && encoding.is_none() {
-            let disk = files::open_on_disk(file).map_err(read_failed)?;
-            let reader = MappedReader::new(disk, file.seen.bytes, &self.digests)
-                .map_err(|error| block_failed(file, error))?;
-            if let Some(reader) = reader {
-                let binding = canonical::bind_header(role, reader.header(), task.context)
-                    .map_err(|refused| refuse(file, refused))?;
-                return Ok(Opened::Mapped { reader, binding });
-            }
         }
         let bytes = files::open(file).map_err(read_failed)?;
         let reader = BlockReader::new(bytes, encoding).map_err(|error| block_failed(file, error))?;
         let binding = canonical::bind_header(role, reader.header(), task.context)
             .map_err(|refused| refuse(file, refused))?;
+        let reader = reader.within(&self.group);
         Ok(Opened::Csv { reader, binding })
-    }
-
-    /// How the digest of a file that is read by position is taken.
-    fn digest(&self, file: &Delivered) -> std::io::Result<Digest> {
-        if file.is_plain() && file.seen.bytes > 0 {
-            let disk = std::sync::Arc::new(files::open_on_disk(file)?);
-            // A file that cannot be mapped is read.
-            if let Ok(lane) = self.digests.add(disk, file.seen.bytes) {
-                return Ok(Digest::Lane(lane, file.seen.bytes));
-            }
-        }
-        files::hash_content(file).map(|(sha256, bytes)| Digest::Known(sha256, bytes))
-    }
-
-    fn mapped(
-        &self,
-        number: u32,
-        task: &Task<'_>,
-        reader: &MappedReader,
-        binding: &HeaderBinding,
-        intake: &mut Intake<'_>,
-        work: &mut Work,
-    ) -> Result<Option<FileReport>, Stop> {
-        let read_failed = |error: std::io::Error| files::read_failed(task.file, &error);
-        while let Some((head, bytes)) = reader
-            .next_block()
-            .map_err(|error| block_failed(task.file, error))?
-        {
-            intake.restart(number, head.sequence);
-            canonical::parse_block(binding, &head, &bytes, task.context, work, intake)
-                .map_err(|refused| refuse(task.file, refused))?;
-            self.advance(bytes.len() as u64);
-        }
-        let Some(facts) = reader.finish().map_err(read_failed)? else {
-            return Ok(None);
-        };
-        files::check_unchanged(task.file).map_err(read_failed)?;
-        Ok(Some(FileReport {
-            sha256: facts.sha256,
-            bytes: facts.bytes,
-            ..FileReport::default()
-        }))
     }
 
     #[allow(clippy::too_many_arguments)]
@@ -388,11 +345,9 @@ impl Shared<'_> {
         number: u32,
         task: &Task<'_>,
         (file, next, left): (&ParquetFile, &AtomicUsize, &AtomicUsize),
-        digest: &Digest,
+        (sha256, bytes): (&str, u64),
         intake: &mut Intake<'_>,
     ) -> Result<Option<FileReport>, Stop> {
-        let read_failed = |error: std::io::Error| files::read_failed(task.file, &error);
-        let (Digest::Lane(_, bytes) | Digest::Known(_, bytes)) = *digest;
         let groups = file.row_groups();
         let mut done = groups == 0;
         loop {
@@ -404,22 +359,13 @@ impl Shared<'_> {
             file.read_row_group(group, Columns::Judged, task.context, intake)
                 .map_err(|refused| refuse(task.file, refused))?;
             self.advance(bytes / groups as u64);
-            if let Digest::Lane(lane, _) = digest {
-                let upto = bytes / groups as u64 * (group as u64 + 1);
-                self.digests.keep_up(*lane, upto).map_err(read_failed)?;
-            }
             done = left.fetch_sub(1, Ordering::AcqRel) == 1;
         }
-        if !done {
-            return Ok(None);
+        if done {
+            files::check_unchanged(task.file).map_err(|error| files::read_failed(task.file, &error))?;
         }
-        let sha256 = match digest {
-            Digest::Lane(lane, _) => self.digests.finish(*lane).map_err(read_failed)?,
-            Digest::Known(sha256, _) => sha256.clone(),
-        };
-        files::check_unchanged(task.file).map_err(read_failed)?;
-        Ok(Some(FileReport {
-            sha256,
+        Ok(done.then(|| FileReport {
+            sha256: sha256.to_owned(),
             bytes,
             ..FileReport::default()
         }))

@@ -1,19 +1,21 @@
 //! Cuts one large text into blocks of whole records, so that several threads can parse it (stage 1).
 //!
-//! Bytes are read, hashed and cut under one lock; parsing happens outside it. A block ends at a line end outside
-//! quotes, found by counting quotes. The hash is of the content as unpacked, before any decoding. Where the blocks are
-//! cut depends on the bytes alone, never on threads. Text is UTF-8; GB18030 and others when the source declares them;
+//! Bytes are read, hashed and cut under one lock; parsing happens outside it. Two files of a [`Group`] are read at a time,
+//! because two hashes side by side cost little more than one ([`crate::terms::sha256_pair`]); the second file's block waits
+//! for whoever wants it. A block ends at a line end outside quotes, found by counting quotes. The hash is of the content
+//! as unpacked, before any decoding. Where the blocks are cut depends on the bytes alone, never on threads. Text is UTF-8; GB18030 and others when the source declares them;
 //! UTF-16 when declared or when the file begins with its mark. A byte-order mark is passed over and goes before a
 //! declaration.
 
+use std::collections::VecDeque;
 use std::io::{self, Read};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use encoding_rs::{Decoder, DecoderResult, Encoding};
-use sha2::{Digest, Sha256};
 
 use crate::ingest::formats::FileRefused;
 use crate::terms::digest::hex;
+use crate::terms::sha256_pair::Running;
 
 /// Bytes a block is filled to, unless one record is longer.
 pub const BLOCK_BYTES: usize = 4 << 20;
@@ -74,15 +76,42 @@ pub struct TextFacts {
     pub lines: u64,
 }
 
+/// Blocks of a file that may wait for whoever wants them.
+const WAITING_MAX: usize = 2;
+
+/// Files that are read at the same time.
+#[derive(Default)]
+pub struct Group {
+    texts: Mutex<Vec<Arc<Text>>>,
+}
+
 /// Hands out the blocks of one text.
 pub struct BlockReader {
     header: Vec<u8>,
-    block_bytes: usize,
+    text: Arc<Text>,
+    group: Option<Arc<Group>>,
+}
+
+struct Text {
     inner: Mutex<Inner>,
+    waiting: Mutex<Waiting>,
+}
+
+/// Blocks that are cut and not handed out, and buffers to be used again.
+#[derive(Default)]
+struct Waiting {
+    blocks: VecDeque<Result<Block, BlockError>>,
+    spare: Vec<Vec<u8>>,
+}
+
+struct Block {
+    head: BlockHead,
+    bytes: Vec<u8>,
 }
 
 struct Inner {
     source: TextSource,
+    block_bytes: usize,
     /// Text after the last block: the beginning of the next.
     carry: Vec<u8>,
     ended: bool,
@@ -90,6 +119,11 @@ struct Inner {
     line: u64,
     offset: u64,
     failed: bool,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // A thread that panicked elsewhere leaves the text itself consistent or marked failed by its caller.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl BlockReader {
@@ -114,6 +148,7 @@ impl BlockReader {
         let mut inner = Inner {
             offset: source.mark_bytes,
             source,
+            block_bytes: block_bytes.max(1),
             carry: Vec::new(),
             ended: false,
             sequence: 0,
@@ -121,11 +156,23 @@ impl BlockReader {
             failed: false,
         };
         let header = inner.first_record()?;
+        let text = Text {
+            inner: Mutex::new(inner),
+            waiting: Mutex::default(),
+        };
         Ok(BlockReader {
             header,
-            block_bytes: block_bytes.max(1),
-            inner: Mutex::new(inner),
+            text: Arc::new(text),
+            group: None,
         })
+    }
+
+    /// Reads the text together with the others of a group.
+    #[must_use]
+    pub fn within(mut self, group: &Arc<Group>) -> BlockReader {
+        lock(&group.texts).push(Arc::clone(&self.text));
+        self.group = Some(Arc::clone(group));
+        self
     }
 
     /// The first record, ended by a line feed; empty when the file is.
@@ -135,7 +182,7 @@ impl BlockReader {
 
     /// True when the text is the content byte for byte, so that rows can be fetched from a plain file by position.
     pub fn is_undecoded(&self) -> bool {
-        self.lock().source.decoder.is_none()
+        lock(&self.text.inner).source.decoder.is_none()
     }
 
     /// Fills `buffer` with the next whole records, the last ended by a line feed. `None` at the end.
@@ -144,32 +191,91 @@ impl BlockReader {
     /// A text that does not decode, a record above [`RECORD_BYTES_MAX`], or a failed read. After an error
     /// no block follows.
     pub fn next_block(&self, buffer: &mut Vec<u8>) -> Result<Option<BlockHead>, BlockError> {
-        let mut inner = self.lock();
-        if inner.failed {
-            return Ok(None);
+        if let Some(block) = self.text.take(buffer) {
+            let none_waits = lock(&self.text.waiting).blocks.is_empty();
+            // The next is made while nobody needs it yet, so that nobody waits for it.
+            if self.group.is_some()
+                && none_waits
+                && let Ok(mut inner) = self.text.inner.try_lock()
+                && inner.has_more()
+            {
+                self.make(&mut inner);
+            }
+            return block.map(Some);
         }
-        let block = inner.next_block(buffer, self.block_bytes);
-        inner.failed = block.is_err();
-        block
+        let mut inner = lock(&self.text.inner);
+        // Another thread may have made it in the meantime.
+        loop {
+            if let Some(block) = self.text.take(buffer) {
+                return block.map(Some);
+            }
+            if !inner.has_more() {
+                return Ok(None);
+            }
+            self.make(&mut inner);
+        }
+    }
+
+    /// Cuts the next block, and one of another text of the group where one is free.
+    fn make(&self, inner: &mut Inner) {
+        let others = self.group.as_ref().map(|group| lock(&group.texts).clone());
+        for other in others.iter().flatten() {
+            if Arc::ptr_eq(other, &self.text) || lock(&other.waiting).blocks.len() >= WAITING_MAX {
+                continue;
+            }
+            let Ok(mut other_inner) = other.inner.try_lock() else {
+                continue;
+            };
+            if inner.is_alike(&other_inner) {
+                let (mut mine, mut others) = (inner.begin(&self.text), other_inner.begin(other));
+                while inner.wants(&mine) && other_inner.wants(&others) {
+                    Inner::step_both((inner, &mut mine), (&mut other_inner, &mut others));
+                }
+                // What one of them still lacks is little.
+                let block = other_inner.fill_and_cut(others);
+                lock(&other.waiting).blocks.extend(block);
+                let block = inner.fill_and_cut(mine);
+                lock(&self.text.waiting).blocks.extend(block);
+                return;
+            }
+        }
+        let mine = inner.begin(&self.text);
+        let block = inner.fill_and_cut(mine);
+        lock(&self.text.waiting).blocks.extend(block);
     }
 
     /// Hash and size, once [`BlockReader::next_block`] has given `None`; before, `None`.
     pub fn finish(&self) -> Option<TextFacts> {
-        let inner = self.lock();
-        if !inner.ended || !inner.carry.is_empty() || inner.failed {
+        let inner = lock(&self.text.inner);
+        if inner.has_more() || inner.failed || !lock(&self.text.waiting).blocks.is_empty() {
             return None;
         }
         Some(TextFacts {
-            sha256: hex(&inner.source.raw.hasher.clone().finalize()),
+            sha256: hex(&inner.source.raw.digest()),
             bytes: inner.source.raw.bytes,
             lines: inner.line - 1,
         })
     }
+}
 
-    fn lock(&self) -> MutexGuard<'_, Inner> {
-        // A thread that panicked elsewhere leaves the text itself consistent or marked failed by its caller.
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+impl Text {
+    /// A block that waits, put into `buffer`, whose memory waits for the next.
+    fn take(&self, buffer: &mut Vec<u8>) -> Option<Result<BlockHead, BlockError>> {
+        let mut waiting = lock(&self.waiting);
+        let block = waiting.blocks.pop_front()?;
+        Some(block.map(|Block { head, bytes }| {
+            waiting.spare.push(std::mem::replace(buffer, bytes));
+            head
+        }))
     }
+}
+
+/// A block that is being filled.
+struct Filling {
+    bytes: Vec<u8>,
+    counted: Counted,
+    wanted: usize,
+    failed: Option<BlockError>,
 }
 
 impl Inner {
@@ -204,48 +310,109 @@ impl Inner {
         Ok(text)
     }
 
-    fn next_block(
-        &mut self,
-        buffer: &mut Vec<u8>,
-        block_bytes: usize,
-    ) -> Result<Option<BlockHead>, BlockError> {
-        buffer.clear();
-        buffer.reserve(block_bytes + STEP_BYTES);
-        buffer.append(&mut self.carry);
-        let mut counted = count(buffer);
-        let mut wanted = block_bytes;
+    fn has_more(&self) -> bool {
+        !self.failed && !(self.ended && self.carry.is_empty())
+    }
+
+    /// True when both texts can be read step by step together.
+    fn is_alike(&self, other: &Inner) -> bool {
+        let is_plain = |inner: &Inner| {
+            inner.has_more()
+                && !inner.ended
+                && inner.source.decoder.is_none()
+                && inner.source.pending.is_empty()
+        };
+        is_plain(self) && is_plain(other)
+    }
+
+    /// Begins a block in a buffer of the text's, with what stands after the last one.
+    fn begin(&mut self, text: &Text) -> Filling {
+        let mut bytes = lock(&text.waiting).spare.pop().unwrap_or_default();
+        bytes.clear();
+        bytes.reserve(self.block_bytes + STEP_BYTES);
+        bytes.append(&mut self.carry);
+        Filling {
+            counted: count(&bytes),
+            bytes,
+            wanted: self.block_bytes,
+            failed: None,
+        }
+    }
+
+    fn wants(&self, filling: &Filling) -> bool {
+        !self.ended && filling.failed.is_none() && filling.bytes.len() < filling.wanted
+    }
+
+    fn step(&mut self, filling: &mut Filling) {
+        let before = filling.bytes.len();
+        let read = self.source.step(&mut filling.bytes);
+        self.stepped(filling, before, read);
+    }
+
+    fn step_both((one, filling): (&mut Inner, &mut Filling), (other, others): (&mut Inner, &mut Filling)) {
+        let before = (filling.bytes.len(), others.bytes.len());
+        let read = Hashed::step_both(
+            (&mut one.source.raw, &mut filling.bytes),
+            (&mut other.source.raw, &mut others.bytes),
+        );
+        one.stepped(filling, before.0, read.0.map_err(BlockError::Io));
+        other.stepped(others, before.1, read.1.map_err(BlockError::Io));
+    }
+
+    fn stepped(&mut self, filling: &mut Filling, before: usize, read: Result<usize, BlockError>) {
+        match read {
+            Ok(read) => self.ended = read == 0,
+            Err(error) => filling.failed = Some(error),
+        }
+        let step = count(&filling.bytes[before..]);
+        filling.counted.quotes += step.quotes;
+        filling.counted.line_feeds += step.line_feeds;
+    }
+
+    /// Fills a block and cuts it behind its last whole record. `None` at the end of the text.
+    fn fill_and_cut(&mut self, mut filling: Filling) -> Option<Result<Block, BlockError>> {
         let cut = loop {
-            while !self.ended && buffer.len() < wanted {
-                let before = buffer.len();
-                if self.source.step(buffer)? == 0 {
-                    self.ended = true;
-                }
-                let step = count(&buffer[before..]);
-                counted.quotes += step.quotes;
-                counted.line_feeds += step.line_feeds;
+            while self.wants(&filling) {
+                self.step(&mut filling);
+            }
+            if let Some(error) = filling.failed {
+                self.failed = true;
+                return Some(Err(error));
             }
             if self.ended {
-                break buffer.len();
+                break filling.bytes.len();
             }
-            if let Some(cut) = last_record_end(buffer, counted.quotes % 2 == 1) {
+            if let Some(cut) = last_record_end(&filling.bytes, filling.counted.quotes % 2 == 1) {
                 break cut;
             }
-            if buffer.len() > RECORD_BYTES_MAX {
-                return Err(too_long(self.line));
+            if filling.bytes.len() > RECORD_BYTES_MAX {
+                self.failed = true;
+                return Some(Err(too_long(self.line)));
             }
-            wanted = buffer.len() * 2;
+            filling.wanted = filling.bytes.len() * 2;
         };
-        if buffer.is_empty() {
-            return Ok(None);
+        let Filling {
+            mut bytes,
+            mut counted,
+            ..
+        } = filling;
+        if bytes.is_empty() {
+            return None;
         }
-        if buffer.len() > cut {
-            let tail = &buffer[cut..];
+        if bytes.len() > cut {
+            let tail = &bytes[cut..];
             counted.line_feeds -= count(tail).line_feeds;
             self.carry.extend_from_slice(tail);
-            buffer.truncate(cut);
+            bytes.truncate(cut);
         } else if !self.ended {
             // The block ends with the bytes read so far; whether it ends the file shows only now.
-            self.ended = self.source.step(&mut self.carry)? == 0;
+            match self.source.step(&mut self.carry) {
+                Ok(read) => self.ended = read == 0,
+                Err(error) => {
+                    self.failed = true;
+                    return Some(Err(error));
+                }
+            }
         }
         let head = BlockHead {
             sequence: self.sequence,
@@ -254,18 +421,18 @@ impl Inner {
             last: self.ended && self.carry.is_empty(),
         };
         self.sequence += 1;
-        self.offset += buffer.len() as u64;
+        self.offset += bytes.len() as u64;
         self.line += counted.line_feeds;
-        if !buffer.ends_with(b"\n") {
-            buffer.push(b'\n');
+        if !bytes.ends_with(b"\n") {
+            bytes.push(b'\n');
             self.line += 1;
         }
-        Ok(Some(head))
+        Some(Ok(Block { head, bytes }))
     }
 }
 
 /// Refuses a text that has a record without end at or behind a line.
-pub(super) fn too_long(line: u64) -> BlockError {
+fn too_long(line: u64) -> BlockError {
     BlockError::Refused(FileRefused {
         line,
         column: 1,
@@ -279,13 +446,13 @@ pub(super) fn too_long(line: u64) -> BlockError {
 
 /// What [`count`] counts.
 #[derive(Clone, Copy)]
-pub(super) struct Counted {
-    pub quotes: u64,
-    pub line_feeds: u64,
+struct Counted {
+    quotes: u64,
+    line_feeds: u64,
 }
 
 /// Counts quotes and line feeds.
-pub(super) fn count(bytes: &[u8]) -> Counted {
+fn count(bytes: &[u8]) -> Counted {
     #[cfg(target_arch = "x86_64")]
     if is_x86_feature_detected!("avx2") {
         // SAFETY: the feature is there.
@@ -324,7 +491,7 @@ fn count_plain(bytes: &[u8]) -> Counted {
 }
 
 /// Where the first record ends, behind its line feed.
-pub(super) fn first_record_end(text: &[u8]) -> Option<usize> {
+fn first_record_end(text: &[u8]) -> Option<usize> {
     let mut inside = false;
     for at in memchr::memchr2_iter(b'"', b'\n', text) {
         if text[at] == b'"' {
@@ -337,7 +504,7 @@ pub(super) fn first_record_end(text: &[u8]) -> Option<usize> {
 }
 
 /// Where the last whole record ends, given whether the text ends inside quotes.
-pub(super) fn last_record_end(text: &[u8], mut inside: bool) -> Option<usize> {
+fn last_record_end(text: &[u8], mut inside: bool) -> Option<usize> {
     for at in memchr::memrchr2_iter(b'"', b'\n', text) {
         if text[at] == b'"' {
             inside = !inside;
@@ -349,22 +516,76 @@ pub(super) fn last_record_end(text: &[u8], mut inside: bool) -> Option<usize> {
 }
 
 /// Unpacked bytes, hashed as they are read.
-struct Hashed {
+pub(super) struct Hashed {
     reader: Box<dyn Read + Send>,
-    hasher: Sha256,
+    running: Running,
+    /// The end of the content: what is no whole block of the hash.
+    last: Vec<u8>,
     bytes: u64,
 }
 
 impl Hashed {
+    /// The content that a reader gives.
+    pub fn new(reader: Box<dyn Read + Send>) -> Hashed {
+        Hashed {
+            reader,
+            running: Running::default(),
+            last: Vec::new(),
+            bytes: 0,
+        }
+    }
+
+    /// Bytes read.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
     /// Appends up to [`STEP_BYTES`]; 0 at the end. Steps are full until the end, so that cuts do not depend
     /// on how the system returns reads.
-    fn step(&mut self, out: &mut Vec<u8>) -> io::Result<usize> {
+    pub fn step(&mut self, out: &mut Vec<u8>) -> io::Result<usize> {
+        let before = out.len();
+        let read = self.read(out)?;
+        let whole = read / 64 * 64;
+        self.running.update(&out[before..before + whole]);
+        self.last.extend_from_slice(&out[before + whole..]);
+        Ok(read)
+    }
+
+    /// A step in each of two texts.
+    pub fn step_both(
+        (one, out): (&mut Hashed, &mut Vec<u8>),
+        (other, other_out): (&mut Hashed, &mut Vec<u8>),
+    ) -> (io::Result<usize>, io::Result<usize>) {
+        let before = (out.len(), other_out.len());
+        let read = (one.read(out), other.read(other_out));
+        let whole = |read: &io::Result<usize>| read.as_ref().map_or(0, |read| read / 64 * 64);
+        let whole = (whole(&read.0), whole(&read.1));
+        Running::update_both(
+            (&mut one.running, &out[before.0..before.0 + whole.0]),
+            (&mut other.running, &other_out[before.1..before.1 + whole.1]),
+        );
+        one.last.extend_from_slice(&out[before.0 + whole.0..]);
+        other.last.extend_from_slice(&other_out[before.1 + whole.1..]);
+        read
+    }
+
+    fn read(&mut self, out: &mut Vec<u8>) -> io::Result<usize> {
         let before = out.len();
         (&mut self.reader).take(STEP_BYTES as u64).read_to_end(out)?;
-        self.hasher.update(&out[before..]);
         let read = out.len() - before;
+        if read > 0 && !self.last.is_empty() {
+            return Err(io::Error::new(
+                io::ErrorKind::ResourceBusy,
+                "the file grew while it was read; is it still being delivered?",
+            ));
+        }
         self.bytes += read as u64;
         Ok(read)
+    }
+
+    /// SHA-256 of what was read, which is whole blocks until the end.
+    pub fn digest(&self) -> [u8; 32] {
+        self.running.clone().finish(&self.last)
     }
 }
 
@@ -394,11 +615,7 @@ impl TextSource {
                 })
             })?),
         };
-        let mut raw = Hashed {
-            reader,
-            hasher: Sha256::new(),
-            bytes: 0,
-        };
+        let mut raw = Hashed::new(reader);
         let mut pending = Vec::new();
         raw.step(&mut pending)?;
         let marked = Encoding::for_bom(&pending);

@@ -18,6 +18,7 @@ use zip::{CompressionMethod, ZipArchive};
 
 use crate::book::settings::{ReversalSign, Role, Settings, Source};
 use crate::findings::{Finding, Stop, StopCode};
+use crate::ingest::csv_blocks::Hashed;
 use crate::terms::date::Date;
 use crate::terms::digest::hex;
 
@@ -636,6 +637,39 @@ pub fn hash_content(file: &Delivered) -> io::Result<(String, u64)> {
         hasher.update(&buffer[..read]);
         bytes += read as u64;
     }
+}
+
+/// SHA-256 (hex) and number of bytes of the unpacked contents of two files, taken side by side.
+///
+/// # Errors
+/// Of each, what [`hash_content`] reports.
+pub fn hash_contents(files: [&Delivered; 2]) -> [io::Result<(String, u64)>; 2] {
+    let [Ok(one), Ok(other)] = files.map(open) else {
+        return files.map(hash_content);
+    };
+    let mut one = Hashed::new(one);
+    let mut other = Hashed::new(other);
+    let mut buffers = (Vec::new(), Vec::new());
+    let ended = loop {
+        buffers.0.clear();
+        buffers.1.clear();
+        let (read, other_read) = Hashed::step_both((&mut one, &mut buffers.0), (&mut other, &mut buffers.1));
+        match (read, other_read) {
+            (Ok(1..), Ok(1..)) => {}
+            ended => break ended,
+        }
+    };
+    // The longer one goes on alone.
+    let rest = |mut hashed: Hashed, mut read: io::Result<usize>, mut buffer: Vec<u8>| loop {
+        match read {
+            Ok(0) => return Ok((hex(&hashed.digest()), hashed.bytes())),
+            Ok(_) => {}
+            Err(error) => return Err(error),
+        }
+        buffer.clear();
+        read = hashed.step(&mut buffer);
+    };
+    [rest(one, ended.0, buffers.0), rest(other, ended.1, buffers.1)]
 }
 
 fn open_member<R: Read + Seek + Send + 'static>(

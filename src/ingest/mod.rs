@@ -5,10 +5,7 @@
 //! [`crate::entries::rows`]. Every row is read exactly or refused (SPEC §4.1).
 
 pub mod files;
-pub mod mapped;
-pub mod digests;
 pub mod csv_blocks;
-pub mod csv_mapped;
 pub mod canonical;
 pub mod parquet;
 pub mod formats;

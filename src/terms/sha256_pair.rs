@@ -175,7 +175,12 @@ mod x86 {
     #[inline]
     #[target_feature(enable = "sha,sse2,ssse3,sse4.1")]
     fn next_words(words: &[__m128i; 4], n: usize) -> __m128i {
-        let [w0, w1, w2, w3] = [0, 1, 2, 3].map(|back| words[(n + back) % 4]);
+        let (w0, w1, w2, w3) = (
+            words[n % 4],
+            words[(n + 1) % 4],
+            words[(n + 2) % 4],
+            words[(n + 3) % 4],
+        );
         let mixed = _mm_add_epi32(_mm_sha256msg1_epu32(w0, w1), _mm_alignr_epi8::<4>(w3, w2));
         _mm_sha256msg2_epu32(mixed, w3)
     }

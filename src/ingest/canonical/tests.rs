@@ -6,9 +6,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::book::settings::*;
 use crate::entries::rows::{BalanceRow, BankRow, ChannelRow, PlatformRow};
-use crate::ingest::csv_blocks::{BlockError, BlockReader};
-use crate::ingest::csv_mapped::MappedReader;
-use crate::ingest::digests::Digests;
+use crate::ingest::csv_blocks::{BlockError, BlockReader, Group};
 
 pub(crate) fn account(id: &str, number: Option<&str>, currency: &str) -> Account {
     Account {
@@ -197,29 +195,6 @@ pub(crate) fn read(role: Role, text: &[u8], block_bytes: usize, level: Level) ->
         parse_block(&binding, &head, &buffer, &context, &mut work, &mut seen)?;
     }
     let facts = blocks.finish().unwrap();
-    assert_eq!(facts.bytes, text.len() as u64);
-    assert_eq!(facts.sha256, crate::terms::digest::sha256_hex(text));
-    Ok(seen)
-}
-
-/// The same, mapped from a file.
-fn read_mapped(role: Role, text: &[u8], block_bytes: usize) -> Result<Seen, FileRefused> {
-    let refused = |error| match error {
-        BlockError::Refused(refused) => refused,
-        BlockError::Io(error) => panic!("{error}"),
-    };
-    let mut file = tempfile::tempfile().unwrap();
-    std::io::Write::write_all(&mut file, text).unwrap();
-    let digests = Arc::new(Digests::default());
-    let reader = MappedReader::with_block_bytes(file, text.len() as u64, &digests, block_bytes);
-    let blocks = reader.map_err(refused)?.expect("a plain text can be mapped");
-    let context = context(role);
-    let binding = bind_header(role, blocks.header(), &context)?;
-    let (mut seen, mut work) = (Seen::default(), Work::default());
-    while let Some((head, bytes)) = blocks.next_block().map_err(refused)? {
-        parse_block(&binding, &head, &bytes, &context, &mut work, &mut seen)?;
-    }
-    let facts = blocks.finish().unwrap().unwrap();
     assert_eq!(facts.bytes, text.len() as u64);
     assert_eq!(facts.sha256, crate::terms::digest::sha256_hex(text));
     Ok(seen)
@@ -803,6 +778,66 @@ fn threads_share_one_text() {
 }
 
 #[test]
+fn files_of_a_group_are_read_as_each_alone() {
+    let text = |rows: usize| {
+        let mut text = PLATFORM_HEADER.to_owned();
+        for row in 0..rows {
+            let memo = if row % 5 == 0 { "\"two\nlines\"" } else { "one" };
+            text.push_str(&platform_row("memo", memo));
+            text.push('\n');
+        }
+        text
+    };
+    // One of them is cut into steps, and one has nothing but a header.
+    let texts = [text(4000), text(0), text(2500), text(1)];
+    let group = Arc::new(Group::default());
+    let readers: Vec<BlockReader> = texts
+        .iter()
+        .map(|text| {
+            let content = Box::new(io::Cursor::new(text.clone().into_bytes()));
+            let reader = BlockReader::with_block_bytes(content, None, 200 << 10).unwrap();
+            reader.within(&group)
+        })
+        .collect();
+    let context = context(Role::Platform);
+    let work = |first: usize| {
+        let (mut parts, mut work, mut buffer) = (Vec::new(), Work::default(), Vec::new());
+        for step in 0..readers.len() {
+            let number = (first + step) % readers.len();
+            let binding = bind_header(Role::Platform, readers[number].header(), &context).unwrap();
+            while let Some(head) = readers[number].next_block(&mut buffer).unwrap() {
+                let mut seen = Seen::default();
+                parse_block(&binding, &head, &buffer, &context, &mut work, &mut seen).unwrap();
+                parts.push((number, head.sequence, seen));
+            }
+        }
+        parts
+    };
+    let mut parts: Vec<_> = std::thread::scope(|scope| {
+        let threads: Vec<_> = [0, 2, 3]
+            .map(|first| {
+                let work = &work;
+                scope.spawn(move || work(first))
+            })
+            .into();
+        threads
+            .into_iter()
+            .flat_map(|thread| thread.join().unwrap())
+            .collect()
+    });
+    parts.sort_by_key(|(number, sequence, _)| (*number, *sequence));
+    for (number, text) in texts.iter().enumerate() {
+        let expected = read(Role::Platform, text.as_bytes(), 200 << 10, Level::best()).unwrap();
+        let mine = parts.iter().filter(|part| part.0 == number);
+        let rows: Vec<&String> = mine.flat_map(|(_, _, seen)| &seen.rows).collect();
+        assert!(rows.into_iter().eq(&expected.rows));
+        let facts = readers[number].finish().unwrap();
+        assert_eq!(facts.sha256, crate::terms::digest::sha256_hex(text.as_bytes()));
+        assert_eq!(facts.bytes, text.len() as u64);
+    }
+}
+
+#[test]
 fn a_record_without_end_is_refused_and_nothing_follows() {
     let mut text = format!("{PLATFORM_HEADER}{}\nT2,\"", platform_row("", "")).into_bytes();
     text.resize(RECORD_BYTES_MAX * 2 + (1 << 20), b'x');
@@ -839,63 +874,5 @@ proptest! {
                 prop_assert_eq!(&cut, &expected);
             }
         }
-        for block in [block, 1 << 20] {
-            let mapped = read_mapped(Role::Balances, &text, block);
-            prop_assert_eq!(mapped.is_ok(), expected.is_ok());
-            if !quotes || block > text.len() {
-                prop_assert_eq!(&mapped, &expected);
-            }
-        }
     }
-}
-
-#[test]
-fn a_mapped_file_is_read_as_its_stream_is() {
-    let mut text = PLATFORM_HEADER.to_owned();
-    for row in 0..400 {
-        let memo = if row % 5 == 0 { "\"two\nlines\"" } else { "one" };
-        text.push_str(&platform_row("memo", memo));
-        text.push('\n');
-    }
-    for text in [
-        text.clone(),
-        format!("\u{feff}{text}"),
-        text.trim_end().to_owned(),
-    ] {
-        let expected = read(Role::Platform, text.as_bytes(), 1 << 20, Level::best()).unwrap();
-        for block_bytes in [1, 700, 1 << 20] {
-            let mapped = read_mapped(Role::Platform, text.as_bytes(), block_bytes).unwrap();
-            assert_eq!(mapped, expected);
-        }
-    }
-    let digests = Arc::default();
-    for marked in [&b""[..], b"\xff\xfea\0"] {
-        let mut file = tempfile::tempfile().unwrap();
-        std::io::Write::write_all(&mut file, marked).unwrap();
-        let reader = MappedReader::new(file, marked.len() as u64, &digests)
-            .ok()
-            .unwrap();
-        assert!(reader.is_none(), "{marked:?} is read as a stream");
-    }
-}
-
-#[test]
-fn a_file_that_became_shorter_is_an_error() {
-    let mut file = tempfile::tempfile().unwrap();
-    let row = platform_row("", "");
-    std::io::Write::write_all(&mut file, format!("{PLATFORM_HEADER}{row}\n{row}\n").as_bytes()).unwrap();
-    let bytes = file.metadata().unwrap().len();
-    let other = file.try_clone().unwrap();
-    let reader = MappedReader::with_block_bytes(file, bytes, &Arc::default(), 10)
-        .ok()
-        .unwrap()
-        .unwrap();
-    assert!(reader.next_block().unwrap().is_some());
-    other.set_len(bytes - 1).unwrap();
-    let error = reader.next_block().err().unwrap();
-    assert!(
-        matches!(&error, BlockError::Io(error) if error.to_string().contains("became shorter")),
-        "{error:?}"
-    );
-    assert!(reader.finish().unwrap().is_none() && reader.next_block().unwrap().is_none());
 }
