@@ -9,6 +9,7 @@ use crate::day::identify::{Fetch, Identified, identify, row_name};
 use crate::day::pool::{Origin, Pool};
 use crate::day::state::Unsettled;
 use crate::entries::block::{EntryBlock, RowRef};
+use crate::entries::bytes::Id;
 use crate::findings::Stop;
 use crate::matching::class::{Class, OtherSide};
 use crate::matching::exact::{Context, FeeAgrees, Scratch, Slice, match_partition, partition_bits};
@@ -255,7 +256,7 @@ impl<'a> LegRun<'a> {
             return Vec::new();
         }
         candidates.sort_by(|a, b| identity(*a).cmp(&identity(*b)).then_with(|| a.cmp(b)));
-        let by_identity: FxHashMap<(u32, &[u8]), RowRef> =
+        let by_identity: FxHashMap<(u32, Id<'_>), RowRef> =
             open.iter().map(|row| (identity(*row), *row)).collect();
         let mut closed = Vec::new();
         for reversal in candidates {
@@ -264,7 +265,8 @@ impl<'a> LegRun<'a> {
             let Some(at) = extras.find(block.ordinal(reversal.position())) else {
                 continue;
             };
-            let Some(original) = by_identity.get(&(block.owner(reversal.position()), extras.party.get(at)))
+            let Some(original) =
+                by_identity.get(&(block.owner(reversal.position()), extras.party.get(at).into()))
             else {
                 continue;
             };

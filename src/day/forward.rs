@@ -80,7 +80,7 @@ pub fn blocks(rows: &[ForwardRow], context: &IntakeContext<'_>) -> Result<Vec<In
                 };
                 let owed = txn_type.is_merchant() && item.row.status == Status::Success;
                 if owed && context.merchants.code(item.row.merchant_id.as_bytes()) == MerchantCode::NONE {
-                    return Err(crate::settling::unknown_merchant(item.row.id.as_bytes()));
+                    return Err(crate::settling::unknown_merchant(item.row.id.as_bytes().into()));
                 }
                 intake.platform(&platform_row(&item.row, place, txn_type));
             }

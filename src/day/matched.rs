@@ -351,12 +351,12 @@ impl LegPairs<'_> {
     fn line(&self, row: RowRef, met: Meeting, out: &mut Lines) {
         let record = self.left[row.block()].record(row.position());
         let meta = record.meta();
-        out.txn_id.push_window(record.id_window());
+        out.txn_id.push_id(record.id_window());
         if met.right == RowRef::NONE {
             out.entry_id.push(b"");
         } else {
             let other = self.right[met.right.block()].record(met.right.position());
-            out.entry_id.push_window(other.id_window());
+            out.entry_id.push_id(other.id_window());
         }
         let ends_at_bank = self.kind == LegKind::PlatformBank && met.right != RowRef::NONE;
         out.account

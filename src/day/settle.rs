@@ -384,7 +384,7 @@ fn settled_today(
     id: &[u8],
 ) -> Option<(i64, i64)> {
     let side = &inputs.pool.left[inputs.bank_leg];
-    for row in inputs.agreed.left.order.rows_of(side, id) {
+    for row in inputs.agreed.left.order.rows_of(side, id.into()) {
         let (block, position) = (&side[row.block()], row.position());
         if block.meta(position).txn_type() != Some(TxnType::Payment) {
             continue;
@@ -441,13 +441,13 @@ fn side_entries(inputs: &SettleInputs<'_>) -> Result<SideResult, Stop> {
                     posted.push(row);
                     events.push(AccountEvent {
                         account: block.owner(position) as usize,
-                        entry_id: text(block.id(position)),
+                        entry_id: block.id(position).to_text(),
                         amount_minor: block.amount_minor(position),
                         kind: AccountEventKind::Purpose(*purpose),
                     });
                 }
                 SideKind::OtherAccount => posted.push(row),
-                SideKind::Payout(id) => payouts.push((name, row, id.clone(), text(block.id(position)))),
+                SideKind::Payout(id) => payouts.push((name, row, id.clone(), block.id(position).to_text())),
             }
         }
     }
@@ -513,7 +513,7 @@ fn side_entries(inputs: &SettleInputs<'_>) -> Result<SideResult, Stop> {
             let (block, position) = (&right[row.block()], row.position());
             small.push(SmallLine {
                 leg: inputs.book.settings.legs[bank_leg].name.clone(),
-                entry_id: text(block.id(position)),
+                entry_id: block.id(position).to_text(),
                 pass: "reversal",
                 bank_ref: text(block.key(position)),
                 merchant: u32::MAX,
@@ -567,7 +567,7 @@ fn waiting(inputs: &SettleInputs<'_>) -> (Vec<UnsettledRow>, Vec<Unsettled>) {
             if earlier | today == 0 || (earlier | today) & required == required {
                 continue;
             }
-            let txn_id = String::from_utf8_lossy(block.id(position)).into_owned();
+            let txn_id = block.id(position).to_text();
             for (leg, named) in settings.legs.iter().enumerate() {
                 let bit = 1u8 << leg;
                 if (earlier | today) & bit == 0 {

@@ -16,7 +16,7 @@ use arrow::array::{
 use arrow::datatypes::{DataType, Field, Schema};
 use rustc_hash::FxHashMap;
 
-use crate::entries::bytes::{Window, append};
+use crate::entries::bytes::{Beginning, Id, Window, append};
 use crate::entries::meta::Meta;
 use crate::terms::date::Date;
 use crate::terms::digest::key_hash;
@@ -108,8 +108,9 @@ impl Slot {
 /// | narrow | 2, a place in the block's list | 4 | 4 | 1 | 1 | 12 bytes |
 /// | wide | 8 | 8 | 4 | 2 | 2 | 24 bytes |
 ///
-/// The id and the key follow. A block is narrow unless an entry of it does not fit: memory that is not touched is the
-/// cheapest.
+/// The id and the key follow, the id without what all ids of the block begin with: they are numbered through nearly always,
+/// and differ in their last digits only. A block is narrow unless an entry of it does not fit: memory that is not touched is
+/// the cheapest.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 enum Layout {
     #[default]
@@ -125,6 +126,7 @@ const WIDE_HEAD: usize = 24;
 pub struct Record<'a> {
     data: &'a [u8],
     metas: &'a [Meta],
+    beginning: &'a Beginning,
     at: usize,
     layout: Layout,
 }
@@ -167,10 +169,15 @@ impl<'a> Record<'a> {
     /// Top [`BUCKET_BITS`] bits of the key's hash, or of the id's where there is no key.
     pub fn bucket(self) -> usize {
         let key = self.key();
-        (key_hash(if key.is_empty() { self.id() } else { key }) >> (64 - BUCKET_BITS)) as usize
+        let hash = if key.is_empty() {
+            key_hash(&self.id().to_vec())
+        } else {
+            key_hash(key)
+        };
+        (hash >> (64 - BUCKET_BITS)) as usize
     }
 
-    /// Where the id begins, and the lengths of id and key.
+    /// Where the rest of the id begins, and the lengths of it and of the key.
     #[inline(always)]
     fn texts(self) -> (usize, usize, usize) {
         match self.layout {
@@ -187,7 +194,12 @@ impl<'a> Record<'a> {
 
     /// txn_id, entry_id or channel_ref.
     #[inline(always)]
-    pub fn id(self) -> &'a [u8] {
+    pub fn id(self) -> Id<'a> {
+        Id::new(self.beginning.as_bytes(), self.id_rest())
+    }
+
+    #[inline(always)]
+    fn id_rest(self) -> &'a [u8] {
         let (start, id, _) = self.texts();
         &self.data[start..start + id]
     }
@@ -199,15 +211,16 @@ impl<'a> Record<'a> {
         &self.data[start + id..start + id + key]
     }
 
-    /// [`Record::id`] within the block's bytes.
+    /// [`Record::id`]: its beginning, and the rest within the block's bytes.
     #[inline(always)]
-    pub fn id_window(self) -> Window<'a> {
+    pub fn id_window(self) -> (&'a Beginning, Window<'a>) {
         let (start, len, _) = self.texts();
-        Window {
+        let rest = Window {
             bytes: self.data,
             start,
             len,
-        }
+        };
+        (self.beginning, rest)
     }
 
     /// [`Record::key`] within the block's bytes.
@@ -223,7 +236,7 @@ impl<'a> Record<'a> {
 }
 
 /// The records of a block.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 struct Records {
     data: Vec<u8>,
     /// Where each record begins.
@@ -231,6 +244,20 @@ struct Records {
     layout: Layout,
     /// What narrow records name by its place.
     metas: Vec<Meta>,
+    /// What stands in front of each record's id.
+    beginning: Beginning,
+}
+
+impl Default for Records {
+    fn default() -> Records {
+        Records {
+            data: Vec::new(),
+            offsets: Vec::new(),
+            layout: Layout::default(),
+            metas: Vec::new(),
+            beginning: Beginning::NONE,
+        }
+    }
 }
 
 impl Records {
@@ -239,6 +266,7 @@ impl Records {
         Record {
             data: &self.data,
             metas: &self.metas,
+            beginning: &self.beginning,
             at,
             layout: self.layout,
         }
@@ -272,6 +300,27 @@ impl Records {
         self.data.extend_from_slice(key);
     }
 
+    /// Appends the record at `position` of `other`, without the beginning of its id.
+    #[inline(always)]
+    fn push_shortened(&mut self, other: &Records, position: usize) {
+        let (raw, at) = (other.raw(position), self.data.len());
+        let cut = self.beginning.as_bytes().len();
+        // No id is shorter than what all of them begin with.
+        match self.layout {
+            Layout::Narrow => {
+                self.data.extend_from_slice(&raw[..NARROW_HEAD]);
+                self.data[at + 10] -= cut as u8;
+                append(&mut self.data, &raw[NARROW_HEAD + cut..]);
+            }
+            Layout::Wide => {
+                self.data.extend_from_slice(&raw[..WIDE_HEAD]);
+                let length = u16::from_le_bytes([raw[20], raw[21]]) - cut as u16;
+                self.data[at + 20..at + 22].copy_from_slice(&length.to_le_bytes());
+                append(&mut self.data, &raw[WIDE_HEAD + cut..]);
+            }
+        }
+    }
+
     /// Lays the records out wide.
     #[cold]
     fn widen(&mut self) {
@@ -283,7 +332,7 @@ impl Records {
             let record = self.get(position);
             wide.push_wide(
                 record.key(),
-                record.id(),
+                record.id_rest(),
                 record.amount_minor(),
                 record.meta(),
                 record.owner(),
@@ -345,6 +394,8 @@ pub struct BlockBuilder {
     /// Position of the entry with the highest id.
     highest: usize,
     keyless: usize,
+    /// What all ids so far begin with.
+    beginning: Option<Beginning>,
 }
 
 impl BlockBuilder {
@@ -369,11 +420,15 @@ impl BlockBuilder {
         }
         // Which entries come behind a higher id is seen here for nearly nothing, while the ids pass by.
         if position > 0 {
-            if id > self.records.get(self.highest).id() {
+            if id > self.records.get(self.highest).id_rest() {
                 self.highest = position;
             } else {
                 self.late.push(position as u32);
             }
+        }
+        match &mut self.beginning {
+            Some(beginning) => beginning.keep_of(id),
+            None => self.beginning = Some(Beginning::of(id)),
         }
     }
 
@@ -475,19 +530,25 @@ impl BlockBuilder {
             *at += 1;
         }
         keyless.sort_by_key(|(bucket, _)| *bucket);
+        let shared = self
+            .beginning
+            .as_ref()
+            .map_or(0, |beginning| beginning.as_bytes().len());
+        let shared_bytes = shared * rows;
         // The records move while they are still in the near caches, to where those of a partition are neighbours.
         let mut records = Records {
             // With room for the pieces in which the last records are copied.
-            data: Vec::with_capacity(self.records.data.len() + 96),
+            data: Vec::with_capacity(self.records.data.len() - shared_bytes + 96),
             offsets: vec![0; rows],
             layout: self.records.layout,
             metas: std::mem::take(&mut self.records.metas),
+            beginning: self.beginning.take().unwrap_or(Beginning::NONE),
         };
         let mut place = |position: u32| {
             let position = position as usize;
             let offset = records.data.len();
             records.offsets[position] = offset as u32;
-            append(&mut records.data, self.records.raw(position));
+            records.push_shortened(&self.records, position);
             Slot::new(self.hash[position], position, offset)
         };
         let slots = order.iter().map(|position| place(*position)).collect();
@@ -618,7 +679,7 @@ impl EntryBlock {
 
     /// txn_id, entry_id or channel_ref of an entry.
     #[inline]
-    pub fn id(&self, position: usize) -> &[u8] {
+    pub fn id(&self, position: usize) -> Id<'_> {
         self.record(position).id()
     }
 
@@ -731,7 +792,7 @@ impl EntryBlock {
         for position in 0..rows {
             let record = self.record(position);
             key.append_value(record.key());
-            id.append_value(record.id());
+            id.append_value(record.id().to_vec());
             amount_minor.append_value(record.amount_minor());
             meta.append_value(record.meta().0);
             owner.append_value(record.owner());
@@ -807,10 +868,11 @@ mod tests {
                     let position = slot.position();
                     let ordinal = block.ordinal(position);
                     assert_eq!(block.record_at(slot).id(), block.id(position));
-                    assert_eq!(block.id(position), format!("E{ordinal}").as_bytes());
+                    assert_eq!(block.id(position), format!("E{ordinal}").as_bytes().into());
                     assert_eq!(block.amount_minor(position), i64::from(ordinal) + 1);
                     let key = block.key(position);
-                    let hash = key_hash(if key.is_empty() { block.id(position) } else { key });
+                    let id = block.id(position).to_vec();
+                    let hash = key_hash(if key.is_empty() { &id } else { key });
                     assert_eq!((hash.checked_shr(64 - bits).unwrap_or(0)) as usize, partition);
                     rows.push(ordinal);
                 }

@@ -1,5 +1,8 @@
 //! A growing column of byte strings: one buffer, one offset a row, no allocation per row.
 
+use std::cmp::Ordering;
+use std::hash::{Hash, Hasher};
+
 /// Byte strings laid end to end.
 #[derive(Clone, Debug)]
 pub struct BytesColumn {
@@ -16,6 +19,150 @@ pub struct Window<'a> {
     pub start: usize,
     /// Its length.
     pub len: usize,
+}
+
+/// Most bytes of the beginning that ids share.
+pub const BEGINNING_MAX: usize = 32;
+
+/// What all ids of a block begin with, kept once.
+#[derive(Clone, Copy, Debug)]
+pub struct Beginning {
+    bytes: [u8; BEGINNING_MAX],
+    len: u8,
+}
+
+impl Beginning {
+    /// Nothing.
+    pub const NONE: Beginning = Beginning {
+        bytes: [0; BEGINNING_MAX],
+        len: 0,
+    };
+
+    /// The beginning of a text, at most [`BEGINNING_MAX`] bytes.
+    pub fn of(text: &[u8]) -> Beginning {
+        let mut beginning = Beginning::NONE;
+        let len = text.len().min(BEGINNING_MAX);
+        beginning.bytes[..len].copy_from_slice(&text[..len]);
+        beginning.len = len as u8;
+        beginning
+    }
+
+    /// Makes it short enough that a text begins with it.
+    #[inline]
+    pub fn keep_of(&mut self, text: &[u8]) {
+        if !text.starts_with(self.as_bytes()) {
+            self.shorten(text);
+        }
+    }
+
+    #[cold]
+    fn shorten(&mut self, text: &[u8]) {
+        let pairs = self.as_bytes().iter().zip(text);
+        self.len = pairs.take_while(|(a, b)| a == b).count() as u8;
+    }
+
+    /// Its bytes.
+    #[inline]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.len)]
+    }
+
+    /// Its bytes, and others behind them.
+    #[inline(always)]
+    pub fn padded(&self) -> (&[u8; BEGINNING_MAX], usize) {
+        (&self.bytes, usize::from(self.len))
+    }
+}
+
+/// An id as its block keeps it: the beginning that all its ids share, and the rest. Ids compare as their bytes (R4).
+#[derive(Clone, Copy, Debug)]
+pub struct Id<'a> {
+    beginning: &'a [u8],
+    rest: &'a [u8],
+}
+
+impl<'a> Id<'a> {
+    /// An id in two pieces.
+    #[inline(always)]
+    pub fn new(beginning: &'a [u8], rest: &'a [u8]) -> Id<'a> {
+        Id { beginning, rest }
+    }
+
+    /// Number of bytes.
+    pub fn len(self) -> usize {
+        self.beginning.len() + self.rest.len()
+    }
+
+    /// True when there is none.
+    pub fn is_empty(self) -> bool {
+        self.len() == 0
+    }
+
+    /// Its bytes.
+    pub fn to_vec(self) -> Vec<u8> {
+        [self.beginning, self.rest].concat()
+    }
+
+    /// As text.
+    pub fn to_text(self) -> String {
+        String::from_utf8_lossy(&self.to_vec()).into_owned()
+    }
+
+    /// Adds its bytes to others.
+    #[inline]
+    pub fn append_to(self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.beginning);
+        out.extend_from_slice(self.rest);
+    }
+}
+
+impl<'a> From<&'a [u8]> for Id<'a> {
+    fn from(text: &'a [u8]) -> Id<'a> {
+        Id::new(b"", text)
+    }
+}
+
+impl<'a, const N: usize> From<&'a [u8; N]> for Id<'a> {
+    fn from(text: &'a [u8; N]) -> Id<'a> {
+        Id::new(b"", text)
+    }
+}
+
+impl Ord for Id<'_> {
+    #[inline]
+    fn cmp(&self, other: &Self) -> Ordering {
+        // Ids of one block differ in their rests only.
+        if self.beginning == other.beginning {
+            return self.rest.cmp(other.rest);
+        }
+        let bytes = |id: &Self| id.beginning.iter().chain(id.rest);
+        bytes(self).cmp(bytes(other))
+    }
+}
+
+impl PartialOrd for Id<'_> {
+    #[inline]
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Id<'_> {
+    #[inline]
+    fn eq(&self, other: &Self) -> bool {
+        self.len() == other.len() && self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Id<'_> {}
+
+impl Hash for Id<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        // Byte by byte, so that it does not matter where the pieces meet.
+        for byte in self.beginning.iter().chain(self.rest) {
+            state.write_u8(*byte);
+        }
+    }
 }
 
 impl Default for BytesColumn {
@@ -99,7 +246,26 @@ fn append_pieces<const N: usize>(out: &mut Vec<u8>, text: &[u8]) {
 
 #[cfg(test)]
 mod tests {
-    use super::append;
+    use proptest::prelude::*;
+
+    use super::{Beginning, Id, append};
+
+    proptest! {
+        #[test]
+        fn ids_compare_as_their_bytes(a in "[ab]{0,6}", b in "[ab]{0,6}", cuts in (0usize..7, 0usize..7)) {
+            let id = |text: &'static str, cut: usize| text.as_bytes().split_at(cut.min(text.len()));
+            let (a, b): (&'static str, &'static str) = (a.leak(), b.leak());
+            let (one, other) = (id(a, cuts.0), id(b, cuts.1));
+            let (one, other) = (Id::new(one.0, one.1), Id::new(other.0, other.1));
+            prop_assert_eq!(one.cmp(&other), a.cmp(b));
+            prop_assert_eq!(one == other, a == b);
+            prop_assert_eq!(one.to_vec(), a.as_bytes());
+            let mut beginning = Beginning::of(a.as_bytes());
+            beginning.keep_of(b.as_bytes());
+            let shared = a.bytes().zip(b.bytes()).take_while(|(a, b)| a == b).count();
+            prop_assert_eq!(beginning.as_bytes(), &a.as_bytes()[..shared]);
+        }
+    }
 
     #[test]
     fn what_is_appended_is_the_text() {

@@ -1,6 +1,7 @@
 //! Fees given back on refunds (R16): in proportion, rounded down, never more than was charged.
 
 use crate::day::state::FeeReturn;
+use crate::entries::bytes::Id;
 use crate::findings::{Finding, Stop, StopCode};
 use crate::terms::date::{Date, Instant};
 
@@ -24,7 +25,7 @@ pub struct RefundRow<'a> {
     /// The caller's name for the row; comes back in [`ReturnedFee`].
     pub handle: u64,
     /// Its txn_id.
-    pub txn_id: &'a [u8],
+    pub txn_id: Id<'a>,
     /// When it happened.
     pub time: Instant,
     /// The payment it refunds; empty where the row names none.
@@ -206,7 +207,7 @@ mod tests {
     fn refund(handle: u64, original: &'static str, amount_minor: i64) -> RefundRow<'static> {
         RefundRow {
             handle,
-            txn_id: b"R",
+            txn_id: b"R".into(),
             time: Instant(handle as i64),
             original_txn_id: original.as_bytes(),
             amount_minor,

@@ -4,6 +4,7 @@
 
 use crate::book::settings::DuplicatePolicy;
 use crate::entries::block::RowRef;
+use crate::entries::bytes::Id;
 use crate::entries::meta::Meta;
 use crate::matching::class::Class;
 use crate::terms::date::Date;
@@ -15,7 +16,7 @@ pub struct Member<'a> {
     /// The row.
     pub row: RowRef,
     /// txn_id, entry_id or channel_ref.
-    pub id: &'a [u8],
+    pub id: Id<'a>,
     /// Account index of a bank entry: part of its id (R19). 0 on other sides.
     pub account: u32,
     /// Minor units.
@@ -292,6 +293,6 @@ fn by_id(a: &Member<'_>, b: &Member<'_>) -> std::cmp::Ordering {
     // a field that no decision reads.
     a.account
         .cmp(&b.account)
-        .then_with(|| a.id.cmp(b.id))
+        .then_with(|| a.id.cmp(&b.id))
         .then_with(|| a.row.cmp(&b.row))
 }

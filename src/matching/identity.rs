@@ -9,6 +9,7 @@
 use rayon::prelude::*;
 
 use crate::entries::block::{EntryBlock, RowRef};
+use crate::entries::bytes::Id;
 
 /// Rows of one side in the order of their ids.
 #[derive(Clone, Debug, Default)]
@@ -63,11 +64,7 @@ impl IdOrder {
     }
 
     /// The rows that have an id.
-    pub fn rows_of<'a>(
-        &'a self,
-        blocks: &'a [EntryBlock],
-        id: &'a [u8],
-    ) -> impl Iterator<Item = RowRef> + 'a {
+    pub fn rows_of<'a>(&'a self, blocks: &'a [EntryBlock], id: Id<'a>) -> impl Iterator<Item = RowRef> + 'a {
         let id_of = |row: RowRef| blocks[row.block()].id(row.position());
         let ends_before = |run: &Run| id_of(run.row(run.rows as usize - 1)) < id;
         let first = self.runs.partition_point(ends_before);
@@ -188,10 +185,10 @@ impl<'a> Split<'a> {
         let mut numbers: Vec<usize> = (0..blocks.len())
             .filter(|number| !blocks[*number].is_empty())
             .collect();
-        numbers.sort_by(|a, b| first(*a).cmp(first(*b)).then_with(|| a.cmp(b)));
+        numbers.sort_by(|a, b| first(*a).cmp(&first(*b)).then_with(|| a.cmp(b)));
         let mut parts = Vec::with_capacity(numbers.len());
         let mut late: Vec<RowRef> = Vec::new();
-        let mut highest: Option<&[u8]> = None;
+        let mut highest: Option<Id<'_>> = None;
         for number in numbers {
             let block = &blocks[number];
             late.extend(block.late().iter().map(|p| RowRef::new(number, *p as usize)));
@@ -207,11 +204,11 @@ impl<'a> Split<'a> {
                 parts.push(Part { number, skip });
             }
         }
-        late.par_sort_unstable_by(|a, b| id(*a).cmp(id(*b)).then_with(|| a.cmp(b)));
+        late.par_sort_unstable_by(|a, b| id(*a).cmp(&id(*b)).then_with(|| a.cmp(b)));
         Split { blocks, parts, late }
     }
 
-    fn id(&self, row: RowRef) -> &'a [u8] {
+    fn id(&self, row: RowRef) -> Id<'a> {
         self.blocks[row.block()].id(row.position())
     }
 
@@ -219,7 +216,7 @@ impl<'a> Split<'a> {
     fn is_before(&self, number: usize, position: usize, late: RowRef) -> bool {
         let row = RowRef::new(number, position);
         self.id(row)
-            .cmp(self.id(late))
+            .cmp(&self.id(late))
             .then_with(|| row.cmp(&late))
             .is_lt()
     }
@@ -306,7 +303,7 @@ mod tests {
             for wanted in 0..300u16 {
                 let wanted = format!("{wanted:05}").into_bytes();
                 let rows: Vec<RowRef> = expected.iter().filter(|e| e.0 == wanted).map(|e| e.1).collect();
-                prop_assert_eq!(order.rows_of(&blocks, &wanted).collect::<Vec<_>>(), rows);
+                prop_assert_eq!(order.rows_of(&blocks, wanted.as_slice().into()).collect::<Vec<_>>(), rows);
             }
         }
     }

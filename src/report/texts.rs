@@ -9,7 +9,7 @@ use parquet::errors::Result;
 use parquet::file::metadata::ColumnChunkMetaData;
 use parquet::schema::types::ColumnDescPtr;
 
-use crate::entries::bytes::Window;
+use crate::entries::bytes::{BEGINNING_MAX, Beginning, Window};
 use crate::report::deltas::Deltas;
 use crate::report::pages::{Chunk, Levels, PAGE_BYTES, Press, Range};
 
@@ -94,6 +94,28 @@ impl Texts {
             Some(wide) if window.len <= SHORT => self.push_short(wide, window.len),
             _ => self.push(&window.bytes[window.start..window.start + window.len]),
         }
+    }
+
+    /// Adds an id: its beginning, and the rest within a longer text.
+    #[inline]
+    pub fn push_id(&mut self, (beginning, rest): (&Beginning, Window<'_>)) {
+        let (bytes, cut) = beginning.padded();
+        let len = cut + rest.len;
+        let window = rest
+            .bytes
+            .get(rest.start..)
+            .and_then(|rest| rest.first_chunk::<SHORT>());
+        if len > SHORT {
+            let rest = &rest.bytes[rest.start..rest.start + rest.len];
+            return self.push_long(&[beginning.as_bytes(), rest].concat());
+        }
+        let mut wide = [0; 2 * SHORT];
+        wide[..BEGINNING_MAX].copy_from_slice(bytes);
+        match window {
+            Some(window) => wide[cut..cut + SHORT].copy_from_slice(window),
+            None => wide[cut..len].copy_from_slice(&rest.bytes[rest.start..rest.start + rest.len]),
+        }
+        self.push_short(&wide, len);
     }
 
     #[inline]

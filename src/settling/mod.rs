@@ -12,6 +12,7 @@ use rayon::prelude::*;
 use crate::book::merchants::{MerchantCode, Merchants};
 use crate::day::figures::{AgreedSums, MerchantSums};
 use crate::entries::block::{EntryBlock, RowRef};
+use crate::entries::bytes::Id;
 use crate::entries::meta::Meta;
 use crate::fees::FeeTable;
 use crate::findings::{Finding, Stop, StopCode};
@@ -500,14 +501,14 @@ impl Part {
 }
 
 /// A row brought forward whose merchant the master no longer has (R18).
-pub fn unknown_merchant(txn_id: &[u8]) -> Stop {
+pub fn unknown_merchant(txn_id: Id<'_>) -> Stop {
     Stop::new(
         StopCode::BadData,
         Finding::about(
             "merchants",
             format!(
                 "transaction {} is open or settles today, but the merchant master no longer has its merchant (R18)",
-                String::from_utf8_lossy(txn_id)
+                txn_id.to_text()
             ),
             "put the merchant back into the master (status `closed` keeps it from being paid), then close the day again",
         ),

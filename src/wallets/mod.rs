@@ -15,6 +15,7 @@ use rustc_hash::FxHashMap;
 
 use crate::day::figures::CustomerLine;
 use crate::day::state::CustomerBalance;
+use crate::entries::bytes::Id;
 use crate::findings::{Finding, Stop, StopCode};
 use crate::terms::currency::Currency;
 use crate::terms::date::Instant;
@@ -56,7 +57,7 @@ pub struct WalletRow<'a> {
     /// When it happened.
     pub time: Instant,
     /// Its id.
-    pub txn_id: &'a [u8],
+    pub txn_id: Id<'a>,
 }
 
 /// What a close did to the wallets.
@@ -305,7 +306,7 @@ mod tests {
             currency: cny(),
             amount_minor: amount,
             time: Instant(handle as i64),
-            txn_id: b"T",
+            txn_id: b"T".into(),
         }
     }
 
