@@ -4,6 +4,7 @@
 //! ledger balance at both ends (010, 015), facts. Amounts are minor units without a sign; the type code gives it: 1xx to 3xx and
 //! 920 to 959 into the account, 4xx to 6xx and 960 to 999 out of it. A group that is no update (status 2 deletion, 3
 //! correction, 4 test) or that is interim (modifier 1 or 3) books nothing.
+//! Version 3 (BTRS) has the same records and is read in the same way.
 //! Checked: record counts and control totals of accounts (49), groups (98) and the file (99); total credits and debits
 //! (100, 400); opening + Σ details = closing where both stand.
 //! Refused: failed totals, broken order of records, a file without its trailer, an account with neither balances nor
@@ -54,13 +55,15 @@ pub fn read<'a>(mut bytes: Box<dyn Read + 'a>, desk: &mut Desk<'_>) -> Result<()
         account: None,
         accounts: 0,
         ended: false,
+        btrs: false,
     };
     while records.next()? {
         reading.record(&records.record)?;
     }
     reading.end(records.place().line)?;
+    let variant = if reading.btrs { "BTRS (version 3)" } else { "BAI2" };
     let facts = &mut desk.facts;
-    facts.variant = "BAI2".to_owned();
+    facts.variant = variant.to_owned();
     facts.encoding = records.lines.encoding();
     facts.checked.extend(records.lines.guess_in_words());
     Ok(())
@@ -106,6 +109,8 @@ struct Reading<'r, 'd> {
     account: Option<AccountRead>,
     accounts: u64,
     ended: bool,
+    /// Version 3 of the format.
+    btrs: bool,
 }
 
 fn refuse(place: Place, message: impl Into<String>) -> FileRefused {
@@ -173,11 +178,23 @@ impl Reading<'_, '_> {
             fields.next();
         }
         let version = fields.next().unwrap_or_default();
-        if !matches!(version.trim(), "2" | "") {
-            return Err(refuse(
-                record.place,
-                format!("file header: version: found `{}`, expected 2", shown(version)),
-            ));
+        match version.trim() {
+            "2" | "" => {}
+            "3" => {
+                self.btrs = true;
+                self.desk.facts.checked.push(
+                    "version 3 (BTRS) has the records and totals of version 2 and is read as such".to_owned(),
+                );
+            }
+            _ => {
+                return Err(refuse(
+                    record.place,
+                    format!(
+                        "file header: version: found `{}`, expected 2, or 3 (BTRS)",
+                        shown(version)
+                    ),
+                ));
+            }
         }
         Ok(())
     }

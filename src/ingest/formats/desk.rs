@@ -6,6 +6,8 @@
 //! book, where an account that the book does not have refuses the file, or openly, as `tieout inspect` does: then accounts
 //! are taken as they are named and failed checks are collected instead of ending the reading.
 
+use std::collections::BTreeMap;
+
 use sha2::{Digest, Sha256};
 
 use super::values::{is_ambiguous, masked, padded_minor, shown};
@@ -184,6 +186,10 @@ pub struct OpenStatement {
     pub line_key: String,
     ordinal: u64,
     hasher: Sha256,
+    /// What goes to the digest at once.
+    scratch: Vec<u8>,
+    /// Sum of the digests of its rows, where their order means nothing.
+    unordered: Option<[u64; 4]>,
 }
 
 impl OpenStatement {
@@ -208,6 +214,27 @@ impl OpenStatement {
             line_key: String::new(),
             ordinal: 0,
             hasher: Sha256::new(),
+            scratch: Vec::new(),
+            unordered: None,
+        }
+    }
+
+    /// The same, where the order in which rows come means nothing: sorted another way it is the same statement.
+    pub fn in_any_order(self) -> OpenStatement {
+        OpenStatement {
+            unordered: Some([0; 4]),
+            ..self
+        }
+    }
+
+    /// Ends the row that was told to the digest, where rows have one each.
+    fn end_row(&mut self) {
+        if let Some(sum) = &mut self.unordered {
+            let digest = self.hasher.finalize_reset();
+            for (part, bytes) in sum.iter_mut().zip(digest.chunks_exact(8)) {
+                let more = bytes.iter().fold(0u64, |more, byte| more << 8 | u64::from(*byte));
+                *part = part.wrapping_add(more);
+            }
         }
     }
 
@@ -238,8 +265,8 @@ impl OpenStatement {
 enum Accounts<'d> {
     /// Those of the book.
     Book(&'d Settings),
-    /// Any: they are listed as they come.
-    Any(Vec<Account>),
+    /// Any: they are listed as they come, and found again by name and currency.
+    Any(Vec<Account>, BTreeMap<String, Vec<usize>>),
 }
 
 /// Where the statements of one file come in.
@@ -268,21 +295,21 @@ impl<'d> Desk<'d> {
     /// A desk that takes any account and collects failed checks.
     pub fn open(ctx: &FormatContext<'d>, sink: &'d mut dyn RowSink) -> Desk<'d> {
         Desk {
-            accounts: Accounts::Any(Vec::new()),
+            accounts: Accounts::Any(Vec::new(), BTreeMap::new()),
             ..Desk::of_book(ctx, sink)
         }
     }
 
     /// True when failed checks are collected.
     pub fn is_open(&self) -> bool {
-        matches!(self.accounts, Accounts::Any(_))
+        matches!(self.accounts, Accounts::Any(..))
     }
 
     /// Facts, accounts that an open desk came to know, and failed checks.
     pub fn into_parts(self) -> (FileFacts, Vec<Account>, Vec<FileRefused>) {
         let accounts = match self.accounts {
             Accounts::Book(_) => Vec::new(),
-            Accounts::Any(accounts) => accounts,
+            Accounts::Any(accounts, _) => accounts,
         };
         (self.facts, accounts, self.failed)
     }
@@ -312,13 +339,11 @@ impl<'d> Desk<'d> {
     ) -> Result<usize, FileRefused> {
         match &mut self.accounts {
             Accounts::Book(settings) => find_account(settings, names, tag, line),
-            Accounts::Any(accounts) => {
+            Accounts::Any(accounts, by_name) => {
                 let name = names.first().cloned().unwrap_or_default();
-                let known = |account: &Account| {
-                    account.id == name && currency.is_none_or(|currency| account.currency == currency)
-                };
-                if let Some(at) = accounts.iter().position(known) {
-                    return Ok(at);
+                let known = |at: &&usize| currency.is_none_or(|currency| accounts[**at].currency == currency);
+                if let Some(at) = by_name.get(&name).and_then(|at| at.iter().find(known)) {
+                    return Ok(*at);
                 }
                 let Some(currency) = currency else {
                     return Err(FileRefused::at(
@@ -335,6 +360,7 @@ impl<'d> Desk<'d> {
                     ));
                 }
                 accounts.push(unknown_account(&name, currency));
+                by_name.entry(name).or_default().push(accounts.len() - 1);
                 Ok(accounts.len() - 1)
             }
         }
@@ -344,7 +370,7 @@ impl<'d> Desk<'d> {
     pub fn at(&self, index: usize) -> Option<&Account> {
         match &self.accounts {
             Accounts::Book(settings) => settings.accounts.get(index),
-            Accounts::Any(accounts) => accounts.get(index),
+            Accounts::Any(accounts, _) => accounts.get(index),
         }
     }
 
@@ -368,6 +394,8 @@ impl<'d> Desk<'d> {
     /// without an id of its own gets the line id: what it is made of, in its place in the statement.
     pub fn entry(&mut self, open: &mut OpenStatement, row: BankRow<'_>) {
         let ordinal = open.next_ordinal();
+        let scratch = &mut open.scratch;
+        scratch.clear();
         for part in [
             row.direction.name().as_bytes(),
             &row.amount_minor.to_be_bytes(),
@@ -380,9 +408,11 @@ impl<'d> Desk<'d> {
             row.counterparty_account,
             row.original_ref,
         ] {
-            open.hasher.update(part);
-            open.hasher.update(b"\n");
+            scratch.extend_from_slice(part);
+            scratch.push(b'\n');
         }
+        open.hasher.update(&open.scratch);
+        open.end_row();
         if open.told.purport != Purport::Statement {
             open.told.booked.add(row.direction, row.amount_minor);
             open.told.not_booked += 1;
@@ -452,6 +482,9 @@ impl<'d> Desk<'d> {
 
     /// Ends a statement whose checks are done: gives its balances and remembers it.
     pub fn finish(&mut self, mut open: OpenStatement) {
+        for part in open.unordered.iter().flatten() {
+            open.hasher.update(part.to_be_bytes());
+        }
         let told = &mut open.told;
         for balance in [told.opening, told.closing].into_iter().flatten() {
             open.hasher

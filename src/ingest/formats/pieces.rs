@@ -181,9 +181,12 @@ impl<'a> Pieces<'a> {
 
     /// Reads more, moving what is left to the front.
     fn fill(&mut self) -> Result<(), FileRefused> {
-        self.buffer.copy_within(self.at..self.end, 0);
-        self.end -= self.at;
-        self.at = 0;
+        // A source that gives little at a time must not make a long piece move again and again.
+        if self.at > 0 {
+            self.buffer.copy_within(self.at..self.end, 0);
+            self.end -= self.at;
+            self.at = 0;
+        }
         if self.buffer.len() - self.end < CHUNK_BYTES / 2 {
             self.buffer.resize(self.buffer.len() * 2, 0);
         }

@@ -8,6 +8,9 @@ use crate::ingest::formats::FileRefused;
 use crate::ingest::formats::decode::PIECE_BYTES_MAX;
 use crate::ingest::formats::pieces::Pieces;
 
+/// Longest physical record of banks that cut texts wherever the record is full.
+const RECORD_CHARS: usize = 80;
+
 const CODES: [&str; 8] = ["01", "02", "03", "16", "49", "88", "98", "99"];
 
 /// A logical record.
@@ -20,7 +23,27 @@ pub struct Record {
     /// Physical records, continuations among them.
     pub physical: u64,
     /// Content of the record and of each continuation, without code and end mark.
-    segments: Vec<String>,
+    segments: Vec<Segment>,
+}
+
+/// Content of one physical record.
+#[derive(Clone, Debug, Default)]
+struct Segment {
+    content: String,
+    /// True when the record is full to its last place and does not say that it ends: a word may go on behind it.
+    full: bool,
+}
+
+impl Segment {
+    /// The content of a physical record, which begins with its code and a comma.
+    fn of(record: &str) -> Segment {
+        let record = record.trim_end();
+        let content = record.get(3..).unwrap_or_default();
+        Segment {
+            content: content.strip_suffix('/').unwrap_or(content).to_owned(),
+            full: !content.ends_with('/') && record.chars().count() >= RECORD_CHARS,
+        }
+    }
 }
 
 impl Record {
@@ -36,7 +59,7 @@ impl Record {
 
 /// A walk through the fields of a record, across its continuations.
 pub struct Cursor<'r> {
-    segments: &'r [String],
+    segments: &'r [Segment],
     segment: usize,
     /// Where the next field of the segment begins; `None` when the segment is used up.
     at: Option<usize>,
@@ -52,7 +75,7 @@ impl<'r> Cursor<'r> {
                 self.at = Some(0);
                 continue;
             };
-            let rest = &segment[at..];
+            let rest = &segment.content[at..];
             return Some(match rest.find(',') {
                 Some(comma) => {
                     self.at = Some(at + comma + 1);
@@ -75,17 +98,21 @@ impl<'r> Cursor<'r> {
         Some(field)
     }
 
-    /// What is left, which is text: commas belong to it, continuations follow after a space.
+    /// What is left, which is text: commas belong to it, continuations follow after a space, or at once where the record
+    /// before was full.
     pub fn rest(mut self) -> String {
         let mut text = String::new();
+        let mut cut = false;
         while let Some(segment) = self.segments.get(self.segment) {
             if let Some(at) = self.at {
-                let more = segment[at..].trim();
+                let more = &segment.content[at..];
+                let more = if cut { more.trim_end() } else { more.trim() };
                 if !more.is_empty() {
-                    if !text.is_empty() {
+                    if !text.is_empty() && !cut {
                         text.push(' ');
                     }
                     text.extend(more.chars().map(|c| if c.is_control() { ' ' } else { c }));
+                    cut = segment.full;
                 }
             }
             self.segment += 1;
@@ -146,12 +173,12 @@ impl<'a> Records<'a> {
         self.record.place = place;
         self.record.physical = 1;
         self.record.segments.clear();
-        self.record.segments.push(content(&text[3..]).to_owned());
+        self.record.segments.push(Segment::of(&text));
         let mut bytes = text.len();
         while let Some((_, text)) = self.peek()? {
             match code_of(text) {
                 Some("88") => {
-                    let segment = content(&text[3..]).to_owned();
+                    let segment = Segment::of(text);
                     self.record.segments.push(segment);
                     self.record.physical += 1;
                 }
@@ -160,8 +187,9 @@ impl<'a> Records<'a> {
                     // A line feed inside a text.
                     let more = content(text).to_owned();
                     if let Some(last) = self.record.segments.last_mut() {
-                        last.push(' ');
-                        last.push_str(&more);
+                        last.content.push(' ');
+                        last.content.push_str(&more);
+                        last.full = false;
                     }
                 }
             }
@@ -259,7 +287,12 @@ mod tests {
                 record.code,
                 record.place.line,
                 record.physical,
-                record.segments.join("|"),
+                record
+                    .segments
+                    .iter()
+                    .map(|segment| segment.content.as_str())
+                    .collect::<Vec<_>>()
+                    .join("|"),
             ));
         }
         seen
@@ -289,7 +322,12 @@ mod tests {
             code: 3,
             place: Place { line: 1, offset: 0 },
             physical: 3,
-            segments: vec!["1,,100,".to_owned(), "500,3".to_owned(), "V,060316,".to_owned()],
+            segments: ["1,,100,", "500,3", "V,060316,"]
+                .map(|content| Segment {
+                    content: content.to_owned(),
+                    full: false,
+                })
+                .to_vec(),
         };
         let mut fields = record.fields();
         assert_eq!(fields.next(), Some("1"));
@@ -299,5 +337,24 @@ mod tests {
         assert_eq!(fields.next(), Some("3"));
         assert_eq!(fields.next(), Some("V"));
         assert_eq!(fields.rest(), "060316,");
+    }
+
+    #[test]
+    fn texts_go_on_where_a_full_record_cut_them() {
+        let text = |lines: &str| {
+            let lines = Pieces::new(Vec::new(), Box::new(lines.as_bytes()), b'\n', None).unwrap();
+            let mut records = Records::new(lines);
+            records.next().unwrap();
+            let mut fields = records.record.fields();
+            fields.next();
+            fields.rest()
+        };
+        let full = format!("16,1,{}INV", "x".repeat(72));
+        let x = "x".repeat(72);
+        assert_eq!(text(&format!("{full}\n88,OICE 7\n")), format!("{x}INVOICE 7"));
+        assert_eq!(text(&format!("{full}\n88, 7,8/\n")), format!("{x}INV 7,8"));
+        // It ends with its mark, or before its last place: the words are whole.
+        assert_eq!(text(&format!("{full}/\n88,OICE\n")), format!("{x}INV OICE"));
+        assert_eq!(text("16,1,INV\n88,OICE/\n88,7\n"), "INV OICE 7");
     }
 }

@@ -220,4 +220,8 @@ fn a_text_only_detail_may_leave_its_amount_out() {
     result.unwrap();
     assert_eq!((kept.rows.len(), kept.not_booked.len()), (2, 1));
     refused(&text.replace("16,890,,", "16,475,,"), "amount: found ``");
+    refused(
+        &text.replace("16,890,,", "16,475,1E+5,"),
+        "amount: found `1E+5`, expected whole minor units",
+    );
 }
