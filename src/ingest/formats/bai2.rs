@@ -17,7 +17,9 @@ use std::io::Read;
 
 use super::FileRefused;
 use super::decode::peek;
-use super::desk::{ASK_THE_BANK, Balance, Desk, OpenStatement, Purport, Tallies, Tally, identity, text_of};
+use super::desk::{
+    ASK_THE_BANK, Balance, DayText, Desk, OpenStatement, Purport, Tallies, Tally, identity, text_of,
+};
 use super::pieces::Pieces;
 use super::values::shown;
 use crate::entries::rows::{BankRow, Place};
@@ -350,10 +352,10 @@ impl Reading<'_, '_> {
             return Ok(());
         };
         let mut fields = record.fields();
-        let code = fields.next().unwrap_or_default().trim().to_owned();
-        let amount = fields.next().unwrap_or_default().trim().to_owned();
+        let code = fields.next().unwrap_or_default().trim();
+        let amount = fields.next().unwrap_or_default().trim();
         // 890 says something and moves nothing: its amount may be left out.
-        let read = match (code.as_str(), amount.as_str()) {
+        let read = match (code, amount) {
             ("890", "") => Some(0),
             (_, amount) => minor(amount),
         };
@@ -362,8 +364,8 @@ impl Reading<'_, '_> {
                 place,
                 format!(
                     "detail {}: amount: found `{}`, expected whole minor units",
-                    shown(&code),
-                    shown(&amount)
+                    shown(code),
+                    shown(amount)
                 ),
             ));
         };
@@ -372,13 +374,13 @@ impl Reading<'_, '_> {
                 place,
                 format!(
                     "detail {}: amount: found `{amount}`, expected an amount without a sign",
-                    shown(&code)
+                    shown(code)
                 ),
             ));
         }
         let value_date = funds(&mut fields, place)?.or(group.date);
-        let bank_reference = fields.next().unwrap_or_default().trim().to_owned();
-        let reference = fields.next().unwrap_or_default().trim().to_owned();
+        let bank_reference = fields.next().unwrap_or_default().trim();
+        let reference = fields.next().unwrap_or_default().trim();
         let remark = fields.rest();
         account.level.control += i128::from(amount_minor);
         if code == "890" {
@@ -386,27 +388,27 @@ impl Reading<'_, '_> {
             account.open.told.not_booked += 1;
             return Ok(());
         }
-        let Some(direction) = direction_of(&code) else {
+        let Some(direction) = direction_of(code) else {
             let refused = refuse(
                 place,
                 format!(
                     "type code: found `{}`, expected 100 to 399 or 920 to 959 (into the account) or 400 to 699 or 960 to 999 (out of it)",
-                    shown(&code)
+                    shown(code)
                 ),
             );
             self.desk
-                .reject(place, "direction", &code, "a type code whose direction is known");
+                .reject(place, "direction", code, "a type code whose direction is known");
             return self.desk.fail(refused);
         };
         account.seen.add(direction, amount_minor);
         let Some(value_date) = value_date else {
             return Ok(());
         };
-        let booking_time = group.date.unwrap_or(value_date).to_string();
+        let booking_time = DayText::of(group.date.unwrap_or(value_date));
         let bank_ref = if reference.is_empty() {
-            &bank_reference
+            bank_reference
         } else {
-            &reference
+            reference
         };
         let index = account.open.told.account as u16;
         self.desk.entry(
@@ -415,7 +417,7 @@ impl Reading<'_, '_> {
                 place,
                 entry_id: b"",
                 account: index,
-                booking_time: booking_time.as_bytes(),
+                booking_time: booking_time.bytes(),
                 value_date,
                 direction,
                 amount_minor,
@@ -722,10 +724,10 @@ fn summaries(fields: &mut Cursor<'_>, account: &mut AccountRead, place: Place) -
 
 /// Passes over the funds type and what belongs to it; gives the date of a value-dated one.
 fn funds(fields: &mut Cursor<'_>, place: Place) -> Result<Option<Date>, FileRefused> {
-    let kind = fields.next().unwrap_or_default().trim().to_owned();
+    let kind = fields.next().unwrap_or_default().trim();
     let mut skip = 0;
     let mut date = None;
-    match kind.as_str() {
+    match kind {
         "" | "0" | "1" | "2" | "Z" | "z" => {}
         "S" | "s" => skip = 3,
         "V" | "v" => {

@@ -162,7 +162,7 @@ impl Reading<'_, '_> {
         loop {
             match walk.next()? {
                 Step::Open => {
-                    if !walk.path().contains('/') {
+                    if walk.is_root() {
                         self.desk.facts.variant = check_root(&walk, self.document)?;
                     }
                     if walk.path() == self.document.part {

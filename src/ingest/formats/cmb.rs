@@ -158,7 +158,7 @@ pub fn read<'a>(mut bytes: Box<dyn Read + 'a>, desk: &mut Desk<'_>) -> Result<()
     loop {
         match walk.next()? {
             Step::Open => {
-                if !walk.path().contains('/') && walk.path() != "CMBSDKPGK" {
+                if walk.is_root() && walk.path() != "CMBSDKPGK" {
                     return Err(walk.refuse(
                         format!("the document is `{}`, expected CMBSDKPGK", shown(walk.path())),
                         "name the right format in the source, or take the file out of it",

@@ -167,6 +167,43 @@ pub struct StatementTold {
     pub explained: Vec<Explained>,
 }
 
+/// A day as `YYYY-MM-DD` without an allocation: every row has one.
+pub struct DayText {
+    digits: [u8; 10],
+    /// Of years that have other than four digits.
+    long: String,
+}
+
+impl DayText {
+    /// The text of a day.
+    pub fn of(date: Date) -> DayText {
+        let (year, month, day) = date.ymd();
+        let Some(year) = u32::try_from(year).ok().filter(|year| *year <= 9999) else {
+            return DayText {
+                digits: [b'-'; 10],
+                long: date.to_string(),
+            };
+        };
+        let mut digits = [b'-'; 10];
+        for (at, number) in [(0, year / 100), (2, year % 100), (5, month), (8, day)] {
+            digits[at] = b'0' + (number / 10) as u8;
+            digits[at + 1] = b'0' + (number % 10) as u8;
+        }
+        DayText {
+            digits,
+            long: String::new(),
+        }
+    }
+
+    /// The text.
+    pub fn bytes(&self) -> &[u8] {
+        if self.long.is_empty() {
+            return &self.digits;
+        }
+        self.long.as_bytes()
+    }
+}
+
 /// A part of a message that stands in several files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MessagePage {
@@ -394,6 +431,7 @@ impl<'d> Desk<'d> {
     /// without an id of its own gets the line id: what it is made of, in its place in the statement.
     pub fn entry(&mut self, open: &mut OpenStatement, row: BankRow<'_>) {
         let ordinal = open.next_ordinal();
+        let value_date = DayText::of(row.value_date);
         let scratch = &mut open.scratch;
         scratch.clear();
         for part in [
@@ -401,7 +439,7 @@ impl<'d> Desk<'d> {
             &row.amount_minor.to_be_bytes(),
             row.entry_id,
             row.booking_time,
-            row.value_date.to_string().as_bytes(),
+            value_date.bytes(),
             row.bank_ref,
             row.remark,
             row.counterparty_name,
@@ -426,22 +464,23 @@ impl<'d> Desk<'d> {
             return;
         }
         if row.entry_id.is_empty() {
-            let mut hasher = Sha256::new();
-            hasher.update(open.line_key.as_bytes());
+            let scratch = &mut open.scratch;
+            scratch.clear();
+            scratch.extend_from_slice(open.line_key.as_bytes());
             for part in [
-                ordinal.to_string().as_bytes(),
+                itoa::Buffer::new().format(ordinal).as_bytes(),
                 row.direction.name().as_bytes(),
-                row.amount_minor.to_string().as_bytes(),
+                itoa::Buffer::new().format(row.amount_minor).as_bytes(),
                 row.booking_time,
-                row.value_date.to_string().as_bytes(),
+                value_date.bytes(),
                 row.bank_ref,
             ] {
-                hasher.update(b"\n");
-                hasher.update(part);
+                scratch.push(b'\n');
+                scratch.extend_from_slice(part);
             }
-            let line_id = hex(&hasher.finalize());
+            let line_id = line_id(&open.scratch);
             self.sink.bank(&BankRow {
-                entry_id: &line_id.as_bytes()[..32],
+                entry_id: &line_id,
                 ..row
             });
             return;
@@ -512,6 +551,17 @@ impl<'d> Desk<'d> {
         }
         self.facts.told.push(open.told);
     }
+}
+
+/// First 32 hex digits of the SHA-256 of what a line is made of.
+fn line_id(content: &[u8]) -> [u8; 32] {
+    let digit = |half: u8| if half < 10 { b'0' + half } else { b'a' + half - 10 };
+    let digest = Sha256::digest(content);
+    let mut id = [0; 32];
+    for (pair, byte) in id.chunks_exact_mut(2).zip(digest.iter()) {
+        pair.copy_from_slice(&[digit(byte >> 4), digit(byte & 15)]);
+    }
+    id
 }
 
 /// A statement in words, for the summary of a close.
@@ -686,6 +736,28 @@ mod tests {
         }
         for bad in ["", ",", "-1", "1.000,00", "1 0", "1,0x"] {
             check(bad, 2, Err(AmountError::Form));
+        }
+    }
+
+    #[test]
+    fn line_ids_are_hex_of_the_digest() {
+        let expected = hex(&Sha256::digest(b"x")[..16]);
+        assert_eq!(line_id(b"x"), expected.as_bytes());
+    }
+
+    #[test]
+    fn days_are_written_as_dates_are() {
+        for (year, month, day) in [
+            (2026, 3, 31),
+            (1, 1, 1),
+            (9999, 12, 31),
+            (10_000, 1, 1),
+            (-4, 10, 9),
+        ] {
+            let Some(date) = Date::from_ymd(year, month, day) else {
+                continue;
+            };
+            assert_eq!(DayText::of(date).bytes(), date.to_string().as_bytes());
         }
     }
 

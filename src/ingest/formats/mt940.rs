@@ -14,10 +14,10 @@ use std::io::Read;
 
 use super::decode::peek;
 use super::desk::{
-    ASK_THE_BANK, Balance, Desk, OpenStatement, Purport, Tallies, Tally, identity, loose_minor, short_date,
-    text_of,
+    ASK_THE_BANK, Balance, DayText, Desk, OpenStatement, Purport, Tallies, Tally, identity, loose_minor,
+    short_date, text_of,
 };
-use super::pieces::Pieces;
+use super::pieces::{Pieces, has_control};
 use super::values::shown;
 use super::{FileRefused, MT940, MT942};
 use crate::book::settings::ReversalSign;
@@ -31,6 +31,8 @@ mod info;
 const HEAD_BYTES: usize = 4096;
 /// Most lines of one `:61:` or `:86:`; the longest in use has some dozens.
 const FIELD_LINES_MAX: usize = 10_000;
+/// Most bytes of the lines of one field together.
+const FIELD_BYTES_MAX: usize = 1 << 20;
 
 /// Which of the two messages the first bytes of a file show; `None` when it is neither.
 pub fn recognise(head: &[u8]) -> Option<&'static str> {
@@ -78,6 +80,7 @@ pub fn read<'a>(
         moved_days: 0,
         enveloped: false,
         unfinished: false,
+        field_bytes: 0,
         line: 0,
     };
     while lines.advance()? {
@@ -303,6 +306,8 @@ struct Reading<'r, 'd> {
     enveloped: bool,
     /// An envelope was opened and its message did not end yet.
     unfinished: bool,
+    /// Bytes of the field so far, without its first line.
+    field_bytes: usize,
     line: u64,
 }
 
@@ -325,7 +330,9 @@ impl Reading<'_, '_> {
     }
 
     fn content(&mut self, line: &str, place: Place) -> Result<(), FileRefused> {
-        let ended = line.find("-}").filter(|at| {
+        // Hardly a line has a brace: it is looked for before the two characters are.
+        let brace = memchr::memchr(b'}', line.as_bytes());
+        let ended = brace.and_then(|_| line.find("-}")).filter(|at| {
             let rest = line[at + 2..].trim_end();
             rest.is_empty() || rest.starts_with(['{', '\u{3}'])
         });
@@ -362,7 +369,7 @@ impl Reading<'_, '_> {
         let too_many = || {
             Err(FileRefused::at(
                 place.line,
-                format!("a field has more than {FIELD_LINES_MAX} lines"),
+                format!("a field has more than {FIELD_LINES_MAX} lines, or {FIELD_BYTES_MAX} bytes"),
                 "this is no statement: fetch the file again",
             ))
         };
@@ -385,7 +392,8 @@ impl Reading<'_, '_> {
                 return Ok(());
             }
         };
-        if lines.len() >= FIELD_LINES_MAX {
+        self.field_bytes += line.len();
+        if lines.len() >= FIELD_LINES_MAX || self.field_bytes > FIELD_BYTES_MAX {
             return too_many();
         }
         lines.push(clean(line));
@@ -404,6 +412,7 @@ impl Reading<'_, '_> {
             self.flush()?;
         }
         self.field = Field::Other;
+        self.field_bytes = 0;
         let line = place.line;
         match tag {
             "20" => {
@@ -680,14 +689,14 @@ impl Reading<'_, '_> {
             true => line.bank_reference,
             false => "",
         };
-        let booking_time = line.entry_date.unwrap_or(line.value_date).to_string();
+        let booking_time = DayText::of(line.entry_date.unwrap_or(line.value_date));
         self.desk.entry(
             open,
             BankRow {
                 place,
                 entry_id: b"",
                 account: open_account(open),
-                booking_time: booking_time.as_bytes(),
+                booking_time: booking_time.bytes(),
                 value_date: line.value_date,
                 direction,
                 amount_minor: line.amount_minor,
@@ -913,7 +922,7 @@ fn incomplete(pages: &Pages) -> FileRefused {
 
 /// Text without control characters, which no field may hold.
 fn clean(text: &str) -> String {
-    if !text.contains(char::is_control) {
+    if !has_control(text) {
         return text.to_owned();
     }
     text.chars()

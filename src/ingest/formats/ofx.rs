@@ -19,8 +19,8 @@ use sha2::{Digest, Sha256};
 
 use super::FileRefused;
 use super::decode::{PIECE_BYTES_MAX, peek};
-use super::desk::{ASK_THE_BANK, Balance, Desk, OpenStatement, Purport, text_of};
-use super::pieces::Pieces;
+use super::desk::{ASK_THE_BANK, Balance, DayText, Desk, OpenStatement, Purport, text_of};
+use super::pieces::{Pieces, has_control};
 use super::values::{is_ambiguous, loose_amount_expected, padded_minor, shown};
 use crate::entries::rows::{BankRow, Place};
 use crate::terms::currency::Currency;
@@ -766,14 +766,14 @@ impl Reading<'_, '_> {
             ("", memo) => memo.to_owned(),
             (name, memo) => format!("{name} {memo}"),
         };
-        let booking_time = posted.to_string();
+        let booking_time = DayText::of(posted);
         self.desk.entry(
             open,
             BankRow {
                 place,
                 entry_id: entry_id.as_bytes(),
                 account: open_account(open),
-                booking_time: booking_time.as_bytes(),
+                booking_time: booking_time.bytes(),
                 value_date,
                 direction,
                 amount_minor,
@@ -932,7 +932,7 @@ fn upper(name: &str) -> Cow<'_, str> {
 
 /// The five entities of XML and the space of HTML; everything else stands as it is.
 fn unescaped(text: &str) -> Cow<'_, str> {
-    let clean = match text.contains(char::is_control) {
+    let clean = match has_control(text) {
         true => Cow::Owned(
             text.chars()
                 .map(|c| if c.is_control() { ' ' } else { c })
