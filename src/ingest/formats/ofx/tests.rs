@@ -334,6 +334,9 @@ fn what_cannot_be_read_is_refused() {
         "answers with an error",
     );
     refused("OFXHEADER:100\n<OFX></OFX>", "holds no statement");
+    // The header in a comment, as the specification prints it.
+    let commented = document(&one).replace("OFXHEADER:100\nDATA:OFXSGML\n", "<!--\nOFXHEADER:100\n-->");
+    assert!(read(commented.as_bytes()).0.is_ok());
     refused("a,b\n", "no OFX file");
     // A day that does not exist: the amount counts, the row is set aside.
     let (result, kept) = read(document(&one.replace("20260331120000", "20260231")).as_bytes());
