@@ -1,4 +1,5 @@
-//! Throughput of the statement grammars: generated files that balance, read from memory on one core.
+//! Throughput of the statement grammars: generated files that balance, read from memory by one thread, in megabytes per
+//! second of its CPU time. Several sizes show whether the time of a byte grows with the file.
 //!
 //! `scripts/bench_formats.sh` runs it and sets the sizes; the small files it leaves behind are for other readers.
 
@@ -7,10 +8,35 @@ use std::time::Instant;
 
 use tieout::ingest::fuzzing::count_rows;
 
-fn megabytes(name: &str, otherwise: usize) -> usize {
-    std::env::var_os(name)
-        .and_then(|text| text.to_string_lossy().parse().ok())
-        .unwrap_or(otherwise)
+/// Sizes in megabytes, `1,10,100`.
+fn megabytes(name: &str, otherwise: &[usize]) -> Vec<usize> {
+    let given: Vec<usize> = std::env::var_os(name)
+        .map(|text| {
+            text.to_string_lossy()
+                .split(',')
+                .filter_map(|size| size.trim().parse().ok())
+                .collect()
+        })
+        .unwrap_or_default();
+    if given.is_empty() {
+        otherwise.to_vec()
+    } else {
+        given
+    }
+}
+
+/// CPU time of this thread in nanoseconds, where the system tells it: others may use the core as well.
+fn cpu_nanos() -> Option<u128> {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    text.split_whitespace().next()?.parse().ok()
+}
+
+/// Most memory that the process ever held, in megabytes.
+fn peak_megabytes() -> u64 {
+    let text = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kilobytes = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok());
+    kilobytes.unwrap_or(0) / 1000
 }
 
 /// Amount of the n-th entry in cents, and the same as text.
@@ -108,36 +134,78 @@ fn ofx(bytes: usize) -> String {
     )
 }
 
+/// An answer of China Merchants Bank's direct link, oldest row first.
+fn cmb(bytes: usize) -> String {
+    let mut rows = String::with_capacity(bytes + 4096);
+    let (mut balance, mut at) = (0u64, 0u64);
+    while rows.len() < bytes {
+        at += 1;
+        let (minor, shown) = amount(at, '.');
+        balance += minor;
+        let _ = write!(
+            rows,
+            "<NTQTSINFZ>\n<AMTCDR>C</AMTCDR>\n<ETYDAT>20260331</ETYDAT>\n<ETYTIM>{:02}{:02}{:02}</ETYTIM>\n<NARYUR>货款 {at}</NARYUR>\n<REFNBR>K{at:012}</REFNBR>\n<RPYACC>6225880112345678</RPYACC>\n<RPYNAM>张三贸易有限公司</RPYNAM>\n<TRSAMT>{shown}</TRSAMT>\n<TRSAMTC>{shown}</TRSAMTC>\n<TRSBLV>{}.{:02}</TRSBLV>\n<TRSCOD>CPAA</TRSCOD>\n<VLTDAT>20260331</VLTDAT>\n<YURREF>TXN{at:012}</YURREF>\n</NTQTSINFZ>\n",
+            at / 3600 % 24,
+            at / 60 % 60,
+            at % 60,
+            balance / 100,
+            balance % 100
+        );
+    }
+    format!(
+        "<?xml version=\"1.0\" encoding=\"GBK\"?>\n<CMBSDKPGK><INFO><DATTYP>2</DATTYP><ERRMSG></ERRMSG><FUNNAM>GetTransInfo</FUNNAM><RETCOD>0</RETCOD></INFO>\n{rows}</CMBSDKPGK>\n"
+    )
+}
+
 #[allow(clippy::print_stdout, clippy::disallowed_methods)]
 fn main() {
     // Asked by `cargo test --benches` for a list, it has none.
     if std::env::args().any(|argument| argument == "--list" || argument == "--test") {
         return;
     }
-    let size = megabytes("TIEOUT_BENCH_MB", 8) * 1_000_000;
-    let peer = megabytes("TIEOUT_BENCH_PEER_MB", 1) * 1_000_000;
+    let sizes = megabytes("TIEOUT_BENCH_MB", &[8]);
+    let peer = megabytes("TIEOUT_BENCH_PEER_MB", &[1])[0] * 1_000_000;
     type Make = fn(usize) -> String;
-    let files: [(&str, &str, Make); 4] = [
+    let files: [(&str, &str, Make); 5] = [
         ("mt940", "sta", mt940),
         ("camt.053", "xml", camt),
         ("bai2", "bai", bai2),
         ("ofx", "ofx", ofx),
+        ("cmb-gettransinfo", "cmb", cmb),
     ];
+    let only = std::env::var_os("TIEOUT_BENCH_ONLY").map(|name| name.to_string_lossy().into_owned());
     for (format, ending, make) in files {
-        let text = make(size);
-        let start = Instant::now();
-        let rows = count_rows(format, text.as_bytes());
-        let spent = start.elapsed();
-        let rate = text.len() as u128 * 10 / spent.as_micros().max(1);
-        match rows {
-            Ok(rows) => println!(
-                "tieout {format}: {} MB in {} ms = {}.{} MB/s, {rows} entries",
-                text.len() / 1_000_000,
-                spent.as_millis(),
-                rate / 10,
-                rate % 10
-            ),
-            Err(message) => println!("tieout {format}: refused: {message}"),
+        if only.as_ref().is_some_and(|only| only != format) {
+            continue;
+        }
+        for size in &sizes {
+            let text = make(size * 1_000_000);
+            let bytes = match format {
+                "cmb-gettransinfo" => encoding_rs::GBK.encode(&text).0.into_owned(),
+                _ => text.into_bytes(),
+            };
+            // Where the system lets it, the peak begins again here: making the file took more than reading it will.
+            let _ = std::fs::write("/proc/self/clear_refs", "5");
+            let before = peak_megabytes();
+            let (start, start_cpu) = (Instant::now(), cpu_nanos());
+            let rows = count_rows(format, &bytes);
+            let spent = match (start_cpu, cpu_nanos()) {
+                (Some(start), Some(end)) => end - start,
+                _ => start.elapsed().as_nanos(),
+            };
+            let rate = bytes.len() as u128 * 10_000 / spent.max(1);
+            match rows {
+                Ok(rows) => println!(
+                    "tieout {format}: {} MB in {}.{:03} s CPU = {}.{} MB/s, {rows} entries, peak memory {} MB more",
+                    bytes.len() / 1_000_000,
+                    spent / 1_000_000_000,
+                    spent / 1_000_000 % 1000,
+                    rate / 10,
+                    rate % 10,
+                    peak_megabytes() - before
+                ),
+                Err(message) => println!("tieout {format}: refused: {message}"),
+            }
         }
         if let Some(folder) = std::env::var_os("TIEOUT_BENCH_FOLDER") {
             let path = std::path::Path::new(&folder).join(format!("peer.{ending}"));

@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
 # Throughput of every statement reader in MB/s on one core, beside the nearest Python library.
 #
-#   scripts/bench_formats.sh [MB of each generated file, 100 unless given] [MB for the Python libraries, 4 unless given]
+#   scripts/bench_formats.sh [sizes in MB, 1,10,100,500 unless given] [MB for the Python libraries, 4 unless given]
 #
 # The files are generated, balance, and hold entries as the public samples have them. The engine reads each from memory
 # into rows that are counted (benches/formats.rs); the libraries read theirs with a script their own users would write,
-# whichever of them is installed: mt-940, bankstatementparser, ofxtools, ofxparse, bai2.
+# whichever of them is installed (PYTHON names the interpreter): mt-940, bankstatementparser, ofxtools, ofxparse, bai2.
+# Both are measured in CPU time.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-megabytes="${1:-100}"
+megabytes="${1:-1,10,100,500}"
 peer_megabytes="${2:-4}"
 export TIEOUT_BENCH_MB="$megabytes" TIEOUT_BENCH_PEER_MB="$peer_megabytes"
 export TIEOUT_BENCH_FOLDER="${TMPDIR:-/tmp}/tieout-bench-formats"

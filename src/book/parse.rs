@@ -9,12 +9,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::book::schema::{
     AccountKindToml, AlertToml, BasisToml, BookToml, DuplicatesToml, NettingModeToml, NettingToml,
     PayoutAccountToml, PayoutFormatToml, PayoutToml, PolicyToml, RegimeToml, RejectsToml, ReserveToml,
-    ReversalSignToml, RoleToml, ShortfallToml, schema_value,
+    ReversalSignToml, RoleToml, ShortfallToml, StatementNumbersToml, schema_value,
 };
 use crate::book::settings::{
     Account, AccountKind, Alert, Basis, ChannelTerms, Cycle, DuplicatePolicy, FeePer, FeePlan, Institution,
     Netting, NettingMode, PayoutFormat, PayoutSettings, Policy, Privacy, RejectPolicy, ReserveSettings,
-    ReversalSign, Role, Settings, ShortfallPolicy, Source,
+    ReversalSign, Role, Settings, ShortfallPolicy, Source, StatementNumbers,
 };
 use crate::book::shape::{Shape, last_name};
 use crate::findings::{Finding, Stop, StopCode};
@@ -466,6 +466,12 @@ impl Reader<'_> {
                 reversal_sign: match given.reversal_sign {
                     None | Some(ReversalSignToml::Iso) => ReversalSign::Iso,
                     Some(ReversalSignToml::Invert) => ReversalSign::Invert,
+                },
+                statement_numbers: match given.statement_numbers {
+                    None | Some(StatementNumbersToml::Yearly) => StatementNumbers::Yearly,
+                    Some(StatementNumbersToml::Monthly) => StatementNumbers::Monthly,
+                    Some(StatementNumbersToml::Rising) => StatementNumbers::Rising,
+                    Some(StatementNumbersToml::Free) => StatementNumbers::Free,
                 },
             });
         }

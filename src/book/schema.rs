@@ -166,6 +166,8 @@ pub(crate) struct SourceToml {
     pub encoding: Option<String>,
     /// What the bank's reversal indicator does to the sign; iso unless given.
     pub reversal_sign: Option<ReversalSignToml>,
+    /// How the bank counts its statements; yearly unless given.
+    pub statement_numbers: Option<StatementNumbersToml>,
 }
 
 /// What a file tells.
@@ -190,6 +192,20 @@ pub(crate) enum ReversalSignToml {
     Iso,
     /// Flips it.
     Invert,
+}
+
+/// How a bank counts its statements.
+#[derive(Deserialize, JsonSchema, Clone, Copy)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum StatementNumbersToml {
+    /// One more each time, from 1 again in a new year.
+    Yearly,
+    /// One more each time, from 1 again in a new month.
+    Monthly,
+    /// Upwards with gaps, from anywhere again in a new year.
+    Rising,
+    /// The numbers mean nothing.
+    Free,
 }
 
 /// One comparison.

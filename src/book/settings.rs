@@ -135,6 +135,20 @@ pub enum ReversalSign {
     Invert,
 }
 
+/// How a bank counts the statements of an account. A number that comes again is never a gap.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum StatementNumbers {
+    /// Each is one more than the one before; from 1 again in a new calendar year, or where the number is full.
+    #[default]
+    Yearly,
+    /// As yearly, and from 1 again in a new month.
+    Monthly,
+    /// Upwards with gaps, as where one counter serves several accounts; from anywhere again in a new year.
+    Rising,
+    /// The numbers mean nothing and are not checked.
+    Free,
+}
+
 /// `[[source]]`.
 #[derive(Clone, Debug)]
 pub struct Source {
@@ -156,6 +170,8 @@ pub struct Source {
     pub encoding: Option<String>,
     /// Sign habit of the bank.
     pub reversal_sign: ReversalSign,
+    /// Counting habit of the bank.
+    pub statement_numbers: StatementNumbers,
 }
 
 /// Which two roles a leg compares.

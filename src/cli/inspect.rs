@@ -151,6 +151,9 @@ fn words(seen: &Inspected) -> String {
             .collect();
         line(format!("    line {}: {}", entry.line, fields.join("  ")));
     }
+    for note in &seen.notes {
+        line(format!("  note      {}", plain(note)));
+    }
     for checked in &seen.checked {
         line(format!("  holds     {}", plain(checked)));
     }
@@ -312,6 +315,7 @@ fn told(seen: &Inspected) -> Value {
         "sums": sums,
         "first": first,
         "checked": seen.checked,
+        "notes": seen.notes,
         "failed": failed,
         "reject_count": seen.reject_count,
         "rejects": rejects,

@@ -1,36 +1,66 @@
-//! Statements of all files of a day against one another: what no single file can show.
+//! Statements of all files of a day against one another, and against the numbers of the days before: what no single file
+//! can show.
 //!
-//! In: what was remembered of each statement, report and notification. Out: notes for the summary, or a stop (65): a gap in
-//! the numbers of an account's statements, a message of which a page is missing, a statement delivered again with other
-//! content. The same statement delivered twice is taken once: its rows are equal and count once (R20). Notifications are
-//! linked with the entries that they explain; an entry without one is said and stops nothing, for they book nothing.
+//! In: what was remembered of each statement, report and notification, and the last number of every account. Out: notes for
+//! the summary and the numbers of today, or a stop (65): a gap in the numbers of an account's statements, a message of which
+//! a page is missing, a statement delivered again with other content, a statement in two formats. The same statement
+//! delivered twice is taken once: its rows are equal and count once (R20). Notifications are linked with the entries that
+//! they explain; an entry without one is said and stops nothing, for they book nothing.
+//!
+//! An account has a counting of its own in every format. The habit of the bank is a setting (`statement_numbers`), for
+//! money does not depend on it: that no money is missing is proven by balances (R27), also where a number begins again.
+//! A number finds what balances cannot: a statement whose entries add up to nothing.
 //!
 //! Not done here: opening(D) = closing(D−1) and the chain of a day's balances (R27, day::balances).
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::book::settings::Settings;
+use crate::book::settings::{Settings, StatementNumbers};
 use crate::day::read::FileReport;
+use crate::day::state::StatementNumber;
 use crate::findings::{Finding, Stop, StopCode};
 use crate::ingest::files::Delivered;
-use crate::ingest::formats::desk::{Balance, Explained, MessagePage, Purport, StatementTold};
+use crate::ingest::formats::desk::{Explained, MessagePage, Purport, StatementTold};
 use crate::ingest::formats::values::shown;
+use crate::terms::date::Date;
+use crate::terms::kinds::Direction;
 use crate::terms::money::format_minor;
 
 /// Entries of a notification that are named one by one when they explain nothing.
 const NAMED_MAX: usize = 5;
+/// The number behind which the statement number of an MT940 begins again: it has five digits.
+const NUMBER_FULL: u64 = 99_999;
 
 /// What a file told.
 struct Told<'a> {
     file: &'a str,
+    /// Format of its source.
+    format: &'a str,
+    numbers: StatementNumbers,
     told: &'a StatementTold,
 }
 
-/// Checks the statements of a day across its files and says what was found.
+/// What is known once the statements of a day were checked.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Checked {
+    /// For the summary.
+    pub notes: Vec<String>,
+    /// The last number of every account and format, of today or before. Sorted by both.
+    pub last: Vec<StatementNumber>,
+}
+
+/// Checks the statements of a day across its files and says what was found. `before` are the numbers of the close
+/// before.
 ///
 /// # Errors
 /// 65 with all findings.
-pub fn check(settings: &Settings, files: &[Delivered], reports: &[FileReport]) -> Result<Vec<String>, Stop> {
+pub fn check(
+    settings: &Settings,
+    files: &[Delivered],
+    reports: &[FileReport],
+    before: &[StatementNumber],
+    date: Date,
+) -> Result<Checked, Stop> {
     let mut seen = BTreeSet::new();
     let mut told = Vec::new();
     let mut pages = Vec::new();
@@ -39,28 +69,34 @@ pub fn check(settings: &Settings, files: &[Delivered], reports: &[FileReport]) -
         if !report.told.is_empty() && !seen.insert(report.sha256.as_str()) {
             continue;
         }
+        let source = settings.sources.get(file.source);
         told.extend(report.told.iter().map(|told| Told {
             file: &file.name,
+            format: source.map_or("", |source| source.format.as_str()),
+            numbers: source.map_or(StatementNumbers::Yearly, |source| source.statement_numbers),
             told,
         }));
         pages.extend(report.pages.iter().map(|page| (file.name.as_str(), page)));
     }
-    judge(settings, &told, &pages)
+    judge(settings, &told, &pages, before, date)
 }
 
 fn judge(
     settings: &Settings,
     told: &[Told<'_>],
     pages: &[(&str, &MessagePage)],
-) -> Result<Vec<String>, Stop> {
+    before: &[StatementNumber],
+    date: Date,
+) -> Result<Checked, Stop> {
     let mut notes = Vec::new();
     let mut findings = Vec::new();
     let repeated = repeats(settings, told, &mut notes, &mut findings);
-    gaps(settings, told, &repeated, &mut findings);
+    two_formats(settings, told, &repeated, &mut findings);
+    let last = numbers(settings, told, &repeated, before, date, &mut findings);
     missing_pages(pages, &mut findings);
     notes.extend(links(settings, told));
     if findings.is_empty() {
-        return Ok(notes);
+        return Ok(Checked { notes, last });
     }
     Err(Stop {
         code: StopCode::BadData,
@@ -84,6 +120,13 @@ fn name(told: &StatementTold) -> String {
     }
 }
 
+/// Statements of one name: which contents and opening balances were seen, and where first.
+#[derive(Default)]
+struct Namesakes<'a> {
+    contents: BTreeMap<&'a str, usize>,
+    openings: BTreeMap<Option<(Date, i64)>, usize>,
+}
+
 /// Statements delivered twice: the second of each pair by index. With other content they stop the day.
 fn repeats(
     settings: &Settings,
@@ -91,99 +134,264 @@ fn repeats(
     notes: &mut Vec<String>,
     findings: &mut Vec<Finding>,
 ) -> BTreeSet<usize> {
-    let mut first: BTreeMap<(usize, &str, Option<u64>, String), Vec<usize>> = BTreeMap::new();
+    type Key<'a> = (usize, &'a str, &'a str, Option<u64>, String);
+    let mut first: BTreeMap<Key<'_>, Namesakes<'_>> = BTreeMap::new();
     let mut repeated = BTreeSet::new();
-    for (index, Told { file, told: one }) in told.iter().enumerate() {
-        if one.purport != Purport::Statement {
+    for (index, one) in told.iter().enumerate() {
+        let (file, statement) = (one.file, one.told);
+        if statement.purport != Purport::Statement {
             continue;
         }
-        let day = one
+        let day = statement
             .closing
-            .map_or_else(|| one.period.clone(), |closing| closing.date.to_string());
+            .map_or_else(|| statement.period.clone(), |closing| closing.date.to_string());
         let known = first
-            .entry((one.account, one.id.as_str(), one.sequence, day))
+            .entry((
+                statement.account,
+                one.format,
+                statement.id.as_str(),
+                statement.sequence,
+                day,
+            ))
             .or_default();
-        let account = account_id(settings, one.account);
-        for earlier in known.iter().map(|at| &told[*at]) {
-            if earlier.told.content == one.content {
-                repeated.insert(index);
-                notes.push(format!(
-                    "{file}: statement {} of account {account} is the one of {}: taken once",
-                    name(one),
-                    earlier.file
-                ));
-                break;
-            }
+        let account = account_id(settings, statement.account);
+        let opening = statement.opening.map(|opening| (opening.date, opening.minor));
+        if let Some(earlier) = known.contents.get(statement.content.as_str()) {
+            repeated.insert(index);
+            notes.push(format!(
+                "{file}: statement {} of account {account} is the one of {}: taken once",
+                name(statement),
+                told[*earlier].file
+            ));
+        } else if let Some(earlier) = known.openings.get(&opening) {
             // Banks that never count give every statement of a day the same id: then they follow from one another.
-            if earlier.told.opening == one.opening {
-                findings.push(
-                    Finding::about(
-                        *file,
-                        format!(
-                            "statement {} of account {account} was delivered by {} (line {}) with other content: it was corrected",
-                            name(one),
-                            earlier.file,
-                            earlier.told.line
-                        ),
-                        "ask the bank which of the two holds, and take the other out of the inbox",
-                    )
-                    .at(one.line, 0),
-                );
-                break;
-            }
+            findings.push(
+                Finding::about(
+                    file,
+                    format!(
+                        "statement {} of account {account} was delivered by {} (line {}) with other content: it was corrected",
+                        name(statement),
+                        told[*earlier].file,
+                        told[*earlier].told.line
+                    ),
+                    "ask the bank which of the two holds, and take the other out of the inbox",
+                )
+                .at(statement.line, 0),
+            );
         }
-        known.push(index);
+        known.contents.entry(&statement.content).or_insert(index);
+        known.openings.entry(opening).or_insert(index);
     }
     repeated
 }
 
-/// Gaps in the numbers of the statements of an account. Numbers may begin again at 1.
-fn gaps(settings: &Settings, told: &[Told<'_>], repeated: &BTreeSet<usize>, findings: &mut Vec<Finding>) {
-    let mut numbers: BTreeMap<usize, BTreeMap<u64, &Told<'_>>> = BTreeMap::new();
+/// A statement that came in two formats: its entries have other ids in each, so they would count twice.
+fn two_formats(
+    settings: &Settings,
+    told: &[Told<'_>],
+    repeated: &BTreeSet<usize>,
+    findings: &mut Vec<Finding>,
+) {
+    let mut first: BTreeMap<(usize, Date, i64, i64), &Told<'_>> = BTreeMap::new();
     for (index, one) in told.iter().enumerate() {
-        if let (Purport::Statement, Some(number), false) =
+        let (Purport::Statement, Some(opening), Some(closing), false) = (
+            one.told.purport,
+            one.told.opening,
+            one.told.closing,
+            repeated.contains(&index),
+        ) else {
+            continue;
+        };
+        if one.told.booked.total().count == 0 {
+            continue;
+        }
+        let key = (one.told.account, closing.date, opening.minor, closing.minor);
+        let earlier = first.entry(key).or_insert(one);
+        if earlier.format == one.format {
+            continue;
+        }
+        findings.push(
+            Finding::about(
+                one.file,
+                format!(
+                    "the statement of {} of account {} came in {} ({}, line {}) and again in {}: its entries would count twice",
+                    closing.date,
+                    account_id(settings, one.told.account),
+                    earlier.format,
+                    earlier.file,
+                    earlier.told.line,
+                    one.format
+                ),
+                "book an account from one format: take the files of the other out of the inbox, and its source out of book.toml",
+            )
+            .at(one.told.line, 0),
+        );
+    }
+}
+
+/// The number that a statement has, where it came from, and what must follow it.
+#[derive(Clone, Copy)]
+struct Numbered<'a> {
+    number: u64,
+    date: Date,
+    /// File and line; `None` for the last one of the days before.
+    at: Option<(&'a str, u64)>,
+    closing_minor: Option<i64>,
+}
+
+impl Numbered<'_> {
+    fn place(&self) -> String {
+        match self.at {
+            Some((file, _)) => file.to_owned(),
+            None => format!("of {}", self.date),
+        }
+    }
+}
+
+/// Checks that the numbers of an account's statements go on from those of the days before, and gives the last ones.
+fn numbers(
+    settings: &Settings,
+    told: &[Told<'_>],
+    repeated: &BTreeSet<usize>,
+    before: &[StatementNumber],
+    date: Date,
+    findings: &mut Vec<Finding>,
+) -> Vec<StatementNumber> {
+    type Counted<'a> = (StatementNumbers, Vec<(Date, u64, usize)>);
+    let mut countings: BTreeMap<(&str, &str), Counted<'_>> = BTreeMap::new();
+    for (index, one) in told.iter().enumerate() {
+        let (Purport::Statement, Some(number), false) =
             (one.told.purport, one.told.sequence, repeated.contains(&index))
-        {
-            numbers.entry(one.told.account).or_default().insert(number, one);
+        else {
+            continue;
+        };
+        if one.numbers == StatementNumbers::Free {
+            continue;
         }
+        let closed_on = one.told.closing.map_or(date, |closing| closing.date);
+        let key = (account_id(settings, one.told.account), one.format);
+        let (_, counted) = countings.entry(key).or_insert((one.numbers, Vec::new()));
+        counted.push((closed_on, number, index));
     }
-    for (account, numbers) in &numbers {
-        let counted: Vec<(&u64, &&Told<'_>)> = numbers.iter().collect();
-        let minor = |balance: Option<Balance>| balance.map(|balance| balance.minor);
-        let new_year = numbers.get(&1).is_some_and(|first| {
-            let last = counted.last().map(|(_, last)| last.told.closing);
-            last.is_some_and(|closing| minor(closing) == minor(first.told.opening))
+    let mut last: BTreeMap<(&str, &str), (u64, Date)> = before
+        .iter()
+        .map(|row| {
+            (
+                (row.account.as_str(), row.format.as_str()),
+                (row.number, row.closed_on),
+            )
+        })
+        .collect();
+    for ((account, format), (habit, mut counted)) in countings {
+        counted.sort_unstable();
+        let mut previous = last.get(&(account, format)).map(|(number, date)| Numbered {
+            number: *number,
+            date: *date,
+            at: None,
+            closing_minor: None,
         });
-        for pair in counted.windows(2) {
-            let [(before, first), (after, second)] = pair else {
-                continue;
+        for (closed_on, number, index) in counted {
+            let one = &told[index];
+            let next = Numbered {
+                number,
+                date: closed_on,
+                at: Some((one.file, one.told.line)),
+                closing_minor: one.told.closing.map(|closing| closing.minor),
             };
-            // The year turned: number 1 goes on where the highest ends, and the low numbers have no gap themselves.
-            let restarted = new_year
-                && **before
-                    == counted
-                        .iter()
-                        .take_while(|(number, _)| **number < **after)
-                        .count() as u64;
-            if **after == **before + 1 || restarted {
-                continue;
+            let wrong = previous.and_then(|previous| {
+                let opening = one.told.opening.map(|opening| opening.minor);
+                let follows = previous.closing_minor.is_none() || opening == previous.closing_minor;
+                goes_on(habit, &previous, &next, follows)
+            });
+            if let Some(words) = wrong {
+                findings.push(
+                    Finding::about(
+                        one.file,
+                        format!("account {account}: {words}"),
+                        "ask the bank for the missing statements; where it counts in another way, set `statement_numbers` of the source in book.toml (docs/formats.md)",
+                    )
+                    .at(one.told.line, 0),
+                );
             }
-            findings.push(
-                Finding::about(
-                    second.file,
-                    format!(
-                        "account {}: statement {after} follows statement {before} ({}): {} between them {} missing",
-                        account_id(settings, *account),
-                        first.file,
-                        *after - *before - 1,
-                        if *after - *before == 2 { "is" } else { "are" }
-                    ),
-                    "ask the bank for the missing statements",
-                )
-                .at(second.told.line, 0),
-            );
+            previous = Some(next);
+        }
+        if let Some(previous) = previous {
+            last.insert((account, format), (previous.number, previous.date));
         }
     }
+    last.into_iter()
+        .map(|((account, format), (number, closed_on))| StatementNumber {
+            account: account.to_owned(),
+            format: format.to_owned(),
+            number,
+            closed_on,
+        })
+        .collect()
+}
+
+/// Whether a number goes on from the one before, or the words of the gap. `follows` is false where the balances of the two
+/// show that one does not go on from the other.
+fn goes_on(
+    habit: StatementNumbers,
+    before: &Numbered<'_>,
+    after: &Numbered<'_>,
+    follows: bool,
+) -> Option<String> {
+    let month = |date: Date| {
+        let (year, month, _) = date.ymd();
+        (year, month)
+    };
+    let new_year = month(after.date).0 > month(before.date).0;
+    let turned = match habit {
+        StatementNumbers::Monthly => month(after.date) > month(before.date),
+        _ => new_year,
+    };
+    // A number that comes again has no gap before it; that it is no old statement is proven by its balances.
+    if after.number == before.number || habit == StatementNumbers::Free {
+        return None;
+    }
+    let gap = |from: u64| {
+        let missing = after.number - from;
+        format!(
+            "statement {} follows statement {} ({}): {missing} {} missing",
+            after.number,
+            before.number,
+            before.place(),
+            if missing == 1 {
+                "between them is"
+            } else {
+                "between them are"
+            }
+        )
+    };
+    if after.number > before.number {
+        let next = before.number + 1;
+        return (habit != StatementNumbers::Rising && after.number > next).then(|| gap(next));
+    }
+    let full = before.number == NUMBER_FULL;
+    if !(turned || full) {
+        return Some(format!(
+            "statement {} of {} follows statement {} ({}): the numbers go back, and neither a new {} nor a full number lets them begin again",
+            after.number,
+            after.date,
+            before.number,
+            before.place(),
+            if habit == StatementNumbers::Monthly {
+                "month"
+            } else {
+                "year"
+            }
+        ));
+    }
+    if !follows {
+        return Some(format!(
+            "statement {} begins a new counting behind statement {} ({}), but does not open with the balance that it closes with",
+            after.number,
+            before.number,
+            before.place()
+        ));
+    }
+    (habit != StatementNumbers::Rising && after.number > 1).then(|| gap(1))
 }
 
 /// Messages that stand in several files: all pages must be there.
@@ -218,21 +426,22 @@ fn missing_pages(pages: &[(&str, &MessagePage)], findings: &mut Vec<Finding>) {
 
 /// Links notifications with the entries of statements that they explain, and says how far that went.
 fn links(settings: &Settings, told: &[Told<'_>]) -> Vec<String> {
-    let mut by_reference: BTreeMap<(usize, &str), Vec<&Explained>> = BTreeMap::new();
+    // Many entries may bear one reference: those of an amount and direction are found at once.
+    let mut exact: BTreeSet<(usize, &str, i64, bool)> = BTreeSet::new();
+    let mut by_reference: BTreeMap<(usize, &str), &Explained> = BTreeMap::new();
+    let is_credit = |entry: &Explained| entry.direction == Direction::Credit;
     for one in told.iter().filter(|one| one.told.purport == Purport::Statement) {
         for entry in &one.told.explained {
             for reference in [&entry.servicer_ref, &entry.batch_id] {
                 if !reference.is_empty() {
-                    by_reference
-                        .entry((one.told.account, reference))
-                        .or_default()
-                        .push(entry);
+                    exact.insert((one.told.account, reference, entry.amount_minor, is_credit(entry)));
+                    by_reference.entry((one.told.account, reference)).or_insert(entry);
                 }
             }
         }
     }
     let mut notes = Vec::new();
-    for Told { file, told: one } in told
+    for Told { file, told: one, .. } in told
         .iter()
         .filter(|one| one.told.purport == Purport::Notification)
     {
@@ -243,22 +452,20 @@ fn links(settings: &Settings, told: &[Told<'_>]) -> Vec<String> {
         let mut linked = 0;
         let mut alone = Vec::new();
         for entry in &one.explained {
-            let same = |other: &&&Explained| {
-                other.amount_minor == entry.amount_minor && other.direction == entry.direction
+            let references = || {
+                [entry.servicer_ref.as_str(), entry.batch_id.as_str()]
+                    .into_iter()
+                    .filter(|reference| !reference.is_empty())
             };
-            let candidates: Vec<&Explained> = [&entry.servicer_ref, &entry.batch_id]
-                .into_iter()
-                .filter(|reference| !reference.is_empty())
-                .filter_map(|reference| by_reference.get(&(one.account, reference.as_str())))
-                .flatten()
-                .copied()
-                .collect();
-            if candidates.iter().any(|other| same(&other)) {
+            if references().any(|reference| {
+                exact.contains(&(one.account, reference, entry.amount_minor, is_credit(entry)))
+            }) {
                 linked += 1;
                 continue;
             }
             let amount = format_minor(entry.amount_minor.into(), digits);
-            alone.push(match candidates.first() {
+            let near = references().find_map(|reference| by_reference.get(&(one.account, reference)));
+            alone.push(match near {
                 Some(other) => format!(
                     "line {} ({amount}) and the statement's entry at line {} ({}) differ",
                     entry.line,
@@ -290,9 +497,7 @@ fn links(settings: &Settings, told: &[Told<'_>]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ingest::formats::desk::Tallies;
-    use crate::terms::date::Date;
-    use crate::terms::kinds::Direction;
+    use crate::ingest::formats::desk::{Balance, Tallies};
 
     fn settings() -> Settings {
         crate::ingest::formats::testing::settings(&[("1", "CNY")])
@@ -318,14 +523,33 @@ mod tests {
         }
     }
 
-    fn judged(statements: &[StatementTold], pages: &[(&str, &MessagePage)]) -> Result<Vec<String>, String> {
+    const TODAY: (i32, u32, u32) = (2026, 3, 31);
+
+    fn checked(
+        statements: &[(StatementTold, &str)],
+        numbers: StatementNumbers,
+        pages: &[(&str, &MessagePage)],
+        before: &[StatementNumber],
+    ) -> Result<Checked, String> {
         let names = ["a", "b", "c", "d"];
         let told: Vec<Told<'_>> = statements
             .iter()
             .zip(names)
-            .map(|(told, file)| Told { file, told })
+            .map(|((told, format), file)| Told {
+                file,
+                format,
+                numbers,
+                told,
+            })
             .collect();
-        judge(&settings(), &told, pages).map_err(|stop| stop.to_string())
+        let date = Date::from_ymd(TODAY.0, TODAY.1, TODAY.2).unwrap();
+        judge(&settings(), &told, pages, before, date).map_err(|stop| stop.to_string())
+    }
+
+    fn judged(statements: &[StatementTold], pages: &[(&str, &MessagePage)]) -> Result<Vec<String>, String> {
+        let statements: Vec<(StatementTold, &str)> =
+            statements.iter().map(|told| (told.clone(), "camt.053")).collect();
+        checked(&statements, StatementNumbers::Yearly, pages, &[]).map(|checked| checked.notes)
     }
 
     #[test]
@@ -347,32 +571,205 @@ mod tests {
         assert_eq!(judged(&uncounted, &[]), Ok(Vec::new()));
     }
 
+    /// Statements of these numbers and days that follow from one another, behind one of the days before.
+    fn counted(
+        numbers: StatementNumbers,
+        before: Option<(u64, &str)>,
+        statements: &[(u64, &str)],
+    ) -> Result<Vec<(u64, String)>, String> {
+        let date = |text: &str| Date::parse(text.as_bytes()).unwrap();
+        let before: Vec<StatementNumber> = before
+            .iter()
+            .map(|(number, closed_on)| StatementNumber {
+                account: "A0".to_owned(),
+                format: "mt940".to_owned(),
+                number: *number,
+                closed_on: date(closed_on),
+            })
+            .collect();
+        let mut minor = 0;
+        let statements: Vec<(StatementTold, &str)> = statements
+            .iter()
+            .map(|(number, day)| {
+                minor += 1;
+                let mut told = statement("", *number, minor - 1, minor, &number.to_string());
+                for balance in [&mut told.opening, &mut told.closing].into_iter().flatten() {
+                    balance.date = date(day);
+                }
+                (told, "mt940")
+            })
+            .collect();
+        let last = checked(&statements, numbers, &[], &before)?.last;
+        Ok(last
+            .into_iter()
+            .map(|row| (row.number, row.closed_on.to_string()))
+            .collect())
+    }
+
     #[test]
     fn numbers_have_no_gaps() {
+        let day = "2026-03-31";
         let numbers = |numbers: &[u64]| {
-            let mut minor = 0;
-            let statements: Vec<StatementTold> = numbers
-                .iter()
-                .map(|number| {
-                    minor += 1;
-                    statement("", *number, minor - 1, minor, &number.to_string())
-                })
-                .collect();
-            judged(&statements, &[])
+            let statements: Vec<(u64, &str)> = numbers.iter().map(|number| (*number, day)).collect();
+            counted(StatementNumbers::Yearly, None, &statements)
         };
-        assert!(numbers(&[7, 8, 9]).is_ok());
+        assert_eq!(numbers(&[7, 8, 9]), Ok(vec![(9, day.to_owned())]));
         assert!(numbers(&[9, 8, 7]).is_ok());
-        // The year turned between the two.
-        assert!(numbers(&[364, 365, 1, 2]).is_ok());
+        assert_eq!(numbers(&[]), Ok(Vec::new()));
         let stopped = numbers(&[7, 10]).unwrap_err();
         assert!(
-            stopped.contains("account A0: statement 10 follows statement 7 (a): 2 between them are missing"),
+            stopped.contains(
+                "b:1: account A0: statement 10 follows statement 7 (a): 2 between them are missing"
+            ),
             "{stopped}"
         );
         assert!(
             numbers(&[7, 9])
                 .unwrap_err()
                 .contains("1 between them is missing")
+        );
+    }
+
+    #[test]
+    fn numbers_go_on_from_the_days_before() {
+        use StatementNumbers::{Free, Monthly, Rising, Yearly};
+        let holds = |numbers, before: (u64, &str), after: (u64, &str)| {
+            let last = counted(numbers, Some(before), &[after]);
+            assert!(last.is_ok(), "{numbers:?} {before:?} {after:?}: {last:?}");
+        };
+        let stops = |numbers, before: (u64, &str), after: (u64, &str), expected: &str| {
+            let stopped = counted(numbers, Some(before), &[after]).unwrap_err();
+            assert!(stopped.contains(expected), "{before:?} {after:?}: {stopped}");
+        };
+        let march = "2026-03-31";
+        holds(Yearly, (7, "2026-03-30"), (8, march));
+        // A constant number counts nothing.
+        holds(Yearly, (999, "2026-03-30"), (999, march));
+        stops(
+            Yearly,
+            (7, "2026-03-30"),
+            (9, march),
+            "statement 9 follows statement 7 (of 2026-03-30): 1 between them is missing",
+        );
+        stops(Yearly, (7, "2026-03-30"), (6, march), "the numbers go back");
+        stops(
+            Yearly,
+            (7, "2026-03-30"),
+            (1, march),
+            "neither a new year nor a full number",
+        );
+        // The year turns: from 1 again, or on and on, and a gap is a gap all the same.
+        holds(Yearly, (250, "2025-12-30"), (1, "2026-01-02"));
+        holds(Yearly, (250, "2025-12-30"), (251, "2026-01-02"));
+        stops(
+            Yearly,
+            (250, "2025-12-30"),
+            (3, "2026-01-02"),
+            "statement 3 follows statement 250 (of 2025-12-30): 2 between them are missing",
+        );
+        stops(
+            Yearly,
+            (250, "2025-12-30"),
+            (252, "2026-01-02"),
+            "1 between them is missing",
+        );
+        holds(Yearly, (99_999, "2026-03-30"), (1, march));
+        stops(
+            Yearly,
+            (31, "2026-03-31"),
+            (1, "2026-04-01"),
+            "the numbers go back",
+        );
+        holds(Monthly, (31, "2026-03-31"), (1, "2026-04-01"));
+        stops(
+            Monthly,
+            (31, "2026-03-31"),
+            (2, "2026-04-01"),
+            "1 between them is missing",
+        );
+        stops(
+            Monthly,
+            (9, "2026-03-30"),
+            (1, march),
+            "neither a new month nor a full number",
+        );
+        holds(Rising, (7, "2026-03-30"), (90, march));
+        holds(Rising, (250, "2025-12-30"), (3, "2026-01-02"));
+        stops(Rising, (7, "2026-03-30"), (6, march), "the numbers go back");
+        holds(Free, (7, "2026-03-30"), (90, march));
+        holds(Free, (7, "2026-03-30"), (6, march));
+        // A day without a statement forgets nothing, and a free counting remembers nothing.
+        assert_eq!(
+            counted(Yearly, Some((7, march)), &[]),
+            Ok(vec![(7, march.to_owned())])
+        );
+        assert_eq!(counted(Free, None, &[(7, march)]), Ok(Vec::new()));
+        // Over the turn of the year within one delivery.
+        let turn = [
+            (364, "2025-12-30"),
+            (365, "2025-12-31"),
+            (1, "2026-01-01"),
+            (2, "2026-01-02"),
+        ];
+        assert_eq!(
+            counted(Yearly, Some((363, "2025-12-29")), &turn),
+            Ok(vec![(2, "2026-01-02".to_owned())])
+        );
+    }
+
+    #[test]
+    fn a_new_counting_opens_with_the_balance_before() {
+        let date = |text: &str| Date::parse(text.as_bytes()).unwrap();
+        let at = |number, opening, closing, day: &str| {
+            let mut told = statement("", number, opening, closing, &number.to_string());
+            for balance in [&mut told.opening, &mut told.closing].into_iter().flatten() {
+                balance.date = date(day);
+            }
+            (told, "mt940")
+        };
+        let before = at(365, 0, 5, "2025-12-31");
+        let check = |next| checked(&[before.clone(), next], StatementNumbers::Yearly, &[], &[]);
+        assert!(check(at(1, 5, 6, "2026-01-01")).is_ok());
+        let stopped = check(at(1, 4, 6, "2026-01-01")).unwrap_err();
+        assert!(
+            stopped.contains("does not open with the balance that it closes with"),
+            "{stopped}"
+        );
+    }
+
+    #[test]
+    fn each_format_of_an_account_has_its_own_counting() {
+        let camt = (statement("C", 17, 0, 5, "x"), "camt.053");
+        let mut other = statement("M", 90, 5, 6, "y");
+        other.booked.add(Direction::Credit, 1);
+        let both = checked(
+            &[camt.clone(), (other.clone(), "mt940")],
+            StatementNumbers::Yearly,
+            &[],
+            &[],
+        )
+        .unwrap();
+        let last: Vec<(&str, u64)> = both
+            .last
+            .iter()
+            .map(|row| (row.format.as_str(), row.number))
+            .collect();
+        assert_eq!(last, [("camt.053", 17), ("mt940", 90)]);
+        // The same balances and entries in two formats are the same money.
+        let mut twice = statement("C", 18, 5, 6, "z");
+        twice.booked.add(Direction::Credit, 1);
+        let stopped = checked(
+            &[camt, (twice, "camt.053"), (other, "mt940")],
+            StatementNumbers::Yearly,
+            &[],
+            &[],
+        )
+        .unwrap_err();
+        assert!(
+            stopped.contains(
+                "c:1: the statement of 2026-03-31 of account A0 came in camt.053 (b, line 1) and again in mt940: its entries would count twice"
+            ),
+            "{stopped}"
         );
     }
 

@@ -202,7 +202,14 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
         .iter()
         .map(|name| format!("{name}: hidden file passed over"))
         .collect();
-    notes.extend(across::check(settings, &day.delivery.files, &reading.reports)?);
+    let statements = across::check(
+        settings,
+        &day.delivery.files,
+        &reading.reports,
+        &state.statements,
+        date,
+    )?;
+    notes.extend(statements.notes);
     if context.channels.names().len() > CHANNELS_MAX {
         return Err(too_many(
             "channel names",
@@ -405,6 +412,7 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
         fee_returns: settled.returns.next.clone(),
         ledger: journal.closing.clone(),
         open_breaks: breaks.open_breaks.clone(),
+        statements: statements.last,
     };
     Ok(Computed {
         execution_date,

@@ -200,8 +200,9 @@ pub fn balances(date: Date, lines: &[(&str, i64, i64)]) -> Vec<u8> {
     text.into_bytes()
 }
 
-/// The euro account's statements of a day as camt.053.001.08; each opens where the one before closes.
-pub fn camt(date: Date, day: usize, opening: i64, statements: &[&[&Entry]]) -> Vec<u8> {
+/// The euro account's statements of a day as camt.053.001.08, counted from `number` on; each opens where the one before
+/// closes.
+pub fn camt(date: Date, number: usize, opening: i64, statements: &[&[&Entry]]) -> Vec<u8> {
     let mut xml = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
          <Document xmlns=\"urn:iso:std:iso:20022:tech:xsd:camt.053.001.08\">\n <BkToCstmrStmt>\n  <GrpHdr>\n   \
@@ -210,7 +211,13 @@ pub fn camt(date: Date, day: usize, opening: i64, statements: &[&[&Entry]]) -> V
     let mut opening = opening;
     for (index, entries) in statements.iter().enumerate() {
         let closing = opening + movement(entries);
-        statement(&mut xml, date, (day, index), (opening, closing), entries);
+        statement(
+            &mut xml,
+            date,
+            (index + 1, number + index),
+            (opening, closing),
+            entries,
+        );
         opening = closing;
     }
     xml.push_str(" </BkToCstmrStmt>\n</Document>\n");
@@ -220,7 +227,7 @@ pub fn camt(date: Date, day: usize, opening: i64, statements: &[&[&Entry]]) -> V
 fn statement(
     xml: &mut String,
     date: Date,
-    (day, index): (usize, usize),
+    (of_day, number): (usize, usize),
     (opening, closing): (i64, i64),
     entries: &[&Entry],
 ) {
@@ -244,11 +251,9 @@ fn statement(
         )
     };
     xml.push_str(&format!(
-        "  <Stmt>\n   <Id>RA2-{date}-{}</Id>\n   <ElctrncSeqNb>{}</ElctrncSeqNb>\n   \
+        "  <Stmt>\n   <Id>RA2-{date}-{of_day}</Id>\n   <ElctrncSeqNb>{number}</ElctrncSeqNb>\n   \
          <CreDtTm>{date}T23:30:00+02:00</CreDtTm>\n   <Acct>\n    <Id><IBAN>{RESERVE_EUR}</IBAN></Id>\n    \
          <Ccy>EUR</Ccy>\n    <Svcr><FinInstnId><BICFI>SOGEDEFF</BICFI></FinInstnId></Svcr>\n   </Acct>\n",
-        index + 1,
-        day * 2 + index + 1,
     ));
     xml.push_str(&balance("OPBD", opening));
     xml.push_str(&balance("CLBD", closing));

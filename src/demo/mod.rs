@@ -154,9 +154,11 @@ fn write_day(book: &Book, week: &Week, day: usize, balances: &mut [i64; 3]) -> R
 
     let entries = files::of_account(&week.entries[day], "RA2");
     let (morning, evening) = entries.split_at(if day == 1 { entries.len() / 2 } else { 0 });
+    // The bank counts its statements: two came on the second day.
+    let number = day + 1 + usize::from(day > 1);
     let xml = match day {
-        1 => files::camt(date, day, balances[2], &[morning, evening]),
-        _ => files::camt(date, day, balances[2], &[evening]),
+        1 => files::camt(date, number, balances[2], &[morning, evening]),
+        _ => files::camt(date, number, balances[2], &[evening]),
     };
     balances[2] += files::movement(&entries);
     put(format!("euro/RA2-{date}.xml"), &xml)?;

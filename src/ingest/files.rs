@@ -278,6 +278,7 @@ fn everything() -> Source {
         channel: None,
         encoding: None,
         reversal_sign: ReversalSign::Iso,
+        statement_numbers: crate::book::settings::StatementNumbers::Yearly,
     }
 }
 

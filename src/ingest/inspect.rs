@@ -7,6 +7,8 @@
 
 use std::io::{self, Read};
 
+use encoding_rs::{DecoderResult, Encoding, GB18030, UTF_8};
+
 use crate::book::parse::parse_settings;
 use crate::book::settings::{Account, Role, Settings, Source};
 use crate::entries::rows::Reject;
@@ -17,7 +19,7 @@ use crate::ingest::formats::{FileFacts, FileRefused, FormatContext, grammars, re
 use crate::terms::currency::Currency;
 use crate::terms::date::Date;
 
-use shown::Shown;
+use shown::{NO_BUSINESS_DATE, Shown};
 
 mod canonical;
 mod draft;
@@ -66,6 +68,8 @@ pub struct Inspected {
     pub first: Vec<EntryShown>,
     /// Checks that hold, in words.
     pub checked: Vec<String>,
+    /// What else a person must know to read this, in words.
+    pub notes: Vec<String>,
     /// Checks that fail, and why the file would be refused.
     pub failed: Vec<FileRefused>,
     /// Number of rows that would be refused.
@@ -126,7 +130,8 @@ pub fn inspect(file: &Delivered, profiles: Profiles<'_>) -> io::Result<Inspected
     } else if let Some(role) = canonical::role_of(&head) {
         canonical::csv(file, role, &mut seen)?;
     } else {
-        draft::draft(&head, bytes > HEAD_BYTES as u64, &mut seen);
+        let encodings = encodings(file)?;
+        draft::draft(&head, bytes > HEAD_BYTES as u64, &encodings, &mut seen);
     }
     if seen.failed.is_empty() && seen.draft.is_none() && seen.statements.is_empty() {
         let idle = seen.rows == 0 && seen.not_booked == 0 && seen.reject_count == 0;
@@ -135,6 +140,27 @@ pub fn inspect(file: &Delivered, profiles: Profiles<'_>) -> io::Result<Inspected
         }
     }
     Ok(seen)
+}
+
+/// Which of UTF-8 and GB18030 the whole file is: behind plain letters at its head another encoding may show.
+fn encodings(file: &Delivered) -> io::Result<Vec<&'static Encoding>> {
+    let mut decoders: Vec<_> = [UTF_8, GB18030]
+        .into_iter()
+        .map(|encoding| (encoding, encoding.new_decoder_without_bom_handling()))
+        .collect();
+    let mut source = files::open(file)?;
+    let (mut bytes, mut text) = (vec![0; HEAD_BYTES], vec![0; HEAD_BYTES * 3 + 16]);
+    loop {
+        let count = source.read(&mut bytes)?;
+        decoders.retain_mut(|(_, decoder)| {
+            let (result, ..) =
+                decoder.decode_to_utf8_without_replacement(&bytes[..count], &mut text, count == 0);
+            result == DecoderResult::InputEmpty
+        });
+        if count == 0 || decoders.is_empty() {
+            return Ok(decoders.into_iter().map(|(encoding, _)| encoding).collect());
+        }
+    }
 }
 
 fn recognised<'p>(profiles: Profiles<'p>, head: &[u8]) -> Option<(&'p str, &'p str)> {
@@ -177,10 +203,11 @@ fn by_profile(file: &Delivered, name: &str, text: &str, seen: &mut Inspected) ->
         let (settings, mut source) = no_book(name, profile.role, &accounts)?;
         // A format whose files name no account takes that of its source.
         source.account = Some(OWN_ACCOUNT.to_owned());
+        let (year, month, day) = NO_BUSINESS_DATE;
         let ctx = FormatContext {
             settings: &settings,
             source: &source,
-            business_date: Date(0),
+            business_date: Date::from_ymd(year, month, day).unwrap_or(Date(0)),
         };
         let mut sink = Shown::default();
         let outcome = read_foreign(name, &texts, files::open(file)?, &ctx, &mut sink);

@@ -6,7 +6,7 @@ use crate::day::state::cells::{Record, nearest, read_table, write_table};
 use crate::findings::{Finding, Stop, StopCode};
 
 /// Names of the files of the state, sorted.
-pub const FILES: [&str; 14] = [
+pub const FILES: [&str; 15] = [
     "accounts.csv",
     "breaks.csv",
     "carried.csv",
@@ -20,6 +20,7 @@ pub const FILES: [&str; 14] = [
     "open_items.csv",
     "own.csv",
     "payouts.csv",
+    "statements.csv",
     "unsettled.csv",
 ];
 
@@ -58,6 +59,7 @@ impl State {
             fee_returns: reader.table(),
             ledger: reader.table(),
             open_breaks: reader.table(),
+            statements: reader.table(),
         };
         findings.sort();
         match findings.is_empty() {
@@ -96,7 +98,8 @@ impl State {
         }
     }
 
-    /// Writes the state: every table with its header, sorted by its key, in the order of [`FILES`].
+    /// Writes the state: every table with its header, sorted by its key, in the order of [`FILES`]. Numbers of
+    /// statements are written where a bank counts them: few books have any.
     pub fn to_files(&self) -> Vec<(String, Vec<u8>)> {
         let mut files = vec![
             file(&self.open_items),
@@ -114,6 +117,9 @@ impl State {
             file(&self.ledger),
             file(&self.open_breaks),
         ];
+        if !self.statements.is_empty() {
+            files.push(file(&self.statements));
+        }
         files.sort();
         files
     }

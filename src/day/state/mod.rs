@@ -287,6 +287,19 @@ pub struct OpenBreak {
     pub first_seen: Date,
 }
 
+/// `statements.csv`: the last numbered statement of an account in the counting of a format.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct StatementNumber {
+    /// Account id.
+    pub account: String,
+    /// Name of the format: what a bank sends in two formats is counted twice.
+    pub format: String,
+    /// Number of the last statement, from 1.
+    pub number: u64,
+    /// Day of its closing balance.
+    pub closed_on: Date,
+}
+
 /// Everything that is brought forward.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct State {
@@ -318,4 +331,6 @@ pub struct State {
     pub ledger: Vec<LedgerBalance>,
     /// Sorted by break_id.
     pub open_breaks: Vec<OpenBreak>,
+    /// Sorted by (account, format).
+    pub statements: Vec<StatementNumber>,
 }

@@ -340,6 +340,34 @@ impl Record for KnownFile {
     }
 }
 
+impl Record for StatementNumber {
+    const TABLE: &'static str = "statements";
+    const COLUMNS: &'static [Column] = &[must("account"), must("format"), must("number"), must("closed_on")];
+    const UNIQUE: bool = true;
+
+    fn read(cells: &mut Cells<'_>) -> StatementNumber {
+        StatementNumber {
+            account: cells.id(),
+            format: cells.id(),
+            number: cells.count(),
+            closed_on: cells.date(),
+        }
+    }
+
+    fn write(&self, line: &mut Line) {
+        line.text(&self.account)
+            .text(&self.format)
+            .integer(self.number)
+            .date(self.closed_on);
+    }
+
+    fn order(&self, other: &StatementNumber) -> Ordering {
+        self.account
+            .cmp(&other.account)
+            .then(self.format.cmp(&other.format))
+    }
+}
+
 impl Record for FeeReturn {
     const TABLE: &'static str = "fee_returns";
     const COLUMNS: &'static [Column] = &[

@@ -33,6 +33,7 @@ pub(crate) fn source(name: &str, role: Role, files: &[&str]) -> Source {
         channel: None,
         encoding: None,
         reversal_sign: ReversalSign::Iso,
+        statement_numbers: crate::book::settings::StatementNumbers::Yearly,
     }
 }
 

@@ -4,6 +4,7 @@
 //! ledger balance at both ends (010, 015), facts. Amounts are minor units without a sign; the type code gives it: 1xx to 3xx and
 //! 920 to 959 into the account, 4xx to 6xx and 960 to 999 out of it. A group that is no update (status 2 deletion, 3
 //! correction, 4 test) or that is interim (modifier 1 or 3) books nothing.
+//! Version 3 (BTRS) has the same records and is read in the same way.
 //! Checked: record counts and control totals of accounts (49), groups (98) and the file (99); total credits and debits
 //! (100, 400); opening + Σ details = closing where both stand.
 //! Refused: failed totals, broken order of records, a file without its trailer, an account with neither balances nor
@@ -16,7 +17,9 @@ use std::io::Read;
 
 use super::FileRefused;
 use super::decode::peek;
-use super::desk::{ASK_THE_BANK, Balance, Desk, OpenStatement, Purport, Tallies, Tally, identity, text_of};
+use super::desk::{
+    ASK_THE_BANK, Balance, DayText, Desk, OpenStatement, Purport, Tallies, Tally, identity, text_of,
+};
 use super::pieces::Pieces;
 use super::values::shown;
 use crate::entries::rows::{BankRow, Place};
@@ -54,13 +57,15 @@ pub fn read<'a>(mut bytes: Box<dyn Read + 'a>, desk: &mut Desk<'_>) -> Result<()
         account: None,
         accounts: 0,
         ended: false,
+        btrs: false,
     };
     while records.next()? {
         reading.record(&records.record)?;
     }
     reading.end(records.place().line)?;
+    let variant = if reading.btrs { "BTRS (version 3)" } else { "BAI2" };
     let facts = &mut desk.facts;
-    facts.variant = "BAI2".to_owned();
+    facts.variant = variant.to_owned();
     facts.encoding = records.lines.encoding();
     facts.checked.extend(records.lines.guess_in_words());
     Ok(())
@@ -106,6 +111,8 @@ struct Reading<'r, 'd> {
     account: Option<AccountRead>,
     accounts: u64,
     ended: bool,
+    /// Version 3 of the format.
+    btrs: bool,
 }
 
 fn refuse(place: Place, message: impl Into<String>) -> FileRefused {
@@ -173,11 +180,23 @@ impl Reading<'_, '_> {
             fields.next();
         }
         let version = fields.next().unwrap_or_default();
-        if !matches!(version.trim(), "2" | "") {
-            return Err(refuse(
-                record.place,
-                format!("file header: version: found `{}`, expected 2", shown(version)),
-            ));
+        match version.trim() {
+            "2" | "" => {}
+            "3" => {
+                self.btrs = true;
+                self.desk.facts.checked.push(
+                    "version 3 (BTRS) has the records and totals of version 2 and is read as such".to_owned(),
+                );
+            }
+            _ => {
+                return Err(refuse(
+                    record.place,
+                    format!(
+                        "file header: version: found `{}`, expected 2, or 3 (BTRS)",
+                        shown(version)
+                    ),
+                ));
+            }
         }
         Ok(())
     }
@@ -333,10 +352,10 @@ impl Reading<'_, '_> {
             return Ok(());
         };
         let mut fields = record.fields();
-        let code = fields.next().unwrap_or_default().trim().to_owned();
-        let amount = fields.next().unwrap_or_default().trim().to_owned();
+        let code = fields.next().unwrap_or_default().trim();
+        let amount = fields.next().unwrap_or_default().trim();
         // 890 says something and moves nothing: its amount may be left out.
-        let read = match (code.as_str(), amount.as_str()) {
+        let read = match (code, amount) {
             ("890", "") => Some(0),
             (_, amount) => minor(amount),
         };
@@ -345,8 +364,8 @@ impl Reading<'_, '_> {
                 place,
                 format!(
                     "detail {}: amount: found `{}`, expected whole minor units",
-                    shown(&code),
-                    shown(&amount)
+                    shown(code),
+                    shown(amount)
                 ),
             ));
         };
@@ -355,13 +374,13 @@ impl Reading<'_, '_> {
                 place,
                 format!(
                     "detail {}: amount: found `{amount}`, expected an amount without a sign",
-                    shown(&code)
+                    shown(code)
                 ),
             ));
         }
         let value_date = funds(&mut fields, place)?.or(group.date);
-        let bank_reference = fields.next().unwrap_or_default().trim().to_owned();
-        let reference = fields.next().unwrap_or_default().trim().to_owned();
+        let bank_reference = fields.next().unwrap_or_default().trim();
+        let reference = fields.next().unwrap_or_default().trim();
         let remark = fields.rest();
         account.level.control += i128::from(amount_minor);
         if code == "890" {
@@ -369,27 +388,27 @@ impl Reading<'_, '_> {
             account.open.told.not_booked += 1;
             return Ok(());
         }
-        let Some(direction) = direction_of(&code) else {
+        let Some(direction) = direction_of(code) else {
             let refused = refuse(
                 place,
                 format!(
                     "type code: found `{}`, expected 100 to 399 or 920 to 959 (into the account) or 400 to 699 or 960 to 999 (out of it)",
-                    shown(&code)
+                    shown(code)
                 ),
             );
             self.desk
-                .reject(place, "direction", &code, "a type code whose direction is known");
+                .reject(place, "direction", code, "a type code whose direction is known");
             return self.desk.fail(refused);
         };
         account.seen.add(direction, amount_minor);
         let Some(value_date) = value_date else {
             return Ok(());
         };
-        let booking_time = group.date.unwrap_or(value_date).to_string();
+        let booking_time = DayText::of(group.date.unwrap_or(value_date));
         let bank_ref = if reference.is_empty() {
-            &bank_reference
+            bank_reference
         } else {
-            &reference
+            reference
         };
         let index = account.open.told.account as u16;
         self.desk.entry(
@@ -398,7 +417,7 @@ impl Reading<'_, '_> {
                 place,
                 entry_id: b"",
                 account: index,
-                booking_time: booking_time.as_bytes(),
+                booking_time: booking_time.bytes(),
                 value_date,
                 direction,
                 amount_minor,
@@ -705,10 +724,10 @@ fn summaries(fields: &mut Cursor<'_>, account: &mut AccountRead, place: Place) -
 
 /// Passes over the funds type and what belongs to it; gives the date of a value-dated one.
 fn funds(fields: &mut Cursor<'_>, place: Place) -> Result<Option<Date>, FileRefused> {
-    let kind = fields.next().unwrap_or_default().trim().to_owned();
+    let kind = fields.next().unwrap_or_default().trim();
     let mut skip = 0;
     let mut date = None;
-    match kind.as_str() {
+    match kind {
         "" | "0" | "1" | "2" | "Z" | "z" => {}
         "S" | "s" => skip = 3,
         "V" | "v" => {

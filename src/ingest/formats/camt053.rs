@@ -19,6 +19,7 @@
 
 use std::collections::BTreeSet;
 use std::io::Read;
+use std::rc::Rc;
 
 use jiff::tz::TimeZone;
 
@@ -142,7 +143,7 @@ struct Reading<'r, 'd> {
     document: Document,
     zone: TimeZone,
     page: Page,
-    account: Option<usize>,
+    account: Option<(usize, Rc<Account>)>,
     balance: BalanceText,
     entry: EntryText,
     /// Entries of the statement so far, over all its pages.
@@ -161,7 +162,7 @@ impl Reading<'_, '_> {
         loop {
             match walk.next()? {
                 Step::Open => {
-                    if !walk.path().contains('/') {
+                    if walk.is_root() {
                         self.desk.facts.variant = check_root(&walk, self.document)?;
                     }
                     if walk.path() == self.document.part {
@@ -189,7 +190,7 @@ impl Reading<'_, '_> {
                     } else if let Some(path) = walk.path().strip_prefix(self.document.below_part) {
                         self.close(path, &walk)?;
                     } else if let Some(path) = walk.path().strip_prefix(self.document.header) {
-                        self.header(path, &walk);
+                        self.header(path, &walk)?;
                     }
                 }
                 Step::End => break,
@@ -213,13 +214,27 @@ impl Reading<'_, '_> {
     }
 
     /// Message and page of the group header: a message may stand in several files.
-    fn header(&mut self, path: &str, walk: &Walk<'_>) {
+    fn header(&mut self, path: &str, walk: &Walk<'_>) -> Result<(), FileRefused> {
+        let refuse = |expected: &str| {
+            let message = format!("{path}: found `{}`, expected {expected}", shown(walk.text()));
+            walk.refuse(message, super::desk::ASK_THE_BANK)
+        };
         match path {
             "MsgId" => walk.text().clone_into(&mut self.message.message),
-            "MsgPgntn/PgNb" => self.message.page = walk.text().parse().unwrap_or(1),
-            "MsgPgntn/LastPgInd" => self.message.last = !matches!(walk.text(), "false" | "0"),
+            "MsgPgntn/PgNb" => {
+                let number = walk.text().parse().ok().filter(|number| *number > 0);
+                self.message.page = number.ok_or_else(|| refuse("a page number from 1 on"))?;
+            }
+            "MsgPgntn/LastPgInd" => {
+                self.message.last = match walk.text() {
+                    "true" | "1" => true,
+                    "false" | "0" => false,
+                    _ => return Err(refuse("true or false")),
+                };
+            }
             _ => {}
         }
+        Ok(())
     }
 
     fn open(&mut self, path: &str, walk: &Walk<'_>) -> Result<(), FileRefused> {
@@ -231,10 +246,8 @@ impl Reading<'_, '_> {
                         "ask the bank for a statement that names its account",
                     ));
                 }
-                self.entry = EntryText {
-                    place: Some(walk.place()),
-                    ..EntryText::default()
-                };
+                self.entry.clear();
+                self.entry.place = Some(walk.place());
             }
             "Ntry/NtryDtls/TxDtls" => self.entry.details = self.entry.details.saturating_add(1),
             "Bal" => {
@@ -294,7 +307,10 @@ impl Reading<'_, '_> {
     }
 
     /// Account of the statement. An open desk learns its currency from the first amount.
-    fn account(&mut self, currency: &str, walk: &Walk<'_>) -> Result<(usize, Account), FileRefused> {
+    fn account(&mut self, currency: &str, walk: &Walk<'_>) -> Result<(usize, Rc<Account>), FileRefused> {
+        if let Some(known) = &self.account {
+            return Ok(known.clone());
+        }
         if self.page.account_number.is_empty() {
             return Err(walk.refuse(
                 "the statement names no account (Acct/Id) before its balances and entries",
@@ -311,24 +327,22 @@ impl Reading<'_, '_> {
         &mut self,
         currency: Option<Currency>,
         line: u64,
-    ) -> Result<(usize, Account), FileRefused> {
-        let index = match self.account {
-            Some(index) => index,
-            None => {
-                let names = [self.page.account_number.clone()];
-                let index = self.desk.account(&names, currency, "Acct/Id", line)?;
-                self.account = Some(index);
-                index
-            }
-        };
-        match self.desk.at(index) {
-            Some(account) => Ok((index, account.clone())),
-            None => Err(FileRefused::at(
+    ) -> Result<(usize, Rc<Account>), FileRefused> {
+        if let Some(known) = &self.account {
+            return Ok(known.clone());
+        }
+        let names = [self.page.account_number.clone()];
+        let index = self.desk.account(&names, currency, "Acct/Id", line)?;
+        let Some(account) = self.desk.at(index) else {
+            return Err(FileRefused::at(
                 line,
                 "the statement names no account (Acct/Id)",
-                "ask the bank",
-            )),
-        }
+                super::desk::ASK_THE_BANK,
+            ));
+        };
+        let known = (index, Rc::new(account.clone()));
+        self.account = Some(known.clone());
+        Ok(known)
     }
 
     fn end_balance(&mut self, walk: &Walk<'_>) -> Result<(), FileRefused> {
@@ -351,12 +365,19 @@ impl Reading<'_, '_> {
 
     fn end_entry(&mut self, walk: &Walk<'_>) -> Result<(), FileRefused> {
         let entry = std::mem::take(&mut self.entry);
+        let outcome = self.take_entry(&entry, walk);
+        // The buffers are used again.
+        self.entry = entry;
+        outcome
+    }
+
+    fn take_entry(&mut self, entry: &EntryText, walk: &Walk<'_>) -> Result<(), FileRefused> {
         let (index, account) = self.account(&entry.currency, walk)?;
         let account = &account;
         let place = entry.place.unwrap_or(walk.place());
         self.ordinal += 1;
 
-        let amount = read_amount(&entry, account);
+        let amount = read_amount(entry, account);
         let written = match entry.sign.as_str() {
             "CRDT" => Some(Direction::Credit),
             "DBIT" => Some(Direction::Debit),
@@ -410,14 +431,7 @@ impl Reading<'_, '_> {
         {
             open.told.explained.push(explained);
         }
-        self.book(
-            &entry,
-            place,
-            index,
-            account,
-            (direction, amount_minor),
-            &mut open,
-        );
+        self.book(entry, place, index, account, (direction, amount_minor), &mut open);
         self.open = Some(open);
         Ok(())
     }
@@ -539,7 +553,7 @@ impl Reading<'_, '_> {
     fn end_page(&mut self) -> Result<(), FileRefused> {
         let page = std::mem::take(&mut self.page);
         let given = Currency::parse(page.account_currency.as_bytes());
-        let known = match self.account {
+        let known = match &self.account {
             None if page.account_number.is_empty() => None,
             None => {
                 self.page.account_number.clone_from(&page.account_number);
@@ -547,7 +561,7 @@ impl Reading<'_, '_> {
                 self.page = Page::default();
                 Some(found?)
             }
-            Some(index) => self.desk.at(index).map(|account| (index, account.clone())),
+            Some(_) => self.account.clone(),
         };
         let Some((index, account)) = known else {
             return Err(FileRefused::at(

@@ -4,11 +4,14 @@
 //! name the account it is about: the source does (`account`), or one delivery belongs to one account. Amounts are `TRSAMT`
 //! (signed) and `TRSAMTC` or `TRSAMTD`; they must say the same as `AMTCDR`. Every row gives the balance behind it
 //! (`TRSBLV`): row by row they must follow from one another, up or down the file, which proves that none is missing between
-//! the first and the last. An answer of 0 rows is an empty day; a return code other than 0 refuses the file.
+//! the first and the last. An answer of 0 rows is an empty day; a return code other than 0 refuses the file. Rows are given
+//! as they come, one at a time; where balances follow both up and down, the times of the first and last row tell.
 //!
 //! Source: public readers' code. Not done here: opening(D) against closing(D−1) (R27), which proves both ends.
 
 use std::io::Read;
+
+use jiff::tz::TimeZone;
 
 use super::FileRefused;
 use super::camt053::xml::{Step, Walk};
@@ -22,8 +25,6 @@ use crate::terms::kinds::{Direction, Purpose};
 
 const HEAD_BYTES: usize = 1024;
 const ROW: &str = "CMBSDKPGK/NTQTSINFZ";
-/// Most rows of one answer: they are held until the order of the file is known.
-const ROWS_MAX: usize = 1_000_000;
 
 /// True when the first bytes of a file are an answer of the direct link.
 pub fn recognise(head: &[u8]) -> bool {
@@ -49,14 +50,97 @@ struct RowText {
     kind: String,
 }
 
-/// A row whose amount was read.
-struct RowRead {
-    text: RowText,
+impl RowText {
+    /// Forgets the row and keeps the buffers.
+    fn clear(&mut self) {
+        for text in [
+            &mut self.side,
+            &mut self.amount,
+            &mut self.credit,
+            &mut self.debit,
+            &mut self.balance,
+            &mut self.booked,
+            &mut self.time,
+            &mut self.value,
+            &mut self.reference,
+            &mut self.our_reference,
+            &mut self.text,
+            &mut self.name,
+            &mut self.account,
+            &mut self.kind,
+        ] {
+            text.clear();
+        }
+    }
+}
+
+/// What a row does to the account.
+#[derive(Clone, Copy)]
+struct Movement {
     place: Place,
     direction: Direction,
     amount_minor: i64,
     balance_minor: i64,
     date: Date,
+    /// `hhmmss`, or 0.
+    time: u32,
+}
+
+/// Rows so far, which follow from one another down the file (oldest first), up the file, or not.
+struct Chain {
+    first: Movement,
+    last: Movement,
+    rows: u64,
+    down_fails: Option<(Movement, Movement)>,
+    up_fails: bool,
+}
+
+impl Chain {
+    fn new(first: Movement) -> Chain {
+        Chain {
+            first,
+            last: first,
+            rows: 1,
+            down_fails: None,
+            up_fails: false,
+        }
+    }
+
+    fn add(&mut self, row: Movement) {
+        let follows = |before: &Movement, after: &Movement| {
+            i128::from(before.balance_minor) + signed(after) == i128::from(after.balance_minor)
+        };
+        if self.down_fails.is_none() && !follows(&self.last, &row) {
+            self.down_fails = Some((self.last, row));
+        }
+        self.up_fails |= !follows(&row, &self.last);
+        self.last = row;
+        self.rows += 1;
+    }
+
+    /// Oldest and newest row.
+    fn ends(&self) -> (Movement, Movement) {
+        let turned = match (self.down_fails.is_some(), self.up_fails) {
+            (true, false) => true,
+            (false, false) => (self.first.date, self.first.time) > (self.last.date, self.last.time),
+            _ => false,
+        };
+        match turned {
+            true => (self.last, self.first),
+            false => (self.first, self.last),
+        }
+    }
+}
+
+/// The rows of an answer as they come.
+struct Rows {
+    zone: TimeZone,
+    account: usize,
+    currency: Currency,
+    chain: Option<Chain>,
+    open: OpenStatement,
+    /// A row could not be read: nothing follows from anything.
+    broken: bool,
 }
 
 /// Reads an answer.
@@ -69,33 +153,29 @@ pub fn read<'a>(mut bytes: Box<dyn Read + 'a>, desk: &mut Desk<'_>) -> Result<()
     let text = std::io::Cursor::new(head[mark_bytes..].to_vec()).chain(bytes);
     let mut walk = Walk::new(TextReader::new(Box::new(text), encoding), mark_bytes);
     let mut row = RowText::default();
-    let mut rows: Vec<RowText> = Vec::new();
+    let mut rows: Option<Rows> = None;
     let (mut code, mut message, mut function) = (String::new(), String::new(), String::new());
     loop {
         match walk.next()? {
             Step::Open => {
-                if !walk.path().contains('/') && walk.path() != "CMBSDKPGK" {
+                if walk.is_root() && walk.path() != "CMBSDKPGK" {
                     return Err(walk.refuse(
                         format!("the document is `{}`, expected CMBSDKPGK", shown(walk.path())),
                         "name the right format in the source, or take the file out of it",
                     ));
                 }
                 if walk.path() == ROW {
-                    row = RowText {
-                        place: Some(walk.place()),
-                        ..RowText::default()
-                    };
+                    row.clear();
+                    row.place = Some(walk.place());
                 }
             }
             Step::Close => {
                 if walk.path() == ROW {
-                    if rows.len() == ROWS_MAX {
-                        return Err(walk.refuse(
-                            format!("the answer has more than {ROWS_MAX} rows"),
-                            "ask the bank's link for shorter periods",
-                        ));
-                    }
-                    rows.push(std::mem::take(&mut row));
+                    let rows = match &mut rows {
+                        Some(rows) => rows,
+                        None => rows.insert(Rows::begin(walk.place(), desk)?),
+                    };
+                    rows.take(&row, desk)?;
                     continue;
                 }
                 let slot = match walk.path() {
@@ -138,115 +218,199 @@ pub fn read<'a>(mut bytes: Box<dyn Read + 'a>, desk: &mut Desk<'_>) -> Result<()
             "mend the cause and ask the direct link again",
         ));
     }
-    if rows.is_empty() {
-        desk.facts
-            .checked
-            .push("return code 0 and no rows: a day without entries".to_owned());
-        return Ok(());
+    match rows {
+        Some(rows) => rows.end(desk),
+        None => {
+            desk.facts
+                .checked
+                .push("return code 0 and no rows: a day without entries".to_owned());
+            Ok(())
+        }
     }
-    book(rows, desk)
 }
 
-fn book(rows: Vec<RowText>, desk: &mut Desk<'_>) -> Result<(), FileRefused> {
-    let Some(account) = desk
-        .ctx
-        .source
-        .account
-        .clone()
-        .or_else(|| desk.is_open().then(|| "the account asked about".to_owned()))
-    else {
-        return Err(FileRefused::at(
-            0,
-            "an answer of the direct link does not name its account",
-            "set `account` of the source in book.toml: one source per account",
-        ));
-    };
-    // The answer gives no currency; the account of the book has one. Without a book it is the yuan of the direct link.
-    let index = desk.account(&[account], Currency::parse(b"CNY"), "account", 0)?;
-    let Some(currency) = desk.currency(index) else {
-        return Ok(());
-    };
-    let mut read = Vec::with_capacity(rows.len());
-    for row in rows {
-        let place = row.place.unwrap_or(Place { line: 0, offset: 0 });
-        match read_row(row, place, currency) {
-            Ok(row) => read.push(row),
+impl Rows {
+    fn begin(place: Place, desk: &mut Desk<'_>) -> Result<Rows, FileRefused> {
+        let account = desk.ctx.source.account.clone();
+        let asked = || desk.is_open().then(|| "the account asked about".to_owned());
+        let Some(account) = account.or_else(asked) else {
+            return Err(FileRefused::at(
+                0,
+                "an answer of the direct link does not name its account",
+                "set `account` of the source in book.toml: one source per account",
+            ));
+        };
+        // The answer gives no currency; the account of the book has one. Without a book it is the yuan of the direct link.
+        let yuan = Currency::parse(b"CNY");
+        let account = desk.account(&[account], yuan, "account", 0)?;
+        let Some(currency) = desk.currency(account) else {
+            return Err(FileRefused::at(0, "the account is unknown", ASK_THE_BANK));
+        };
+        let mut open = OpenStatement::new(Purport::Statement, place.line, account).in_any_order();
+        open.line_key = "tieout/cmb/line/v1".to_owned();
+        Ok(Rows {
+            zone: zone(&desk.ctx.settings.institution.time_zone)?,
+            account,
+            currency,
+            chain: None,
+            open,
+            broken: false,
+        })
+    }
+
+    /// Takes a row: what it does to the balance, then the entry.
+    fn take(&mut self, text: &RowText, desk: &mut Desk<'_>) -> Result<(), FileRefused> {
+        let place = text.place.unwrap_or(Place { line: 0, offset: 0 });
+        match read_row(text, place, self.currency) {
+            Ok(row) => {
+                match &mut self.chain {
+                    Some(chain) => chain.add(row),
+                    None => {
+                        self.open.told.line = place.line;
+                        self.chain = Some(Chain::new(row));
+                    }
+                }
+                self.give(&row, text, desk);
+                Ok(())
+            }
             Err((field, found, expected)) => {
                 desk.reject(place, field, &found, expected.clone());
-                let refused = FileRefused::at(
+                if std::mem::replace(&mut self.broken, true) {
+                    return Ok(());
+                }
+                desk.fail(FileRefused::at(
                     place.line,
                     format!(
                         "{field}: found `{}`, expected {expected}; so the balances cannot be followed",
                         shown(&found)
                     ),
                     ASK_THE_BANK,
-                );
-                return desk.fail(refused);
+                ))
             }
         }
     }
-    // Oldest first, or newest first.
-    let follows = |rows: &[RowRead]| {
-        rows.windows(2).position(|pair| {
-            i128::from(pair[0].balance_minor) + signed(&pair[1]) != i128::from(pair[1].balance_minor)
-        })
-    };
-    if let Some(broken) = follows(&read) {
-        read.reverse();
-        if follows(&read).is_some() {
-            read.reverse();
-            let (before, after) = (&read[broken], &read[broken + 1]);
-            let refused = FileRefused::at(
+
+    fn end(self, desk: &mut Desk<'_>) -> Result<(), FileRefused> {
+        let Rows {
+            chain: Some(chain),
+            mut open,
+            currency,
+            broken: false,
+            ..
+        } = self
+        else {
+            return Ok(());
+        };
+        if let Some((before, after)) = chain.down_fails.filter(|_| chain.up_fails) {
+            desk.fail(FileRefused::at(
                 after.place.line,
                 format!(
                     "balances do not follow: {} and {} of this row give {}, but TRSBLV is {} {currency}",
                     text_of(before.balance_minor.into(), currency),
-                    text_of(signed(after), currency),
-                    text_of(i128::from(before.balance_minor) + signed(after), currency),
+                    text_of(signed(&after), currency),
+                    text_of(i128::from(before.balance_minor) + signed(&after), currency),
                     text_of(after.balance_minor.into(), currency)
                 ),
                 "rows are missing: ask the direct link for the whole day again",
-            );
-            desk.fail(refused)?;
+            ))?;
         }
+        let (oldest, newest) = chain.ends();
+        let opening = i128::from(oldest.balance_minor) - signed(&oldest);
+        let Ok(opening) = i64::try_from(opening) else {
+            return Err(FileRefused::at(
+                oldest.place.line,
+                "the balance is out of range",
+                ASK_THE_BANK,
+            ));
+        };
+        open.told.period = format!("{} to {}", oldest.date, newest.date);
+        open.told.opening = Some(Balance {
+            date: oldest.date,
+            minor: opening,
+        });
+        open.told.closing = Some(Balance {
+            date: newest.date,
+            minor: newest.balance_minor,
+        });
+        if let Ok(words) = identity(opening, open.told.booked, newest.balance_minor, currency) {
+            desk.facts
+                .checked
+                .push(format!("{} rows follow from one another: {words}", chain.rows));
+        }
+        desk.finish(open);
+        Ok(())
     }
-    let (Some(first), Some(last)) = (read.first(), read.last()) else {
-        return Ok(());
-    };
-    let opening = i128::from(first.balance_minor) - signed(first);
-    let Ok(opening) = i64::try_from(opening) else {
-        return Err(FileRefused::at(
-            first.place.line,
-            "the balance is out of range",
-            ASK_THE_BANK,
-        ));
-    };
-    let mut open = OpenStatement::new(Purport::Statement, first.place.line, index);
-    open.told.period = format!("{} to {}", first.date, last.date);
-    open.told.opening = Some(Balance {
-        date: first.date,
-        minor: opening,
-    });
-    let closing = Balance {
-        date: last.date,
-        minor: last.balance_minor,
-    };
-    open.told.closing = Some(closing);
-    open.line_key = "tieout/cmb/line/v1".to_owned();
-    let zone = zone(&desk.ctx.settings.institution.time_zone)?;
-    for row in &read {
-        give(row, index as u16, currency, &zone, &mut open, desk);
+
+    fn give(&mut self, row: &Movement, text: &RowText, desk: &mut Desk<'_>) {
+        let open = &mut self.open;
+        // A row that is refused below counts in the balances all the same.
+        let refused = |open: &mut OpenStatement| open.told.booked.add(row.direction, row.amount_minor);
+        if text.reference.is_empty() {
+            refused(open);
+            return desk.reject(
+                row.place,
+                "entry_id",
+                "",
+                "REFNBR, the number of the entry at the bank",
+            );
+        }
+        let value_date = match (text.value.as_str(), day(&text.value)) {
+            ("", _) => row.date,
+            (_, Some(date)) => date,
+            (found, None) => {
+                refused(open);
+                return desk.reject(row.place, "value_date", found, "VLTDAT with a day YYYYMMDD");
+            }
+        };
+        let time = |range: std::ops::Range<usize>| text.time.get(range)?.parse::<u32>().ok();
+        let booking_time = match (time(0..2), time(2..4), time(4..6)) {
+            (Some(hour), Some(minute), Some(second)) if text.time.len() == 6 => WallTime {
+                date: row.date,
+                hour,
+                minute,
+                second,
+            }
+            .rfc3339(&self.zone),
+            _ => None,
+        };
+        let booking_time = match booking_time {
+            Some(time) => time,
+            None if text.time.is_empty() => row.date.to_string(),
+            None => {
+                refused(open);
+                return desk.reject(row.place, "booking_time", &text.time, "ETYTIM with a time hhmmss");
+            }
+        };
+        let bank_ref = if text.our_reference.is_empty() {
+            &text.reference
+        } else {
+            &text.our_reference
+        };
+        desk.entry(
+            open,
+            BankRow {
+                place: row.place,
+                entry_id: text.reference.as_bytes(),
+                account: self.account as u16,
+                booking_time: booking_time.as_bytes(),
+                value_date,
+                direction: row.direction,
+                amount_minor: row.amount_minor,
+                currency: self.currency,
+                bank_ref: bank_ref.as_bytes(),
+                remark: text.text.as_bytes(),
+                batch_ref: b"",
+                counterparty_name: text.name.as_bytes(),
+                counterparty_account: text.account.as_bytes(),
+                purpose: Purpose::None,
+                purpose_text: text.kind.as_bytes(),
+                original_ref: b"",
+            },
+        );
     }
-    if let Ok(words) = identity(opening, open.told.booked, closing.minor, currency) {
-        desk.facts
-            .checked
-            .push(format!("{} rows follow from one another: {words}", read.len()));
-    }
-    desk.finish(open);
-    Ok(())
 }
 
-fn signed(row: &RowRead) -> i128 {
+fn signed(row: &Movement) -> i128 {
     match row.direction {
         Direction::Credit => i128::from(row.amount_minor),
         Direction::Debit => -i128::from(row.amount_minor),
@@ -255,7 +419,7 @@ fn signed(row: &RowRead) -> i128 {
 
 type Unread = (&'static str, String, String);
 
-fn read_row(text: RowText, place: Place, currency: Currency) -> Result<RowRead, Unread> {
+fn read_row(text: &RowText, place: Place, currency: Currency) -> Result<Movement, Unread> {
     let digits = currency.digits();
     let amount = |field: &'static str, text: &str| -> Result<i64, Unread> {
         let (negative, rest) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
@@ -272,7 +436,7 @@ fn read_row(text: RowText, place: Place, currency: Currency) -> Result<RowRead, 
     if (net < 0) != (direction == Direction::Debit) && net != 0 {
         return Err((
             "amount",
-            text.amount,
+            text.amount.clone(),
             format!("a sign of TRSAMT that fits AMTCDR {}", text.side),
         ));
     }
@@ -294,93 +458,18 @@ fn read_row(text: RowText, place: Place, currency: Currency) -> Result<RowRead, 
     let Some(date) = day(&text.booked) else {
         return Err((
             "booking_time",
-            text.booked,
+            text.booked.clone(),
             "ETYDAT with a day YYYYMMDD".to_owned(),
         ));
     };
-    Ok(RowRead {
+    Ok(Movement {
         place,
         direction,
         amount_minor: net.abs(),
         balance_minor,
         date,
-        text,
+        time: text.time.parse().unwrap_or(0),
     })
-}
-
-fn give(
-    row: &RowRead,
-    account: u16,
-    currency: Currency,
-    zone: &jiff::tz::TimeZone,
-    open: &mut OpenStatement,
-    desk: &mut Desk<'_>,
-) {
-    let text = &row.text;
-    // A row that is refused below counts in the balances all the same.
-    let refused = |open: &mut OpenStatement| open.told.booked.add(row.direction, row.amount_minor);
-    if text.reference.is_empty() {
-        refused(open);
-        return desk.reject(
-            row.place,
-            "entry_id",
-            "",
-            "REFNBR, the number of the entry at the bank",
-        );
-    }
-    let value_date = match (text.value.as_str(), day(&text.value)) {
-        ("", _) => row.date,
-        (_, Some(date)) => date,
-        (found, None) => {
-            refused(open);
-            return desk.reject(row.place, "value_date", found, "VLTDAT with a day YYYYMMDD");
-        }
-    };
-    let time = |range: std::ops::Range<usize>| text.time.get(range)?.parse::<u32>().ok();
-    let booking_time = match (time(0..2), time(2..4), time(4..6)) {
-        (Some(hour), Some(minute), Some(second)) if text.time.len() == 6 => WallTime {
-            date: row.date,
-            hour,
-            minute,
-            second,
-        }
-        .rfc3339(zone),
-        _ => None,
-    };
-    let booking_time = match booking_time {
-        Some(time) => time,
-        None if text.time.is_empty() => row.date.to_string(),
-        None => {
-            refused(open);
-            return desk.reject(row.place, "booking_time", &text.time, "ETYTIM with a time hhmmss");
-        }
-    };
-    let bank_ref = if text.our_reference.is_empty() {
-        &text.reference
-    } else {
-        &text.our_reference
-    };
-    desk.entry(
-        open,
-        BankRow {
-            place: row.place,
-            entry_id: text.reference.as_bytes(),
-            account,
-            booking_time: booking_time.as_bytes(),
-            value_date,
-            direction: row.direction,
-            amount_minor: row.amount_minor,
-            currency,
-            bank_ref: bank_ref.as_bytes(),
-            remark: text.text.as_bytes(),
-            batch_ref: b"",
-            counterparty_name: text.name.as_bytes(),
-            counterparty_account: text.account.as_bytes(),
-            purpose: Purpose::None,
-            purpose_text: text.kind.as_bytes(),
-            original_ref: b"",
-        },
-    );
 }
 
 /// A day `YYYYMMDD`.

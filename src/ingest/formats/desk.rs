@@ -6,6 +6,8 @@
 //! book, where an account that the book does not have refuses the file, or openly, as `tieout inspect` does: then accounts
 //! are taken as they are named and failed checks are collected instead of ending the reading.
 
+use std::collections::BTreeMap;
+
 use sha2::{Digest, Sha256};
 
 use super::values::{is_ambiguous, masked, padded_minor, shown};
@@ -165,6 +167,43 @@ pub struct StatementTold {
     pub explained: Vec<Explained>,
 }
 
+/// A day as `YYYY-MM-DD` without an allocation: every row has one.
+pub struct DayText {
+    digits: [u8; 10],
+    /// Of years that have other than four digits.
+    long: String,
+}
+
+impl DayText {
+    /// The text of a day.
+    pub fn of(date: Date) -> DayText {
+        let (year, month, day) = date.ymd();
+        let Some(year) = u32::try_from(year).ok().filter(|year| *year <= 9999) else {
+            return DayText {
+                digits: [b'-'; 10],
+                long: date.to_string(),
+            };
+        };
+        let mut digits = [b'-'; 10];
+        for (at, number) in [(0, year / 100), (2, year % 100), (5, month), (8, day)] {
+            digits[at] = b'0' + (number / 10) as u8;
+            digits[at + 1] = b'0' + (number % 10) as u8;
+        }
+        DayText {
+            digits,
+            long: String::new(),
+        }
+    }
+
+    /// The text.
+    pub fn bytes(&self) -> &[u8] {
+        if self.long.is_empty() {
+            return &self.digits;
+        }
+        self.long.as_bytes()
+    }
+}
+
 /// A part of a message that stands in several files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MessagePage {
@@ -184,6 +223,10 @@ pub struct OpenStatement {
     pub line_key: String,
     ordinal: u64,
     hasher: Sha256,
+    /// What goes to the digest at once.
+    scratch: Vec<u8>,
+    /// Sum of the digests of its rows, where their order means nothing.
+    unordered: Option<[u64; 4]>,
 }
 
 impl OpenStatement {
@@ -208,6 +251,27 @@ impl OpenStatement {
             line_key: String::new(),
             ordinal: 0,
             hasher: Sha256::new(),
+            scratch: Vec::new(),
+            unordered: None,
+        }
+    }
+
+    /// The same, where the order in which rows come means nothing: sorted another way it is the same statement.
+    pub fn in_any_order(self) -> OpenStatement {
+        OpenStatement {
+            unordered: Some([0; 4]),
+            ..self
+        }
+    }
+
+    /// Ends the row that was told to the digest, where rows have one each.
+    fn end_row(&mut self) {
+        if let Some(sum) = &mut self.unordered {
+            let digest = self.hasher.finalize_reset();
+            for (part, bytes) in sum.iter_mut().zip(digest.chunks_exact(8)) {
+                let more = bytes.iter().fold(0u64, |more, byte| more << 8 | u64::from(*byte));
+                *part = part.wrapping_add(more);
+            }
         }
     }
 
@@ -238,8 +302,8 @@ impl OpenStatement {
 enum Accounts<'d> {
     /// Those of the book.
     Book(&'d Settings),
-    /// Any: they are listed as they come.
-    Any(Vec<Account>),
+    /// Any: they are listed as they come, and found again by name and currency.
+    Any(Vec<Account>, BTreeMap<String, Vec<usize>>),
 }
 
 /// Where the statements of one file come in.
@@ -268,21 +332,21 @@ impl<'d> Desk<'d> {
     /// A desk that takes any account and collects failed checks.
     pub fn open(ctx: &FormatContext<'d>, sink: &'d mut dyn RowSink) -> Desk<'d> {
         Desk {
-            accounts: Accounts::Any(Vec::new()),
+            accounts: Accounts::Any(Vec::new(), BTreeMap::new()),
             ..Desk::of_book(ctx, sink)
         }
     }
 
     /// True when failed checks are collected.
     pub fn is_open(&self) -> bool {
-        matches!(self.accounts, Accounts::Any(_))
+        matches!(self.accounts, Accounts::Any(..))
     }
 
     /// Facts, accounts that an open desk came to know, and failed checks.
     pub fn into_parts(self) -> (FileFacts, Vec<Account>, Vec<FileRefused>) {
         let accounts = match self.accounts {
             Accounts::Book(_) => Vec::new(),
-            Accounts::Any(accounts) => accounts,
+            Accounts::Any(accounts, _) => accounts,
         };
         (self.facts, accounts, self.failed)
     }
@@ -312,13 +376,11 @@ impl<'d> Desk<'d> {
     ) -> Result<usize, FileRefused> {
         match &mut self.accounts {
             Accounts::Book(settings) => find_account(settings, names, tag, line),
-            Accounts::Any(accounts) => {
+            Accounts::Any(accounts, by_name) => {
                 let name = names.first().cloned().unwrap_or_default();
-                let known = |account: &Account| {
-                    account.id == name && currency.is_none_or(|currency| account.currency == currency)
-                };
-                if let Some(at) = accounts.iter().position(known) {
-                    return Ok(at);
+                let known = |at: &&usize| currency.is_none_or(|currency| accounts[**at].currency == currency);
+                if let Some(at) = by_name.get(&name).and_then(|at| at.iter().find(known)) {
+                    return Ok(*at);
                 }
                 let Some(currency) = currency else {
                     return Err(FileRefused::at(
@@ -335,6 +397,7 @@ impl<'d> Desk<'d> {
                     ));
                 }
                 accounts.push(unknown_account(&name, currency));
+                by_name.entry(name).or_default().push(accounts.len() - 1);
                 Ok(accounts.len() - 1)
             }
         }
@@ -344,7 +407,7 @@ impl<'d> Desk<'d> {
     pub fn at(&self, index: usize) -> Option<&Account> {
         match &self.accounts {
             Accounts::Book(settings) => settings.accounts.get(index),
-            Accounts::Any(accounts) => accounts.get(index),
+            Accounts::Any(accounts, _) => accounts.get(index),
         }
     }
 
@@ -368,21 +431,26 @@ impl<'d> Desk<'d> {
     /// without an id of its own gets the line id: what it is made of, in its place in the statement.
     pub fn entry(&mut self, open: &mut OpenStatement, row: BankRow<'_>) {
         let ordinal = open.next_ordinal();
+        let value_date = DayText::of(row.value_date);
+        let scratch = &mut open.scratch;
+        scratch.clear();
         for part in [
             row.direction.name().as_bytes(),
             &row.amount_minor.to_be_bytes(),
             row.entry_id,
             row.booking_time,
-            row.value_date.to_string().as_bytes(),
+            value_date.bytes(),
             row.bank_ref,
             row.remark,
             row.counterparty_name,
             row.counterparty_account,
             row.original_ref,
         ] {
-            open.hasher.update(part);
-            open.hasher.update(b"\n");
+            scratch.extend_from_slice(part);
+            scratch.push(b'\n');
         }
+        open.hasher.update(&open.scratch);
+        open.end_row();
         if open.told.purport != Purport::Statement {
             open.told.booked.add(row.direction, row.amount_minor);
             open.told.not_booked += 1;
@@ -396,22 +464,23 @@ impl<'d> Desk<'d> {
             return;
         }
         if row.entry_id.is_empty() {
-            let mut hasher = Sha256::new();
-            hasher.update(open.line_key.as_bytes());
+            let scratch = &mut open.scratch;
+            scratch.clear();
+            scratch.extend_from_slice(open.line_key.as_bytes());
             for part in [
-                ordinal.to_string().as_bytes(),
+                itoa::Buffer::new().format(ordinal).as_bytes(),
                 row.direction.name().as_bytes(),
-                row.amount_minor.to_string().as_bytes(),
+                itoa::Buffer::new().format(row.amount_minor).as_bytes(),
                 row.booking_time,
-                row.value_date.to_string().as_bytes(),
+                value_date.bytes(),
                 row.bank_ref,
             ] {
-                hasher.update(b"\n");
-                hasher.update(part);
+                scratch.push(b'\n');
+                scratch.extend_from_slice(part);
             }
-            let line_id = hex(&hasher.finalize());
+            let line_id = line_id(&open.scratch);
             self.sink.bank(&BankRow {
-                entry_id: &line_id.as_bytes()[..32],
+                entry_id: &line_id,
                 ..row
             });
             return;
@@ -452,6 +521,9 @@ impl<'d> Desk<'d> {
 
     /// Ends a statement whose checks are done: gives its balances and remembers it.
     pub fn finish(&mut self, mut open: OpenStatement) {
+        for part in open.unordered.iter().flatten() {
+            open.hasher.update(part.to_be_bytes());
+        }
         let told = &mut open.told;
         for balance in [told.opening, told.closing].into_iter().flatten() {
             open.hasher
@@ -479,6 +551,17 @@ impl<'d> Desk<'d> {
         }
         self.facts.told.push(open.told);
     }
+}
+
+/// First 32 hex digits of the SHA-256 of what a line is made of.
+fn line_id(content: &[u8]) -> [u8; 32] {
+    let digit = |half: u8| if half < 10 { b'0' + half } else { b'a' + half - 10 };
+    let digest = Sha256::digest(content);
+    let mut id = [0; 32];
+    for (pair, byte) in id.chunks_exact_mut(2).zip(digest.iter()) {
+        pair.copy_from_slice(&[digit(byte >> 4), digit(byte & 15)]);
+    }
+    id
 }
 
 /// A statement in words, for the summary of a close.
@@ -653,6 +736,28 @@ mod tests {
         }
         for bad in ["", ",", "-1", "1.000,00", "1 0", "1,0x"] {
             check(bad, 2, Err(AmountError::Form));
+        }
+    }
+
+    #[test]
+    fn line_ids_are_hex_of_the_digest() {
+        let expected = hex(&Sha256::digest(b"x")[..16]);
+        assert_eq!(line_id(b"x"), expected.as_bytes());
+    }
+
+    #[test]
+    fn days_are_written_as_dates_are() {
+        for (year, month, day) in [
+            (2026, 3, 31),
+            (1, 1, 1),
+            (9999, 12, 31),
+            (10_000, 1, 1),
+            (-4, 10, 9),
+        ] {
+            let Some(date) = Date::from_ymd(year, month, day) else {
+                continue;
+            };
+            assert_eq!(DayText::of(date).bytes(), date.to_string().as_bytes());
         }
     }
 

@@ -14,10 +14,10 @@ use std::io::Read;
 
 use super::decode::peek;
 use super::desk::{
-    ASK_THE_BANK, Balance, Desk, OpenStatement, Purport, Tallies, Tally, identity, loose_minor, short_date,
-    text_of,
+    ASK_THE_BANK, Balance, DayText, Desk, OpenStatement, Purport, Tallies, Tally, identity, loose_minor,
+    short_date, text_of,
 };
-use super::pieces::Pieces;
+use super::pieces::{Pieces, has_control};
 use super::values::shown;
 use super::{FileRefused, MT940, MT942};
 use crate::book::settings::ReversalSign;
@@ -31,6 +31,8 @@ mod info;
 const HEAD_BYTES: usize = 4096;
 /// Most lines of one `:61:` or `:86:`; the longest in use has some dozens.
 const FIELD_LINES_MAX: usize = 10_000;
+/// Most bytes of the lines of one field together.
+const FIELD_BYTES_MAX: usize = 1 << 20;
 
 /// Which of the two messages the first bytes of a file show; `None` when it is neither.
 pub fn recognise(head: &[u8]) -> Option<&'static str> {
@@ -78,6 +80,7 @@ pub fn read<'a>(
         moved_days: 0,
         enveloped: false,
         unfinished: false,
+        field_bytes: 0,
         line: 0,
     };
     while lines.advance()? {
@@ -129,6 +132,11 @@ fn tag_of(line: &str) -> Option<(&str, &str)> {
     (numbered || tag == "NS").then_some((tag, value))
 }
 
+/// True for a line that begins with a block of an envelope, `{1:` to `{5:` or `{S:`. Other braces are text.
+fn opens_block(line: &str) -> bool {
+    matches!(line.as_bytes(), [b'{', b'1'..=b'5' | b'S', b':', ..])
+}
+
 /// What lines without a tag belong to.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Field {
@@ -153,12 +161,36 @@ struct Pending {
     info: Vec<String>,
 }
 
-/// Declared number and sum.
+/// Numbers and sums that the bank declares (`:90D:`, `:90C:`, `/SUM/`), as written.
 struct Declared {
     tag: &'static str,
     line: u64,
-    credit: bool,
     text: String,
+}
+
+/// Entries by what they do and by their mark as written; expected ones apart.
+#[derive(Clone, Copy, Default)]
+struct Counted {
+    booked: Tallies,
+    written: Tallies,
+    expected: Tallies,
+}
+
+impl Counted {
+    fn with(mut self, other: Counted) -> Counted {
+        self.booked.add_all(other.booked);
+        self.written.add_all(other.written);
+        self.expected.add_all(other.expected);
+        self
+    }
+
+    /// What banks count: reversals on the side that they change or on the one that they bear, expected entries or not.
+    fn ways(self) -> [Tallies; 4] {
+        let [mut both, mut written] = [self.booked, self.written];
+        both.add_all(self.expected);
+        written.add_all(self.expected);
+        [self.booked, both, self.written, written]
+    }
 }
 
 /// A message or a page of one while it is read.
@@ -172,13 +204,15 @@ struct Part {
     opening: Option<(Balance, bool)>,
     closing: Option<(Balance, bool)>,
     open: Option<OpenStatement>,
-    /// Booked entries of this page, by what they do and by their mark as written; expected ones apart.
-    booked: Tallies,
-    written: Tallies,
-    expected: Tallies,
+    /// Entries of this page.
+    counted: Counted,
+    /// Entries of the pages before it, and what those declare of the whole statement.
+    before: Counted,
+    late: Vec<Declared>,
     unread: Option<(u64, String)>,
     declared: Vec<Declared>,
-    info: Vec<String>,
+    /// Lines of its information that are passed over.
+    info_lines: usize,
 }
 
 impl Part {
@@ -193,12 +227,12 @@ impl Part {
             opening: None,
             closing: None,
             open: None,
-            booked: Tallies::default(),
-            written: Tallies::default(),
-            expected: Tallies::default(),
+            counted: Counted::default(),
+            before: Counted::default(),
+            late: Vec::new(),
             unread: None,
             declared: Vec::new(),
-            info: Vec::new(),
+            info_lines: 0,
         }
     }
 
@@ -210,6 +244,22 @@ impl Part {
             number: self.number,
             ..Part::new(line)
         }
+    }
+
+    /// Takes the totals that information about the statement may hold: `/SUM/2/1/2,50/1,00/`, or `D000002C000001D2,50C1,00`.
+    /// What does not begin with a number is a text that happens to begin so.
+    fn note_sum(&mut self, text: &str, line: u64) {
+        let text = text.trim();
+        let begins = |text: &str| text.starts_with(|c: char| c.is_ascii_digit());
+        let (tag, text) = match text.strip_prefix(SUM) {
+            Some(text) if begins(text) => (SUM, text.to_owned()),
+            None => match sums_by_letter(text) {
+                Some(text) => (SUM, text),
+                None => return,
+            },
+            Some(_) => return,
+        };
+        self.declared.push(Declared { tag, line, text });
     }
 
     fn name(&self) -> String {
@@ -236,6 +286,9 @@ struct Pages {
     name: String,
     page: u32,
     closes_with: Balance,
+    counted: Counted,
+    /// What its pages declare and what does not hold over a page: it must hold over the whole statement.
+    late: Vec<Declared>,
 }
 
 struct Reading<'r, 'd> {
@@ -253,13 +306,15 @@ struct Reading<'r, 'd> {
     enveloped: bool,
     /// An envelope was opened and its message did not end yet.
     unfinished: bool,
+    /// Bytes of the field so far, without its first line.
+    field_bytes: usize,
     line: u64,
 }
 
 impl Reading<'_, '_> {
     fn line(&mut self, line: &str, place: Place) -> Result<(), FileRefused> {
         self.line = place.line;
-        if line.starts_with('{') {
+        if opens_block(line) {
             self.enveloped = true;
             self.unfinished = true;
             // Blocks 1 to 3 say who sends to whom; block 4 holds the message.
@@ -275,7 +330,9 @@ impl Reading<'_, '_> {
     }
 
     fn content(&mut self, line: &str, place: Place) -> Result<(), FileRefused> {
-        let ended = line.find("-}").filter(|at| {
+        // Hardly a line has a brace: it is looked for before the two characters are.
+        let brace = memchr::memchr(b'}', line.as_bytes());
+        let ended = brace.and_then(|_| line.find("-}")).filter(|at| {
             let rest = line[at + 2..].trim_end();
             rest.is_empty() || rest.starts_with(['{', '\u{3}'])
         });
@@ -309,13 +366,25 @@ impl Reading<'_, '_> {
 
     /// A line without a tag.
     fn more(&mut self, line: &str, place: Place) -> Result<(), FileRefused> {
+        let too_many = || {
+            Err(FileRefused::at(
+                place.line,
+                format!("a field has more than {FIELD_LINES_MAX} lines, or {FIELD_BYTES_MAX} bytes"),
+                "this is no statement: fetch the file again",
+            ))
+        };
         let lines = match self.field {
             Field::Entry => &mut self.entry.supplement,
             Field::EntryInfo => &mut self.entry.info,
-            Field::StatementInfo => match &mut self.part {
-                Some(part) => &mut part.info,
-                None => return Ok(()),
-            },
+            Field::StatementInfo => {
+                let Some(part) = &mut self.part else { return Ok(()) };
+                part.info_lines += 1;
+                if part.info_lines > FIELD_LINES_MAX {
+                    return too_many();
+                }
+                part.note_sum(line, place.line);
+                return Ok(());
+            }
             Field::Other | Field::Outside => {
                 if !line.trim().is_empty() {
                     self.pass_over(place);
@@ -323,12 +392,9 @@ impl Reading<'_, '_> {
                 return Ok(());
             }
         };
-        if lines.len() >= FIELD_LINES_MAX {
-            return Err(FileRefused::at(
-                place.line,
-                format!("a field has more than {FIELD_LINES_MAX} lines"),
-                "this is no statement: fetch the file again",
-            ));
+        self.field_bytes += line.len();
+        if lines.len() >= FIELD_LINES_MAX || self.field_bytes > FIELD_BYTES_MAX {
+            return too_many();
         }
         lines.push(clean(line));
         Ok(())
@@ -346,6 +412,7 @@ impl Reading<'_, '_> {
             self.flush()?;
         }
         self.field = Field::Other;
+        self.field_bytes = 0;
         let line = place.line;
         match tag {
             "20" => {
@@ -400,7 +467,8 @@ impl Reading<'_, '_> {
                     self.entry.info.push(clean(value));
                     self.field = Field::EntryInfo;
                 } else if let Some(part) = &mut self.part {
-                    part.info.push(clean(value));
+                    part.info_lines = 0;
+                    part.note_sum(value, line);
                     self.field = Field::StatementInfo;
                 } else {
                     self.pass_over(place);
@@ -413,7 +481,6 @@ impl Reading<'_, '_> {
                     part.declared.push(Declared {
                         tag: if tag == "90C" { ":90C:" } else { ":90D:" },
                         line,
-                        credit: tag == "90C",
                         text: value.trim().to_owned(),
                     });
                 }
@@ -487,6 +554,8 @@ impl Reading<'_, '_> {
                     self.desk.fail(refused)?;
                 }
                 part.page = part.page.or(Some(pages.page + 1));
+                part.before = pages.counted;
+                part.late = pages.late;
                 let mut open = pages.open;
                 open.told.pages += 1;
                 part.open = Some(open);
@@ -595,13 +664,13 @@ impl Reading<'_, '_> {
         let inverted = self.desk.ctx.source.reversal_sign == ReversalSign::Invert;
         let direction = if inverted { mark.written } else { mark.direction() };
         if mark.expected {
-            part.expected.add(direction, line.amount_minor);
+            part.counted.expected.add(direction, line.amount_minor);
             self.desk.not_booked(place);
             open.told.not_booked += 1;
             return Ok(());
         }
-        part.booked.add(direction, line.amount_minor);
-        part.written.add(mark.written, line.amount_minor);
+        part.counted.booked.add(direction, line.amount_minor);
+        part.counted.written.add(mark.written, line.amount_minor);
         let info = info::read(&pending.info);
         let remark = match info.remark.is_empty() {
             true => info::flowing(&pending.supplement),
@@ -620,14 +689,14 @@ impl Reading<'_, '_> {
             true => line.bank_reference,
             false => "",
         };
-        let booking_time = line.entry_date.unwrap_or(line.value_date).to_string();
+        let booking_time = DayText::of(line.entry_date.unwrap_or(line.value_date));
         self.desk.entry(
             open,
             BankRow {
                 place,
                 entry_id: b"",
                 account: open_account(open),
-                booking_time: booking_time.as_bytes(),
+                booking_time: booking_time.bytes(),
                 value_date: line.value_date,
                 direction,
                 amount_minor: line.amount_minor,
@@ -688,8 +757,8 @@ impl Reading<'_, '_> {
         let Some(currency) = self.desk.currency(open.told.account) else {
             return Ok(());
         };
-        let declared = self.check_declared(&part, currency)?;
-        let tied = identity(opening.minor, part.booked, closing.minor, currency);
+        let declared = self.check_declared(&mut part, currency, last)?;
+        let tied = identity(opening.minor, part.counted.booked, closing.minor, currency);
         match tied {
             Ok(words) => self
                 .desk
@@ -714,6 +783,8 @@ impl Reading<'_, '_> {
             name: part.name(),
             page: part.page.unwrap_or(open.told.pages),
             closes_with: closing,
+            counted: part.before.with(part.counted),
+            late: part.late,
             open,
         };
         let account = pages.open.told.account;
@@ -741,7 +812,7 @@ impl Reading<'_, '_> {
         let Some(currency) = self.desk.currency(open.told.account) else {
             return Ok(());
         };
-        let declared = self.check_declared(&part, currency)?;
+        let declared = self.check_declared(&mut part, currency, true)?;
         if declared > 0 {
             let words = format!("report {}: {declared} declared counts and sums hold", part.name());
             self.desk.facts.checked.push(words);
@@ -750,66 +821,57 @@ impl Reading<'_, '_> {
         Ok(())
     }
 
-    /// Checks `:90D:`, `:90C:` and `/SUM/` totals and gives the number of those that hold.
-    fn check_declared(&mut self, part: &Part, currency: Currency) -> Result<u32, FileRefused> {
+    /// Checks `:90D:`, `:90C:` and `/SUM/` totals and gives the number of those that hold. They hold over their page or
+    /// over the whole statement: what does not hold over a page waits for the last one.
+    fn check_declared(
+        &mut self,
+        part: &mut Part,
+        currency: Currency,
+        last: bool,
+    ) -> Result<u32, FileRefused> {
         let mut held = 0;
-        let mut both = part.booked;
-        both.add_all(part.expected);
-        let mut written = part.written;
-        written.add_all(part.expected);
-        // Banks count reversals on the side that they change or on the one that they bear, expected entries or not.
-        let ways = [part.booked, both, part.written, written];
-        let side = |tallies: Tallies, credit: bool| if credit { tallies.credit } else { tallies.debit };
-        for declared in &part.declared {
-            let Some(stated) = read_declared(&declared.text, currency) else {
+        let whole = part.before.with(part.counted);
+        let early = part.late.len();
+        let mut all = std::mem::take(&mut part.late);
+        all.append(&mut part.declared);
+        for (index, declared) in all.into_iter().enumerate() {
+            let Some(stated) = read_declared(&declared, currency) else {
                 let refused = FileRefused::at(
                     declared.line,
                     format!(
-                        "{} found `{}`, expected a number of entries, {currency} and their sum",
+                        "{} found `{}`, expected {}",
                         declared.tag,
-                        shown(&declared.text)
+                        shown(&declared.text),
+                        match declared.tag {
+                            SUM =>
+                                "numbers of debits and credits and their sums, each behind a `/`".to_owned(),
+                            _ => format!("a number of entries, {currency} and their sum"),
+                        }
                     ),
                     ASK_THE_BANK,
                 );
                 self.desk.fail(refused)?;
                 continue;
             };
-            let found = side(part.booked, declared.credit);
-            if ways.iter().any(|way| side(*way, declared.credit) == stated) {
+            let page = part.counted.ways().into_iter().filter(|_| index >= early);
+            if page.chain(whole.ways()).any(|way| stated.fits(way)) {
                 held += 1;
+                continue;
+            }
+            if !last {
+                part.late.push(declared);
                 continue;
             }
             let refused = FileRefused::at(
                 declared.line,
                 format!(
-                    "statement {}: {} found {} entries of {}, expected {} of {}",
+                    "statement {}: {} {}",
                     part.name(),
                     declared.tag,
-                    found.count,
-                    text_of(found.sum_minor, currency),
-                    stated.count,
-                    text_of(stated.sum_minor, currency)
+                    stated.against(whole.booked, currency)
                 ),
                 ASK_THE_BANK,
             );
-            self.desk.fail(refused)?;
-        }
-        for text in &part.info {
-            let Some((debit, credit)) = read_sum(text, currency) else {
-                continue;
-            };
-            if ways.iter().any(|way| way.debit == debit && way.credit == credit) {
-                held += 1;
-                continue;
-            }
-            let refused = part.refuse(format!(
-                "/SUM/: found {} debits of {} and {} credits of {}, expected {}",
-                part.booked.debit.count,
-                text_of(part.booked.debit.sum_minor, currency),
-                part.booked.credit.count,
-                text_of(part.booked.credit.sum_minor, currency),
-                shown(text)
-            ));
             self.desk.fail(refused)?;
         }
         Ok(held)
@@ -860,6 +922,9 @@ fn incomplete(pages: &Pages) -> FileRefused {
 
 /// Text without control characters, which no field may hold.
 fn clean(text: &str) -> String {
+    if !has_control(text) {
+        return text.to_owned();
+    }
     text.chars()
         .map(|c| if c.is_control() { ' ' } else { c })
         .collect()
@@ -960,13 +1025,81 @@ fn check_currency(
     }
 }
 
-/// `5EUR1234,56`.
-fn read_declared(text: &str, currency: Currency) -> Option<Tally> {
+/// The tag of totals in the information about a statement.
+const SUM: &str = "/SUM/";
+
+/// `D000002C000001D2,50C1,00`, as a bank writes it, in the order of `/SUM/`; `None` for any other text.
+fn sums_by_letter(text: &str) -> Option<String> {
+    let (debits, rest) = text.strip_prefix('D')?.split_once('C')?;
+    let (credits, rest) = rest.split_once('D')?;
+    let (debited, credited) = rest.split_once('C')?;
+    let number = |text: &str| text.len() == 6 && text.bytes().all(|byte| byte.is_ascii_digit());
+    let amount =
+        |text: &str| text.contains(',') && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b',');
+    let right = number(debits) && number(credits) && amount(debited) && amount(credited);
+    right.then(|| format!("{debits}/{credits}/{debited}/{credited}/"))
+}
+
+/// Declared totals as read: those of the sides that they are about.
+#[derive(Clone, Copy)]
+struct Stated {
+    debit: Option<Tally>,
+    credit: Option<Tally>,
+}
+
+impl Stated {
+    fn fits(self, found: Tallies) -> bool {
+        self.debit.is_none_or(|stated| stated == found.debit)
+            && self.credit.is_none_or(|stated| stated == found.credit)
+    }
+
+    /// What was found, and what of it was stated.
+    fn against(self, found: Tallies, currency: Currency) -> String {
+        let words = |name: &str, found: Tally, stated: Option<Tally>| {
+            let stated = stated?;
+            Some(format!(
+                "found {} {name} of {}, expected {} of {}",
+                found.count,
+                text_of(found.sum_minor, currency),
+                stated.count,
+                text_of(stated.sum_minor, currency)
+            ))
+        };
+        let sides = [
+            words("debits", found.debit, self.debit),
+            words("credits", found.credit, self.credit),
+        ];
+        sides.into_iter().flatten().collect::<Vec<_>>().join("; ")
+    }
+}
+
+/// `5EUR1234,56`, or of `/SUM/` number of debits `/` of credits `/` their sums `/`.
+fn read_declared(declared: &Declared, currency: Currency) -> Option<Stated> {
+    let text = declared.text.as_str();
+    if declared.tag == SUM {
+        let mut parts = text.split('/').map(str::trim);
+        let (debits, credits) = (parts.next()?, parts.next()?);
+        let (debited, credited) = (parts.next()?, parts.next()?);
+        return Some(Stated {
+            debit: Some(tally(debits, debited, currency)?),
+            credit: Some(tally(credits, credited, currency)?),
+        });
+    }
     let at = text.find(|c: char| !c.is_ascii_digit())?;
     let (count, rest) = text.split_at(at);
     let (code, amount) = rest.split_at_checked(3)?;
     (code == currency.code()).then_some(())?;
-    tally(count, amount, currency)
+    let stated = Some(tally(count, amount, currency)?);
+    Some(match declared.tag {
+        ":90C:" => Stated {
+            debit: None,
+            credit: stated,
+        },
+        _ => Stated {
+            debit: stated,
+            credit: None,
+        },
+    })
 }
 
 fn tally(count: &str, amount: &str, currency: Currency) -> Option<Tally> {
@@ -974,17 +1107,6 @@ fn tally(count: &str, amount: &str, currency: Currency) -> Option<Tally> {
         count: count.parse().ok()?,
         sum_minor: loose_minor(amount.trim(), currency.digits()).ok()?.into(),
     })
-}
-
-/// `/SUM/` number of debits `/` of credits `/` their sums; debits first.
-fn read_sum(text: &str, currency: Currency) -> Option<(Tally, Tally)> {
-    let mut parts = text.strip_prefix("/SUM/")?.split('/');
-    let (debits, credits) = (parts.next()?, parts.next()?);
-    let (debited, credited) = (parts.next()?, parts.next()?);
-    Some((
-        tally(debits, debited, currency)?,
-        tally(credits, credited, currency)?,
-    ))
 }
 
 #[cfg(test)]

@@ -10,20 +10,22 @@
 //!
 //! Source: the published OFX specification and public sample files. Not done here: opening(D) against closing(D−1) (R27).
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 use std::io::Read;
 
 use encoding_rs::Encoding;
+use rustc_hash::FxHashMap;
+use sha2::{Digest, Sha256};
 
 use super::FileRefused;
-use super::decode::peek;
-use super::desk::{ASK_THE_BANK, Balance, Desk, OpenStatement, Purport, text_of};
-use super::pieces::Pieces;
+use super::decode::{PIECE_BYTES_MAX, peek};
+use super::desk::{ASK_THE_BANK, Balance, DayText, Desk, OpenStatement, Purport, text_of};
+use super::pieces::{Pieces, has_control};
 use super::values::{is_ambiguous, loose_amount_expected, padded_minor, shown};
 use crate::entries::rows::{BankRow, Place};
 use crate::terms::currency::Currency;
 use crate::terms::date::Date;
-use crate::terms::digest::sha256_hex;
+use crate::terms::digest::hex;
 use crate::terms::kinds::{Direction, Purpose};
 use crate::terms::money::AmountError;
 
@@ -75,6 +77,28 @@ const AGGREGATES: [&str; 40] = [
     "CCSTMTENDTRNRS",
 ];
 
+/// Where an aggregate stands. Banks leave end tags out, which SGML allows: an aggregate that cannot stand in the one that is
+/// open ends it.
+const PARENTS: [(&str, &[&str]); 17] = [
+    ("SIGNONMSGSRSV1", &["OFX"]),
+    ("SIGNUPMSGSRSV1", &["OFX"]),
+    ("BANKMSGSRSV1", &["OFX"]),
+    ("CREDITCARDMSGSRSV1", &["OFX"]),
+    ("INVSTMTMSGSRSV1", &["OFX"]),
+    ("STMTTRNRS", &["BANKMSGSRSV1"]),
+    ("CCSTMTTRNRS", &["CREDITCARDMSGSRSV1"]),
+    ("STMTRS", &["STMTTRNRS"]),
+    ("CCSTMTRS", &["CCSTMTTRNRS"]),
+    ("BANKACCTFROM", &["STMTRS"]),
+    ("CCACCTFROM", &["CCSTMTRS"]),
+    ("BANKTRANLIST", &["STMTRS", "CCSTMTRS"]),
+    ("BANKTRANLISTP", &["STMTRS", "CCSTMTRS"]),
+    ("LEDGERBAL", &["STMTRS", "CCSTMTRS"]),
+    ("AVAILBAL", &["STMTRS", "CCSTMTRS"]),
+    ("STMTTRN", &["BANKTRANLIST"]),
+    ("STMTTRNP", &["BANKTRANLISTP"]),
+];
+
 /// True when the first bytes of a file are an OFX header or document.
 pub fn recognise(head: &[u8]) -> bool {
     let text: String = String::from_utf8_lossy(head)
@@ -84,7 +108,7 @@ pub fn recognise(head: &[u8]) -> bool {
         .to_ascii_uppercase();
     let text = text.trim_start_matches('\u{feff}').trim_start();
     text.starts_with("OFXHEADER") || text.starts_with("<OFX>") || text.contains("<?OFX ") || {
-        text.starts_with("<?XML") && text.contains("<OFX>")
+        (text.starts_with("<?XML") || text.starts_with("<!--")) && text.contains("<OFX>")
     }
 }
 
@@ -100,11 +124,16 @@ pub fn read<'a>(mut bytes: Box<dyn Read + 'a>, desk: &mut Desk<'_>) -> Result<()
         desk,
         path: Vec::new(),
         statement: None,
-        entry: None,
+        in_entry: false,
+        entry: EntryText::default(),
         balance: None,
         statements: 0,
         ended: false,
-        known: BTreeMap::new(),
+        end_tags: 0,
+        implied: 0,
+        inside: Inside::Markup,
+        leaf: None,
+        known: FxHashMap::default(),
     };
     // What stands before the first tag is the header.
     let found = pieces.advance()?;
@@ -119,7 +148,7 @@ pub fn read<'a>(mut bytes: Box<dyn Read + 'a>, desk: &mut Desk<'_>) -> Result<()
     while pieces.advance()? {
         reading.piece(&pieces.text, pieces.place)?;
     }
-    reading.end(pieces.place.line)?;
+    reading.end(pieces.place)?;
     let facts = &mut desk.facts;
     facts.encoding = pieces.encoding();
     facts.variant = if header.contains("<?OFX") || header.trim_start().starts_with("<?XML") {
@@ -174,18 +203,7 @@ fn declared(head: &[u8]) -> Option<String> {
     }
 }
 
-#[derive(Default)]
-struct EntryText {
-    place: Option<Place>,
-    fields: BTreeMap<&'static str, String>,
-}
-
-impl EntryText {
-    fn get(&self, name: &str) -> &str {
-        self.fields.get(name).map_or("", String::as_str)
-    }
-}
-
+/// Fields of an entry that are read, by element, or by element in an element below the entry.
 const ENTRY_FIELDS: [&str; 13] = [
     "TRNTYPE",
     "DTPOSTED",
@@ -202,6 +220,28 @@ const ENTRY_FIELDS: [&str; 13] = [
     "BANKACCTTO/ACCTID",
 ];
 
+/// The texts of an entry, in the order of [`ENTRY_FIELDS`]; the buffers are used again.
+#[derive(Default)]
+struct EntryText {
+    place: Option<Place>,
+    fields: [String; ENTRY_FIELDS.len()],
+}
+
+impl EntryText {
+    fn get(&self, name: &str) -> &str {
+        let slot = ENTRY_FIELDS.iter().position(|field| *field == name);
+        slot.map_or("", |slot| self.fields[slot].as_str())
+    }
+
+    fn slot(&mut self, parent: &str, name: &str) -> Option<&mut String> {
+        let slot = ENTRY_FIELDS.iter().position(|field| match parent {
+            "STMTTRN" => *field == name,
+            _ => field.strip_suffix(name).and_then(|rest| rest.strip_suffix('/')) == Some(parent),
+        });
+        slot.map(|slot| &mut self.fields[slot])
+    }
+}
+
 struct Statement {
     line: u64,
     currency_text: String,
@@ -216,16 +256,34 @@ struct Statement {
     count: u64,
 }
 
+/// What a piece may go on with, though it holds no tag.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Inside {
+    Markup,
+    /// `<![CDATA[`, up to `]]>`: text in which nothing is a tag.
+    Data,
+    /// `<!--`, up to `-->`.
+    Comment,
+}
+
 struct Reading<'r, 'd> {
     desk: &'r mut Desk<'d>,
     path: Vec<&'static str>,
     statement: Option<Statement>,
-    entry: Option<EntryText>,
+    /// True between `<STMTTRN>` and its end; the texts are kept beside it, to be used again.
+    in_entry: bool,
+    entry: EntryText,
     balance: Option<(String, String, u64)>,
     statements: u64,
     ended: bool,
-    /// How often an entry of this content came.
-    known: BTreeMap<String, u32>,
+    /// End tags of aggregates, and aggregates that ended without one.
+    end_tags: u64,
+    implied: u64,
+    inside: Inside,
+    /// A leaf without a text of its own that is open, and its text in CDATA so far.
+    leaf: Option<(String, String)>,
+    /// How often an entry of this content (SHA-256) came.
+    known: FxHashMap<[u8; 32], u32>,
 }
 
 impl Reading<'_, '_> {
@@ -238,8 +296,24 @@ impl Reading<'_, '_> {
                 "the file is damaged: fetch it again and run the day again",
             )
         };
+        match self.inside {
+            Inside::Data => return self.data(piece, true, place),
+            Inside::Comment => return self.comment(piece, place),
+            Inside::Markup => {}
+        }
+        if let Some(data) = piece.strip_prefix("![CDATA[") {
+            self.inside = Inside::Data;
+            return self.data(data, false, place);
+        }
+        if let Some(comment) = piece.strip_prefix("!--") {
+            self.inside = Inside::Comment;
+            return self.comment(comment, place);
+        }
         if piece.starts_with(['?', '!']) {
-            if piece.to_ascii_uppercase().starts_with("!DOCTYPE") {
+            if piece
+                .get(..8)
+                .is_some_and(|start| start.eq_ignore_ascii_case("!DOCTYPE"))
+            {
                 return Err(refuse(
                     "the file has a document type declaration (DTD)".to_owned(),
                 ));
@@ -258,8 +332,11 @@ impl Reading<'_, '_> {
                 shown(tag)
             )));
         }
+        if let Some((name, text)) = self.leaf.take() {
+            self.take(&name, text.trim(), place)?;
+        }
         if let Some(name) = tag.strip_prefix('/') {
-            let name = name.trim().to_ascii_uppercase();
+            let name = upper(name.trim());
             if !text.trim().is_empty() {
                 return Err(refuse(format!("text stands behind </{}>", shown(&name))));
             }
@@ -269,11 +346,7 @@ impl Reading<'_, '_> {
             };
         }
         let name = tag.trim().trim_end_matches('/').trim_end();
-        let name = name
-            .split_whitespace()
-            .next()
-            .unwrap_or_default()
-            .to_ascii_uppercase();
+        let name = upper(name.split_whitespace().next().unwrap_or_default());
         let name = name.rsplit(['.', ':']).next().unwrap_or_default();
         if name.is_empty() {
             return Err(refuse("a tag has no name".to_owned()));
@@ -291,8 +364,61 @@ impl Reading<'_, '_> {
         }
     }
 
+    /// Text in CDATA: that of the leaf that is open. `goes_on` says that the piece began with a `<` of the text.
+    fn data(&mut self, piece: &str, goes_on: bool, place: Place) -> Result<(), FileRefused> {
+        let (data, behind) = match piece.split_once("]]>") {
+            Some((data, behind)) => (data, Some(behind)),
+            None => (piece, None),
+        };
+        if let Some((_, text)) = &mut self.leaf {
+            if goes_on {
+                text.push_str("&lt;");
+            }
+            text.push_str(&data.replace('&', "&amp;"));
+            text.push_str(behind.unwrap_or_default());
+            if text.len() > PIECE_BYTES_MAX {
+                return Err(FileRefused::at(
+                    place.line,
+                    format!("one element is longer than {PIECE_BYTES_MAX} bytes"),
+                    "this is no file of this format: fetch it again",
+                ));
+            }
+        } else if !data.trim().is_empty() || !behind.unwrap_or_default().trim().is_empty() {
+            return Err(FileRefused::at(
+                place.line,
+                "a text (CDATA) stands where no element holds one",
+                "the file is damaged: fetch it again and run the day again",
+            ));
+        }
+        if behind.is_some() {
+            self.inside = Inside::Markup;
+        }
+        Ok(())
+    }
+
+    /// A comment says nothing; what stands behind it must be nothing either.
+    fn comment(&mut self, piece: &str, place: Place) -> Result<(), FileRefused> {
+        let Some((_, behind)) = piece.split_once("-->") else {
+            return Ok(());
+        };
+        self.inside = Inside::Markup;
+        if behind.trim().is_empty() {
+            return Ok(());
+        }
+        Err(FileRefused::at(
+            place.line,
+            "a text stands behind a comment",
+            "the file is damaged: fetch it again and run the day again",
+        ))
+    }
+
     fn open(&mut self, name: &'static str, place: Place) -> Result<(), FileRefused> {
         let refuse = |message: &str| Err(FileRefused::at(place.line, message, ASK_THE_BANK));
+        if let Some((_, parents)) = PARENTS.iter().find(|(known, _)| *known == name)
+            && let Some(parent) = self.path.iter().rposition(|open| parents.contains(open))
+        {
+            self.close_to(parent + 1, place)?;
+        }
         if self.path.len() >= DEPTH_MAX {
             return refuse("elements are nested too deep");
         }
@@ -331,20 +457,19 @@ impl Reading<'_, '_> {
                 });
             }
             "STMTTRN" => {
-                if self.entry.is_some() {
+                if self.in_entry {
                     return refuse("an entry begins inside another: its end tag is missing");
                 }
                 if self.statement.is_none() {
                     return refuse("an entry stands outside any statement");
                 }
-                self.entry = Some(EntryText {
-                    place: Some(Place {
-                        line: place.line,
-                        // The piece begins behind its `<`.
-                        offset: place.offset.saturating_sub(1),
-                    }),
-                    ..EntryText::default()
+                self.in_entry = true;
+                self.entry.place = Some(Place {
+                    line: place.line,
+                    // The piece begins behind its `<`.
+                    offset: place.offset.saturating_sub(1),
                 });
+                self.entry.fields.iter_mut().for_each(String::clear);
             }
             "LEDGERBAL" => self.balance = Some((String::new(), String::new(), place.line)),
             _ => {}
@@ -354,21 +479,48 @@ impl Reading<'_, '_> {
     }
 
     fn close(&mut self, name: &'static str, place: Place) -> Result<(), FileRefused> {
-        if self.path.last() != Some(&name) {
+        let Some(at) = self.path.iter().rposition(|open| *open == name) else {
             let open = self.path.last().copied().unwrap_or("nothing");
             return Err(FileRefused::at(
                 place.line,
                 format!("found </{name}>, but <{open}> is open"),
                 "the file is damaged: fetch it again and run the day again",
             ));
-        }
+        };
+        self.end_tags += 1;
+        self.close_to(at + 1, place)?;
         self.path.pop();
+        self.closed(name, place)
+    }
+
+    /// Ends the aggregates below a depth, whose end tags are not there.
+    fn close_to(&mut self, depth: usize, place: Place) -> Result<(), FileRefused> {
+        while self.path.len() > depth {
+            let Some(name) = self.path.pop() else { break };
+            self.implied += 1;
+            self.closed(name, place)?;
+        }
+        Ok(())
+    }
+
+    /// What follows from the end of an aggregate.
+    fn closed(&mut self, name: &'static str, place: Place) -> Result<(), FileRefused> {
         match name {
             "STMTTRN" => self.end_entry(),
             "LEDGERBAL" => {
-                if let (Some(statement), Some(balance)) = (&mut self.statement, self.balance.take()) {
-                    statement.ledger = Some(balance);
+                let (Some(statement), Some(balance)) = (&mut self.statement, self.balance.take()) else {
+                    return Ok(());
+                };
+                if let Some((amount, date, _)) = &statement.ledger
+                    && (*amount != balance.0 || *date != balance.1)
+                {
+                    return Err(FileRefused::at(
+                        place.line,
+                        "the statement has two different ledger balances (LEDGERBAL)",
+                        ASK_THE_BANK,
+                    ));
                 }
+                statement.ledger = Some(balance);
                 Ok(())
             }
             "STMTRS" | "CCSTMTRS" => self.end_statement(),
@@ -389,7 +541,16 @@ impl Reading<'_, '_> {
             ));
         }
         if text.is_empty() {
-            // An empty tag is an absent one.
+            // An empty tag is an absent one, unless CDATA follows.
+            self.leaf = Some((name.to_owned(), String::new()));
+            return Ok(());
+        }
+        self.take(name, text, place)
+    }
+
+    /// Takes the text of a leaf.
+    fn take(&mut self, name: &str, text: &str, place: Place) -> Result<(), FileRefused> {
+        if text.is_empty() {
             return Ok(());
         }
         let parent = self.path.last().copied().unwrap_or_default();
@@ -400,13 +561,18 @@ impl Reading<'_, '_> {
                 "ask for the statement again",
             ));
         }
-        if let Some(entry) = &mut self.entry {
-            let slot = ENTRY_FIELDS.iter().find(|field| match field.split_once('/') {
-                None => parent == "STMTTRN" && **field == name,
-                Some((aggregate, leaf)) => parent == aggregate && leaf == name,
-            });
-            if let Some(slot) = slot {
-                entry.fields.insert(slot, unescaped(text));
+        if self.in_entry {
+            if let Some(slot) = self.entry.slot(parent, name) {
+                let text = unescaped(text);
+                if !slot.is_empty() && *slot != text {
+                    return Err(FileRefused::at(
+                        place.line,
+                        format!("an entry has two different <{name}>"),
+                        "the file is damaged: fetch it again and run the day again",
+                    ));
+                }
+                slot.clear();
+                slot.push_str(&text);
             }
             return Ok(());
         }
@@ -499,16 +665,19 @@ impl Reading<'_, '_> {
     }
 
     fn end_entry(&mut self) -> Result<(), FileRefused> {
-        let Some(entry) = self.entry.take() else {
+        if !std::mem::take(&mut self.in_entry) {
             return Ok(());
-        };
+        }
         self.begin()?;
+        let entry = &self.entry;
         let Some(Statement {
             open: Some((open, currency)),
             unread,
             credit_minor,
             count,
             account_text,
+            from,
+            to,
             ..
         }) = &mut self.statement
         else {
@@ -544,16 +713,26 @@ impl Reading<'_, '_> {
             }
         };
         *credit_minor += i128::from(amount);
-        let Some(posted) = day(entry.get("DTPOSTED")) else {
+        let period = (day(from, None), day(to, None));
+        let Some(posted) = day(entry.get("DTPOSTED"), Some(period)) else {
             self.desk.reject(
                 place,
                 "booking_time",
                 entry.get("DTPOSTED"),
-                "DTPOSTED with a day YYYYMMDD that exists",
+                day_expected("DTPOSTED", entry.get("DTPOSTED")),
             );
             return Ok(());
         };
-        let value_date = day(entry.get("DTAVAIL")).unwrap_or(posted);
+        let available = entry.get("DTAVAIL");
+        let value_date = match day(available, Some(period)) {
+            Some(date) => date,
+            None if says_no_day(available) => posted,
+            None => {
+                self.desk
+                    .reject(place, "value_date", available, day_expected("DTAVAIL", available));
+                return Ok(());
+            }
+        };
         let (direction, amount_minor) = if amount < 0 {
             (Direction::Debit, -amount)
         } else {
@@ -570,12 +749,14 @@ impl Reading<'_, '_> {
             entry.get("TRNTYPE"),
             entry.get("MEMO")
         );
-        let occurrence = self
-            .known
-            .entry(sha256_hex(format!("{account_text}\n{content}").as_bytes()))
-            .or_insert(0);
+        let mut known = Sha256::new();
+        known.update(account_text.as_bytes());
+        known.update(b"\n");
+        known.update(content.as_bytes());
+        let occurrence = self.known.entry(known.finalize().into()).or_insert(0);
         *occurrence += 1;
-        let entry_id = sha256_hex(format!("{content}\n{occurrence}").as_bytes())[..32].to_owned();
+        let id = Sha256::digest(format!("{content}\n{occurrence}").as_bytes());
+        let entry_id = hex(&id[..16]);
         let reference = [entry.get("REFNUM"), entry.get("CHECKNUM"), fitid]
             .into_iter()
             .find(|text| !text.is_empty())
@@ -585,14 +766,14 @@ impl Reading<'_, '_> {
             ("", memo) => memo.to_owned(),
             (name, memo) => format!("{name} {memo}"),
         };
-        let booking_time = posted.to_string();
+        let booking_time = DayText::of(posted);
         self.desk.entry(
             open,
             BankRow {
                 place,
                 entry_id: entry_id.as_bytes(),
                 account: open_account(open),
-                booking_time: booking_time.as_bytes(),
+                booking_time: booking_time.bytes(),
                 value_date,
                 direction,
                 amount_minor,
@@ -654,12 +835,18 @@ impl Reading<'_, '_> {
                 ASK_THE_BANK,
             )
         })?;
-        let Some(date) = day(&date).or_else(|| day(&statement.to)) else {
+        let period = (day(&statement.from, None), day(&statement.to, None));
+        let as_of = match day(&date, Some(period)) {
+            None if says_no_day(&date) => day(&statement.to, None),
+            read => read,
+        };
+        let Some(date) = as_of else {
             return Err(FileRefused::at(
                 ledger_line,
                 format!(
-                    "LEDGERBAL: DTASOF: found `{}`, expected a day YYYYMMDD",
-                    shown(&date)
+                    "LEDGERBAL: DTASOF: found `{}`, expected {}",
+                    shown(&date),
+                    day_expected("DTASOF", &date)
                 ),
                 ASK_THE_BANK,
             ));
@@ -687,7 +874,28 @@ impl Reading<'_, '_> {
         Ok(())
     }
 
-    fn end(&mut self, line: u64) -> Result<(), FileRefused> {
+    fn end(&mut self, place: Place) -> Result<(), FileRefused> {
+        let line = place.line;
+        // Some banks write no end tag at all. Then a statement is whole when its ledger balance and the balance's day, which
+        // stand behind its entries, are there.
+        let whole =
+            |(amount, date, _): &(String, String, u64)| !amount.is_empty() && day(date, None).is_some();
+        let last = self.statement.as_ref().map(|statement| {
+            let ledger = statement.ledger.as_ref().or(self.balance.as_ref());
+            ledger.is_some_and(whole)
+        });
+        if !self.ended && self.end_tags == 0 && last == Some(true) && self.inside == Inside::Markup {
+            if let Some((name, text)) = self.leaf.take() {
+                self.take(&name, text.trim(), place)?;
+            }
+            self.close_to(0, place)?;
+        }
+        if self.implied > 0 {
+            self.desk.facts.checked.push(format!(
+                "{} aggregates end without an end tag: each ends where the next one cannot stand in it",
+                self.implied
+            ));
+        }
         if !self.ended {
             return Err(FileRefused::at(
                 line,
@@ -714,22 +922,35 @@ fn aggregate(name: &str) -> Option<&'static str> {
     AGGREGATES.iter().find(|known| **known == name).copied()
 }
 
+/// A name in capitals.
+fn upper(name: &str) -> Cow<'_, str> {
+    if name.bytes().any(|byte| byte.is_ascii_lowercase()) {
+        return Cow::Owned(name.to_ascii_uppercase());
+    }
+    Cow::Borrowed(name)
+}
+
 /// The five entities of XML and the space of HTML; everything else stands as it is.
-fn unescaped(text: &str) -> String {
-    let clean: String = text
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect();
+fn unescaped(text: &str) -> Cow<'_, str> {
+    let clean = match has_control(text) {
+        true => Cow::Owned(
+            text.chars()
+                .map(|c| if c.is_control() { ' ' } else { c })
+                .collect::<String>(),
+        ),
+        false => Cow::Borrowed(text),
+    };
     if !clean.contains('&') {
         return clean;
     }
-    clean
+    let text = clean
         .replace("&lt;", "<")
         .replace("&gt;", ">")
         .replace("&quot;", "\"")
         .replace("&apos;", "'")
         .replace("&nbsp;", " ")
-        .replace("&amp;", "&")
+        .replace("&amp;", "&");
+    Cow::Owned(text)
 }
 
 /// A signed amount, `-2000,00` or `+1 006,60`: of points and commas the last is before the decimals. `1,000` is refused
@@ -781,15 +1002,49 @@ fn joined(groups: &[&str]) -> Option<String> {
     right.then(|| groups.concat())
 }
 
-/// The day of `YYYYMMDD…`, as written; `00000000` is none. Six digits are `DDMMYY`, as some banks write them.
-fn day(text: &str) -> Option<Date> {
-    let digits: String = text.chars().take_while(char::is_ascii_digit).collect();
+/// First and last day of a statement, where they are given.
+type Period = (Option<Date>, Option<Date>);
+
+/// The day of `YYYYMMDD…` or `YYYY-MM-DD…`, as written; zeros are none. Six digits are read as `DDMMYY` or `YYMMDD`, as
+/// some banks write them, where only one of the two is a day of the statement's period: nothing else tells them apart.
+fn day(text: &str, period: Option<Period>) -> Option<Date> {
+    let text = text.trim();
+    if text.as_bytes().get(4) == Some(&b'-') {
+        return Date::parse(text.as_bytes().get(..10)?);
+    }
+    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let digits = &text[..end];
     let number = |range: std::ops::Range<usize>| digits.get(range)?.parse::<u32>().ok();
     match digits.len() {
-        6 => Date::from_ymd(2000 + number(4..6)? as i32, number(2..4)?, number(0..2)?),
-        8.. => Date::from_ymd(number(0..4)? as i32, number(4..6)?, number(6..8)?),
+        8 | 10.. => Date::from_ymd(number(0..4)? as i32, number(4..6)?, number(6..8)?),
+        6 if end == text.len() => {
+            let (first, middle, last) = (number(0..2)?, number(2..4)?, number(4..6)?);
+            let (from, to) = period?;
+            let inside =
+                |date: &Date| from.is_some_and(|from| *date >= from) && to.is_some_and(|to| *date <= to);
+            let mut days = [(last, first), (first, last)]
+                .into_iter()
+                .filter_map(|(year, day)| Date::from_ymd(2000 + year as i32, middle, day))
+                .filter(inside);
+            let read = days.next()?;
+            days.all(|other| other == read).then_some(read)
+        }
         _ => None,
     }
+}
+
+/// True for what stands where no day is given: nothing, or zeros.
+fn says_no_day(text: &str) -> bool {
+    text.trim().bytes().all(|byte| byte == b'0')
+}
+
+fn day_expected(tag: &str, text: &str) -> String {
+    if text.len() == 6 && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return format!(
+            "{tag} with a day YYYYMMDD: six digits are read only where one of DDMMYY and YYMMDD is a day from DTSTART to DTEND"
+        );
+    }
+    format!("{tag} with a day YYYYMMDD that exists")
 }
 
 #[cfg(test)]

@@ -14,6 +14,12 @@ use crate::entries::rows::Place;
 
 const CHUNK_BYTES: usize = 256 << 10;
 
+/// True when a text holds a control character. Nearly none does, and its bytes show it.
+pub fn has_control(text: &str) -> bool {
+    let suspect = |byte: u8| byte < b' ' || byte == 0x7f || byte == 0xc2;
+    text.bytes().any(suspect) && text.contains(char::is_control)
+}
+
 /// Pieces of a file.
 pub struct Pieces<'a> {
     source: Box<dyn Read + 'a>,
@@ -181,9 +187,12 @@ impl<'a> Pieces<'a> {
 
     /// Reads more, moving what is left to the front.
     fn fill(&mut self) -> Result<(), FileRefused> {
-        self.buffer.copy_within(self.at..self.end, 0);
-        self.end -= self.at;
-        self.at = 0;
+        // A source that gives little at a time must not make a long piece move again and again.
+        if self.at > 0 {
+            self.buffer.copy_within(self.at..self.end, 0);
+            self.end -= self.at;
+            self.at = 0;
+        }
         if self.buffer.len() - self.end < CHUNK_BYTES / 2 {
             self.buffer.resize(self.buffer.len() * 2, 0);
         }
@@ -250,6 +259,14 @@ mod tests {
         assert_eq!(pieces(b"a\n\xff", Some("utf-8")).unwrap_err().line, 2);
         assert_eq!(pieces(b"a\n\0", None).unwrap_err().line, 2);
         assert!(pieces(b"a", Some("ebcdic")).is_err());
+    }
+
+    #[test]
+    fn control_characters_are_seen_by_their_bytes() {
+        for code in 0..0x3000u32 {
+            let Some(c) = char::from_u32(code) else { continue };
+            assert_eq!(has_control(&format!("a{c}b")), c.is_control(), "{code:x}");
+        }
     }
 
     #[test]

@@ -78,6 +78,7 @@ pub fn source(format: &str, role: Role) -> Source {
         channel: None,
         encoding: None,
         reversal_sign: ReversalSign::Iso,
+        statement_numbers: crate::book::settings::StatementNumbers::Yearly,
     }
 }
 

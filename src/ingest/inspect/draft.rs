@@ -1,7 +1,7 @@
 //! A profile drafted for a table that nobody knows: framing as it is seen, columns guessed by their titles, every guess
 //! marked to be confirmed. What no title tells is left open; an amount is never guessed from figures alone.
 
-use encoding_rs::{Encoding, GB18030, UTF_8, UTF_16BE, UTF_16LE};
+use encoding_rs::{Encoding, UTF_16BE, UTF_16LE};
 
 use super::Inspected;
 use crate::ingest::formats::FileRefused;
@@ -200,9 +200,10 @@ struct Table {
     rows: Vec<Vec<String>>,
 }
 
-/// Drafts a profile from the first bytes of a file; `more` when the file goes on behind them.
-pub fn draft(head: &[u8], more: bool, seen: &mut Inspected) {
-    let Some((text, encoding)) = decoded(head, more) else {
+/// Drafts a profile from the first bytes of a file; `more` when the file goes on behind them. `whole` are the encodings
+/// that all of it is text in.
+pub fn draft(head: &[u8], more: bool, whole: &[&'static Encoding], seen: &mut Inspected) {
+    let Some((text, encoding)) = decoded(head, more, whole) else {
         "no text of a known encoding".clone_into(&mut seen.title);
         seen.failed
             .push(unknown("its bytes are no UTF-8, GB18030 or UTF-16 text"));
@@ -234,7 +235,7 @@ fn unknown(why: &str) -> FileRefused {
     )
 }
 
-fn decoded(head: &[u8], more: bool) -> Option<(String, &'static Encoding)> {
+fn decoded(head: &[u8], more: bool, encodings: &[&'static Encoding]) -> Option<(String, &'static Encoding)> {
     let (marked, head) = match Encoding::for_bom(head) {
         Some((encoding, mark)) => (Some(encoding), &head[mark..]),
         None => (None, head),
@@ -246,7 +247,7 @@ fn decoded(head: &[u8], more: bool) -> Option<(String, &'static Encoding)> {
     };
     let candidates = match marked {
         Some(one) => vec![one],
-        None => vec![UTF_8, GB18030],
+        None => encodings.to_vec(),
     };
     candidates.into_iter().find_map(|encoding| {
         let bytes = if encoding == UTF_16LE || encoding == UTF_16BE {
@@ -595,12 +596,14 @@ fn type_of(text: &str) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use encoding_rs::{GB18030, UTF_8};
+
     use super::*;
     use crate::ingest::formats::profile::Profile;
 
     fn drafted(bytes: &[u8]) -> (Inspected, String) {
         let mut seen = Inspected::default();
-        draft(bytes, false, &mut seen);
+        draft(bytes, false, &[UTF_8, GB18030], &mut seen);
         let text = seen.draft.clone().unwrap_or_default();
         (seen, text)
     }

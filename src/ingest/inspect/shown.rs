@@ -37,12 +37,21 @@ pub struct SideSum {
     pub sum_minor: i128,
 }
 
+/// The business date of a file that is looked at without a book: times without a year get this one, and no file has it.
+/// It is a leap year, and every day of it is nearer to this one than to another July.
+pub const NO_BUSINESS_DATE: (i32, u32, u32) = (2396, 7, 2);
+/// What is shown of a time without a year.
+const NO_YEAR: &str = "????";
+
 /// The sink.
 #[derive(Default)]
 pub struct Shown {
     rows: u64,
     not_booked: u64,
-    first: Vec<EntryShown>,
+    /// With the index of its account, where it has one.
+    first: Vec<(EntryShown, Option<u16>)>,
+    /// A time has no year, or stands for the business date.
+    no_year: bool,
     sums: BTreeMap<(String, Currency), (u64, i128)>,
     days: Option<(Date, Date)>,
     reject_count: u64,
@@ -66,24 +75,46 @@ impl Shown {
     }
 
     fn day(&mut self, day: Date) {
+        if day.ymd().0 == NO_BUSINESS_DATE.0 {
+            self.no_year = true;
+            return;
+        }
         self.days = Some(match self.days {
             None => (day, day),
             Some((from, to)) => (from.min(day), to.max(day)),
         });
     }
 
-    fn keep(&mut self, place: Place, fields: Vec<(&'static str, String)>) {
-        self.first.push(EntryShown {
+    fn keep(&mut self, place: Place, account: Option<u16>, fields: Vec<(&'static str, String)>) {
+        let shown = EntryShown {
             line: place.line,
             fields: fields.into_iter().filter(|(_, text)| !text.is_empty()).collect(),
-        });
+        };
+        self.first.push((shown, account));
     }
 
     /// Moves what was kept into the result.
     pub fn into_seen(self, seen: &mut Inspected) {
         seen.rows = self.rows;
         seen.not_booked = self.not_booked;
-        seen.first = self.first;
+        seen.first = self
+            .first
+            .into_iter()
+            .map(|(mut shown, account)| {
+                let account = account.and_then(|index| seen.accounts.get(usize::from(index)));
+                if let Some(account) = account {
+                    let behind = usize::from(!shown.fields.is_empty());
+                    shown.fields.insert(behind, ("account", account.id.clone()));
+                }
+                shown
+            })
+            .collect();
+        if self.no_year {
+            seen.notes.push(
+                "times of this file have no year, or the day is not in it: a close takes those of its business date"
+                    .to_owned(),
+            );
+        }
         seen.period = self.days;
         seen.reject_count = self.reject_count;
         seen.rejects = self.rejects;
@@ -104,6 +135,18 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
+/// A day or time as text, without the year that no file gave.
+fn time(text: &str) -> String {
+    let (year, month, day) = NO_BUSINESS_DATE;
+    if text == format!("{year}-{month:02}-{day:02}") {
+        return "(the business date)".to_owned();
+    }
+    match text.strip_prefix(&format!("{year}-")) {
+        Some(rest) => format!("{NO_YEAR}-{rest}"),
+        None => text.to_owned(),
+    }
+}
+
 fn amount(minor: i64, currency: Currency) -> String {
     crate::terms::money::format_minor(minor.into(), currency.digits())
 }
@@ -118,6 +161,7 @@ impl RowSink for Shown {
         if self.row(row.txn_type.name(), row.currency, row.amount_minor, None) {
             self.keep(
                 row.place,
+                None,
                 vec![
                     ("txn_id", text(row.txn_id)),
                     ("txn_type", row.txn_type.name().to_owned()),
@@ -142,10 +186,11 @@ impl RowSink for Shown {
         if self.row(side, row.currency, row.amount_minor, booked) {
             self.keep(
                 row.place,
+                Some(row.account),
                 vec![
                     ("entry_id", text(row.entry_id)),
-                    ("booking_time", text(row.booking_time)),
-                    ("value_date", row.value_date.to_string()),
+                    ("booking_time", time(&text(row.booking_time))),
+                    ("value_date", time(&row.value_date.to_string())),
                     ("direction", row.direction.name().to_owned()),
                     ("amount", amount(row.amount_minor, row.currency)),
                     ("currency", row.currency.code().to_owned()),
@@ -169,6 +214,7 @@ impl RowSink for Shown {
         ) {
             self.keep(
                 row.place,
+                None,
                 vec![
                     ("channel", text(row.channel)),
                     ("channel_ref", text(row.channel_ref)),
@@ -177,8 +223,8 @@ impl RowSink for Shown {
                     ("amount", amount(row.amount_minor, row.currency)),
                     ("fee", amount(row.fee_minor, row.currency)),
                     ("currency", row.currency.code().to_owned()),
-                    ("txn_time", text(row.txn_time)),
-                    ("settle_date", row.settle_date.to_string()),
+                    ("txn_time", time(&text(row.txn_time))),
+                    ("settle_date", time(&row.settle_date.to_string())),
                     ("status", row.status.name().to_owned()),
                     ("refund_ref", text(row.refund_ref)),
                 ],

@@ -149,6 +149,30 @@ fn samples_are_known_by_their_content_and_say_what_holds() {
         0,
         true,
     );
+    let first = |name: &str| looked(&root.join(name)).remove(0);
+    let bank = first("mt940/jejik-sns.sta");
+    assert!(
+        bank.first[0]
+            .fields
+            .contains(&("account", bank.accounts[0].id.clone())),
+        "{:?}",
+        bank.first[0]
+    );
+    // Times without a year, and days that the file does not have, are not invented.
+    let seen = looked(&root.join("unionpay/802310048993424_20150905.zip"));
+    let seen = seen.iter().find(|seen| seen.format == "unionpay-zm").unwrap();
+    let field = |name: &str| {
+        let found = seen.first[0].fields.iter().find(|(field, _)| *field == name);
+        found.map_or("", |(_, text)| text.as_str())
+    };
+    assert!(
+        field("txn_time").starts_with("????-09-06T"),
+        "{:?}",
+        seen.first[0]
+    );
+    assert_eq!(field("settle_date"), "(the business date)");
+    assert_eq!(seen.period, None);
+    assert!(seen.notes[0].contains("have no year"), "{:?}", seen.notes);
     let notified = looked_at(&std::fs::read(root.join("camt054/genkgo-v8.xml")).unwrap());
     assert_eq!((notified.format.as_str(), notified.rows), ("camt.054", 0));
     assert!(notified.not_booked > 0);
@@ -180,6 +204,14 @@ fn canonical_tables_and_unknown_ones() {
         seen.failed,
         seen.rejects
     );
+    // Of plain letters at its head nobody knows the encoding: the rest tells.
+    let mut late = b"name,city,note\n".to_vec();
+    while late.len() < HEAD_BYTES + 100 {
+        late.extend_from_slice(b"A,B,C\n");
+    }
+    assert_eq!(looked_at(&late).encoding, "UTF-8");
+    late.extend_from_slice(b"\xd6\xd0,B,C\n");
+    assert_eq!(looked_at(&late).encoding, "gb18030");
     let seen = looked_at(b"name,city,note\nA,B,C\n");
     assert!(seen.format.is_empty() && seen.draft.is_some() && !seen.holds());
     assert!(looked_at(b"").failed[0].message.contains("empty"));

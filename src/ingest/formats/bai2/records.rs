@@ -6,7 +6,10 @@
 use crate::entries::rows::Place;
 use crate::ingest::formats::FileRefused;
 use crate::ingest::formats::decode::PIECE_BYTES_MAX;
-use crate::ingest::formats::pieces::Pieces;
+use crate::ingest::formats::pieces::{Pieces, has_control};
+
+/// Longest physical record of banks that cut texts wherever the record is full.
+const RECORD_CHARS: usize = 80;
 
 const CODES: [&str; 8] = ["01", "02", "03", "16", "49", "88", "98", "99"];
 
@@ -19,24 +22,75 @@ pub struct Record {
     pub place: Place,
     /// Physical records, continuations among them.
     pub physical: u64,
-    /// Content of the record and of each continuation, without code and end mark.
-    segments: Vec<String>,
+    /// Content of the record and of each continuation, without code and end mark, one behind the other.
+    text: String,
+    segments: Vec<Segment>,
+}
+
+/// Content of one physical record.
+#[derive(Clone, Copy, Debug)]
+struct Segment {
+    /// Where it ends in the text of the record; it begins where the one before ends.
+    end: usize,
+    /// True when the record is full to its last place and does not say that it ends: a word may go on behind it.
+    full: bool,
 }
 
 impl Record {
     /// A walk through its fields.
     pub fn fields(&self) -> Cursor<'_> {
         Cursor {
-            segments: &self.segments,
+            record: self,
             segment: 0,
             at: Some(0),
         }
+    }
+
+    /// Takes the content of a physical record, which begins with its code and a comma.
+    fn take(&mut self, record: &str) {
+        let record = record.trim_end();
+        let content = record.get(3..).unwrap_or_default();
+        self.text.push_str(content.strip_suffix('/').unwrap_or(content));
+        self.segments.push(Segment {
+            end: self.text.len(),
+            full: !content.ends_with('/')
+                && record.len() >= RECORD_CHARS
+                && record.chars().count() >= RECORD_CHARS,
+        });
+        self.physical += 1;
+    }
+
+    /// Takes a line that goes on with the text before it.
+    fn take_text(&mut self, line: &str) {
+        let line = line.trim_end();
+        self.text.push(' ');
+        self.text.push_str(line.strip_suffix('/').unwrap_or(line));
+        if let Some(last) = self.segments.last_mut() {
+            last.end = self.text.len();
+            last.full = false;
+        }
+    }
+
+    fn clear(&mut self, code: u32, place: Place) {
+        (self.code, self.place, self.physical) = (code, place, 0);
+        self.text.clear();
+        self.segments.clear();
+    }
+
+    /// The content of a physical record, if there are so many.
+    fn content(&self, segment: usize) -> Option<&str> {
+        let end = self.segments.get(segment)?.end;
+        let start = match segment {
+            0 => 0,
+            _ => self.segments[segment - 1].end,
+        };
+        Some(&self.text[start..end])
     }
 }
 
 /// A walk through the fields of a record, across its continuations.
 pub struct Cursor<'r> {
-    segments: &'r [String],
+    record: &'r Record,
     segment: usize,
     /// Where the next field of the segment begins; `None` when the segment is used up.
     at: Option<usize>,
@@ -46,14 +100,14 @@ impl<'r> Cursor<'r> {
     /// The next field; `None` behind the last.
     pub fn next(&mut self) -> Option<&'r str> {
         loop {
-            let segment = self.segments.get(self.segment)?;
+            let content = self.record.content(self.segment)?;
             let Some(at) = self.at else {
                 self.segment += 1;
                 self.at = Some(0);
                 continue;
             };
-            let rest = &segment[at..];
-            return Some(match rest.find(',') {
+            let rest = &content[at..];
+            return Some(match memchr::memchr(b',', rest.as_bytes()) {
                 Some(comma) => {
                     self.at = Some(at + comma + 1);
                     &rest[..comma]
@@ -69,23 +123,31 @@ impl<'r> Cursor<'r> {
     /// The next field, where an empty one at the end of a record that goes on is the comma of the cut and no field.
     pub fn next_unless_cut(&mut self) -> Option<&'r str> {
         let field = self.next()?;
-        if field.is_empty() && self.at.is_none() && self.segment + 1 < self.segments.len() {
+        if field.is_empty() && self.at.is_none() && self.segment + 1 < self.record.segments.len() {
             return self.next();
         }
         Some(field)
     }
 
-    /// What is left, which is text: commas belong to it, continuations follow after a space.
+    /// What is left, which is text: commas belong to it, continuations follow after a space, or at once where the record
+    /// before was full.
     pub fn rest(mut self) -> String {
         let mut text = String::new();
-        while let Some(segment) = self.segments.get(self.segment) {
+        let mut cut = false;
+        while let Some(content) = self.record.content(self.segment) {
             if let Some(at) = self.at {
-                let more = segment[at..].trim();
+                let more = &content[at..];
+                let more = if cut { more.trim_end() } else { more.trim() };
                 if !more.is_empty() {
-                    if !text.is_empty() {
+                    if !text.is_empty() && !cut {
                         text.push(' ');
                     }
-                    text.extend(more.chars().map(|c| if c.is_control() { ' ' } else { c }));
+                    if has_control(more) {
+                        text.extend(more.chars().map(|c| if c.is_control() { ' ' } else { c }));
+                    } else {
+                        text.push_str(more);
+                    }
+                    cut = self.record.segments[self.segment].full;
                 }
             }
             self.segment += 1;
@@ -101,8 +163,8 @@ pub struct Records<'a> {
     pub lines: Pieces<'a>,
     /// The record read last.
     pub record: Record,
-    /// Physical records of the present line, in reverse.
-    queue: Vec<(Place, String)>,
+    /// Physical records of the present line that were not taken yet, the next one last: where they stand in it.
+    queue: Vec<std::ops::Range<usize>>,
     ended: bool,
 }
 
@@ -115,6 +177,7 @@ impl<'a> Records<'a> {
                 code: 0,
                 place: Place { line: 1, offset: 0 },
                 physical: 0,
+                text: String::new(),
                 segments: Vec::new(),
             },
             queue: Vec::new(),
@@ -132,41 +195,26 @@ impl<'a> Records<'a> {
     /// # Errors
     /// As [`Pieces::advance`]; a continuation or text that continues nothing.
     pub fn next(&mut self) -> Result<bool, FileRefused> {
-        let Some((place, text)) = self.physical()? else {
+        if !self.fill()? {
             return Ok(false);
-        };
-        let Some(code) = code_of(&text).filter(|code| *code != "88") else {
+        }
+        let (place, text) = self.front();
+        let Some(code) = code_of(text).filter(|code| *code != "88") else {
             return Err(FileRefused::at(
                 place.line,
                 "found a line that begins with no record code (01, 02, 03, 16, 49, 88, 98, 99)",
                 "the file is damaged or no BAI2 file: fetch it again",
             ));
         };
-        self.record.code = code.parse().unwrap_or(0);
-        self.record.place = place;
-        self.record.physical = 1;
-        self.record.segments.clear();
-        self.record.segments.push(content(&text[3..]).to_owned());
-        let mut bytes = text.len();
-        while let Some((_, text)) = self.peek()? {
-            match code_of(text) {
-                Some("88") => {
-                    let segment = content(&text[3..]).to_owned();
-                    self.record.segments.push(segment);
-                    self.record.physical += 1;
-                }
-                Some(_) => break,
-                None => {
-                    // A line feed inside a text.
-                    let more = content(text).to_owned();
-                    if let Some(last) = self.record.segments.last_mut() {
-                        last.push(' ');
-                        last.push_str(&more);
-                    }
-                }
+        self.record.clear(code.parse().unwrap_or(0), place);
+        self.take();
+        while self.fill()? {
+            let (_, text) = self.front();
+            if code_of(text).is_some_and(|code| code != "88") {
+                break;
             }
-            bytes += self.queue.pop().map_or(0, |(_, text)| text.len());
-            if bytes > PIECE_BYTES_MAX {
+            self.take();
+            if self.record.text.len() > PIECE_BYTES_MAX {
                 return Err(FileRefused::at(
                     place.line,
                     format!("a record is longer than {PIECE_BYTES_MAX} bytes"),
@@ -177,58 +225,65 @@ impl<'a> Records<'a> {
         Ok(true)
     }
 
-    fn physical(&mut self) -> Result<Option<(Place, String)>, FileRefused> {
-        self.fill()?;
-        Ok(self.queue.pop())
+    /// The next physical record and where it begins.
+    fn front(&self) -> (Place, &str) {
+        let Some(range) = self.queue.last() else {
+            return (self.lines.place, "");
+        };
+        let place = Place {
+            line: self.lines.place.line,
+            offset: self.lines.place.offset + range.start as u64,
+        };
+        (place, &self.lines.text[range.clone()])
     }
 
-    fn peek(&mut self) -> Result<Option<&(Place, String)>, FileRefused> {
-        self.fill()?;
-        Ok(self.queue.last())
+    /// Moves the next physical record into the logical one.
+    fn take(&mut self) {
+        let Some(range) = self.queue.pop() else { return };
+        let text = &self.lines.text[range];
+        match code_of(text) {
+            Some(_) => self.record.take(text),
+            // A line feed inside a text.
+            None => self.record.take_text(text),
+        }
     }
 
-    fn fill(&mut self) -> Result<(), FileRefused> {
+    /// True when there is a next physical record.
+    fn fill(&mut self) -> Result<bool, FileRefused> {
         while self.queue.is_empty() && !self.ended {
             if !self.lines.advance()? {
                 self.ended = true;
                 break;
             }
-            let place = self.lines.place;
-            cut(self.lines.text.trim_end(), place, &mut self.queue);
+            cut(self.lines.text.trim_end(), &mut self.queue);
             self.queue.reverse();
         }
-        Ok(())
+        Ok(!self.queue.is_empty())
     }
 }
 
 /// Cuts a line where a record ends and another begins behind blanks.
-fn cut(line: &str, place: Place, records: &mut Vec<(Place, String)>) {
-    let mut rest = line;
+fn cut(line: &str, records: &mut Vec<std::ops::Range<usize>>) {
     let mut offset = 0;
     loop {
+        let mut rest = &line[offset..];
         let skipped = rest.len() - rest.trim_start().len();
         // Blanks before a text that goes on belong to it.
         if code_of(&rest[skipped..]).is_some() {
             rest = &rest[skipped..];
             offset += skipped;
         }
-        let next = rest
-            .match_indices("/ ")
-            .map(|(at, _)| at + 1)
-            .find(|at| code_of(rest[*at..].trim_start()).is_some());
-        let (record, left) = rest.split_at(next.unwrap_or(rest.len()));
-        if !record.trim().is_empty() {
-            let place = Place {
-                line: place.line,
-                offset: place.offset + offset as u64,
-            };
-            records.push((place, record.to_owned()));
+        let next = memchr::memchr_iter(b'/', rest.as_bytes())
+            .map(|at| at + 1)
+            .find(|at| rest[*at..].starts_with(' ') && code_of(rest[*at..].trim_start()).is_some());
+        let end = offset + next.unwrap_or(rest.len());
+        if !line[offset..end].trim().is_empty() {
+            records.push(offset..end);
         }
         if next.is_none() {
             return;
         }
-        offset += record.len();
-        rest = left;
+        offset = end;
     }
 }
 
@@ -236,12 +291,6 @@ fn cut(line: &str, place: Place, records: &mut Vec<(Place, String)>) {
 fn code_of(text: &str) -> Option<&str> {
     let code = text.get(..2)?;
     (CODES.contains(&code) && text.as_bytes().get(2) == Some(&b',')).then_some(code)
-}
-
-/// Content without the blanks and the mark that end a record.
-fn content(text: &str) -> &str {
-    let text = text.trim_end();
-    text.strip_suffix('/').unwrap_or(text)
 }
 
 #[cfg(test)]
@@ -255,12 +304,9 @@ mod tests {
         while records.next().unwrap() {
             let record = &records.record;
             assert!(text[record.place.offset as usize..].starts_with(&format!("{:02},", record.code)));
-            seen.push((
-                record.code,
-                record.place.line,
-                record.physical,
-                record.segments.join("|"),
-            ));
+            let segments = (0..).map_while(|segment| record.content(segment));
+            let text = segments.collect::<Vec<_>>().join("|");
+            seen.push((record.code, record.place.line, record.physical, text));
         }
         seen
     }
@@ -285,12 +331,15 @@ mod tests {
 
     #[test]
     fn fields_cross_continuations() {
-        let record = Record {
-            code: 3,
-            place: Place { line: 1, offset: 0 },
-            physical: 3,
-            segments: vec!["1,,100,".to_owned(), "500,3".to_owned(), "V,060316,".to_owned()],
-        };
+        let lines = Pieces::new(
+            Vec::new(),
+            Box::new(&b"03,1,,100,\n88,500,3\n88,V,060316,\n"[..]),
+            b'\n',
+            None,
+        );
+        let mut records = Records::new(lines.unwrap());
+        records.next().unwrap();
+        let record = &records.record;
         let mut fields = record.fields();
         assert_eq!(fields.next(), Some("1"));
         assert_eq!(fields.next(), Some(""));
@@ -299,5 +348,24 @@ mod tests {
         assert_eq!(fields.next(), Some("3"));
         assert_eq!(fields.next(), Some("V"));
         assert_eq!(fields.rest(), "060316,");
+    }
+
+    #[test]
+    fn texts_go_on_where_a_full_record_cut_them() {
+        let text = |lines: &str| {
+            let lines = Pieces::new(Vec::new(), Box::new(lines.as_bytes()), b'\n', None).unwrap();
+            let mut records = Records::new(lines);
+            records.next().unwrap();
+            let mut fields = records.record.fields();
+            fields.next();
+            fields.rest()
+        };
+        let full = format!("16,1,{}INV", "x".repeat(72));
+        let x = "x".repeat(72);
+        assert_eq!(text(&format!("{full}\n88,OICE 7\n")), format!("{x}INVOICE 7"));
+        assert_eq!(text(&format!("{full}\n88, 7,8/\n")), format!("{x}INV 7,8"));
+        // It ends with its mark, or before its last place: the words are whole.
+        assert_eq!(text(&format!("{full}/\n88,OICE\n")), format!("{x}INV OICE"));
+        assert_eq!(text("16,1,INV\n88,OICE/\n88,7\n"), "INV OICE 7");
     }
 }

@@ -186,6 +186,20 @@ fn records_are_read_in_any_layout() {
 }
 
 #[test]
+fn version_3_is_read_as_version_2() {
+    let (result, kept) = read(&FILE.replacen(",,,2/", ",,,3/", 1));
+    let facts = result.unwrap();
+    assert_eq!(facts.variant, "BTRS (version 3)");
+    assert!(
+        facts
+            .checked
+            .iter()
+            .any(|words| words.contains("version 3 (BTRS)"))
+    );
+    assert_eq!(kept.rows, read(FILE).1.rows);
+}
+
+#[test]
 fn what_is_no_update_is_not_booked() {
     for (from, to) in [
         ("BANK,1,", "BANK,2,"),
@@ -220,4 +234,8 @@ fn a_text_only_detail_may_leave_its_amount_out() {
     result.unwrap();
     assert_eq!((kept.rows.len(), kept.not_booked.len()), (2, 1));
     refused(&text.replace("16,890,,", "16,475,,"), "amount: found ``");
+    refused(
+        &text.replace("16,890,,", "16,475,1E+5,"),
+        "amount: found `1E+5`, expected whole minor units",
+    );
 }

@@ -103,6 +103,73 @@ impl AmountText {
 }
 
 impl EntryText {
+    /// Forgets the entry and keeps the buffers.
+    pub fn clear(&mut self) {
+        let EntryText {
+            place,
+            entry_ref,
+            amount,
+            currency,
+            sign,
+            reversal,
+            status,
+            booking_date,
+            booking_time,
+            value_date,
+            value_time,
+            servicer_ref,
+            info,
+            details,
+            end_to_end,
+            detail_servicer_ref,
+            remittance,
+            detail_info,
+            purpose,
+            returned,
+            debtor,
+            creditor,
+            batch_id,
+            allocation,
+        } = self;
+        (*place, *details, *returned) = (None, 0, false);
+        for text in [
+            entry_ref,
+            amount,
+            currency,
+            sign,
+            reversal,
+            status,
+            booking_date,
+            booking_time,
+            value_date,
+            value_time,
+            servicer_ref,
+            info,
+            end_to_end,
+            detail_servicer_ref,
+            remittance,
+            detail_info,
+            purpose,
+            &mut debtor.name,
+            &mut debtor.account,
+            &mut creditor.name,
+            &mut creditor.account,
+            batch_id,
+            &mut allocation.amount.amount,
+            &mut allocation.amount.currency,
+            &mut allocation.transaction.amount,
+            &mut allocation.transaction.currency,
+            &mut allocation.sign,
+        ] {
+            text.clear();
+        }
+        (
+            allocation.sum_minor,
+            allocation.incomplete,
+            allocation.charges_minor,
+        ) = (0, false, 0);
+    }
+
     /// Takes the text of the element at `path` below the entry.
     pub fn take(&mut self, path: &str, text: &str, currency: Option<&str>) {
         let slot = match path {

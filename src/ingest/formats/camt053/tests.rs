@@ -421,6 +421,44 @@ fn pages_are_put_together_in_order() {
 }
 
 #[test]
+fn pages_of_a_message_are_told_or_refused() {
+    let text = |pagination: &str| {
+        document(&statement("", "5", "5")).replace(
+            "<BkToCstmrStmt>",
+            &format!("<BkToCstmrStmt><GrpHdr><MsgId>M1</MsgId><MsgPgntn>{pagination}</MsgPgntn></GrpHdr>"),
+        )
+    };
+    let pages = |pagination: &str| {
+        let (result, _) = read_bytes(text(pagination).as_bytes());
+        let pages = result.unwrap().pages;
+        pages
+            .iter()
+            .map(|page| (page.page, page.last))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(pages("<PgNb>1</PgNb><LastPgInd>true</LastPgInd>"), []);
+    assert_eq!(pages("<PgNb>1</PgNb><LastPgInd>false</LastPgInd>"), [(1, false)]);
+    assert_eq!(pages("<PgNb>2</PgNb><LastPgInd>1</LastPgInd>"), [(2, true)]);
+    refused(&text("<PgNb>x</PgNb>"), "MsgPgntn/PgNb: found `x`");
+    refused(&text("<PgNb>0</PgNb>"), "MsgPgntn/PgNb: found `0`");
+    refused(
+        &text("<LastPgInd>yes</LastPgInd>"),
+        "MsgPgntn/LastPgInd: found `yes`",
+    );
+}
+
+#[test]
+fn no_amount_has_an_exponent() {
+    for amount in ["1E+5", "1e2", "1.0E2"] {
+        refused(
+            &document(&statement(&entry(amount, "CRDT", ""), "0", "1")),
+            "amount",
+        );
+        refused(&document(&statement("", amount, "1")), "Amt: found");
+    }
+}
+
+#[test]
 fn encodings_are_decoded_exactly() {
     let text = document(&statement(
         &entry("1.00", "CRDT", "<AddtlNtryInf>Zürich</AddtlNtryInf>"),

@@ -77,6 +77,11 @@ impl<'a> Walk<'a> {
         self.text.trim_matches(|c| matches!(c, ' ' | '\t' | '\r' | '\n'))
     }
 
+    /// True when the current element is the root.
+    pub fn is_root(&self) -> bool {
+        self.depths.len() == 1
+    }
+
     /// An attribute of the start tag seen last.
     pub fn attribute(&self, name: &str) -> Option<&str> {
         self.attributes
@@ -141,7 +146,9 @@ impl<'a> Walk<'a> {
                     }
                     self.root_seen = true;
                     self.attributes.clear();
-                    read_attributes(&tag, line, &mut self.attributes)?;
+                    if !tag.attributes_raw().is_empty() {
+                        read_attributes(&tag, line, &mut self.attributes)?;
+                    }
                     if self.depths.is_empty() {
                         self.prefix = tag.name().prefix().map(|prefix| prefix.as_ref().to_owned());
                     }
@@ -224,9 +231,11 @@ fn read_attributes(
 }
 
 fn push(text: &mut String, more: &str, depth: usize, line: u64) -> Result<(), FileRefused> {
+    // The two characters beyond the controls begin with the byte 0xEF.
     let forbidden =
         |c: char| (c < ' ' && !matches!(c, '\t' | '\n' | '\r')) || matches!(c, '\u{fffe}' | '\u{ffff}');
-    if more.contains(forbidden) {
+    let suspect = |byte: &u8| (*byte < b' ' && !matches!(*byte, b'\t' | b'\n' | b'\r')) || *byte == 0xef;
+    if more.as_bytes().iter().any(suspect) && more.contains(forbidden) {
         return Err(FileRefused::at(
             line,
             "a control character stands in the text",

@@ -48,14 +48,26 @@ fn rows_follow_from_one_another_in_either_order() {
     assert_eq!(kept.balances, ["0 CNY 2026-03-31 10000 110499"]);
     assert_eq!(facts.encoding, "GBK");
     let newest_first: String = rows.iter().rev().cloned().collect();
-    let (result, turned) = read(&answer("0", &newest_first));
-    result.unwrap();
+    let (result, mut turned) = read(&answer("0", &newest_first));
+    // The same answer, whichever way it is sorted.
+    assert_eq!(result.unwrap().told[0].content, facts.told[0].content);
+    turned.rows.reverse();
     assert_eq!(turned.rows, kept.rows);
     assert_eq!(turned.balances, kept.balances);
     refused(
         &answer("0", &(rows[0].clone() + &rows[2])),
         "balances do not follow: 1100.00 and 5.00 of this row give 1105.00, but TRSBLV is 1104.99",
     );
+}
+
+#[test]
+fn times_tell_the_order_where_balances_follow_both_ways() {
+    let late = row("D", "5.00", "100.00", "K2").replace("101112", "101113");
+    let both = [row("C", "5.00", "105.00", "K1"), late];
+    let balances = |rows: String| read(&answer("0", &rows)).1.balances;
+    assert_eq!(balances(both.concat()), ["0 CNY 2026-03-31 10000 10000"]);
+    let turned = both.iter().rev().cloned().collect();
+    assert_eq!(balances(turned), ["0 CNY 2026-03-31 10000 10000"]);
 }
 
 #[test]
@@ -84,6 +96,14 @@ fn what_contradicts_itself_is_refused() {
         "direction: found `X`",
     );
     refused(&answer("0", &one.replace("9.00", "9,0")), "balance: found `9,0`");
+    refused(
+        &answer("0", &one.replace("9.00", "9E+0")),
+        "balance: found `9E+0`",
+    );
+    refused(
+        &answer("0", &one.replace(">-1.00", ">-1E+0")),
+        "amount: found `-1E+0`",
+    );
     refused(
         &answer("0", &one.replace("<ETYDAT>20260331", "<ETYDAT>20260332")),
         "booking_time: found `20260332`",

@@ -99,6 +99,10 @@ pub fn read(text: &str, currency: Currency) -> Result<Line<'_>, Unread> {
         .find(|c: char| !c.is_ascii_digit() && c != ',' && c != '.')
         .unwrap_or(rest.len());
     let (amount, rest) = rest.split_at(end);
+    if let Some(exponent) = exponent(rest) {
+        let expected = "an amount without an exponent, such as 12,34".to_owned();
+        return Err(("amount", format!("{amount}{exponent}"), expected));
+    }
     let amount_minor = loose_minor(amount, currency.digits()).map_err(|error| {
         let expected = loose_amount_expected(amount, error, currency.code(), currency.digits());
         ("amount", amount.to_owned(), expected)
@@ -115,6 +119,17 @@ pub fn read(text: &str, currency: Currency) -> Result<Line<'_>, Unread> {
         reference: reference.trim(),
         bank_reference: bank_reference.trim(),
     })
+}
+
+/// An exponent behind an amount, `E+5`, which spreadsheets write: it would be read as the type of the entry.
+fn exponent(text: &str) -> Option<&str> {
+    let digits = text.strip_prefix(['E', 'e'])?;
+    let signed = digits.starts_with(['+', '-']);
+    let digits = digits.trim_start_matches(['+', '-']);
+    let rest = digits.trim_start_matches(|c: char| c.is_ascii_digit());
+    let count = digits.len() - rest.len();
+    let ends = rest.is_empty() || rest.starts_with(['N', 'F', 'S', ' ', '/']);
+    (count > 0 && (signed || count <= 3 && ends)).then(|| &text[..text.len() - rest.len()])
 }
 
 /// The entry date is the one of its day and month that is nearest to the value date.
@@ -239,6 +254,8 @@ mod tests {
         check("150101D", "amount: ``");
         check("150101D1.000,00NMSC", "amount: `1.000,00`");
         check("150101D1,005NMSC", "amount: `1,005`, at most 2 decimals (EUR)");
+        check("150101D1E+5NMSC", "amount: `1E+5`");
+        check("150101D1,5E5NMSC", "amount: `1,5E5`");
         check("15010é", "value_date");
         check("150101é", "direction");
     }

@@ -307,12 +307,98 @@ fn declared_totals_hold() {
     }
     refused(
         &text(":90D:2EUR2,00\n"),
-        ":90D: found 2 entries of 2.50, expected 2 of 2.00",
+        ":90D: found 2 debits of 2.50, expected 2 of 2.00",
     );
     refused(&text(":90C:x\n"), ":90C: found `x`");
     let summed = |sum: &str| text("").replace("\r\n-\r\n", &format!("\r\n:86:/SUM/{sum}\r\n-\r\n"));
     assert!(read(&summed("2/1/2,50/1,00/")).0.is_ok());
-    refused(&summed("2/1/2,50/1,01/"), "/SUM/");
+    refused(
+        &summed("2/1/2,50/1,01/"),
+        "/SUM/ found 2 debits of 2.50, expected 2 of 2.50; found 1 credits of 1.00, expected 1 of 1.01",
+    );
+    refused(
+        &summed("2/1/2,50/"),
+        "/SUM/ found `2/1/2,50/`, expected numbers of debits",
+    );
+    // On a line of its own, and a text that only begins so.
+    assert!(
+        read(&summed("2/1/2,50/1,00/").replace(":86:/SUM/", ":86:end of day\r\n/SUM/"))
+            .0
+            .is_ok()
+    );
+    refused(
+        &summed("2/1/9,50/1,00/").replace(":86:/SUM/", ":86:end of day\r\n/SUM/"),
+        "/SUM/ found 2 debits",
+    );
+    assert!(read(&summed("of the day")).0.is_ok());
+    let lettered = |sums: &str| summed("x").replace(":86:/SUM/x", &format!(":86:{sums}"));
+    assert!(read(&lettered("D000002C000001D2,50C1,00")).0.is_ok());
+    refused(
+        &lettered("D000002C000001D2,51C1,00"),
+        "/SUM/ found 2 debits of 2.50, expected 2 of 2.51",
+    );
+    assert!(read(&lettered("DEAR CUSTOMER DC")).0.is_ok());
+    for amount in ["1E+5", "1E5", "1,0E+2"] {
+        refused(
+            &text("").replace(":61:260331C1,00", &format!(":61:260331C{amount}")),
+            &format!("amount: found `{amount}`"),
+        );
+        refused(
+            &text("").replace("EUR8,50", &format!("EUR{amount}")),
+            ":62: amount",
+        );
+        refused(&text(&format!(":90D:2EUR{amount}\n")), ":90D: found");
+    }
+}
+
+#[test]
+fn totals_hold_over_a_page_or_over_the_whole_statement() {
+    let pages = |first: &str, second: &str| {
+        let one = ":61:260331C1,00NMSCX\n:61:260331D0,25NMSCX\n";
+        statement(&format!("{one}{first}"), "C260331EUR10,75").replace(":62F:", ":62M:")
+            + &format!(
+                ":20:S1\n:25:NL81ASNB9999999999\n:28C:7/2\n:60M:C260331EUR10,75\n:61:260331D2,00NMSCY\n{second}:62F:C260331EUR8,75\n-\n"
+            )
+    };
+    for (first, second) in [
+        (":90D:1EUR0,25\n:90C:1EUR1,00\n", ":90D:1EUR2,00\n"),
+        ("", ":90D:2EUR2,25\n:90C:1EUR1,00\n"),
+        // Some write the totals of the statement on its first page.
+        (":90D:2EUR2,25\n:90C:1EUR1,00\n", ""),
+    ] {
+        let (result, kept) = read(&pages(first, second));
+        let facts = result.unwrap_or_else(|refused| panic!("{first} {second}: {refused:?}"));
+        assert_eq!(kept.balances, ["0 EUR 2026-03-31 1000 875"]);
+        assert!(
+            facts
+                .checked
+                .iter()
+                .any(|words| words.contains("declared counts"))
+        );
+    }
+    refused(
+        &pages(":90D:2EUR2,26\n", ""),
+        ":90D: found 2 debits of 2.25, expected 2 of 2.26",
+    );
+    refused(
+        &pages("", ":90D:3EUR2,25\n"),
+        ":90D: found 2 debits of 2.25, expected 3 of 2.25",
+    );
+}
+
+#[test]
+fn braces_open_an_envelope_only_as_its_blocks() {
+    let text = statement(
+        ":61:260331C1,00NMSCX\n:86:pay\n{order} 7\n{4 items}\n",
+        "C260331EUR11,00",
+    );
+    let (result, kept) = read(&text);
+    assert!(!result.unwrap().variant.contains("envelopes"));
+    assert!(
+        kept.rows[0].contains("|pay {order} 7 {4 items}|"),
+        "{}",
+        kept.rows[0]
+    );
 }
 
 #[test]

@@ -151,16 +151,128 @@ fn amounts_and_days_of_banks() {
     check("1,006", Err(AmountError::Decimals));
     check("12,34,567.00", Err(AmountError::Form));
     check("1,2345.00", Err(AmountError::Form));
-    for bad in ["", "-", "--1", "1e3", "1-", "abc", ".", ","] {
+    for bad in ["", "-", "--1", "1e3", "1E+5", "1.5E+5", "1-", "abc", ".", ","] {
         check(bad, Err(AmountError::Form));
     }
-    let day = |text: &str| super::day(text).map(|date| date.to_string()).unwrap_or_default();
+    let date = |text: &str| Date::parse(text.as_bytes());
+    let period = Some((date("2025-12-01"), date("2025-12-31")));
+    let day = |text: &str| {
+        super::day(text, period)
+            .map(|date| date.to_string())
+            .unwrap_or_default()
+    };
     assert_eq!(day("20260115"), "2026-01-15");
     assert_eq!(day("20260115235959.123[-5:EST]"), "2026-01-15");
+    assert_eq!(day("2026-01-15T10:00:00"), "2026-01-15");
+    // Of six digits only what falls into the period is a day.
     assert_eq!(day("311225"), "2025-12-31");
-    assert_eq!(day("00000000"), "");
-    assert_eq!(day("20260230"), "");
-    assert_eq!(day("2026"), "");
+    assert_eq!(day("251231"), "2025-12-31");
+    assert_eq!(day("260331"), "");
+    assert_eq!(super::day("311225", None), None);
+    let years = Some((date("2000-01-01"), date("2040-12-31")));
+    assert_eq!(super::day("260331", years), None);
+    assert_eq!(super::day("252525", years), None);
+    for none in [
+        "00000000",
+        "20260230",
+        "2026",
+        "2026011",
+        "202601155",
+        "2026-02-30",
+    ] {
+        assert_eq!(day(none), "", "{none}");
+    }
+}
+
+#[test]
+fn end_tags_may_be_left_out() {
+    let two = document(&(entry("<NAME>A") + &entry("<FITID>F1<NAME>B")));
+    let rows = |text: &str| {
+        let (result, kept) = read(text.as_bytes());
+        let facts = result.unwrap_or_else(|refused| panic!("{text}: {refused:?}"));
+        let implied = facts
+            .checked
+            .iter()
+            .any(|words| words.contains("without an end tag"));
+        (kept.rows, kept.balances, implied)
+    };
+    let (whole, balances, implied) = rows(&two);
+    assert_eq!((whole.len(), implied), (2, false));
+    let without = |names: &[&str]| {
+        let text = names
+            .iter()
+            .fold(two.clone(), |text, name| text.replace(&format!("</{name}>"), ""));
+        assert_eq!(rows(&text), (whole.clone(), balances.clone(), true), "{names:?}");
+        text
+    };
+    without(&["BANKTRANLIST"]);
+    without(&["STMTTRN"]);
+    without(&["STMTTRN", "BANKTRANLIST", "LEDGERBAL", "BANKACCTFROM"]);
+    let all = [
+        "STMTTRN",
+        "BANKTRANLIST",
+        "LEDGERBAL",
+        "BANKACCTFROM",
+        "STMTRS",
+        "STMTTRNRS",
+        "BANKMSGSRSV1",
+        "OFX",
+    ];
+    let none = without(&all);
+    // Cut anywhere before the day of its ledger balance it is no statement.
+    let end = none.find("<DTASOF>20260331").unwrap() + "<DTASOF>20260331".len();
+    assert!(read(&none.as_bytes()[..end]).0.is_ok());
+    for cut in 0..end {
+        assert!(read(&none.as_bytes()[..cut]).0.is_err(), "{}", &none[..cut]);
+    }
+    // With end tags elsewhere it was cut.
+    refused(&two.replace("</OFX>", ""), "ends without </OFX>");
+}
+
+#[test]
+fn data_and_comments_hold_no_tags() {
+    let text = |memo: &str| document(&entry(memo));
+    let remark = |memo: &str| {
+        let (result, kept) = read(text(memo).as_bytes());
+        result.unwrap_or_else(|refused| panic!("{memo}: {refused:?}"));
+        kept.rows[0].split('|').nth(8).unwrap_or_default().to_owned()
+    };
+    assert_eq!(
+        remark("<MEMO><![CDATA[A & <B> &amp; C]]></MEMO>"),
+        "A & <B> &amp; C"
+    );
+    assert_eq!(remark("<MEMO><![CDATA[A]]> B</MEMO>"), "A B");
+    assert_eq!(remark("<MEMO><![CDATA[A]]><![CDATA[B]]>"), "AB");
+    assert_eq!(remark("<MEMO>A<!-- <TRNAMT>9.00 --><CHECKNUM>7"), "A");
+    assert_eq!(remark("<MEMO><![CDATA[]]>"), "");
+    refused(&text("<![CDATA[x]]>"), "where no element holds one");
+    refused(&text("<!-- x --> y"), "behind a comment");
+    refused(&text("<MEMO><![CDATA[x"), "ends without </OFX>");
+    refused(&text("<TRNAMT>2.00"), "an entry has two different <TRNAMT>");
+    let two = "<LEDGERBAL><BALAMT>11.00<DTASOF>20260331</LEDGERBAL></STMTRS>";
+    refused(
+        &text("").replace("</STMTRS>", two),
+        "two different ledger balances",
+    );
+}
+
+#[test]
+fn a_day_of_value_that_cannot_be_read_is_no_other_day() {
+    let rejects = |more: &str| {
+        let (result, kept) = read(document(&entry(more)).as_bytes());
+        result.unwrap();
+        (
+            kept.rows.len(),
+            kept.rejects.first().map(|reject| reject.field.clone()),
+        )
+    };
+    assert_eq!(rejects("<DTAVAIL>20260401"), (1, None));
+    assert_eq!(rejects("<DTAVAIL>00000000"), (1, None));
+    assert_eq!(rejects("<DTAVAIL>20260231"), (0, Some("value_date".to_owned())));
+    refused(
+        &document(&entry("")).replace("<DTASOF>20260331", "<DTASOF>20260231"),
+        "DTASOF: found `20260231`",
+    );
 }
 
 #[test]
@@ -207,8 +319,8 @@ fn what_cannot_be_read_is_refused() {
     );
     refused(&document(&one).replace("</OFX>", ""), "ends without </OFX>");
     refused(
-        &document(&one).replace("</STMTTRN>", ""),
-        "found </BANKTRANLIST>, but <STMTTRN> is open",
+        &document(&one).replace("<STMTTRN>", ""),
+        "found </STMTTRN>, but <BANKTRANLIST> is open",
     );
     refused(
         &document(&one).replace("STMTRS>", "INVSTMTRS>"),
@@ -222,6 +334,9 @@ fn what_cannot_be_read_is_refused() {
         "answers with an error",
     );
     refused("OFXHEADER:100\n<OFX></OFX>", "holds no statement");
+    // The header in a comment, as the specification prints it.
+    let commented = document(&one).replace("OFXHEADER:100\nDATA:OFXSGML\n", "<!--\nOFXHEADER:100\n-->");
+    assert!(read(commented.as_bytes()).0.is_ok());
     refused("a,b\n", "no OFX file");
     // A day that does not exist: the amount counts, the row is set aside.
     let (result, kept) = read(document(&one.replace("20260331120000", "20260231")).as_bytes());
