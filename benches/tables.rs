@@ -1,15 +1,27 @@
-//! Stage 1: table formats by profile, beside the canonical reader on the same bytes. One thread, files of 500 MB.
+//! Stage 1: table formats by profile, beside the canonical reader. One thread, files of 500 MB.
+//!
+//! As a close reads them: each file is also hashed (SHA-256), which the canonical reader does by itself. For each file the
+//! least processor time of some rounds, MB/s, and the speed as a part of the canonical reader's.
+//! `TIEOUT_BENCH_MB` sets the size, `TIEOUT_BENCH_ROUNDS` the rounds, `TIEOUT_BENCH_ONLY` one reader;
+//! `TIEOUT_BENCH_FOLDER` keeps the files for other readers (scripts/bench_tables.sh).
 
-#![allow(missing_docs, clippy::unwrap_used)]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::disallowed_methods
+)]
 
 mod day;
 
 use std::fs::File;
 use std::hint::black_box;
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use encoding_rs::{GB18030, UTF_8};
+use sha2::{Digest, Sha256};
+use tieout::book::Book;
 use tieout::book::settings::{Role, Source};
 use tieout::entries::rows::{BalanceRow, BankRow, ChannelRow, Place, PlatformRow, Reject, RowSink};
 use tieout::ingest::canonical::context::ReadContext;
@@ -17,7 +29,13 @@ use tieout::ingest::canonical::{Work, bind_header, parse_block};
 use tieout::ingest::csv_blocks::BlockReader;
 use tieout::ingest::formats::{FormatContext, read_foreign};
 
-const FILE_BYTES: u64 = 500_000_000;
+/// A number from the environment, which is where `cargo bench` takes arguments from.
+fn setting(name: &str, otherwise: u64) -> u64 {
+    std::env::var(name)
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(otherwise)
+}
 
 /// A profile of the canonical channel table, to read the same bytes twice.
 const CANONICAL: &str = r#"
@@ -68,24 +86,38 @@ impl RowSink for Sum {
 }
 
 /// Writes `head`, rows until the file is large enough, and what the number of rows makes of its tail.
-fn generate(path: &Path, head: &str, row: impl Fn(u64) -> String, tail: impl Fn(u64) -> String) {
-    let mut file = BufWriter::with_capacity(1 << 20, File::create(path).unwrap());
-    file.write_all(head.as_bytes()).unwrap();
-    let (mut bytes, mut rows) = (0, 0);
-    while bytes < FILE_BYTES {
-        let text = row(rows);
-        file.write_all(text.as_bytes()).unwrap();
-        (bytes, rows) = (bytes + text.len() as u64, rows + 1);
+fn generate(file: &mut Target<'_>, head: &str, row: impl Fn(u64) -> String, tail: impl Fn(u64) -> String) {
+    let bytes_wanted = setting("TIEOUT_BENCH_MB", 500) * 1_000_000;
+    file.write(head);
+    let mut rows = 0;
+    while file.bytes < bytes_wanted {
+        file.write(&row(rows));
+        rows += 1;
     }
-    file.write_all(tail(rows).as_bytes()).unwrap();
-    file.flush().unwrap();
+    file.write(&tail(rows));
+}
+
+/// A file in an encoding.
+struct Target<'a> {
+    file: BufWriter<&'a File>,
+    encoding: &'static encoding_rs::Encoding,
+    bytes: u64,
+}
+
+impl Target<'_> {
+    fn write(&mut self, text: &str) {
+        let (bytes, _, unknown) = self.encoding.encode(text);
+        assert!(!unknown, "every character is in the encoding");
+        self.file.write_all(&bytes).unwrap();
+        self.bytes += bytes.len() as u64;
+    }
 }
 
 fn clock(row: u64) -> String {
     format!("{:02}:{:02}:{:02}", row / 3600 % 24, row / 60 % 60, row % 60)
 }
 
-fn wechat(path: &Path) {
+fn wechat(file: &mut Target<'_>) {
     let head = "交易时间,公众账号ID,商户号,特约商户号,设备号,微信订单号,商户订单号,用户标识,交易类型,交易状态,付款银行,货币种类,应结订单金额,代金券金额,微信退款单号,商户退款单号,退款金额,充值券退款金额,退款类型,退款状态,商品名称,商户数据包,手续费,费率,订单金额,申请退款金额,费率备注\n";
     let row = |row: u64| {
         format!(
@@ -109,10 +141,10 @@ fn wechat(path: &Path) {
             minor % 100
         )
     };
-    generate(path, head, row, sums);
+    generate(file, head, row, sums);
 }
 
-fn alipay(path: &Path) {
+fn alipay(file: &mut Target<'_>) {
     let head = "#支付宝业务明细查询\n#账号：[20880211096256330156]\n#---业务明细列表---\n支付宝交易号,商户订单号,业务类型,商品名称,创建时间,完成时间,门店编号,门店名称,操作员,终端号,对方账户,订单金额（元）,商家实收（元）,支付宝红包（元）,集分宝（元）,支付宝优惠（元）,商家优惠（元）,券核销金额（元）,券名称,商家红包消费金额（元）,卡消费金额（元）,退款批次号/请求号,服务费（元）,分润（元）,备注\n";
     let row = |row: u64| {
         let (time, yuan) = (clock(row), row % 1000);
@@ -129,10 +161,10 @@ fn alipay(path: &Path) {
             minor % 100
         )
     };
-    generate(path, head, row, sums);
+    generate(file, head, row, sums);
 }
 
-fn canonical(path: &Path) {
+fn canonical(file: &mut Target<'_>) {
     let head = "channel,channel_ref,order_id,txn_type,amount,fee,currency,txn_time,settle_date,batch_ref,status,refund_ref\n";
     let row = |row: u64| {
         format!(
@@ -141,69 +173,261 @@ fn canonical(path: &Path) {
             clock(row)
         )
     };
-    generate(path, head, row, |_| String::new());
+    generate(file, head, row, |_| String::new());
 }
 
-/// Format, name of the file, and what writes it.
-type TableFile = (&'static str, &'static str, fn(&Path));
-
-fn tables(criterion: &mut Criterion) {
-    let (_folder, book) = day::book(10);
-    let source = Source {
-        role: Role::Channel,
-        channel: None,
-        ..book.settings.sources[0].clone()
+fn statement(file: &mut Target<'_>) {
+    let head = "账号：6222000000000001\n交易日期,交易时间,流水号,凭证号,摘要,借方发生额,贷方发生额,账户余额,对方户名,对方账号,开户行,用途\n";
+    let row = |row: u64| {
+        // A payment in of 1,000.53 and a payment out of 0.53 take turns.
+        let rest = (1_000_000_000 + (row / 2 + 1) * 100_000 + if row % 2 == 1 { 0 } else { 53 }).to_string();
+        let (yuan, fen) = rest.split_at(rest.len() - 2);
+        let mut grouped = String::new();
+        for (at, digit) in yuan.chars().enumerate() {
+            if at > 0 && (yuan.len() - at).is_multiple_of(3) {
+                grouped.push(',');
+            }
+            grouped.push(digit);
+        }
+        let (debit, credit) = if row % 2 == 1 {
+            ("0.53", "")
+        } else {
+            ("", "\"1,000.53\"")
+        };
+        format!(
+            "2026-11-20,{},{row:012},,货款,{debit},{credit},\"{grouped}.{fen}\",江南茶叶有限公司,6222000000009999,工商银行南京路支行,P-{row:014}\n",
+            clock(row)
+        )
     };
-    let folder = tempfile::tempdir().unwrap();
-    let mut group = criterion.benchmark_group("tables");
-    group.sample_size(10);
-    let path = |name: &str| -> PathBuf { folder.path().join(name) };
-    let own = |name: &str| (name == "canonical-profile").then(|| CANONICAL.to_owned());
-    let files: [TableFile; 3] = [
-        ("canonical-profile", "canonical", canonical),
-        ("wechat-trade", "wechat", wechat),
-        ("alipay-trade", "alipay", alipay),
-    ];
-    for (format, name, write) in files {
-        let path = path(name);
-        write(&path);
-        group.throughput(Throughput::Bytes(path.metadata().unwrap().len()));
+    generate(file, head, row, |_| String::new());
+}
+
+/// A profile of that statement.
+const STATEMENT: &str = r#"
+title = "a bank's statement"
+role = "bank"
+encodings = ["gb18030"]
+[recognise]
+header = ["交易日期", "流水号", "借方发生额", "贷方发生额"]
+[number]
+thousands = ","
+[frame]
+delimiter = ","
+quote = '"'
+trim = " \t"
+[fields]
+entry_id = { columns = "流水号", required = true }
+account = { from = "source.account" }
+booking_time = { join = ["交易日期", "交易时间"], with = " ", pattern = "yyyy-MM-dd HH:mm:ss" }
+value_date = { columns = "交易日期", pattern = "yyyy-MM-dd" }
+amount = { credit_columns = "贷方发生额", debit_columns = "借方发生额", required = true }
+currency = { value = "CNY" }
+bank_ref = { columns = "用途", extract = "P-{word}" }
+remark = { columns = "摘要" }
+counterparty_name = { columns = "对方户名" }
+counterparty_account = { columns = "对方账号" }
+balance = { columns = "账户余额" }
+[balance]
+order = "oldest first"
+statement = true
+"#;
+
+/// A file, and how it is read.
+struct Case {
+    name: &'static str,
+    format: &'static str,
+    profile: Option<&'static str>,
+    role: Role,
+    encoding: &'static encoding_rs::Encoding,
+    write: fn(&mut Target<'_>),
+}
+
+const CASES: [Case; 5] = [
+    Case {
+        name: "canonical",
+        format: "canonical-profile",
+        profile: Some(CANONICAL),
+        role: Role::Channel,
+        encoding: UTF_8,
+        write: canonical,
+    },
+    Case {
+        name: "wechat",
+        format: "wechat-trade",
+        profile: None,
+        role: Role::Channel,
+        encoding: UTF_8,
+        write: wechat,
+    },
+    Case {
+        name: "alipay-utf8",
+        format: "alipay-trade",
+        profile: None,
+        role: Role::Channel,
+        encoding: UTF_8,
+        write: alipay,
+    },
+    Case {
+        name: "alipay-gbk",
+        format: "alipay-trade",
+        profile: None,
+        role: Role::Channel,
+        encoding: GB18030,
+        write: alipay,
+    },
+    Case {
+        name: "statement-gbk",
+        format: "a-bank",
+        profile: Some(STATEMENT),
+        role: Role::Bank,
+        encoding: GB18030,
+        write: statement,
+    },
+];
+
+/// A file that is hashed while it is read.
+struct Hashed<'a> {
+    file: File,
+    sha256: &'a mut Sha256,
+}
+
+impl Read for Hashed<'_> {
+    fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
+        let read = self.file.read(out)?;
+        self.sha256.update(&out[..read]);
+        Ok(read)
+    }
+}
+
+/// Nanoseconds of processor time of this thread.
+fn processor_ns() -> u64 {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    text.split_whitespace().next().unwrap().parse().unwrap()
+}
+
+/// The least processor time of some rounds.
+fn least_ns(mut round: impl FnMut()) -> u64 {
+    let rounds = setting("TIEOUT_BENCH_ROUNDS", 5).max(1);
+    let mut least = u64::MAX;
+    for _ in 0..rounds {
+        let before = processor_ns();
+        round();
+        least = least.min(processor_ns() - before);
+    }
+    least
+}
+
+/// Prints a line and gives MB/s.
+fn tell(name: &str, bytes: u64, ns: u64, canonical: Option<u64>) -> u64 {
+    let rate = bytes * 1000 / ns.max(1);
+    let part = match canonical {
+        Some(canonical) => format!(", {}% of the canonical reader", rate * 100 / canonical.max(1)),
+        None => String::new(),
+    };
+    println!(
+        "{name}: {} MB in {} ms of processor time = {rate} MB/s{part}",
+        bytes / 1_000_000,
+        ns / 1_000_000
+    );
+    rate
+}
+
+fn read_canonical(book: &Book, source: &Source, path: &Path) {
+    let context = ReadContext::new(&book.settings, source, None);
+    let reader = BlockReader::new(Box::new(File::open(path).unwrap()), None).unwrap();
+    let binding = bind_header(Role::Channel, reader.header(), &context)
+        .ok()
+        .unwrap();
+    let (mut buffer, mut work, mut sum) = (Vec::new(), Work::default(), Sum::default());
+    while let Some(head) = reader.next_block(&mut buffer).ok().unwrap() {
+        parse_block(&binding, &head, &buffer, &context, &mut work, &mut sum)
+            .ok()
+            .unwrap();
+    }
+    black_box(sum.0);
+}
+
+/// Turns a file into UTF-8, as much at a time as the table engine does, and nothing else.
+fn decode(path: &Path, encoding: &'static encoding_rs::Encoding) {
+    let mut file = File::open(path).unwrap();
+    let (mut raw, mut text) = (vec![0; 128 << 10], String::new());
+    let mut decoder = encoding.new_decoder_without_bom_handling();
+    loop {
+        let read = file.read(&mut raw).unwrap();
+        text.clear();
+        text.reserve(decoder.max_utf8_buffer_length_without_replacement(read).unwrap());
+        let decoded = decoder.decode_to_string_without_replacement(&raw[..read], &mut text, read == 0);
+        let _ = black_box((decoded, &text));
+        if read == 0 {
+            return;
+        }
+    }
+}
+
+fn main() {
+    // Asked by `cargo test --benches` for a list, it has none.
+    if std::env::args().any(|argument| argument == "--list" || argument == "--test") {
+        return;
+    }
+    let (_folder, book) = day::book(10);
+    let kept = std::env::var_os("TIEOUT_BENCH_FOLDER").map(PathBuf::from);
+    let own = tempfile::tempdir().unwrap();
+    let folder = kept.clone().unwrap_or_else(|| own.path().to_owned());
+    let only = std::env::var("TIEOUT_BENCH_ONLY").ok();
+    let mut canonical_rate = None;
+    for case in &CASES {
+        if only.as_deref().is_some_and(|only| only != case.name) {
+            continue;
+        }
+        let path = folder.join(format!("{}.csv", case.name));
+        if !path.exists() {
+            let file = File::create(&path).unwrap();
+            let mut target = Target {
+                file: BufWriter::with_capacity(1 << 20, &file),
+                encoding: case.encoding,
+                bytes: 0,
+            };
+            (case.write)(&mut target);
+            target.file.flush().unwrap();
+        }
+        let bytes = path.metadata().unwrap().len();
+        let source = Source {
+            role: case.role,
+            channel: None,
+            account: Some(book.settings.accounts[0].id.clone()),
+            ..book.settings.sources[0].clone()
+        };
         let ctx = FormatContext {
             settings: &book.settings,
             source: &source,
             business_date: day::date(),
         };
-        group.bench_function(format, |bench| {
-            bench.iter(|| {
-                let mut sum = Sum::default();
-                let file = Box::new(File::open(&path).unwrap());
-                let facts = read_foreign(format, &own, file, &ctx, &mut sum).unwrap();
-                black_box((sum.0, facts));
-            });
-        });
-        if name != "canonical" {
-            continue;
+        if case.name == "canonical" {
+            let ns = least_ns(|| read_canonical(&book, &source, &path));
+            canonical_rate = Some(tell("canonical reader", bytes, ns, None));
         }
-        let context = ReadContext::new(&book.settings, &source, None);
-        group.bench_function("canonical-reader", |bench| {
-            bench.iter(|| {
-                let reader = BlockReader::new(Box::new(File::open(&path).unwrap()), None).unwrap();
-                let binding = bind_header(Role::Channel, reader.header(), &context)
-                    .ok()
-                    .unwrap();
-                let (mut buffer, mut work, mut sum) = (Vec::new(), Work::default(), Sum::default());
-                while let Some(head) = reader.next_block(&mut buffer).ok().unwrap() {
-                    parse_block(&binding, &head, &buffer, &context, &mut work, &mut sum)
-                        .ok()
-                        .unwrap();
-                }
-                black_box(sum.0)
-            });
+        let profile = |name: &str| {
+            (name == case.format)
+                .then(|| case.profile.map(str::to_owned))
+                .flatten()
+        };
+        let ns = least_ns(|| {
+            let (mut sum, mut sha256) = (Sum::default(), Sha256::new());
+            let file = Hashed {
+                file: File::open(&path).unwrap(),
+                sha256: &mut sha256,
+            };
+            let facts = read_foreign(case.format, &profile, Box::new(file), &ctx, &mut sum);
+            let facts = facts.map_err(|refused| (case.name, refused)).unwrap();
+            black_box((sum.0, facts, sha256.finalize()));
         });
-        std::fs::remove_file(&path).unwrap();
+        tell(&format!("profile of {}", case.name), bytes, ns, canonical_rate);
+        if case.encoding != UTF_8 {
+            let ns = least_ns(|| decode(&path, case.encoding));
+            tell(&format!("decoding {} alone", case.name), bytes, ns, None);
+        }
+        if kept.is_none() {
+            std::fs::remove_file(&path).unwrap();
+        }
     }
-    group.finish();
 }
-
-criterion_group!(benches, tables);
-criterion_main!(benches);

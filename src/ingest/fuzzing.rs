@@ -3,11 +3,13 @@
 //! Contains no reader of its own and is part of no close.
 
 use std::io;
+use std::sync::OnceLock;
 
-use crate::book::settings::{Account, Role};
+use crate::book::settings::{Account, Role, Settings, Source};
 use crate::entries::rows::{BalanceRow, BankRow, ChannelRow, Place, PlatformRow, Reject, RowSink};
 use crate::ingest::formats::desk::{Desk, unknown_account};
-use crate::ingest::formats::{FormatContext, grammars, profile, read_foreign};
+use crate::ingest::formats::profile::{self, Profile};
+use crate::ingest::formats::{FormatContext, grammars, read_foreign, table};
 use crate::ingest::inspect::no_book;
 use crate::terms::currency::Currency;
 use crate::terms::date::Date;
@@ -91,21 +93,43 @@ pub fn grammar(format: &str, bytes: &[u8]) {
 
 /// Reads `bytes` by every built-in profile.
 pub fn tables(bytes: &[u8]) {
-    for name in profile::builtin_names() {
-        same(|| -> io::Result<(Seen, bool)> {
-            let yuan = Currency::parse(b"CNY").ok_or_else(|| io::Error::other("no yuan"))?;
-            let (settings, mut source) = no_book(name, Role::Bank, &[unknown_account("A", yuan)])?;
-            source.account = Some("A".to_owned());
-            let ctx = FormatContext {
-                settings: &settings,
-                source: &source,
-                business_date: Date(0),
-            };
-            let mut seen = Seen::default();
-            let taken = read_foreign(name, &|_| None, Box::new(bytes), &ctx, &mut seen).is_ok();
-            Ok((seen, taken))
-        });
+    static PROFILES: OnceLock<Vec<Profile>> = OnceLock::new();
+    let built_in = |name: &'static str| Profile::parse(profile::builtin(name)?, name).ok();
+    for profile in PROFILES.get_or_init(|| profile::builtin_names().filter_map(built_in).collect()) {
+        same(|| by_profile(profile, bytes));
     }
+}
+
+/// Takes `bytes` for a profile; when it is one, reads a statement by it.
+pub fn profile(bytes: &[u8]) {
+    const STATEMENT: &[u8] = include_bytes!("../../testdata/profiles/lakeside-bank.csv");
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return;
+    };
+    match Profile::parse(text, "x") {
+        Ok(profile) => same(|| by_profile(&profile, STATEMENT)),
+        Err(findings) => assert!(!findings.is_empty(), "a refused profile says why"),
+    }
+}
+
+fn by_profile(profile: &Profile, bytes: &[u8]) -> io::Result<(Seen, bool)> {
+    // What a table is read with is the same for all, and dear to make.
+    static BOOK: OnceLock<Option<(Settings, Source)>> = OnceLock::new();
+    let book = BOOK.get_or_init(|| {
+        let account = unknown_account("A", Currency::parse(b"CNY")?);
+        let (settings, mut source) = no_book("table", Role::Bank, &[account]).ok()?;
+        source.account = Some("A".to_owned());
+        Some((settings, source))
+    });
+    let (settings, source) = book.as_ref().ok_or_else(|| io::Error::other("no book"))?;
+    let ctx = FormatContext {
+        settings,
+        source,
+        business_date: Date(0),
+    };
+    let mut seen = Seen::default();
+    let taken = table::read(profile, Box::new(bytes), &ctx, &mut seen).is_ok();
+    Ok((seen, taken))
 }
 
 fn same<T: PartialEq + std::fmt::Debug>(once: impl Fn() -> io::Result<T>) {

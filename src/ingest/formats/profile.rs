@@ -14,7 +14,7 @@ use crate::findings::Finding;
 use crate::terms::currency::Currency;
 
 use super::values::Number;
-pub use pattern::{Extract, LinePattern, TimePattern, plain_clock};
+pub use pattern::{Extract, LinePattern, Shape, TimePattern, clock_of};
 
 mod check;
 mod pattern;
@@ -82,7 +82,7 @@ const CHANNEL_FIELDS: [(&str, bool); 13] = [
     ("net", false),
 ];
 
-const BANK_FIELDS: [(&str, bool); 16] = [
+const BANK_FIELDS: [(&str, bool); 17] = [
     ("entry_id", true),
     ("account", true),
     ("booking_time", true),
@@ -98,6 +98,7 @@ const BANK_FIELDS: [(&str, bool); 16] = [
     ("purpose", false),
     ("original_ref", false),
     ("fee", false),
+    ("net", false),
     ("balance", false),
 ];
 

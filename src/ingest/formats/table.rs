@@ -5,7 +5,7 @@
 //! delivered), R37 (amounts), R45 (Alipay). A row with too many fields is never guessed at: it is refused, unless the
 //! profile names the one free text that may hold bare delimiters and its neighbours read as what they must be.
 //!
-//! [`lines`] gives whole records of text, [`cut`] their cells, [`bind`] and [`fields`] what a profile makes of them,
+//! [`lines`] gives whole records of text with the separators that [`scan`] finds, [`cut`] their cells, [`bind`] and [`fields`] what a profile makes of them,
 //! [`totals`] and [`balance`] what must add up; here is the frame: what a record is, and in which order they come.
 //! Not done here: which source claims a file, archives, duplicate deliveries, drafts of profiles.
 
@@ -16,7 +16,7 @@ use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
 use rustc_hash::FxHashMap;
 
 use super::decode::{TextReader, by_label, byte_order_mark, peek};
-use super::profile::{Profile, TimePattern, Verified};
+use super::profile::{Frame, Profile, TimePattern, Verified};
 use super::values::{masked, shown, zone};
 use super::{FileFacts, FileRefused, FormatContext};
 use crate::entries::rows::{Reject, RowSink};
@@ -25,9 +25,10 @@ use crate::terms::digest::sha256_hex;
 use balance::Chain;
 use bind::{BoundCondition, Columns, Times, all_hold};
 use clock::Clock;
-use cut::{Row, Span, anchor, cut, cut_fixed, cut_marked, cut_quoted, record_bytes};
+use cut::{Row, Span, anchor, cut, cut_fixed, cut_marked, cut_quoted, record_bytes, unquote};
 use fields::{Fields, bind_fields};
 use lines::{Blocks, Record, decode};
+use scan::Marks;
 use totals::Totals;
 
 mod balance;
@@ -36,6 +37,7 @@ mod clock;
 mod cut;
 mod fields;
 mod lines;
+mod scan;
 mod totals;
 
 const HEAD_BYTES: usize = 64 << 10;
@@ -222,13 +224,16 @@ pub fn read<'a>(
     }
     let mark = byte_order_mark(&head).map_or(0, |(_, mark)| mark);
     let source: Box<dyn Read + 'a> = Box::new(std::io::Cursor::new(head[mark..].to_vec()).chain(bytes));
-    let quote = profile.frame.quote;
+    let marks = Marks {
+        delimiter: profile.frame.delimiter,
+        quote: profile.frame.quote,
+    };
     let mut blocks = if encoding == UTF_16LE || encoding == UTF_16BE {
         // Offsets are those of the decoded text.
         let text = UnboundedText(TextReader::new(source, encoding));
-        Blocks::new(Box::new(text), UTF_8, 0, quote)
+        Blocks::new(Box::new(text), UTF_8, 0, marks)
     } else {
-        Blocks::new(source, encoding, mark, quote)
+        Blocks::new(source, encoding, mark, marks)
     };
     let clock = Clock::new(zone(&ctx.settings.institution.time_zone)?);
     let mut table = Table::new(profile, ctx, sink, clock, encoding);
@@ -296,13 +301,75 @@ struct Table<'r> {
     /// Lines before the header that were passed over.
     passed: u32,
     rows: u64,
+    cut: Cut,
+    /// How often a row of these very texts was seen.
+    seen: FxHashMap<[u8; 16], u32>,
+    digest: Digest,
+}
+
+/// The record that was cut last.
+#[derive(Default)]
+struct Cut {
     cells: Vec<Span>,
     plain: String,
     /// True when `cells` are of `plain` and not of the record.
     in_plain: bool,
-    /// How often a row of these very texts was seen.
-    seen: FxHashMap<[u8; 16], u32>,
-    digest: String,
+}
+
+/// A digest of a row, and the texts that it is made of; kept so that their memory is.
+#[derive(Default)]
+struct Digest {
+    texts: Vec<u8>,
+    id: String,
+}
+
+impl Cut {
+    /// Cuts a record. Rows of a format with cell marks have them, its headers have not.
+    #[inline]
+    fn cut(
+        &mut self,
+        record: &Record<'_>,
+        frame: &Frame,
+        encoding: &'static Encoding,
+        is_row: bool,
+    ) -> Result<(), String> {
+        let Cut {
+            cells,
+            plain,
+            in_plain,
+        } = self;
+        *in_plain = !frame.fixed.is_empty();
+        if *in_plain {
+            return cut_fixed(record.raw, encoding, frame, plain, cells);
+        }
+        if let (Some(mark), true) = (frame.cell_mark, is_row) {
+            if cut_marked(record.text, mark, record.delimiters, record.start, cells) {
+                return Ok(());
+            }
+            return Err(format!("no `{}` before the first field", char::from(mark)));
+        }
+        cut(record.delimiters, record.start, record.text.len(), cells);
+        if let Some(quote) = frame.quote
+            && record.may_have_quotes
+            && !unquote(record.text, quote, cells)
+        {
+            *in_plain = true;
+            return cut_quoted(record.text, quote, frame, plain, cells).map_err(str::to_owned);
+        }
+        Ok(())
+    }
+
+    /// The cells.
+    #[inline]
+    fn row<'t>(&'t self, record: &'t Record<'_>, frame: &'t Frame) -> Row<'t> {
+        Row {
+            place: record.place,
+            text: if self.in_plain { &self.plain } else { record.text },
+            cells: &self.cells,
+            trim: &frame.trim,
+            id: "",
+        }
+    }
 }
 
 impl<'r> Table<'r> {
@@ -355,11 +422,9 @@ impl<'r> Table<'r> {
             may_be_frame,
             passed: 0,
             rows: 0,
-            cells: Vec::new(),
-            plain: String::new(),
-            in_plain: false,
+            cut: Cut::default(),
             seen: FxHashMap::default(),
-            digest: String::new(),
+            digest: Digest::default(),
         }
     }
 
@@ -521,11 +586,12 @@ impl<'r> Table<'r> {
     /// A record of a format whose records have a type.
     fn typed(&mut self, record: &Record<'_>) -> Result<(), FileRefused> {
         let line = record.place.line;
-        if let Err(what) = self.cut(record, false) {
+        let frame = &self.profile.frame;
+        if let Err(what) = self.cut.cut(record, frame, self.encoding, false) {
             return Err(self.broken(line, &what));
         }
-        let row = self.cut_row(record);
-        let (frame, kind) = (&self.profile.frame, row.cell(0));
+        let row = self.cut.row(record, frame);
+        let kind = row.cell(0);
         if frame.header_type.as_deref() == Some(kind) {
             let titles = titles_of(&row);
             match &self.plan {
@@ -545,22 +611,10 @@ impl<'r> Table<'r> {
             return Ok(());
         }
         let titles = self.plan.as_ref().map_or(&[][..], |plan| &plan.titles);
-        let row = Row {
-            place: record.place,
-            text: if self.in_plain { &self.plain } else { record.text },
-            cells: &self.cells,
-            trim: &frame.trim,
-            id: "",
-        };
-        if self.totals.state_row(&row, titles)?
-            || frame.other_types.iter().any(|known| known == kind_of(&row))
-        {
+        if self.totals.state_row(&row, titles)? || frame.other_types.iter().any(|known| known == kind) {
             return Ok(());
         }
-        let message = format!(
-            "a record of the unknown type `{}` stands here",
-            shown(kind_of(&row))
-        );
+        let message = format!("a record of the unknown type `{}` stands here", shown(kind));
         Err(self.broken(line, &message))
     }
 
@@ -572,11 +626,12 @@ impl<'r> Table<'r> {
             self.row(record);
             return Ok(());
         }
-        if let Err(what) = self.cut(record, false) {
+        let frame = &self.profile.frame;
+        if let Err(what) = self.cut.cut(record, frame, self.encoding, false) {
             return Err(self.broken(line, &what));
         }
-        let mut titles = titles_of(&self.cut_row(record));
-        if self.profile.frame.trailing_delimiter && titles.last().is_some_and(String::is_empty) {
+        let mut titles = titles_of(&self.cut.row(record, frame));
+        if frame.trailing_delimiter && titles.last().is_some_and(String::is_empty) {
             titles.pop();
         }
         self.bind(line, titles)
@@ -624,6 +679,7 @@ impl<'r> Table<'r> {
                 help,
             ));
         }
+        self.facts.statements.extend(own_zones(profile, &columns));
         let titles = columns.titles;
         let twice = titles
             .iter()
@@ -656,59 +712,16 @@ impl<'r> Table<'r> {
         Ok(())
     }
 
-    /// Cuts the record into `cells`. Rows of a format with cell marks have them, its headers have not.
-    #[inline]
-    fn cut(&mut self, record: &Record<'_>, is_row: bool) -> Result<(), String> {
-        let frame = &self.profile.frame;
-        self.in_plain = !frame.fixed.is_empty();
-        if !frame.fixed.is_empty() {
-            return cut_fixed(record.raw, self.encoding, frame, &mut self.plain, &mut self.cells);
-        }
-        if let Some(quote) = frame.quote
-            && memchr::memchr(quote, record.text.as_bytes()).is_some()
-        {
-            self.in_plain = true;
-            return cut_quoted(record.text, quote, frame, &mut self.plain, &mut self.cells)
-                .map_err(str::to_owned);
-        }
-        if let (Some(mark), true) = (frame.cell_mark, is_row) {
-            if cut_marked(record.text, frame.delimiter, mark, &mut self.cells) {
-                return Ok(());
-            }
-            return Err(format!("no `{}` before the first field", char::from(mark)));
-        }
-        cut(record.text, frame.delimiter, &mut self.cells);
-        Ok(())
-    }
-
-    /// The cells that were cut last.
-    fn cut_row<'t>(&'t self, record: &'t Record<'_>) -> Row<'t> {
-        let frame = &self.profile.frame;
-        Row {
-            place: record.place,
-            text: if self.in_plain { &self.plain } else { record.text },
-            cells: &self.cells,
-            trim: &frame.trim,
-            id: "",
-        }
-    }
-
     /// Takes the header of a summary, or a record that states totals; false when it is neither.
     fn summary_or_total(&mut self, record: &Record<'_>) -> Result<bool, FileRefused> {
         let frame = &self.profile.frame;
         let marked = frame
             .cell_mark
             .is_some_and(|mark| record.text.as_bytes().first() == Some(&mark));
-        if marked || self.cut(record, false).is_err() {
+        if marked || self.cut.cut(record, frame, self.encoding, false).is_err() {
             return Ok(false);
         }
-        let row = Row {
-            place: record.place,
-            text: if self.in_plain { &self.plain } else { record.text },
-            cells: &self.cells,
-            trim: &frame.trim,
-            id: "",
-        };
+        let row = self.cut.row(record, frame);
         let is_summary = |known: &String| (0..row.cells.len()).any(|at| row.cell(at) == known);
         if !frame.summary_header.is_empty() && frame.summary_header.iter().all(is_summary) {
             if !self.summary_titles.is_empty() {
@@ -724,18 +737,12 @@ impl<'r> Table<'r> {
 
     /// The summary behind the rows.
     fn summary(&mut self, record: &Record<'_>) -> Result<(), FileRefused> {
-        let marked = self.profile.frame.cell_mark.is_some();
-        if let Err(what) = self.cut(record, marked) {
+        let frame = &self.profile.frame;
+        let marked = frame.cell_mark.is_some();
+        if let Err(what) = self.cut.cut(record, frame, self.encoding, marked) {
             return Err(self.broken(record.place.line, &format!("the summary has {what}")));
         }
-        let frame = &self.profile.frame;
-        let mut row = Row {
-            place: record.place,
-            text: if self.in_plain { &self.plain } else { record.text },
-            cells: &self.cells,
-            trim: &frame.trim,
-            id: "",
-        };
+        let mut row = self.cut.row(record, frame);
         let expected = self.summary_titles.len();
         if frame.trailing_delimiter && row.cells.len() == expected + 1 && row.cell(expected).is_empty() {
             row.cells = &row.cells[..expected];
@@ -753,76 +760,86 @@ impl<'r> Table<'r> {
     }
 
     fn row(&mut self, record: &Record<'_>) {
-        let cut = self.cut(record, true);
-        let Some(mut plan) = self.plan.take() else { return };
-        self.rows += 1;
+        let encoding = self.encoding;
+        let Table {
+            profile,
+            ctx,
+            sink,
+            times,
+            totals,
+            chain,
+            plan: Some(plan),
+            rows,
+            cut,
+            seen,
+            digest,
+            ..
+        } = self
+        else {
+            return;
+        };
+        *rows += 1;
+        let frame = &profile.frame;
+        let result = cut.cut(record, frame, encoding, true);
         let expected = plan.titles.len();
-        let found = self.cells.len();
-        let frame = &self.profile.frame;
-        let text = if self.in_plain { &self.plain } else { record.text };
+        let found = cut.cells.len();
         let mut guarded = frame.fixed.is_empty();
         if found == expected + 1 && frame.trailing_delimiter {
             // What stands behind the last delimiter must be nothing.
-            let (start, end) = self.cells[expected];
-            if frame.trim.text(&text[start as usize..end as usize]).is_empty() {
-                self.cells.pop();
+            if cut.row(record, frame).cell(expected).is_empty() {
+                cut.cells.pop();
             }
         } else if let (Some(at), true) = (plan.free_text, found > expected) {
-            anchor(&mut self.cells, at, expected);
+            anchor(&mut cut.cells, at, expected);
             guarded = false;
         }
-        let mut row = Row {
-            place: record.place,
-            text,
-            cells: &self.cells,
-            trim: &frame.trim,
-            id: "",
-        };
+        let mut row = cut.row(record, frame);
         let fits = row.cells.len() == expected
             && (guarded
                 || plan
                     .guards
                     .iter()
                     .all(|(at, pattern)| pattern.read(row.cell(*at)).is_some()));
-        if !fits || cut.is_err() {
-            let (found, expected) = misfit(frame, cut, found, expected);
+        if !fits || result.is_err() {
+            let (found, expected) = misfit(frame, result, found, expected);
             let words = format!("a row: found {found}, expected {expected}");
-            self.totals.add_unknown(record.place.line, &words);
-            if let Some(chain) = &mut self.chain {
+            totals.add_unknown(record.place.line, &words);
+            if let Some(chain) = chain {
                 chain.add_unknown(record.place.line, &words);
             }
-            self.sink.reject(Reject {
+            sink.reject(Reject {
                 line: record.place.line,
                 column: 0,
                 field: "row".to_owned(),
                 found,
                 expected,
             });
-            self.plan = Some(plan);
             return;
         }
-        self.totals.add(&row);
+        totals.add(&row);
         if plan.skipped.iter().any(|when| all_hold(when, &row)) {
-            self.sink.not_booked(row.place);
-            self.plan = Some(plan);
+            sink.not_booked(row.place);
             return;
         }
         if plan.needs_digest {
-            digest(&row, &mut self.seen, &mut self.digest);
-            row.id = &self.digest;
+            row.id = digest.of(&row, seen);
         }
         let refused = plan.refused.iter().find(|(when, _)| all_hold(when, &row));
         if let Some((when, why)) = refused {
-            self.sink.reject(refusal(&row, when, why, &plan.titles));
+            sink.reject(refusal(&row, when, why, &plan.titles));
         }
         let is_refused = refused.is_some();
         let result = match &mut plan.fields {
             Fields::Channel(_) if is_refused => Ok(()),
-            Fields::Channel(fields) => fields.give(&row, &mut self.times, self.sink),
+            Fields::Channel(fields) => fields.give(&row, times, &mut **sink),
             Fields::Bank(fields) => {
-                if let Some(chain) = &mut self.chain {
-                    match fields.balanced(&row, &self.times) {
-                        Ok(Some(movement)) => chain.add(row.place, movement),
+                let mut figures = None;
+                if let Some(chain) = chain {
+                    match fields.balanced(&row, times) {
+                        Ok(Some((movement, read))) => {
+                            chain.add(row.place, &movement);
+                            figures = Some(read);
+                        }
                         Ok(None) => {}
                         Err(bad) => {
                             let bad = bad.reject(&row, false, &plan.titles);
@@ -835,15 +852,14 @@ impl<'r> Table<'r> {
                 if is_refused {
                     Ok(())
                 } else {
-                    fields.give(&row, &mut self.times, self.ctx, self.sink)
+                    fields.give(&row, figures, times, ctx, &mut **sink)
                 }
             }
         };
         if let Err(bad) = result {
-            let cut_from_line = !self.in_plain;
-            self.sink.reject(bad.reject(&row, cut_from_line, &plan.titles));
+            let cut_from_line = !cut.in_plain;
+            sink.reject(bad.reject(&row, cut_from_line, &plan.titles));
         }
-        self.plan = Some(plan);
     }
 
     fn end(mut self) -> Result<FileFacts, FileRefused> {
@@ -868,7 +884,7 @@ impl<'r> Table<'r> {
             ));
         }
         self.facts.checked = self.totals.check()?;
-        if let Some(chain) = &self.chain {
+        if let Some(chain) = &mut self.chain {
             self.facts.checked.extend(chain.check(self.ctx, self.sink)?);
         }
         if self.profile.verified == Some(Verified::Published) {
@@ -881,12 +897,23 @@ impl<'r> Table<'r> {
     }
 }
 
-fn titles_of(row: &Row<'_>) -> Vec<String> {
-    (0..row.cells.len()).map(|at| row.cell(at).to_owned()).collect()
+/// Which times are read in a zone of their own and not in the book's, in words.
+fn own_zones(profile: &Profile, columns: &Columns) -> Vec<String> {
+    let mut words = Vec::new();
+    for (name, rules) in &profile.fields {
+        for rule in rules {
+            let title = rule.columns.iter().find(|title| columns.find(title).is_some());
+            if let (Some(zone), Some(title)) = (&rule.zone, title) {
+                let zone = zone.iana_name().unwrap_or("UTC");
+                words.push(format!("{name}: times of column {title} are {zone}"));
+            }
+        }
+    }
+    words
 }
 
-fn kind_of<'t>(row: &Row<'t>) -> &'t str {
-    row.cell(0)
+fn titles_of(row: &Row<'_>) -> Vec<String> {
+    (0..row.cells.len()).map(|at| row.cell(at).to_owned()).collect()
 }
 
 /// What was found and expected of a row that does not have the shape of the table.
@@ -928,19 +955,23 @@ fn refusal(row: &Row<'_>, when: &[BoundCondition<'_>], why: &str, titles: &[Stri
     }
 }
 
-/// Digest of a row's texts; rows of the same texts are told apart by how many came before.
-fn digest(row: &Row<'_>, seen: &mut FxHashMap<[u8; 16], u32>, digest: &mut String) {
-    let mut texts = Vec::new();
-    for at in 0..row.cells.len() {
-        texts.extend_from_slice(row.cell(at).as_bytes());
-        texts.push(0x1f);
+impl Digest {
+    /// Digest of a row's texts; rows of the same texts are told apart by how many came before.
+    fn of(&mut self, row: &Row<'_>, seen: &mut FxHashMap<[u8; 16], u32>) -> &str {
+        let texts = &mut self.texts;
+        texts.clear();
+        for at in 0..row.cells.len() {
+            texts.extend_from_slice(row.cell(at).as_bytes());
+            texts.push(0x1f);
+        }
+        let key = xxhash_rust::xxh3::xxh3_128(texts).to_le_bytes();
+        let count = seen.entry(key).or_insert(0);
+        *count += 1;
+        texts.extend_from_slice(itoa::Buffer::new().format(*count).as_bytes());
+        self.id.clear();
+        self.id.push_str(&sha256_hex(texts)[..DIGEST_CHARS]);
+        &self.id
     }
-    let key = xxhash_rust::xxh3::xxh3_128(&texts).to_le_bytes();
-    let count = seen.entry(key).or_insert(0);
-    *count += 1;
-    texts.extend_from_slice(count.to_string().as_bytes());
-    digest.clear();
-    digest.push_str(&sha256_hex(&texts)[..DIGEST_CHARS]);
 }
 
 #[cfg(test)]
@@ -951,3 +982,6 @@ mod samples;
 
 #[cfg(test)]
 mod damage;
+
+#[cfg(test)]
+mod own;

@@ -170,6 +170,7 @@ impl Number {
             decimals,
         } = self.read(text)?;
         let minor = match self.unit {
+            Unit::Major if decimals == digits => mantissa,
             Unit::Major if decimals > digits => return Err(AmountError::Decimals),
             Unit::Major => scale(mantissa, digits - decimals)?,
             Unit::Minor | Unit::Hundredths if decimals > 0 => return Err(AmountError::Decimals),
@@ -209,8 +210,96 @@ impl Number {
         Ok(if negative { -scaled } else { scaled })
     }
 
+    /// As [`Number::minor`], of an amount in major units with all its decimals, or none, as most are; `None` where it
+    /// needs a closer look.
+    #[inline]
+    pub fn usual_minor(&self, text: &str, digits: u32) -> Option<i64> {
+        let decimal = self.read_usual(text.as_bytes())?;
+        if self.unit != Unit::Major || decimal.decimals != digits {
+            return None;
+        }
+        let minor = i64::try_from(decimal.mantissa).ok()?;
+        Some(if decimal.negative { -minor } else { minor })
+    }
+
+    /// A sum of [`Number::scaled`] figures in minor units of a currency with `digits` decimals.
+    ///
+    /// # Errors
+    /// It has more decimals than the currency (`Decimals`), or is too large.
+    pub fn minor_of_scaled(&self, scaled: i128, digits: u32) -> Result<i64, AmountError> {
+        let power = |digits: u32| POWERS_OF_TEN.get(digits as usize).map(|power| i128::from(*power));
+        let (times, part) = match self.unit {
+            Unit::Major => (Some(1), power(SCALE_DIGITS.saturating_sub(digits))),
+            Unit::Minor => (Some(1), power(SCALE_DIGITS)),
+            Unit::Hundredths if digits >= 2 => (power(digits - 2), power(SCALE_DIGITS)),
+            Unit::Hundredths => (Some(1), power(SCALE_DIGITS + 2 - digits)),
+        };
+        let (times, part) = times.zip(part).ok_or(AmountError::Overflow)?;
+        if scaled % part != 0 {
+            return Err(AmountError::Decimals);
+        }
+        let minor = (scaled / part).checked_mul(times).ok_or(AmountError::Overflow)?;
+        i64::try_from(minor).map_err(|_| AmountError::Overflow)
+    }
+
     #[inline]
     fn read(&self, text: &str) -> Result<Decimal, AmountError> {
+        match self.read_usual(text.as_bytes()) {
+            Some(decimal) => Ok(decimal),
+            None => self.read_any(text),
+        }
+    }
+
+    /// The usual amount, `1234.50`: digits, a point, digits. `None` for all that needs a closer look.
+    #[inline]
+    fn read_usual(&self, bytes: &[u8]) -> Option<Decimal> {
+        let (negative, digits) = match bytes {
+            [b'-', digits @ ..] if self.marks.is_empty() => (true, digits),
+            digits => (false, digits),
+        };
+        if digits.len() > 18 {
+            return None;
+        }
+        let (mut mantissa, mut at) = (0u64, 0);
+        while let Some(digit) = digits.get(at).map(|byte| byte.wrapping_sub(b'0'))
+            && digit < 10
+        {
+            mantissa = mantissa * 10 + u64::from(digit);
+            at += 1;
+        }
+        if at == 0 || (digits[0] == b'0' && at > 1) {
+            return None;
+        }
+        let Some(mut fraction) = digits.get(at + 1..) else {
+            return Some(Decimal {
+                negative,
+                mantissa,
+                decimals: 0,
+            });
+        };
+        if digits[at] != self.decimal || fraction.is_empty() {
+            return None;
+        }
+        if self.padded {
+            while let [rest @ .., b'0'] = fraction {
+                fraction = rest;
+            }
+        }
+        for byte in fraction {
+            let digit = byte.wrapping_sub(b'0');
+            if digit >= 10 {
+                return None;
+            }
+            mantissa = mantissa * 10 + u64::from(digit);
+        }
+        Some(Decimal {
+            negative,
+            mantissa,
+            decimals: fraction.len() as u32,
+        })
+    }
+
+    fn read_any(&self, text: &str) -> Result<Decimal, AmountError> {
         let mut bytes = text.as_bytes();
         let mut negative = false;
         if !self.marks.is_empty() || !self.symbols.is_empty() {
@@ -524,6 +613,35 @@ mod tests {
         assert_eq!(shown_scaled(0), "0.00");
         assert_eq!(padded.scaled("0.00001"), Ok(1000));
         assert_eq!(padded.scaled("0.000000001"), Err(AmountError::Decimals));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn usual_amounts_are_read_as_all_others(text in "-?[0-9]{0,4}[,.]?[0-9]{0,7}[.a]?0{0,3}", sign in "[-+C]?") {
+            let marks = vec![("C".to_owned(), true), ("-".to_owned(), false)];
+            for number in [
+                Number::default(),
+                Number { padded: true, ..Number::default() },
+                Number { thousands: Some(b','), plus: true, ..Number::default() },
+                Number { thousands: Some(b'.'), decimal: b',', ..Number::default() },
+                Number { marks, ..Number::default() },
+            ] {
+                let text = format!("{sign}{text}");
+                if let Some(usual) = number.read_usual(text.as_bytes()) {
+                    proptest::prop_assert_eq!(Ok(usual), number.read_any(&text), "{}", text);
+                }
+            }
+        }
+
+        #[test]
+        fn scaled_figures_are_the_amounts_they_are_of(minor in -100_000i64..100_000, decimals in 0u32..5, digits in 0u32..4) {
+            let text = crate::terms::money::format_minor(i128::from(minor), decimals);
+            for unit in [Unit::Major, Unit::Minor, Unit::Hundredths] {
+                let number = Number { unit, padded: true, ..Number::default() };
+                let scaled = number.scaled(&text).unwrap();
+                proptest::prop_assert_eq!(number.minor_of_scaled(scaled, digits), number.minor(&text, digits), "{} {:?}", text, unit);
+            }
+        }
     }
 
     #[test]

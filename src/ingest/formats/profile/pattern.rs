@@ -168,10 +168,20 @@ pub struct TimePattern {
     pub has_time: bool,
     /// True when it holds a year.
     pub has_year: bool,
-    /// True when it is `yyyy-MM-dd HH:mm:ss`, which is read fast.
-    plain: bool,
-    /// True when it is RFC 3339.
-    rfc3339: bool,
+    shape: Shape,
+}
+
+/// Shapes of times that are read fast.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Shape {
+    /// `yyyy-MM-dd HH:mm:ss`.
+    Plain,
+    /// RFC 3339.
+    Rfc3339,
+    /// A day with its year, in whatever form.
+    Day,
+    /// All others.
+    Other,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -231,8 +241,7 @@ impl TimePattern {
                 parts: Vec::new(),
                 has_time: true,
                 has_year: true,
-                plain: false,
-                rfc3339: true,
+                shape: Shape::Rfc3339,
             });
         }
         let mut parts = Vec::new();
@@ -272,27 +281,32 @@ impl TimePattern {
                 "`{text}`: expected a day (yyyy, MM, dd) or a day and a time to the second or minute, each part once"
             ));
         }
+        let has_time = units.contains(&Unit::Hour);
+        let has_year = units.first() == Some(&Unit::Year);
+        let has_offset = parts.contains(&Part::Offset);
         Ok(TimePattern {
-            has_time: units.contains(&Unit::Hour),
-            has_year: units.first() == Some(&Unit::Year),
-            plain: text == "yyyy-MM-dd HH:mm:ss",
-            rfc3339: false,
+            has_time,
+            has_year,
+            shape: match text {
+                "yyyy-MM-dd HH:mm:ss" => Shape::Plain,
+                _ if has_year && !has_time && !has_offset => Shape::Day,
+                _ => Shape::Other,
+            },
             parts,
         })
     }
 
-    /// True when it is `yyyy-MM-dd HH:mm:ss`.
-    pub fn is_plain(&self) -> bool {
-        self.plain
+    /// What it looks like.
+    pub fn shape(&self) -> Shape {
+        self.shape
     }
 
     /// The time of a text; midnight where the pattern has none. `None` where it does not fit or does not exist.
     pub fn read(&self, text: &str) -> Option<Read> {
-        if self.plain {
-            return plain_time(text);
-        }
-        if self.rfc3339 {
-            return rfc3339_time(text);
+        match self.shape {
+            Shape::Plain => return plain_time(text),
+            Shape::Rfc3339 => return rfc3339_time(text),
+            Shape::Day | Shape::Other => {}
         }
         let mut numbers = [0u32; 6];
         if !self.has_year {
@@ -355,15 +369,15 @@ fn plain_time(text: &str) -> Option<Read> {
     let year = i32::try_from(digits(&bytes[..4])?).ok()?;
     let date = Date::from_ymd(year, digits(&bytes[5..7])?, digits(&bytes[8..10])?)?;
     Some(Read {
-        wall: plain_clock(bytes, date)?,
+        wall: clock_of(bytes, b' ', date)?,
         offset_minutes: None,
     })
 }
 
-/// The time of day behind a day that is known already.
+/// The time of day `HH:mm:ss` behind a day that is known already and the sign between them.
 #[inline]
-pub fn plain_clock(bytes: &[u8; 19], date: Date) -> Option<WallTime> {
-    if (bytes[10], bytes[13], bytes[16]) != (b' ', b':', b':') {
+pub fn clock_of(bytes: &[u8; 19], between: u8, date: Date) -> Option<WallTime> {
+    if (bytes[10], bytes[13], bytes[16]) != (between, b':', b':') {
         return None;
     }
     let two = |at: usize| {

@@ -1,22 +1,30 @@
 //! The running balance of a statement: each row's balance is that of the row before plus what the row moves, so
 //! opening + movements = closing. A row that is missing, doubled or changed breaks it, and the file is refused.
+//!
+//! Which row comes first is found out where the profile does not say it: the order in which the balances follow. Banks
+//! sort by time and leave rows of one time in any order; these are put into one that holds, if there is one. Where both
+//! directions hold and say different balances, the times decide, and where they do not either, the file is refused.
+
+use std::collections::BTreeMap;
 
 use crate::entries::rows::{BalanceRow, Place, RowSink};
 use crate::ingest::formats::profile::{Balance, Order};
 use crate::ingest::formats::{FileRefused, FormatContext};
 use crate::terms::currency::Currency;
-use crate::terms::date::Date;
 use crate::terms::money::format_minor;
 
-use super::fields::Movement;
+use super::fields::{Booked, Movement};
+
+/// Rows of one time that are kept to look for an order; of more only the order of the file counts.
+const RUN_ROWS_MAX: usize = 1 << 20;
 
 /// A row as the chain sees it.
 #[derive(Clone, Copy)]
 struct Link {
     place: Place,
-    minor: i128,
-    balance_minor: i128,
-    booked: Date,
+    before_minor: i128,
+    after_minor: i128,
+    booked: Booked,
 }
 
 /// Where a chain breaks: the line, the balance that stands there, and the one that should.
@@ -27,16 +35,59 @@ struct Break {
     expected_minor: i128,
 }
 
+/// Rows of one time that stand together.
+struct Run {
+    first: Link,
+    last: Link,
+    rows: usize,
+    /// Balances before and after each row, as many as are kept.
+    steps: Vec<(i128, i128)>,
+    /// Each row follows from the one before it in the file.
+    follows_down: bool,
+    /// Each row follows from the one behind it in the file.
+    follows_up: bool,
+}
+
+/// One of the two directions of a file.
+#[derive(Clone, Copy)]
+struct Way {
+    /// First row that does not follow in the order of the file.
+    broken: Option<Break>,
+    /// False when no order of rows of one time holds either.
+    holds: bool,
+    /// Times never go the other way.
+    times_agree: bool,
+    /// Line of the first run whose rows had to be put into another order.
+    reordered: Option<u64>,
+    /// Balances before the oldest and after the newest row of the runs so far.
+    ends: Option<(i128, i128)>,
+}
+
+impl Way {
+    const NEW: Way = Way {
+        broken: None,
+        holds: true,
+        times_agree: true,
+        reordered: None,
+        ends: None,
+    };
+
+    fn held(&self) -> Option<(i128, i128)> {
+        let good = self.holds && (self.reordered.is_none() || self.times_agree);
+        self.ends.filter(|_| good)
+    }
+}
+
 struct Account {
     name: String,
     currency: Currency,
     rows: u64,
     first: Link,
-    last: Link,
-    /// First break when the oldest row comes first.
-    oldest_first: Option<Break>,
-    /// First break when the newest row comes first.
-    newest_first: Option<Break>,
+    run: Run,
+    /// The oldest row first.
+    down: Way,
+    /// The newest row first.
+    up: Way,
 }
 
 /// The running balances of a file, by account.
@@ -45,6 +96,218 @@ pub struct Chain {
     accounts: Vec<Account>,
     /// First row that could not be read.
     unread: Option<(u64, String)>,
+}
+
+impl Run {
+    fn of(link: Link, mut steps: Vec<(i128, i128)>) -> Run {
+        steps.clear();
+        steps.push((link.before_minor, link.after_minor));
+        Run {
+            first: link,
+            last: link,
+            rows: 1,
+            steps,
+            follows_down: true,
+            follows_up: true,
+        }
+    }
+
+    /// Balances before and after its rows, in the order of the file or, where that does not hold, in any; with whether
+    /// the order is another. `from` is the balance before them, `to` the one after them, where it is known.
+    fn ends(&self, down: bool, from: Option<i128>, to: Option<i128>) -> Option<((i128, i128), bool)> {
+        let (in_order, oldest, newest) = if down {
+            (self.follows_down, &self.first, &self.last)
+        } else {
+            (self.follows_up, &self.last, &self.first)
+        };
+        let as_they_stand = (oldest.before_minor, newest.after_minor);
+        let fits = |known: Option<i128>, minor: i128| known.is_none_or(|known| known == minor);
+        if in_order && fits(from, as_they_stand.0) && fits(to, as_they_stand.1) {
+            return Some((as_they_stand, false));
+        }
+        if self.steps.len() < self.rows {
+            return None;
+        }
+        any_order(&self.steps, from, to).map(|ends| (ends, true))
+    }
+}
+
+/// Balances before and after steps that can be taken one after the other in some order (each balance is a place, each row
+/// a way between two: all can be walked in one go when they hang together and as many lead to each place as away from
+/// it, but for the first and the last). `None` where they cannot, or where they go round and nobody says from where.
+fn any_order(steps: &[(i128, i128)], from: Option<i128>, to: Option<i128>) -> Option<(i128, i128)> {
+    // For each place: surplus of ways that lead away, and its number.
+    let mut places: BTreeMap<i128, (i64, usize)> = BTreeMap::new();
+    for (before, after) in steps {
+        places.entry(*before).or_default().0 += 1;
+        places.entry(*after).or_default().0 -= 1;
+    }
+    for (number, (_, place)) in places.values_mut().enumerate() {
+        *place = number;
+    }
+    let uneven: Vec<(i128, i64)> = places
+        .iter()
+        .filter(|(_, (surplus, _))| *surplus != 0)
+        .map(|(minor, (surplus, _))| (*minor, *surplus))
+        .collect();
+    let ends = match (uneven.as_slice(), from.or(to)) {
+        ([], Some(known)) if places.contains_key(&known) => (known, known),
+        ([(a, 1), (b, -1)] | [(b, -1), (a, 1)], _) => (*a, *b),
+        _ => return None,
+    };
+    let fits = |known: Option<i128>, minor: i128| known.is_none_or(|known| known == minor);
+    if !fits(from, ends.0) || !fits(to, ends.1) {
+        return None;
+    }
+    let mut leader: Vec<usize> = (0..places.len()).collect();
+    let mut parts = places.len();
+    for (before, after) in steps {
+        let (a, b) = (
+            leader_of(&mut leader, places[before].1),
+            leader_of(&mut leader, places[after].1),
+        );
+        if a != b {
+            leader[a] = b;
+            parts -= 1;
+        }
+    }
+    (parts == 1).then_some(ends)
+}
+
+/// Follows a place to the one that stands for all that hang together with it.
+fn leader_of(leader: &mut [usize], mut place: usize) -> usize {
+    while leader[place] != place {
+        leader[place] = leader[leader[place]];
+        place = leader[place];
+    }
+    place
+}
+
+impl Account {
+    fn add(&mut self, link: Link) {
+        let last = self.run.last;
+        let check = |expected_minor: i128, way: &mut Way| {
+            if way.broken.is_none() && link.after_minor != expected_minor {
+                way.broken = Some(Break {
+                    line: link.place.line,
+                    found_minor: link.after_minor,
+                    expected_minor,
+                });
+            }
+            link.after_minor == expected_minor
+        };
+        let minor = link.after_minor - link.before_minor;
+        let follows_down = check(last.after_minor + minor, &mut self.down);
+        let follows_up = check(last.before_minor, &mut self.up);
+        self.rows += 1;
+        if link.booked != last.booked {
+            self.end_run();
+            self.down.times_agree &= last.booked < link.booked;
+            self.up.times_agree &= last.booked > link.booked;
+            self.run = Run::of(link, std::mem::take(&mut self.run.steps));
+            return;
+        }
+        let run = &mut self.run;
+        run.follows_down &= follows_down;
+        run.follows_up &= follows_up;
+        run.last = link;
+        run.rows += 1;
+        if run.steps.len() < RUN_ROWS_MAX {
+            run.steps.push((link.before_minor, link.after_minor));
+        }
+    }
+
+    fn end_run(&mut self) {
+        let run = &self.run;
+        let go = |way: &mut Way, down: bool| {
+            if !way.holds {
+                return;
+            }
+            let (from, to) = match way.ends {
+                None => (None, None),
+                Some((_, newest)) if down => (Some(newest), None),
+                Some((oldest, _)) => (None, Some(oldest)),
+            };
+            let Some(((before, after), reordered)) = run.ends(down, from, to) else {
+                way.holds = false;
+                return;
+            };
+            way.ends = Some(match way.ends {
+                None => (before, after),
+                Some((oldest, _)) if down => (oldest, after),
+                Some((_, newest)) => (before, newest),
+            });
+            if reordered {
+                way.reordered.get_or_insert(run.first.place.line);
+            }
+        };
+        go(&mut self.down, true);
+        go(&mut self.up, false);
+    }
+
+    fn shown(&self, minor: i128) -> String {
+        format!(
+            "{} {}",
+            format_minor(minor, self.currency.digits()),
+            self.currency
+        )
+    }
+
+    /// True when the oldest row comes first, and the balances before the oldest and after the newest row.
+    fn settle(&mut self, order: Order) -> Result<(bool, (i128, i128)), FileRefused> {
+        self.end_run();
+        let down = self.down.held().filter(|_| order != Order::NewestFirst);
+        let up = self.up.held().filter(|_| order != Order::OldestFirst);
+        match (down, up) {
+            (Some(down), None) => Ok((true, down)),
+            (None, Some(up)) => Ok((false, up)),
+            // Both say the same: the one in which the rows stand as they are.
+            (Some(down), Some(up)) if down == up => {
+                Ok((self.down.reordered.is_none() || self.up.reordered.is_some(), down))
+            }
+            (Some(down), Some(up)) => match self.first.booked.cmp(&self.run.last.booked) {
+                std::cmp::Ordering::Less => Ok((true, down)),
+                std::cmp::Ordering::Greater => Ok((false, up)),
+                std::cmp::Ordering::Equal => {
+                    let [a, b, c, d] = [down.0, down.1, up.0, up.1].map(|minor| self.shown(minor));
+                    Err(FileRefused::at(
+                        self.first.place.line,
+                        format!(
+                            "running balance: which row is the oldest cannot be told: with the oldest first the account goes from {a} to {b}, with the newest first from {c} to {d}, and no time decides"
+                        ),
+                        "put a copy of the profile into profiles/ of the book that says `order = \"oldest first\"` or `\"newest first\"` under [balance], as the bank writes its files",
+                    ))
+                }
+            },
+            (None, None) => Err(self.refusal(order)),
+        }
+    }
+
+    fn refusal(&self, order: Order) -> FileRefused {
+        let broken = match order {
+            Order::OldestFirst => self.down.broken,
+            Order::NewestFirst => self.up.broken,
+            // The order that holds for longer is the file's.
+            Order::Either => match (self.down.broken, self.up.broken) {
+                (Some(down), Some(up)) if down.line < up.line => Some(up),
+                (down, up) => down.or(up),
+            },
+        };
+        let line = broken.map_or(self.first.place.line, |broken| broken.line);
+        let words = broken.map_or(String::new(), |broken| {
+            format!(
+                ": found {}, expected {}, which follows from the row before",
+                self.shown(broken.found_minor),
+                self.shown(broken.expected_minor)
+            )
+        });
+        let help = if order == Order::Either {
+            "rows are missing, doubled, changed or out of order (neither the oldest nor the newest first fits): fetch the whole statement again; no row of this one is taken"
+        } else {
+            "rows are missing, doubled, changed or out of order: fetch the whole statement again; no row of this one is taken"
+        };
+        FileRefused::at(line, format!("running balance{words}"), help)
+    }
 }
 
 impl Chain {
@@ -63,53 +326,43 @@ impl Chain {
     }
 
     /// Adds a row.
-    pub fn add(&mut self, place: Place, movement: Movement) {
+    pub fn add(&mut self, place: Place, movement: &Movement<'_>) {
+        let after_minor = i128::from(movement.balance_minor);
         let link = Link {
             place,
-            minor: movement.minor,
-            balance_minor: i128::from(movement.balance_minor),
+            before_minor: after_minor - movement.minor,
+            after_minor,
             booked: movement.booked,
         };
         let known = self
             .accounts
             .iter_mut()
             .find(|account| account.name == movement.account && account.currency == movement.currency);
-        let Some(account) = known else {
-            self.accounts.push(Account {
-                name: movement.account,
+        match known {
+            Some(account) => account.add(link),
+            None => self.accounts.push(Account {
+                name: movement.account.clone().into_owned(),
                 currency: movement.currency,
                 rows: 1,
                 first: link,
-                last: link,
-                oldest_first: None,
-                newest_first: None,
-            });
-            return;
-        };
-        let check = |expected_minor: i128, seen: &mut Option<Break>| {
-            if seen.is_none() && link.balance_minor != expected_minor {
-                *seen = Some(Break {
-                    line: place.line,
-                    found_minor: link.balance_minor,
-                    expected_minor,
-                });
-            }
-        };
-        check(account.last.balance_minor + link.minor, &mut account.oldest_first);
-        check(
-            account.last.balance_minor - account.last.minor,
-            &mut account.newest_first,
-        );
-        account.rows += 1;
-        account.last = link;
+                run: Run::of(link, Vec::new()),
+                down: Way::NEW,
+                up: Way::NEW,
+            }),
+        }
     }
 
     /// Checks every chain, tells what held, and gives the balances where the profile asks for them, dated with the day
     /// of the newest row.
     ///
     /// # Errors
-    /// The first row whose balance does not follow from the one before it, or an opening balance beyond 64 bits.
-    pub fn check(&self, ctx: &FormatContext<'_>, sink: &mut dyn RowSink) -> Result<Vec<String>, FileRefused> {
+    /// The first row whose balance does not follow from the one before it, an order that cannot be told, or an opening
+    /// balance beyond 64 bits.
+    pub fn check(
+        &mut self,
+        ctx: &FormatContext<'_>,
+        sink: &mut dyn RowSink,
+    ) -> Result<Vec<String>, FileRefused> {
         if let Some((line, words)) = &self.unread {
             return Err(FileRefused::at(
                 *line,
@@ -118,58 +371,35 @@ impl Chain {
             ));
         }
         let mut checked = Vec::new();
-        for account in &self.accounts {
-            let broken = match self.balance.order {
-                Order::OldestFirst => account.oldest_first,
-                Order::NewestFirst => account.newest_first,
-                // The order that holds for longer is the file's.
-                Order::Either => match (account.oldest_first, account.newest_first) {
-                    (None, _) | (_, None) => None,
-                    (Some(oldest), Some(newest)) if oldest.line < newest.line => Some(newest),
-                    (Some(oldest), Some(_)) => Some(oldest),
-                },
-            };
-            let digits = account.currency.digits();
-            let shown = |minor: i128| format!("{} {}", format_minor(minor, digits), account.currency);
-            if let Some(broken) = broken {
-                return Err(FileRefused::at(
-                    broken.line,
-                    format!(
-                        "running balance: found {}, expected {}, which follows from the row before",
-                        shown(broken.found_minor),
-                        shown(broken.expected_minor)
-                    ),
-                    "rows are missing, doubled, changed or out of order: fetch the whole statement again; no row of this one is taken",
-                ));
-            }
-            let newest_first = match self.balance.order {
-                Order::OldestFirst => false,
-                Order::NewestFirst => true,
-                Order::Either => account.oldest_first.is_some(),
-            };
-            let (oldest, newest) = if newest_first {
-                (account.last, account.first)
+        for account in &mut self.accounts {
+            let (oldest_first, (opening, closing)) = account.settle(self.balance.order)?;
+            let (way, oldest, newest) = if oldest_first {
+                (account.down, account.first, account.run.last)
             } else {
-                (account.first, account.last)
+                (account.up, account.run.last, account.first)
             };
-            let opening = oldest.balance_minor - oldest.minor;
-            checked.push(format!(
+            let mut words = format!(
                 "running balance: {} rows from {} to {}",
                 account.rows,
-                shown(opening),
-                shown(newest.balance_minor)
-            ));
+                account.shown(opening),
+                account.shown(closing)
+            );
+            if let Some(line) = way.reordered {
+                words.push_str(&format!(
+                    " (rows of one time stand in another order than they were booked in, first from line {line} on)"
+                ));
+            }
+            checked.push(words);
             // A file of another day gives its balances too: what compares them with the day and with the closing
             // balance before it (R27) then refuses yesterday's rows, which would else be booked twice.
             if let (true, Some(index)) = (self.balance.statement, ctx.settings.account_index(&account.name)) {
-                let (Ok(opening_minor), Ok(closing_minor)) =
-                    (i64::try_from(opening), i64::try_from(newest.balance_minor))
+                let (Ok(opening_minor), Ok(closing_minor)) = (i64::try_from(opening), i64::try_from(closing))
                 else {
                     return Err(FileRefused::at(
                         oldest.place.line,
                         format!(
                             "the balance before this row, {}, is more than an account can hold",
-                            shown(opening)
+                            account.shown(opening)
                         ),
                         "ask the bank for a corrected file; no row of this one is taken",
                     ));
@@ -178,12 +408,185 @@ impl Chain {
                     place: newest.place,
                     account: index as u16,
                     currency: account.currency,
-                    date: newest.booked,
+                    date: newest.booked.date,
                     opening_minor,
                     closing_minor,
                 });
             }
         }
         Ok(checked)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::borrow::Cow;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::ingest::formats::testing::{Kept, context, settings, source};
+    use crate::terms::date::Date;
+
+    /// What a chain says of rows of (time, movement, balance), and the balances it gives.
+    fn told(order: Order, rows: &[(u32, i128, i64)]) -> Result<(Vec<String>, Vec<String>), String> {
+        let settings = settings(&[("6222", "CNY")]);
+        let source = source("x", crate::book::settings::Role::Bank);
+        let mut chain = Chain::new(Balance {
+            order,
+            statement: true,
+        });
+        for (at, (second, minor, balance_minor)) in rows.iter().enumerate() {
+            let place = Place {
+                line: at as u64 + 2,
+                offset: 0,
+            };
+            let movement = Movement {
+                account: Cow::Borrowed("6222"),
+                currency: Currency::parse(b"CNY").unwrap(),
+                minor: *minor,
+                balance_minor: *balance_minor,
+                booked: Booked {
+                    date: Date::from_ymd(2026, 3, 31).unwrap(),
+                    second: *second,
+                },
+            };
+            chain.add(place, &movement);
+        }
+        let mut kept = Kept::default();
+        let checked = chain.check(&context(&settings, &source), &mut kept);
+        checked
+            .map(|checked| (checked, kept.balances))
+            .map_err(|refused| format!("{}: {}", refused.line, refused.message))
+    }
+
+    fn check(order: Order, rows: &[(u32, i128, i64)], expected: Result<(i64, i64), &str>) {
+        match (told(order, rows), expected) {
+            (Ok((_, balances)), Ok((opening, closing))) => {
+                assert_eq!(
+                    balances,
+                    [format!("0 CNY 2026-03-31 {opening} {closing}")],
+                    "{rows:?}"
+                );
+            }
+            (Err(found), Err(expected)) => assert!(found.contains(expected), "{found} lacks {expected}"),
+            (found, expected) => panic!("{rows:?}: found {found:?}, expected {expected:?}"),
+        }
+    }
+
+    #[test]
+    fn the_order_is_that_in_which_the_balances_follow() {
+        let either = Order::Either;
+        let down = [(1, 100, 600), (2, -50, 550), (3, 7, 557)];
+        let up = [down[2], down[1], down[0]];
+        check(either, &down, Ok((500, 557)));
+        check(either, &up, Ok((500, 557)));
+        check(Order::OldestFirst, &down, Ok((500, 557)));
+        check(Order::NewestFirst, &up, Ok((500, 557)));
+        check(
+            Order::NewestFirst,
+            &down,
+            Err("3: running balance: found 5.50 CNY, expected 5.00 CNY"),
+        );
+        check(either, &[down[0]], Ok((500, 600)));
+        // A row is missing.
+        check(
+            either,
+            &[down[0], down[2]],
+            Err("3: running balance: found 5.57 CNY"),
+        );
+        check(either, &[up[0], up[2]], Err("3: running balance: found 6.00 CNY"));
+    }
+
+    #[test]
+    fn times_decide_where_both_orders_hold() {
+        let either = Order::Either;
+        // 5.00 → 6.00 → 5.00 from the top, 6.00 → 5.00 → 6.00 from the bottom.
+        let rows = |first, second| [(first, 100, 600), (second, -100, 500)];
+        check(either, &rows(1, 2), Ok((500, 500)));
+        check(either, &rows(2, 1), Ok((600, 600)));
+        check(
+            either,
+            &rows(1, 1),
+            Err(
+                "2: running balance: which row is the oldest cannot be told: with the oldest first the account goes from 5.00 CNY to 5.00 CNY, with the newest first from 6.00 CNY to 6.00 CNY",
+            ),
+        );
+        check(Order::OldestFirst, &rows(1, 1), Ok((500, 500)));
+        check(Order::NewestFirst, &rows(1, 1), Ok((600, 600)));
+        // In and out again: both orders say the same.
+        check(
+            either,
+            &[(1, 100, 600), (1, -100, 500), (1, 100, 600)],
+            Ok((500, 600)),
+        );
+    }
+
+    #[test]
+    fn rows_of_one_time_may_stand_in_any_order() {
+        let either = Order::Either;
+        // 5.00 +1.00 → 6.00 −0.50 → 5.50 +0.07 → 5.57 +1.00 → 6.57
+        let booked = [(1, 100, 600), (2, -50, 550), (2, 7, 557), (3, 100, 657)];
+        let swapped = [booked[0], booked[2], booked[1], booked[3]];
+        check(either, &swapped, Ok((500, 657)));
+        let up = [booked[3], booked[1], booked[2], booked[0]];
+        check(either, &up, Ok((500, 657)));
+        let (checked, _) = told(either, &swapped).unwrap();
+        assert!(checked[0].ends_with("first from line 3 on)"), "{checked:?}");
+        // A different time is no tie, and a tie does not hide a missing row.
+        check(
+            either,
+            &[booked[1], booked[0], booked[2], booked[3]],
+            Err("running balance: found"),
+        );
+        check(
+            either,
+            &[booked[0], booked[2], booked[3]],
+            Err("running balance: found"),
+        );
+        // Round and round: where it began is not known.
+        let round = [(1, 100, 600), (1, -30, 520), (1, -50, 550), (1, -20, 500)];
+        check(either, &round, Err("running balance"));
+    }
+
+    proptest! {
+        #[test]
+        fn shuffled_ties_are_put_right(
+            moves in prop::collection::vec((0u32..4, -300i128..300), 1..14),
+            shuffle in prop::collection::vec(any::<u32>(), 14),
+            newest_first in any::<bool>(),
+        ) {
+            let mut moves = moves;
+            moves.sort_by_key(|(time, _)| *time);
+            let mut balance = 1_000_000i128;
+            let mut rows: Vec<(u32, i128, i64)> = moves
+                .iter()
+                .map(|(time, minor)| {
+                    balance += minor;
+                    (*time, *minor, balance as i64)
+                })
+                .collect();
+            let order = if newest_first { Order::NewestFirst } else { Order::OldestFirst };
+            let mut keyed: Vec<(u32, (u32, i128, i64))> = shuffle.into_iter().zip(rows.iter().copied()).collect();
+            keyed.sort_by_key(|(key, row)| (row.0, *key));
+            rows = keyed.into_iter().map(|(_, row)| row).collect();
+            if newest_first {
+                rows.reverse();
+            }
+            match told(order, &rows) {
+                // What is told is right, but for a file that goes round within one time and may begin anywhere on it.
+                Ok((_, balances)) => {
+                    let sum: i128 = moves.iter().map(|(_, minor)| minor).sum();
+                    let fields: Vec<i128> = balances[0].split(' ').skip(3).map(|text| text.parse().unwrap()).collect();
+                    prop_assert_eq!(fields[1] - fields[0], sum);
+                    prop_assert!(sum == 0 || fields[1] == balance, "{:?}", rows);
+                }
+                Err(found) => {
+                    let first_time = if newest_first { moves[moves.len() - 1].0 } else { moves[0].0 };
+                    let first_sum: i128 = moves.iter().filter(|(time, _)| *time == first_time).map(|(_, minor)| minor).sum();
+                    prop_assert_eq!(first_sum, 0, "{} {:?}", found, rows);
+                }
+            }
+        }
     }
 }

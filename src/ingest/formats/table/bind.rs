@@ -1,19 +1,19 @@
 //! Fields of a profile bound to the columns of a file, and what they make of a row.
 
 use std::borrow::Cow;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
 use crate::entries::rows::Reject;
+use crate::ingest::canonical::values::Word;
 use crate::ingest::formats::FormatContext;
-use crate::ingest::formats::profile::{Condition, Field, From, Sign, Test, TimePattern, plain_clock};
+use crate::ingest::formats::profile::{Condition, Field, From, Shape, Sign, Test, TimePattern};
 use crate::ingest::formats::values::{SCALE_DIGITS, WallTime, amount_expected, shown};
 use crate::terms::currency::Currency;
 use crate::terms::date::Date;
 use crate::terms::kinds::{TXN_TYPES, TxnType};
-use crate::terms::money::AmountError;
 
-use super::clock::{Clock, TimeText, read_time};
+use super::clock::{Clock, DayMemory, TimeText, midnight, read_time};
 use super::cut::Row;
 
 /// Titles of a header, and what else a file says before its rows.
@@ -73,6 +73,7 @@ struct Wrong {
 impl Bad {
     /// The reject of a row; the file's own title of the column is told. `cut_from_line` is false where cells were put
     /// together anew, so that a cell's place in the line is not known.
+    #[cold]
     pub fn reject(self, row: &Row<'_>, cut_from_line: bool, titles: &[String]) -> Reject {
         let wrong = *self.0;
         let title = wrong.column.and_then(|at| titles.get(at));
@@ -93,9 +94,6 @@ impl Bad {
         }
     }
 }
-
-/// Reads an amount that stands in a column.
-type ReadAmount<'a> = dyn Fn(&str, Option<usize>) -> Result<i64, Bad> + 'a;
 
 /// A condition bound to the columns of a file.
 pub struct BoundCondition<'p> {
@@ -165,8 +163,53 @@ struct Rule<'p> {
     told: Option<String>,
     /// Nothing is done to the text of a cell.
     plain: bool,
+    /// The one cell that decides what the rule says.
+    one_cell: Option<usize>,
+    /// The one cell whose text, unless it is empty, is the field's as it stands.
+    direct: Option<usize>,
+    /// The text of that cell that was judged last, and the word that it is.
+    word: Cell<JudgedWord>,
+    /// Shape of the first pattern, and the day that was read last.
+    shape: Shape,
+    day: Cell<DayMemory>,
+    /// Room for joined texts.
+    joined: RefCell<String>,
     /// Sign by number of the type; the last is of rows without a type.
     signs: [Sign; TXN_TYPES.len() + 1],
+}
+
+/// A text of a closed vocabulary that was judged: files repeat few of them.
+#[derive(Clone, Copy)]
+struct JudgedWord {
+    text: [u8; JUDGED_BYTES_MAX],
+    /// Length of the text; more than it can be where there is none.
+    len: usize,
+    number: u16,
+}
+
+const JUDGED_BYTES_MAX: usize = 16;
+
+impl JudgedWord {
+    const NONE: JudgedWord = JudgedWord {
+        text: [0; JUDGED_BYTES_MAX],
+        len: usize::MAX,
+        number: 0,
+    };
+
+    /// True when this is the text that was judged.
+    #[inline]
+    fn is(&self, text: &[u8]) -> bool {
+        if self.len != text.len() {
+            return false;
+        }
+        // Words are short: two loads, which may overlap, instead of a call that compares.
+        match (text.first_chunk::<8>(), text.last_chunk::<8>()) {
+            (Some(first), Some(last)) => {
+                *first == self.text[..8] && self.text.get(self.len - 8..self.len) == Some(&last[..])
+            }
+            _ => self.text.iter().zip(text).all(|(known, byte)| known == byte),
+        }
+    }
 }
 
 /// A canonical field bound to the columns of a file.
@@ -175,8 +218,6 @@ pub struct Bound<'p> {
     rules: Vec<Rule<'p>>,
     /// Currency of a constant, found once.
     currency: Option<Currency>,
-    /// The last currency that was looked up.
-    last_currency: Cell<Option<Currency>>,
 }
 
 /// Where and when times are.
@@ -187,8 +228,8 @@ pub struct Times {
     own: Option<(String, Clock)>,
     /// The day being closed.
     pub business_date: Date,
-    /// Text and date of the day read last: nearly all rows of a file share it.
-    last_day: Cell<([u8; 10], Option<Date>)>,
+    /// The day that was written last, and its text.
+    day: Option<(Date, TimeText)>,
 }
 
 impl Times {
@@ -198,35 +239,26 @@ impl Times {
             clock,
             own: None,
             business_date,
-            last_day: Cell::new(([0; 10], None)),
+            day: None,
         }
     }
 
-    /// A text by the first pattern that fits, with its offset, and whether it has a time of day.
+    /// A day as text.
     #[inline]
-    fn read(&self, patterns: &[TimePattern], text: &str) -> Option<(WallTime, Option<i32>, bool)> {
-        let plain = patterns.first().is_some_and(TimePattern::is_plain);
-        let Ok(bytes) = <&[u8; 19]>::try_from(text.as_bytes()) else {
-            return read_time(patterns, text, self.business_date);
-        };
-        if plain
-            && let (day, Some(date)) = self.last_day.get()
-            && bytes[..10] == day
-            && let Some(wall) = plain_clock(bytes, date)
-        {
-            return Some((wall, None, true));
+    fn day_text(&mut self, date: Date) -> TimeText {
+        match self.day {
+            Some((known, text)) if known == date => text,
+            _ => {
+                let text = TimeText::day(date);
+                self.day = Some((date, text));
+                text
+            }
         }
-        let read = read_time(patterns, text, self.business_date)?;
-        if plain && read.2 && TimePattern::read(&patterns[0], text).is_some() {
-            let mut day = [0; 10];
-            day.copy_from_slice(&bytes[..10]);
-            self.last_day.set((day, Some(read.0.date)));
-        }
-        Some(read)
     }
 }
 
 /// A time of a row.
+#[derive(Clone, Copy)]
 pub struct RowTime {
     /// As a clock on the wall.
     pub wall: WallTime,
@@ -257,7 +289,6 @@ impl<'p> Bound<'p> {
             name,
             rules,
             currency,
-            last_currency: Cell::new(None),
         }
     }
 
@@ -324,6 +355,13 @@ impl<'p> Bound<'p> {
 
     #[inline]
     fn rule(&self, row: &Row<'_>) -> Result<&Rule<'p>, Bad> {
+        match self.rules.as_slice() {
+            [rule] if rule.when.is_empty() => Ok(rule),
+            _ => self.rule_of_some(row),
+        }
+    }
+
+    fn rule_of_some(&self, row: &Row<'_>) -> Result<&Rule<'p>, Bad> {
         for rule in &self.rules {
             if rule.when.is_empty() || all_hold(&rule.when, row) {
                 return Ok(rule);
@@ -354,6 +392,18 @@ impl<'p> Bound<'p> {
         rule: &'t Rule<'p>,
         row: &Row<'t>,
     ) -> Result<(Cow<'t, str>, Option<usize>), Bad> {
+        match rule.direct_text(row) {
+            Some((text, at)) => Ok((Cow::Borrowed(text), Some(at))),
+            None => self.text_made(rule, row),
+        }
+    }
+
+    #[inline(never)]
+    fn text_made<'t>(
+        &'t self,
+        rule: &'t Rule<'p>,
+        row: &Row<'t>,
+    ) -> Result<(Cow<'t, str>, Option<usize>), Bad> {
         if let Some(constant) = &rule.constant {
             return Ok((Cow::Borrowed(constant), None));
         }
@@ -370,20 +420,16 @@ impl<'p> Bound<'p> {
         self.meaning(rule.field, Cow::Borrowed(text), at)
     }
 
-    #[cold]
     fn joined<'t>(&'t self, rule: &'t Rule<'p>, row: &Row<'t>) -> Result<(Cow<'t, str>, Option<usize>), Bad> {
-        let mut joined = String::new();
-        for at in &rule.join {
-            let part = row.cell(*at);
-            if part.is_empty() || rule.field.blank.iter().any(|blank| blank == part) {
-                continue;
-            }
-            if !joined.is_empty() {
-                joined.push_str(&rule.field.with);
-            }
-            joined.push_str(part);
+        let at = rule.join.first().copied();
+        let mut parts = rule.parts(*row);
+        let (first, second) = (parts.next().unwrap_or_default(), parts.next());
+        if second.is_none() {
+            return self.meaning(rule.field, Cow::Borrowed(first), at);
         }
-        self.meaning(rule.field, Cow::Owned(joined), rule.join.first().copied())
+        let mut joined = String::new();
+        rule.join_into(row, &mut joined);
+        self.meaning(rule.field, Cow::Owned(joined), at)
     }
 
     /// What the profile makes of a text.
@@ -431,19 +477,42 @@ impl<'p> Bound<'p> {
         }
     }
 
-    /// A text of a closed vocabulary.
+    /// A text of a closed vocabulary; a field has one.
     ///
     /// # Errors
     /// As [`Bound::text`], or it is no word of the vocabulary.
     #[inline]
-    pub fn word<T>(
+    pub fn word<T: Word>(
         &self,
         row: &Row<'_>,
         parse: impl Fn(&[u8]) -> Option<T>,
         expected: &str,
     ) -> Result<T, Bad> {
-        let (text, at) = self.text(row)?;
-        parse(text.as_bytes()).ok_or_else(|| self.bad(at, &text, expected))
+        let rule = self.rule(row)?;
+        let judged = rule.word.get();
+        let text = match (&rule.constant, rule.one_cell) {
+            (Some(constant), _) => Some(constant.as_str()),
+            (None, Some(at)) => Some(row.cell(at)),
+            (None, None) => None,
+        };
+        if let Some(text) = text
+            && judged.is(text.as_bytes())
+            && let Some(word) = T::of_number(judged.number)
+        {
+            return Ok(word);
+        }
+        let (meaning, at) = self.text_of(rule, row)?;
+        let word = parse(meaning.as_bytes()).ok_or_else(|| self.bad(at, &meaning, expected))?;
+        if let Some(text) = text.filter(|text| text.len() <= JUDGED_BYTES_MAX) {
+            let mut judged = JudgedWord {
+                len: text.len(),
+                number: word.number(),
+                ..JudgedWord::NONE
+            };
+            judged.text[..text.len()].copy_from_slice(text.as_bytes());
+            rule.word.set(judged);
+        }
+        Ok(word)
     }
 
     /// The currency.
@@ -454,15 +523,7 @@ impl<'p> Bound<'p> {
     pub fn currency(&self, row: &Row<'_>) -> Result<Currency, Bad> {
         match self.currency {
             Some(currency) => Ok(currency),
-            None => {
-                let parse = |code: &[u8]| match self.last_currency.get() {
-                    Some(last) if last.code().as_bytes() == code => Some(last),
-                    _ => Currency::parse(code),
-                };
-                let currency = self.word(row, parse, "a currency code of ISO 4217 such as CNY")?;
-                self.last_currency.set(Some(currency));
-                Ok(currency)
-            }
+            None => self.word(row, Currency::parse, "a currency code of ISO 4217 such as CNY"),
         }
     }
 
@@ -474,20 +535,42 @@ impl<'p> Bound<'p> {
     pub fn time(&self, row: &Row<'_>, times: &Times) -> Result<RowTime, Bad> {
         let rule = self.rule(row)?;
         if rule.field.from == Some(From::BusinessDate) {
-            let wall = WallTime {
-                date: times.business_date,
-                hour: 0,
-                minute: 0,
-                second: 0,
-            };
             return Ok(RowTime {
-                wall,
+                wall: midnight(times.business_date),
                 offset_minutes: None,
                 has_time: false,
             });
         }
-        let (text, at) = self.text_of(rule, row)?;
-        let Some((wall, offset_minutes, has_time)) = times.read(&rule.field.patterns, &text) else {
+        if let Some((text, _)) = rule.direct_text(row)
+            && rule.zone.is_none()
+            && let Some((wall, offset_minutes, has_time)) = rule.day.get().read(rule.shape, text.as_bytes())
+        {
+            return Ok(RowTime {
+                wall,
+                offset_minutes,
+                has_time,
+            });
+        }
+        self.time_by(rule, row, times)
+    }
+
+    fn time_by(&self, rule: &Rule<'p>, row: &Row<'_>, times: &Times) -> Result<RowTime, Bad> {
+        let joined = rule.plain && !rule.join.is_empty();
+        let read = if joined {
+            let text = &mut *rule.joined.borrow_mut();
+            rule.join_into(row, text);
+            rule.read_time(text, times.business_date)
+        } else {
+            let (text, at) = self.text_of(rule, row)?;
+            let read = rule.read_time(&text, times.business_date);
+            if read.is_none() {
+                return Err(self.bad(at, &text, "a day or time that exists, as the profile writes it"));
+            }
+            read
+        };
+        let Some((wall, offset_minutes, has_time)) = read else {
+            let text = rule.joined.borrow().clone();
+            let at = rule.join.first().copied();
             return Err(self.bad(at, &text, "a day or time that exists, as the profile writes it"));
         };
         let offset_minutes = match rule.zone {
@@ -515,11 +598,20 @@ impl<'p> Bound<'p> {
     #[inline]
     pub fn time_text(&self, row: &Row<'_>, times: &mut Times) -> Result<TimeText, Bad> {
         let time = self.time(row, times)?;
+        self.text_of_time(row, time, times)
+    }
+
+    /// As [`Bound::time_text`], of a time that was read already.
+    ///
+    /// # Errors
+    /// Clocks did not show that time once.
+    #[inline]
+    pub fn text_of_time(&self, row: &Row<'_>, time: RowTime, times: &mut Times) -> Result<TimeText, Bad> {
         if !time.has_time {
-            return Ok(TimeText::day(time.wall.date));
+            return Ok(times.day_text(time.wall.date));
         }
         if let Some(offset) = time.offset_minutes {
-            return Ok(TimeText::at(time.wall, offset));
+            return Ok(times.day_text(time.wall.date).and_time(time.wall, offset));
         }
         let zone = self.rule(row)?.field.zone.as_ref();
         let clock = match zone {
@@ -546,24 +638,31 @@ impl<'p> Bound<'p> {
     /// As [`Bound::text`], or it is no amount of the currency.
     #[inline]
     pub fn signed(&self, row: &Row<'_>, currency: Currency) -> Result<(i64, Option<usize>), Bad> {
+        let rule = self.rule(row)?;
         let digits = currency.digits();
-        let read = |field: &Field, text: &str| field.number.minor(text, digits);
-        self.figure(row, read, |error| amount_expected(error, currency.code(), digits))
+        if let Some((text, at)) = rule.direct_text(row)
+            && rule.sum.is_empty()
+            && rule.credit.is_empty()
+            && let Some(minor) = rule.field.number.usual_minor(text, digits)
+        {
+            return Ok((if rule.field.negate { -minor } else { minor }, Some(at)));
+        }
+        self.signed_by(rule, row, currency)
     }
 
-    #[inline]
-    fn figure(
+    fn signed_by(
         &self,
+        rule: &Rule<'p>,
         row: &Row<'_>,
-        read: impl Fn(&Field, &str) -> Result<i64, AmountError>,
-        expected: impl Fn(AmountError) -> String,
+        currency: Currency,
     ) -> Result<(i64, Option<usize>), Bad> {
-        let rule = self.rule(row)?;
+        let digits = currency.digits();
         let read = |text: &str, at: Option<usize>| {
-            read(rule.field, text).map_err(|error| self.bad(at, text, expected(error)))
+            let minor = rule.field.number.minor(text, digits);
+            minor.map_err(|error| self.bad(at, text, amount_expected(error, currency.code(), digits)))
         };
         if !rule.sum.is_empty() {
-            return self.added(row, rule, &read);
+            return self.added(row, rule, currency);
         }
         if rule.credit.is_empty() {
             let (text, at) = self.text_of(rule, row)?;
@@ -602,13 +701,7 @@ impl<'p> Bound<'p> {
         Err(self.bad(debit_at, found, "one amount, in or out, not both"))
     }
 
-    #[cold]
-    fn added(
-        &self,
-        row: &Row<'_>,
-        rule: &Rule<'_>,
-        read: &ReadAmount<'_>,
-    ) -> Result<(i64, Option<usize>), Bad> {
+    fn added(&self, row: &Row<'_>, rule: &Rule<'_>, currency: Currency) -> Result<(i64, Option<usize>), Bad> {
         // Parts may have more decimals than the currency; their sum may not.
         let mut sum: i128 = 0;
         for at in &rule.sum {
@@ -618,14 +711,15 @@ impl<'p> Bound<'p> {
                 sum += part.map_err(|_| self.bad(at, text, "an amount"))?;
             }
         }
-        let text = crate::terms::money::format_minor(sum, SCALE_DIGITS);
-        let text = text.trim_end_matches('0').trim_end_matches('.');
-        let text = text.replace(
-            '.',
-            char::from(rule.field.number.decimal).encode_utf8(&mut [0; 4]),
-        );
-        let at = rule.sum.first().copied();
-        Ok((read(&text, at)?, at))
+        let (at, digits) = (rule.sum.first().copied(), currency.digits());
+        match rule.field.number.minor_of_scaled(sum, digits) {
+            Ok(minor) => Ok((minor, at)),
+            Err(error) => {
+                let text = crate::terms::money::format_minor(sum, SCALE_DIGITS);
+                let text = text.trim_end_matches('0').trim_end_matches('.');
+                Err(self.bad(at, text, amount_expected(error, currency.code(), digits)))
+            }
+        }
     }
 
     /// Checks a sign against the habits of the field and gives the magnitude.
@@ -679,18 +773,28 @@ fn rule<'p>(name: &str, field: &'p Field, columns: &mut Columns, ctx: &FormatCon
             None => format!("for {name}, which book.toml must then say as `{name}` of the source"),
         });
     }
-    let plain = field.strip_prefix.is_none()
+    let as_it_stands = field.strip_prefix.is_none()
         && field.strip_suffix.is_none()
         && field.extract.is_none()
         && !field.upper
-        && !field.required
-        && field.empty.is_none()
         && field.forbid.is_empty()
         && field.map.is_empty();
+    let plain = as_it_stands && !field.required && field.empty.is_none();
+    let cells = columns.any(&field.columns, optional || constant.is_some());
+    let one_cell = match cells.as_slice() {
+        [at] if field.join.is_empty() && field.from != Some(From::Row) => Some(*at),
+        _ => None,
+    };
     Rule {
         field,
         when: BoundCondition::all(&field.when, columns, optional),
-        columns: columns.any(&field.columns, optional || constant.is_some()),
+        columns: cells,
+        one_cell,
+        direct: one_cell.filter(|_| as_it_stands && field.blank.is_empty() && constant.is_none()),
+        word: Cell::new(JudgedWord::NONE),
+        shape: field.patterns.first().map_or(Shape::Other, TimePattern::shape),
+        day: Cell::new(DayMemory::EMPTY),
+        joined: RefCell::default(),
         join: columns.all(&field.join, optional),
         sum: columns.all(&field.sum, true),
         credit: columns.any(&field.credit_columns, optional),
@@ -703,6 +807,55 @@ fn rule<'p>(name: &str, field: &'p Field, columns: &mut Columns, ctx: &FormatCon
         told: from_file,
         plain,
         signs: signs(field),
+    }
+}
+
+impl Rule<'_> {
+    /// The text of a cell that stands for the field as it is, and its column.
+    #[inline]
+    fn direct_text<'t>(&self, row: &Row<'t>) -> Option<(&'t str, usize)> {
+        let at = self.direct?;
+        let text = row.cell(at);
+        (!text.is_empty()).then_some((text, at))
+    }
+
+    /// Texts that are joined, empty ones left out.
+    fn parts<'t>(&self, row: Row<'t>) -> impl Iterator<Item = &'t str> {
+        let blank = |part: &str| self.field.blank.iter().any(|blank| blank == part);
+        let parts = self.join.iter().map(move |at| row.cell(*at));
+        parts.filter(move |part| !part.is_empty() && !blank(part))
+    }
+
+    fn join_into(&self, row: &Row<'_>, joined: &mut String) {
+        joined.clear();
+        for part in self.parts(*row) {
+            if !joined.is_empty() {
+                joined.push_str(&self.field.with);
+            }
+            joined.push_str(part);
+        }
+    }
+
+    /// A text by the first pattern that fits, with its offset, and whether it has a time of day.
+    #[inline]
+    fn read_time(&self, text: &str, near: Date) -> Option<(WallTime, Option<i32>, bool)> {
+        let bytes = text.as_bytes();
+        if let Some(read) = self.day.get().read(self.shape, bytes) {
+            return Some(read);
+        }
+        self.read_new_day(text, near)
+    }
+
+    #[inline(never)]
+    fn read_new_day(&self, text: &str, near: Date) -> Option<(WallTime, Option<i32>, bool)> {
+        let patterns = &self.field.patterns;
+        let read = read_time(patterns, text, near)?;
+        let by_first = patterns.first().and_then(|pattern| pattern.read(text));
+        if self.shape != Shape::Other && by_first.is_some() {
+            self.day
+                .set(DayMemory::keep(self.shape, text.as_bytes(), read.0.date, read.1));
+        }
+        Some(read)
     }
 }
 

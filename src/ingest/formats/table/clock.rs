@@ -2,7 +2,7 @@
 
 use jiff::tz::TimeZone;
 
-use crate::ingest::formats::profile::TimePattern;
+use crate::ingest::formats::profile::{Shape, TimePattern, clock_of};
 use crate::ingest::formats::values::WallTime;
 use crate::terms::date::Date;
 
@@ -40,14 +40,9 @@ impl TimeText {
         two(&mut self.bytes[8..], day);
     }
 
-    /// A time at an offset in minutes.
-    pub fn at(wall: WallTime, offset_minutes: i32) -> TimeText {
-        TimeText::day(wall.date).and_time(wall, offset_minutes)
-    }
-
-    /// A time of this day.
+    /// A time of this day, at an offset in minutes.
     #[inline]
-    fn and_time(self, wall: WallTime, offset_minutes: i32) -> TimeText {
+    pub fn and_time(self, wall: WallTime, offset_minutes: i32) -> TimeText {
         let mut text = TimeText { len: 25, ..self };
         text.bytes[10] = b'T';
         two(&mut text.bytes[11..], wall.hour);
@@ -135,6 +130,85 @@ impl Clock {
     }
 }
 
+/// The day that a field said last, with the offset behind its time: nearly all rows of a file share them.
+#[derive(Clone, Copy)]
+pub struct DayMemory {
+    /// As it stands in the file, and how much of it is used.
+    day: [u8; 10],
+    day_len: usize,
+    offset: [u8; 6],
+    date: Date,
+    offset_minutes: Option<i32>,
+}
+
+impl DayMemory {
+    /// Nothing yet.
+    pub const EMPTY: DayMemory = DayMemory {
+        day: [0; 10],
+        day_len: usize::MAX,
+        offset: [0; 6],
+        date: Date(0),
+        offset_minutes: None,
+    };
+
+    /// The time of a text whose day, and offset where the shape has one, are those of the last; `None` where they are
+    /// others, or where the text is of no usual form.
+    #[inline]
+    pub fn read(&self, shape: Shape, text: &[u8]) -> Option<(WallTime, Option<i32>, bool)> {
+        match shape {
+            Shape::Day => {
+                let same = self.day_len == text.len() && self.day[..self.day_len] == *text;
+                same.then(|| (midnight(self.date), None, false))
+            }
+            Shape::Plain => {
+                let text = <&[u8; 19]>::try_from(text).ok()?;
+                let same = self.day_len == 10 && text[..10] == self.day;
+                let wall = same.then(|| clock_of(text, b' ', self.date))??;
+                Some((wall, None, true))
+            }
+            Shape::Rfc3339 => {
+                let text = <&[u8; 25]>::try_from(text).ok()?;
+                let same = self.day_len == 10 && text[..10] == self.day && text[19..] == self.offset;
+                let wall = same.then(|| clock_of(text.first_chunk()?, b'T', self.date))??;
+                Some((wall, self.offset_minutes, true))
+            }
+            Shape::Other => None,
+        }
+    }
+
+    /// Remembers the day of a text that the pattern of this shape has read.
+    #[cold]
+    pub fn keep(shape: Shape, text: &[u8], date: Date, offset_minutes: Option<i32>) -> DayMemory {
+        let mut memory = DayMemory {
+            date,
+            offset_minutes,
+            ..DayMemory::EMPTY
+        };
+        let day = match (shape, text.len()) {
+            (Shape::Day, 0..=10) => text,
+            (Shape::Plain, 19) => &text[..10],
+            (Shape::Rfc3339, 25) => {
+                memory.offset.copy_from_slice(&text[19..]);
+                &text[..10]
+            }
+            _ => return DayMemory::EMPTY,
+        };
+        memory.day[..day.len()].copy_from_slice(day);
+        memory.day_len = day.len();
+        memory
+    }
+}
+
+/// The beginning of a day.
+pub fn midnight(date: Date) -> WallTime {
+    WallTime {
+        date,
+        hour: 0,
+        minute: 0,
+        second: 0,
+    }
+}
+
 /// A text read by the first pattern that fits; a time without a year gets the year nearest to `near`.
 pub fn read_time(patterns: &[TimePattern], text: &str, near: Date) -> Option<(WallTime, Option<i32>, bool)> {
     for pattern in patterns {
@@ -188,6 +262,61 @@ mod tests {
         }
         let day = Date::from_ymd(2026, 3, 1).unwrap();
         assert_eq!(TimeText::day(day).bytes(), b"2026-03-01");
+    }
+
+    #[test]
+    fn a_day_that_is_remembered_reads_as_one_that_is_not() {
+        let near = Date::from_ymd(2026, 3, 31).unwrap();
+        let (mut fast_reads, mut slow_reads) = (0, 0);
+        for (pattern, texts) in [
+            (
+                "RFC 3339",
+                &[
+                    "2026-03-31T10:00:00+08:00",
+                    "2026-03-31T23:59:59+08:00",
+                    "2026-03-31T23:59:60+08:00",
+                    "2026-03-31T24:00:00+08:00",
+                    "2026-03-31 10:00:00+08:00",
+                    "2026-03-31T10:00:00-08:00",
+                    "2026-03-31T10:00:00+0800",
+                    "2026-03-31T10:00:00Z",
+                    "2026-03-31T1a:00:00+08:00",
+                    "2026-02-30T10:00:00+08:00",
+                ][..],
+            ),
+            (
+                "yyyy-MM-dd HH:mm:ss",
+                &[
+                    "2026-03-31 10:00:00",
+                    "2026-03-31 10:60:00",
+                    "2026-03-31T10:00:00",
+                    "2026-03-30 10:00:00",
+                ],
+            ),
+            (
+                "yyyy-MM-dd",
+                &["2026-03-31", "2026-03-3", "2026-03-31 ", "2026-02-30"],
+            ),
+            ("yyyyMMdd", &["20260331", "20260332", "2026033"]),
+            ("yyyy/M/d", &["2026/3/1", "2026/3/11", "2026/13/1"]),
+        ] {
+            let patterns = [TimePattern::parse(pattern).unwrap()];
+            let shape = patterns[0].shape();
+            for first in texts {
+                let slow = |text: &str| read_time(&patterns, text, near);
+                let Some((wall, offset, _)) = slow(first) else {
+                    continue;
+                };
+                let memory = DayMemory::keep(shape, first.as_bytes(), wall.date, offset);
+                for text in texts {
+                    let fast = memory.read(shape, text.as_bytes());
+                    assert!(fast.is_none() || fast == slow(text), "{pattern} {first} {text}");
+                    fast_reads += u32::from(fast.is_some());
+                    slow_reads += u32::from(fast.is_none());
+                }
+            }
+        }
+        assert!(fast_reads > 10 && slow_reads > 10, "{fast_reads} {slow_reads}");
     }
 
     #[test]

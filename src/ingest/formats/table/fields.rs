@@ -1,6 +1,8 @@
 //! Canonical fields of a role, and what a row of the file gives for them (R37, R45, R14, R27).
 
-use super::bind::{Bad, Bound, Columns, Times};
+use std::borrow::Cow;
+
+use super::bind::{Bad, Bound, Columns, RowTime, Times};
 use super::cut::Row;
 use crate::book::settings::Role;
 use crate::entries::rows::{BankRow, ChannelRow, RowSink};
@@ -57,6 +59,7 @@ pub struct BankFields<'p> {
     purpose: Option<Bound<'p>>,
     original_ref: Option<Bound<'p>>,
     fee: Option<Bound<'p>>,
+    net: Option<Bound<'p>>,
     balance: Option<Bound<'p>>,
     /// Account of the row before: most rows of a file share one.
     account_before: Option<(String, u16)>,
@@ -114,6 +117,7 @@ pub fn bind_fields<'p>(
             purpose: bound("purpose"),
             original_ref: bound("original_ref"),
             fee: bound("fee"),
+            net: bound("net"),
             balance: bound("balance"),
             account_before: None,
             named_before: String::new(),
@@ -166,9 +170,12 @@ impl ChannelFields<'_> {
         let currency = self.currency.currency(row)?;
         let amount_minor = self.amount.magnitude(row, currency, Some(txn_type))?;
         let fee = self.fee.signed(row, currency)?;
+        let apart = self.fee_apart.contains(&txn_type);
         let (fee_minor, apart_minor) = match self.fee.magnitude_of(row, fee, Some(txn_type)) {
+            // A fee without an amount is no payment of nothing: it is what was taken or given by itself.
+            Ok(_) if amount_minor == 0 && apart => (0, fee.0),
             Ok(fee_minor) => (fee_minor, 0),
-            Err(_) if self.fee_apart.contains(&txn_type) => (0, fee.0),
+            Err(_) if apart => (0, fee.0),
             Err(bad) => return Err(bad),
         };
         if let Some(net) = &self.net {
@@ -233,10 +240,19 @@ impl ChannelFields<'_> {
     }
 }
 
+/// When a row was booked, as far as the file says.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Booked {
+    /// The day.
+    pub date: Date,
+    /// The second of the day; 0 where the file has no time of day.
+    pub second: u32,
+}
+
 /// What a row of a statement moves, and the balance behind it.
-pub struct Movement {
+pub struct Movement<'t> {
     /// The account as the file names it.
-    pub account: String,
+    pub account: Cow<'t, str>,
     /// Its currency.
     pub currency: Currency,
     /// Positive is into the account.
@@ -244,7 +260,15 @@ pub struct Movement {
     /// The balance behind it.
     pub balance_minor: i64,
     /// When it was booked.
-    pub booked: Date,
+    pub booked: Booked,
+}
+
+/// Figures of a row that were read for its balance, so that they need not be read again.
+#[derive(Clone, Copy)]
+pub struct Figures {
+    signed_minor: i64,
+    fee_minor: i64,
+    booked: RowTime,
 }
 
 impl BankFields<'_> {
@@ -315,18 +339,32 @@ impl BankFields<'_> {
     ///
     /// # Errors
     /// The field that cannot be read.
-    pub fn balanced(&self, row: &Row<'_>, times: &Times) -> Result<Option<Movement>, Bad> {
+    pub fn balanced<'t>(
+        &'t self,
+        row: &Row<'t>,
+        times: &Times,
+    ) -> Result<Option<(Movement<'t>, Figures)>, Bad> {
         let Some(balance) = &self.balance else {
             return Ok(None);
         };
         let currency = self.currency.currency(row)?;
-        Ok(Some(Movement {
-            account: self.account.text(row)?.0.into_owned(),
+        let figures = Figures {
+            signed_minor: self.movement(row, currency)?,
+            fee_minor: self.fee(row, currency)?,
+            booked: self.booking_time.time(row, times)?,
+        };
+        let wall = figures.booked.wall;
+        let movement = Movement {
+            account: self.account.text(row)?.0,
             currency,
-            minor: i128::from(self.movement(row, currency)?) - i128::from(self.fee(row, currency)?),
+            minor: i128::from(figures.signed_minor) - i128::from(figures.fee_minor),
             balance_minor: balance.signed(row, currency)?.0,
-            booked: self.booking_time.time(row, times)?.wall.date,
-        }))
+            booked: Booked {
+                date: wall.date,
+                second: (wall.hour * 60 + wall.minute) * 60 + wall.second,
+            },
+        };
+        Ok(Some((movement, figures)))
     }
 
     /// Gives a row to the sink.
@@ -336,6 +374,7 @@ impl BankFields<'_> {
     pub fn give(
         &mut self,
         row: &Row<'_>,
+        figures: Option<Figures>,
         times: &mut Times,
         ctx: &FormatContext<'_>,
         sink: &mut dyn RowSink,
@@ -364,8 +403,17 @@ impl BankFields<'_> {
                 .currency
                 .refuse(row, format!("{account_currency}, the currency of the account")));
         }
-        let signed_minor = self.movement(row, currency)?;
-        let fee_minor = self.fee(row, currency)?;
+        let (signed_minor, fee_minor) = match figures {
+            Some(figures) => (figures.signed_minor, figures.fee_minor),
+            None => (self.movement(row, currency)?, self.fee(row, currency)?),
+        };
+        if let Some(net) = &self.net {
+            let expected = i128::from(signed_minor) - i128::from(fee_minor);
+            if i128::from(net.signed(row, currency)?.0) != expected {
+                let expected = format_minor(expected, currency.digits());
+                return Err(net.refuse(row, format!("{expected}, the amount less the fee")));
+            }
+        }
         let direction_of = |minor: i64| {
             if minor < 0 {
                 Direction::Debit
@@ -374,7 +422,10 @@ impl BankFields<'_> {
             }
         };
         let direction = direction_of(signed_minor);
-        let booking_time = self.booking_time.time_text(row, times)?;
+        let booking_time = match figures {
+            Some(figures) => self.booking_time.text_of_time(row, figures.booked, times)?,
+            None => self.booking_time.time_text(row, times)?,
+        };
         let value_date = self.value_date.time(row, times)?.wall.date;
         let entry_id = needed!(self.entry_id, row);
         let purpose_text = optional!(self.purpose, row);

@@ -8,6 +8,8 @@ use crate::entries::rows::Place;
 use crate::ingest::formats::FileRefused;
 use crate::ingest::formats::decode::{PIECE_BYTES_MAX, not_decodable, refused_by};
 
+use super::scan::{LINE, Marks, PLACE, Seen, end_of_records, separators};
+
 /// Bytes that are read at a time: they and their text stay in the nearer caches.
 const BLOCK_BYTES: usize = if cfg!(test) { 160 } else { 128 << 10 };
 
@@ -15,13 +17,15 @@ const BLOCK_BYTES: usize = if cfg!(test) { 160 } else { 128 << 10 };
 pub struct Blocks<'a> {
     source: Box<dyn Read + 'a>,
     encoding: &'static Encoding,
-    quote: Option<u8>,
+    marks: Marks,
     raw: Vec<u8>,
     /// End of the block handed out before.
     taken: usize,
     filled: usize,
     ended: bool,
     text: String,
+    /// Separators of the text.
+    places: Vec<u32>,
     lines_read: u64,
     bytes_read: u64,
     /// Found behind lines that are good: told when they are read.
@@ -31,8 +35,16 @@ pub struct Blocks<'a> {
 /// Whole records, as delivered and as text.
 pub struct Block<'b> {
     text: &'b str,
-    raw: &'b [u8],
-    quote: Option<u8>,
+    /// What is left as delivered; nothing where the text is what was delivered.
+    raw: Option<&'b [u8]>,
+    /// Separators that are left.
+    places: &'b [u32],
+    /// Start of the next record in the text.
+    start: usize,
+    /// Delimiters of the record before.
+    count: usize,
+    /// What stands somewhere in the block.
+    seen: Seen,
     /// Line and offset of the next record.
     place: Place,
 }
@@ -46,6 +58,12 @@ pub struct Record<'b> {
     pub raw: &'b [u8],
     /// Where it stands.
     pub place: Place,
+    /// Its delimiters outside quotes, in the block, and where it begins there.
+    pub delimiters: &'b [u32],
+    /// As above.
+    pub start: u32,
+    /// False when no quote stands in it.
+    pub may_have_quotes: bool,
 }
 
 impl<'a> Blocks<'a> {
@@ -54,17 +72,18 @@ impl<'a> Blocks<'a> {
         source: Box<dyn Read + 'a>,
         encoding: &'static Encoding,
         bytes_before: usize,
-        quote: Option<u8>,
+        marks: Marks,
     ) -> Blocks<'a> {
         Blocks {
             source,
             encoding,
-            quote,
+            marks,
             raw: Vec::new(),
             taken: 0,
             filled: 0,
             ended: false,
             text: String::new(),
+            places: Vec::new(),
             lines_read: 0,
             bytes_read: bytes_before as u64,
             failure: None,
@@ -83,7 +102,7 @@ impl<'a> Blocks<'a> {
         self.filled -= self.taken;
         self.taken = 0;
         let end = loop {
-            match self.end_of_records() {
+            match end_of_records(&self.raw[..self.filled], self.marks.quote) {
                 Some(end) => break end,
                 None if self.ended => break self.filled,
                 None => self.fill()?,
@@ -92,46 +111,55 @@ impl<'a> Blocks<'a> {
         if end == 0 {
             return Ok(None);
         }
-        if self.ended && end == self.filled && self.quote.is_some() {
+        if self.ended && end == self.filled && self.marks.quote.is_some() {
             self.check_quotes_close(end)?;
         }
         let place = Place {
             line: self.lines_read + 1,
             offset: self.bytes_read,
         };
-        let good = self.decodable(end, place.line)?;
         self.taken = end;
         self.bytes_read += end as u64;
-        self.lines_read += memchr::memchr_iter(b'\n', &self.raw[..end]).count() as u64;
-        let raw = &self.raw[..good];
-        let text = if self.encoding == UTF_8 {
-            simdutf8::basic::from_utf8(raw).map_err(|_| not_decodable(self.encoding, place.line))?
-        } else {
-            &self.text
+        let mut raw = &self.raw[..end];
+        let mut failure = None;
+        let mut read = decoded(self.encoding, raw, &mut self.text);
+        if read.is_err() {
+            let (good, line) = good_lines(self.encoding, raw, place.line);
+            raw = &raw[..good];
+            failure = Some(not_decodable(self.encoding, line));
+            read = decoded(self.encoding, raw, &mut self.text);
+        }
+        let (mut text, raw) = match read {
+            Ok(Some(text)) => (text, None),
+            Ok(None) => (self.text.as_str(), Some(raw)),
+            Err(()) => return Err(not_decodable(self.encoding, place.line)),
         };
+        let mut seen = separators(text.as_bytes(), self.marks, &mut self.places);
+        self.lines_read += seen.line_feeds;
+        if seen.nul {
+            let nul = memchr::memchr(0, text.as_bytes()).unwrap_or(0);
+            text = &text[..memchr::memrchr(b'\n', &text.as_bytes()[..nul]).map_or(0, |at| at + 1)];
+            seen = separators(text.as_bytes(), self.marks, &mut self.places);
+            failure = Some(FileRefused::at(
+                place.line + seen.line_feeds,
+                "a NUL character stands in the text",
+                "the file is damaged or not a text: fetch it again",
+            ));
+        }
+        match failure {
+            Some(failure) if text.is_empty() => return Err(failure),
+            Some(failure) => self.failure = Some(failure),
+            None => {}
+        }
         Ok(Some(Block {
             text,
             raw,
-            quote: self.quote,
+            places: &self.places,
+            start: 0,
+            count: 0,
+            seen,
             place,
         }))
-    }
-
-    /// Where the last whole record ends; `None` when there is none yet.
-    fn end_of_records(&self) -> Option<usize> {
-        let bytes = &self.raw[..self.filled];
-        let Some(quote) = self.quote else {
-            return memchr::memrchr(b'\n', bytes).map(|at| at + 1);
-        };
-        let (mut inside, mut end) = (false, None);
-        for at in memchr::memchr2_iter(b'\n', quote, bytes) {
-            if bytes[at] == quote {
-                inside = !inside;
-            } else if !inside {
-                end = Some(at + 1);
-            }
-        }
-        end
     }
 
     fn fill(&mut self) -> Result<(), FileRefused> {
@@ -164,7 +192,9 @@ impl<'a> Blocks<'a> {
     }
 
     fn check_quotes_close(&self, end: usize) -> Result<(), FileRefused> {
-        let Some(quote) = self.quote else { return Ok(()) };
+        let Some(quote) = self.marks.quote else {
+            return Ok(());
+        };
         let (mut inside, mut line, mut opened) = (false, self.lines_read + 1, 0);
         let (mut record, bytes) = (line, &self.raw[..end]);
         for at in memchr::memchr2_iter(b'\n', quote, bytes) {
@@ -187,58 +217,43 @@ impl<'a> Blocks<'a> {
         }
         Ok(())
     }
+}
 
-    /// How many bytes of the block are good text; what stops it is kept for the next call, or told at once when it
-    /// stands in the first line. Text that is not UTF-8 already is put into `text`.
-    fn decodable(&mut self, end: usize, first_line: u64) -> Result<usize, FileRefused> {
-        let bytes = &self.raw[..end];
-        let (mut good, mut failure) = (end, None);
-        if let Some(nul) = memchr::memchr(0, bytes) {
-            good = memchr::memrchr(b'\n', &bytes[..nul]).map_or(0, |at| at + 1);
-            failure = Some(FileRefused::at(
-                first_line + memchr::memchr_iter(b'\n', &bytes[..good]).count() as u64,
-                "a NUL character stands in the text",
-                "the file is damaged or not a text: fetch it again",
-            ));
-        }
-        if !self.decode(good) {
-            let (mut start, mut line) = (0, first_line);
-            while start < good {
-                let ends = memchr::memchr(b'\n', &self.raw[start..good]).map_or(good, |at| start + at + 1);
-                if decode(self.encoding, &self.raw[start..ends]).is_none() {
-                    break;
-                }
-                (start, line) = (ends, line + 1);
-            }
-            good = start;
-            failure = Some(not_decodable(self.encoding, line));
-            self.decode(good);
-        }
-        match failure {
-            Some(failure) if good == 0 => Err(failure),
-            Some(failure) => {
-                self.failure = Some(failure);
-                Ok(good)
-            }
-            None => Ok(good),
-        }
+/// The text of some bytes where they are it themselves; `None` where it was put into `text`; an error where they are not
+/// in the encoding.
+fn decoded<'b>(
+    encoding: &'static Encoding,
+    bytes: &'b [u8],
+    text: &mut String,
+) -> Result<Option<&'b str>, ()> {
+    if encoding == UTF_8 {
+        return simdutf8::basic::from_utf8(bytes).map(Some).map_err(|_| ());
     }
+    text.clear();
+    let mut decoder = encoding.new_decoder_without_bom_handling();
+    let needed = decoder
+        .max_utf8_buffer_length_without_replacement(bytes.len())
+        .unwrap_or(bytes.len() * 4 + 16);
+    text.reserve(needed);
+    let (result, _) = decoder.decode_to_string_without_replacement(bytes, text, true);
+    match result {
+        encoding_rs::DecoderResult::InputEmpty => Ok(None),
+        _ => Err(()),
+    }
+}
 
-    /// Decodes the first bytes; false when they are not in the encoding.
-    fn decode(&mut self, end: usize) -> bool {
-        if self.encoding == UTF_8 {
-            return simdutf8::basic::from_utf8(&self.raw[..end]).is_ok();
+/// The bytes of the lines before the first that is not in the encoding, and the number of that line.
+#[cold]
+fn good_lines(encoding: &'static Encoding, bytes: &[u8], first_line: u64) -> (usize, u64) {
+    let (mut start, mut line) = (0, first_line);
+    while start < bytes.len() {
+        let ends = memchr::memchr(b'\n', &bytes[start..]).map_or(bytes.len(), |at| start + at + 1);
+        if decode(encoding, &bytes[start..ends]).is_none() {
+            break;
         }
-        self.text.clear();
-        let mut decoder = self.encoding.new_decoder_without_bom_handling();
-        let needed = decoder
-            .max_utf8_buffer_length_without_replacement(end)
-            .unwrap_or(end * 4 + 16);
-        self.text.reserve(needed);
-        let (result, _) =
-            decoder.decode_to_string_without_replacement(&self.raw[..end], &mut self.text, true);
-        result == encoding_rs::DecoderResult::InputEmpty
+        (start, line) = (ends, line + 1);
     }
+    (start, line)
 }
 
 impl<'b> Iterator for Block<'b> {
@@ -246,54 +261,51 @@ impl<'b> Iterator for Block<'b> {
 
     #[inline]
     fn next(&mut self) -> Option<Record<'b>> {
-        if self.text.is_empty() {
-            return None;
-        }
-        let (text, behind) = split_record(self.text, self.quote);
-        // A file in UTF-8 is its own text.
-        let raw_len = if self.raw.len() == self.text.len() && self.raw.as_ptr() == self.text.as_ptr() {
-            self.text.len() - behind.len()
-        } else {
-            let lines = 1 + memchr::memchr_iter(b'\n', text.as_bytes()).count();
-            memchr::memchr_iter(b'\n', self.raw)
-                .nth(lines - 1)
-                .map_or(self.raw.len(), |at| at + 1)
+        // Nearly all records have as many cells as the one before.
+        let count = match self.places.split_at_checked(self.count) {
+            Some((cells, [end, ..]))
+                if end & LINE != 0 && cells.iter().fold(0, |all, at| all | at) & LINE == 0 =>
+            {
+                self.count
+            }
+            _ => self.places.iter().position(|place| place & LINE != 0)?,
         };
-        let (raw, raw_behind) = self.raw.split_at(raw_len);
+        self.count = count;
+        let (delimiters, behind) = self.places.split_at(count);
+        let (start, end) = (self.start, (behind[0] & PLACE) as usize);
+        let text = &self.text[start..end];
+        // The last line may have no line end.
+        let length = (end + 1).min(self.text.len()) - start;
         let place = self.place;
-        self.place.offset += raw_len as u64;
-        self.place.line += 1;
-        if self.quote.is_some() {
-            self.place.line += memchr::memchr_iter(b'\n', text.as_bytes()).count() as u64;
-        }
-        (self.text, self.raw) = (behind, raw_behind);
+        let lines_inside = if self.seen.lines_in_quotes {
+            memchr::memchr_iter(b'\n', text.as_bytes()).count()
+        } else {
+            0
+        };
+        let (raw, raw_length) = match self.raw {
+            None => (None, length),
+            Some(raw) => {
+                let mut ends = memchr::memchr_iter(b'\n', raw);
+                let length = ends.nth(lines_inside).map_or(raw.len(), |at| at + 1);
+                let (raw, behind) = raw.split_at(length);
+                self.raw = Some(behind);
+                (Some(without_line_end(raw)), length)
+            }
+        };
+        self.place.offset += raw_length as u64;
+        self.place.line += 1 + lines_inside as u64;
+        self.places = &behind[1..];
+        self.start = start + length;
+        let text = text.strip_suffix('\r').unwrap_or(text);
         Some(Record {
-            text: text.strip_suffix('\r').unwrap_or(text),
-            raw: without_line_end(raw),
+            text,
+            raw: raw.unwrap_or(text.as_bytes()),
             place,
+            delimiters,
+            start: start as u32,
+            may_have_quotes: self.seen.quotes,
         })
     }
-}
-
-/// The text up to the line end that ends the record, and what stands behind it.
-#[inline]
-fn split_record(text: &str, quote: Option<u8>) -> (&str, &str) {
-    let bytes = text.as_bytes();
-    let Some(quote) = quote else {
-        return match memchr::memchr(b'\n', bytes) {
-            Some(at) => (&text[..at], &text[at + 1..]),
-            None => (text, ""),
-        };
-    };
-    let mut inside = false;
-    for at in memchr::memchr2_iter(b'\n', quote, bytes) {
-        if bytes[at] == quote {
-            inside = !inside;
-        } else if !inside {
-            return (&text[..at], &text[at + 1..]);
-        }
-    }
-    (text, "")
 }
 
 fn without_line_end(raw: &[u8]) -> &[u8] {

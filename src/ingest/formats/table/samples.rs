@@ -963,6 +963,27 @@ txn_1,charge,ch_1,\"1,025.00\",30.05,994.95,usd,2026-01-30 10:11,2026-02-02 00:0
             "txn_1/fee|1|2026-01-30T10:11:00+00:00|2026-02-02|D|3005|USD|ch_1|tea|||BANK_FEE|",
         ]
     );
+    // Every row must add up, and the zone of its times is said.
+    let (result, kept) = read_on(
+        &profile("stripe-balance"),
+        (2026, 1, 30),
+        bank.replace("994.95", "995.95").as_bytes(),
+    );
+    assert_eq!(
+        kept.rejects[0].expected,
+        "994.95, the amount less the fee (column Net)"
+    );
+    assert_eq!(
+        result.unwrap().statements[0],
+        "booking_time: times of column Created (UTC) are UTC"
+    );
+    let utc = "balance_transaction_id,created,available_on,currency,gross,fee,net,source_id\n\
+txn_1,2026-01-30 23:30:00,2026-02-02,usd,-1.00,0,-1.00,re_1\n";
+    let (rows, ..) = good("stripe-balance", (2026, 1, 30), utc.as_bytes());
+    assert_eq!(
+        rows,
+        ["txn_1|1|2026-01-30T23:30:00+00:00|2026-02-02|D|100|USD|re_1|||||"]
+    );
 }
 
 #[test]
@@ -1099,6 +1120,29 @@ Charge,pay_2,O2,2026-01-05T10:00:00,2026-01-07T00:00:00,EUR,P1,10.00000,-0.25500
     assert_eq!(
         kept.rejects[0].expected,
         "at most 2 decimals (EUR) (column Deduction In Holding Currency)"
+    );
+    // A fee without an amount is no payment, and is not lost.
+    let head = checkout.lines().next().unwrap();
+    let fees = format!(
+        "{head}\n\
+Charge,pay_3,O3,2026-01-05T10:00:00,2026-01-07T00:00:00,EUR,P1,0.00000,-0.08000,-0.08000,EUR,0\n\
+Scheme Fee,,adj_1,2026-01-05T10:00:00,2026-01-07T00:00:00,EUR,P1,,-1.50000,-1.50000,,\n\
+Refund,pay_4,O4,2026-01-05T10:00:00,2026-01-07T00:00:00,EUR,P1,0,0.02,0.02,EUR,0\n\
+Charge,pay_5,O5,2026-01-05T10:00:00,2026-01-07T00:00:00,EUR,P1,0,-0.08000,-0.07000,EUR,0\n"
+    );
+    let (result, kept) = read_on(&profile("checkout"), (2026, 1, 5), fees.as_bytes());
+    result.unwrap();
+    assert_eq!(
+        kept.rows,
+        [
+            "CHECKOUT|pay_3/fee|O3|WITHDRAWAL|8|0|EUR|2026-01-05T10:00:00+08:00|2026-01-07|SUCCESS|",
+            "CHECKOUT|adj_1/fee|adj_1|WITHDRAWAL|150|0|EUR|2026-01-05T10:00:00+08:00|2026-01-07|SUCCESS|",
+            "CHECKOUT|pay_4/fee|O4|ADJUSTMENT|2|0|EUR|2026-01-05T10:00:00+08:00|2026-01-07|SUCCESS|pay_4",
+        ]
+    );
+    assert_eq!(
+        kept.rejects[0].expected,
+        "-0.08, the amount less the fee (column Net In Holding Currency)"
     );
     let bill =
         "orderId,dealId,orderAmount,payAmount,fee,dealTime,payResult\nO1,D1,1000,1000,6,20260331100000,10\n";

@@ -143,7 +143,11 @@ impl<'p> Totals<'p> {
                     text if bound.blank.iter().any(|blank| blank == text) => Ok(0),
                     text => bound.number.scaled(text).map_err(|_| text),
                 };
-                match (figure(bound.column), figure(bound.minus)) {
+                let minus = match bound.minus {
+                    None => Ok(0),
+                    minus => figure(minus),
+                };
+                match (figure(bound.column), minus) {
                     (Ok(plus), Ok(minus)) => {
                         let scaled = plus - minus;
                         *sum += match bound.sum.take {
