@@ -17,6 +17,7 @@ pub mod netting;
 pub mod ledger;
 pub mod reserve;
 pub mod clearing;
+pub mod causes;
 pub mod report;
 pub mod day;
 pub mod checks;
