@@ -17,9 +17,12 @@ struct Texts {
     merchants: Vec<String>,
 }
 
+/// SplitMix64.
 fn mixed(n: usize, salt: u64) -> u64 {
-    let x = (n as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ salt.wrapping_mul(0xd134_2543_de82_ef95);
-    (x ^ (x >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9) >> 20
+    let x = (n as u64 * 16 + salt).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    x ^ (x >> 31)
 }
 
 fn row<'a>(texts: &'a Texts, n: usize, id: usize, seconds: i64, line: u64) -> Row<'a> {

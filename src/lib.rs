@@ -23,4 +23,5 @@ pub mod day;
 pub mod checks;
 pub mod host;
 pub mod demo;
+pub mod selftest;
 pub mod cli;

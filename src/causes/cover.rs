@@ -29,7 +29,9 @@ const SAVED_MIN: i64 = bits(12);
 /// Conditions on where, at most.
 const PLACES_MAX: usize = 3;
 /// Breaks of a group that are weighed; of more, every n-th.
-const WEIGHED_MAX: usize = 32_768;
+const WEIGHED_MAX: usize = 16_384;
+/// Fewest of those weighed that make a cause, where not all are.
+const WEIGHED_MIN: usize = 8;
 /// Causes of a group, at most. What remains is counted by its class alone.
 const CAUSES_MAX: usize = 20;
 /// What a break saves when the leg has nothing but breaks.
@@ -49,8 +51,6 @@ pub struct View<'v> {
     pub sample_rows: &'v [u32],
     /// All rows of the sample.
     pub sample_rows_all: &'v [u32],
-    /// Each break stands for so many.
-    pub stride: u64,
     /// Rarity of the values of the description.
     pub values_rarity: i64,
 }
@@ -118,6 +118,16 @@ enum Phase {
     Lines,
 }
 
+impl Phase {
+    fn next(self) -> Option<Phase> {
+        match self {
+            Phase::Values => Some(Phase::Ids),
+            Phase::Ids => Some(Phase::Lines),
+            Phase::Lines => None,
+        }
+    }
+}
+
 /// Finds the causes of the breaks.
 pub fn find(columns: &Columns<'_>) -> Causes {
     let extra = signatures::extra(columns);
@@ -168,18 +178,19 @@ fn group(columns: &Columns<'_>, extra: &Extra, mut rows: Vec<u32>) -> Vec<(Cause
     let mut phase = Phase::Values;
     while rows.len() >= COUNT_MIN && found.len() < CAUSES_MAX {
         let Some(description) = best(columns, extra, &rows, phase) else {
-            phase = match phase {
-                Phase::Values => Phase::Ids,
-                Phase::Ids => Phase::Lines,
-                Phase::Lines => break,
-            };
+            let Some(next) = phase.next() else { break };
+            phase = next;
             continue;
         };
         let (covered, rest): (Vec<u32>, Vec<u32>) = rows
             .iter()
             .partition(|row| description.holds(columns, extra, **row));
-        if covered.len() < COUNT_MIN {
-            break;
+        // Of very many breaks only every n-th was weighed: a handful of those proves nothing.
+        let stride = (covered.len() + rest.len()).div_ceil(WEIGHED_MAX);
+        if covered.len() < COUNT_MIN || (stride > 1 && covered.len() < WEIGHED_MIN * stride) {
+            let Some(next) = phase.next() else { break };
+            phase = next;
+            continue;
         }
         rows = rest;
         found.push((told(columns, &description, &covered), covered));
@@ -191,7 +202,8 @@ fn group(columns: &Columns<'_>, extra: &Extra, mut rows: Vec<u32>) -> Vec<(Cause
 fn best(columns: &Columns<'_>, extra: &Extra, rows: &[u32], phase: Phase) -> Option<Description> {
     let stride = rows.len().div_ceil(WEIGHED_MAX);
     let weighed: Vec<u32> = rows.iter().step_by(stride).copied().collect();
-    let (first, all) = (rows[0] as usize, rows.len() as u64);
+    // What is weighed is what counts: a chance of the choice must not be multiplied.
+    let (first, all) = (rows[0] as usize, weighed.len() as u64);
     let class = columns.class[first];
     let mut marks = Vec::new();
     for family in &SIGNATURES {
@@ -250,8 +262,9 @@ struct Search<'s> {
     worth: i64,
     has_time: bool,
     phase: Phase,
+    /// Each break stands for so many.
     stride: u64,
-    /// Breaks of the group.
+    /// Breaks of the group that are weighed.
     all: u64,
 }
 
@@ -262,7 +275,6 @@ impl Search<'_> {
     }
 
     fn saved(&self, count: u64, rarity: i64, prices: i64) -> i64 {
-        let count = (count * self.stride).min(self.all);
         surprise(count, self.all, rarity + self.worth)
             .saturating_sub(prices)
             .saturating_sub(self.mark.price())
@@ -298,7 +310,6 @@ impl Search<'_> {
                 rows: &rows,
                 sample_rows: &sample_rows,
                 sample_rows_all: &sample_rows_all,
-                stride: self.stride,
                 values_rarity,
             };
             let mut taken: Option<(Place, Gain, i64)> = None;
@@ -382,14 +393,17 @@ fn sharpen(columns: &Columns<'_>, extra: &Extra, rows: &[u32], description: &mut
         rows: &rows,
         sample_rows: &sample_rows,
         sample_rows_all: &sample_rows_all,
-        stride: 1,
         values_rarity: 0,
     };
     let mut most = i64::MIN;
     let all = rows.len() as u64;
+    let holds = |row: &&u32| description.holds(columns, extra, **row);
+    let expected = rows.iter().filter(holds).count() as u64;
     family(&view, &mut |place, gain| {
         let saved = surprise(gain.count, all, gain.stretch_rarity.unwrap_or(0));
-        if saved > most {
+        // The same stretch, not another that all breaks show.
+        let is_the_same = gain.count * 2 >= expected && gain.count <= expected * 2;
+        if is_the_same && saved > most {
             most = saved;
             description.places[at] = place;
         }

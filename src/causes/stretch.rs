@@ -44,41 +44,33 @@ pub fn times(view: &View<'_>, offer: &mut dyn FnMut(Place, Gain)) {
     if sample.len() < SAMPLE_MIN {
         sample = seconds(&view.sample.rows, view.sample_rows_all);
     }
-    let Some((last, _)) = sample.last() else { return };
-    let last = *last;
-    let total = sample.len() as u64 * UNIT;
+    let sample: Vec<i64> = sample.into_iter().map(|(second, _)| second).collect();
+    let (Some(first), Some(last)) = (sample.first(), sample.last()) else {
+        return;
+    };
+    let total = (sample.len() as u64 + 1) * UNIT;
     let one_row = (total / view.sample.rows_all.max(1)).clamp(1, UNIT);
-    let mut below = 0;
-    let mut ranks = Vec::with_capacity(rows.len());
-    for (second, row) in &rows {
-        while sample.get(below).is_some_and(|(known, _)| known < second) {
-            below += 1;
-        }
-        let mut equal = below;
-        while sample.get(equal).is_some_and(|(known, _)| known == second) {
-            equal += 1;
-        }
-        let (before, through) = if equal > below {
-            // The rows of this second: a row of the sample that shares it stands for itself, each further one for its share.
-            let width = (equal - below - 1) as u64 * UNIT + one_row;
-            (below as u64 * UNIT, below as u64 * UNIT + width)
-        } else {
-            // Between two rows of the sample: by the share of time that has passed.
-            let earlier = below.checked_sub(1).map_or(second - 1, |at| sample[at].0);
-            let later = sample
-                .get(below)
-                .map_or(last.max(*second) + 1, |(known, _)| *known);
-            let passed = (second - earlier).unsigned_abs();
-            let gap = (later - earlier).unsigned_abs().max(1);
-            let part = u128::from(passed) * u128::from(UNIT) / u128::from(gap);
-            let place = (below as u64).saturating_sub(1) * UNIT + (part as u64).min(UNIT);
-            (place, place)
-        };
-        ranks.push(Rank {
+    let usual_gap = ((last - first) / sample.len() as i64).max(1);
+    // Row n of the sample stands at (n + 1) units; between two of them the time that has passed counts.
+    let place = |second: i64| {
+        let below = sample.partition_point(|known| *known < second);
+        let later = sample.get(below).map_or(last + usual_gap, |known| *known);
+        let earlier = below.checked_sub(1).map_or(first - usual_gap, |at| sample[at]);
+        let passed = second.saturating_sub(earlier).clamp(0, later - earlier) as u128;
+        let part = passed * u128::from(UNIT) / (later - earlier).unsigned_abs().max(1) as u128;
+        below as u64 * UNIT + part as u64
+    };
+    let mut ranks: Vec<Rank> = Vec::with_capacity(rows.len());
+    for of_second in rows.chunk_by(|a, b| a.0 == b.0) {
+        let second = of_second[0].0;
+        let before = place(second);
+        // A second is as wide as the rows that lie in it.
+        let through = place(second.saturating_add(1)).max(before + one_row);
+        ranks.extend(of_second.iter().map(|(_, row)| Rank {
             before,
             through,
             row: *row,
-        });
+        }));
     }
     let place = |first: u32, last: u32| {
         let seconds = &view.rows_of_side().seconds;
@@ -184,7 +176,7 @@ fn stretches(
     if ranks.len() < 2 {
         return;
     }
-    let price = PRICE + 2 * lg(ranks.len() as u64 * view.stride);
+    let price = PRICE + 2 * lg(ranks.len() as u64);
     let mut last = None;
     for density in DENSITIES {
         let (from, to) = greatest(ranks, total, density);
