@@ -1,6 +1,8 @@
 //! Stage 8, causes of breaks: a million breaks of a day of ten million rows, three causes and 200,000 breaks without one.
 //! The target is a second.
 
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
+
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
@@ -96,7 +98,13 @@ fn columns(texts: &Texts) -> Columns<'_> {
         columns.push(1, "FEE_MISMATCH", Some(&left), Some(&right));
     }
     for n in 0..SAMPLED {
-        let left = row(texts, n, n, (n * 86_400 / SAMPLED) as i64, n as u64 * 9_765);
+        let left = row(
+            texts,
+            n,
+            n * (BREAKS / SAMPLED),
+            (n * 86_400 / SAMPLED) as i64,
+            n as u64 * 9_765,
+        );
         for side in [Side::Left, Side::Right] {
             columns.push_sample(0, side, &left);
             columns.push_sample(
