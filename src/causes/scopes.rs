@@ -64,7 +64,7 @@ pub fn hour(day_start: i64, seconds: i64) -> Option<u8> {
         return None;
     }
     let since = seconds.checked_sub(day_start)?;
-    (0..86_400).contains(&since).then(|| (since / 3600) as u8)
+    (0..86_400).contains(&since).then_some((since / 3600) as u8)
 }
 
 /// The values of every column that is not in use yet, each as what it would save.
