@@ -90,8 +90,29 @@ fn without_places(root: &Path) -> BTreeMap<String, Vec<u8>> {
     {
         *bytes = without_sources(&String::from_utf8(bytes.clone()).unwrap()).into_bytes();
     }
+    for (_, bytes) in files
+        .iter_mut()
+        .filter(|(name, _)| name.ends_with("summary.json"))
+    {
+        *bytes = without_lines(bytes);
+    }
     files.retain(|name, _| !name.ends_with("state/files.csv"));
     files
+}
+
+/// The summary without what names files and lines: the words of causes, and the causes that only lines tell.
+fn without_lines(summary: &[u8]) -> Vec<u8> {
+    let mut summary: serde_json::Value = serde_json::from_slice(summary).unwrap();
+    summary.as_object_mut().unwrap().remove("causes").unwrap();
+    let details = summary["cause_details"].as_array_mut().unwrap();
+    details.retain(|cause| cause["by_lines_alone"] == false);
+    for cause in details {
+        let cause = cause.as_object_mut().unwrap();
+        for field in ["text", "file", "line", "line_last"] {
+            cause.remove(field).unwrap();
+        }
+    }
+    summary.to_string().into_bytes()
 }
 
 /// The report without its tables of inputs and rejects, and without the cells that name file and line: `platform.csv:17`.
@@ -99,7 +120,7 @@ fn without_sources(html: &str) -> String {
     let html: String = html
         .split_inclusive("</table>")
         .filter(|table| {
-            !["<th>SHA-256</th>", "<th>Found</th>"]
+            !["<th>SHA-256</th>", "<th>Found</th>", "<th>Cause</th>"]
                 .iter()
                 .any(|title| table.contains(title))
         })

@@ -305,3 +305,42 @@ fn what_nobody_knows_names_the_nearest() {
     assert!(told.contains("nearest known: M-MEDIA"), "{told}");
     run(&["explain", root, "DEMO-SHORT", "--date", "2026-09-16"], &[66]);
 }
+
+/// Lines of the platform's log are lost: the summary names the causes first, and each break names its own.
+#[test]
+fn a_break_names_its_cause() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("book");
+    let book = root.to_str().unwrap();
+    run(&["init", book, "--demo"], &[0]);
+    let log = root.join("inbox/2026-09-16/platform/platform-2026-09-16.csv");
+    let text = std::fs::read_to_string(&log).unwrap();
+    let kept = text
+        .lines()
+        .enumerate()
+        .filter(|(at, _)| !(99..140).contains(at))
+        .map(|(_, line)| format!("{line}\n"));
+    std::fs::write(&log, kept.collect::<String>()).unwrap();
+    let told = run(&["close", book, "--date", "2026-09-16"], &[10, 20]);
+    let close = root.join("closes/2026-09-16/1");
+    let summary = std::fs::read_to_string(close.join("summary.json")).unwrap();
+    let cause = "account RA1, lines 85–121 of bank/RA1-2026-09-16.csv missing at platform";
+    for (what, text) in [("terminal", &told), ("summary.json", &summary)] {
+        assert!(
+            text.lines().take(10).any(|line| line.contains(cause)),
+            "{what}: {text}"
+        );
+    }
+    let page = std::fs::read_to_string(close.join("reports/index.html")).unwrap();
+    assert!(page.contains(cause));
+    let breaks = std::fs::read_to_string(close.join("breaks.csv")).unwrap();
+    let line = breaks
+        .lines()
+        .find(|line| line.contains(",platform-bank,") && line.ends_with(",bank/RA1-2026-09-16.csv,100,1"));
+    let break_id = line.unwrap().split(',').nth(9).unwrap();
+    let explained = run(&["explain", book, break_id], &[0]);
+    assert!(
+        explained.contains(&format!("cause: {cause}")) && explained.contains("37 breaks"),
+        "{explained}"
+    );
+}

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use clap::builder::PossibleValue;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
@@ -54,6 +55,8 @@ pub enum Command {
     Explain(ExplainArgs),
     /// Print the journal for hledger, Beancount or a spreadsheet
     Export(ExportArgs),
+    /// Plant known faults in a copy of a closed day and show which are found
+    Selftest(SelftestArgs),
     /// Write a synthetic book with days of known truth
     Generate(GenerateArgs),
     /// Print the JSON Schema of book.toml
@@ -227,6 +230,41 @@ pub enum ExportFormat {
     Csv,
 }
 
+/// `tieout selftest`
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  tieout selftest mybook --date 2026-11-20 --inject all
+  tieout selftest mybook --date 2026-11-20 --inject lost-segment,amount-off --json
+
+The book is only read: each kind is planted by itself in a copy, which is closed and removed again.
+Exit codes: 0 every planted fault was found, 65 one was missed, 66 the day is not closed or an input is gone,
+69 the copy without faults does not break as the sealed day did.")]
+pub struct SelftestArgs {
+    /// Folder of the book
+    pub book: PathBuf,
+    /// A business date that is closed
+    #[arg(long, value_name = "YYYY-MM-DD", value_parser = parse_date)]
+    pub date: Date,
+    /// Kinds of faults to plant
+    #[arg(long, value_name = "KIND", value_delimiter = ',', default_value = "all", value_parser = fault_kinds())]
+    pub inject: Vec<String>,
+    /// Folder for the copy, new or empty; removed afterwards. In the system's folder for temporary files unless given
+    #[arg(long, value_name = "FOLDER")]
+    pub folder: Option<PathBuf>,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+fn fault_kinds() -> clap::builder::PossibleValuesParser {
+    let kinds = crate::selftest::KINDS
+        .iter()
+        .map(|kind| PossibleValue::new(kind.name).help(kind.shows));
+    let all = PossibleValue::new("all").help("every kind, each by itself");
+    std::iter::once(all).chain(kinds).collect::<Vec<_>>().into()
+}
+
 /// `tieout generate`
 #[derive(Args, Debug)]
 #[command(after_help = "Example:\n  tieout generate bigbook --rows 1000000 --seed 7 --date 2026-11-20")]
@@ -279,6 +317,7 @@ impl Command {
             Command::Verify(verify) => verify.json,
             Command::Status(status) => status.json,
             Command::Explain(explain) => explain.json,
+            Command::Selftest(selftest) => selftest.json,
             _ => false,
         }
     }

@@ -15,6 +15,7 @@ mod inspect;
 mod json;
 mod progress;
 mod screen;
+mod selftest;
 mod signals;
 mod status;
 mod verify;
@@ -74,6 +75,7 @@ fn dispatch(command: &Command, screen: &Screen) -> Result<u8, Stop> {
         Command::Status(status) => status::run(status, screen),
         Command::Explain(explain) => explain::run(explain, screen),
         Command::Export(export) => export::run(export, screen),
+        Command::Selftest(selftest) => selftest::run(selftest, screen),
         Command::Generate(generate) => generate::run(generate, screen),
         Command::Schema => screen.out(&crate::book::schema::json_schema()).map(|()| 0),
         Command::Completions(completions) => completions::run(completions, screen),

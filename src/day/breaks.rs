@@ -7,6 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::book::merchants::Merchants;
 use crate::book::settings::{AccountKind, LegKind, Settings};
+use crate::causes::Cause;
+use crate::day::causes::{self, Broken, FeeDue, Full};
 use crate::day::figures::{BreakLine, OpenEntry};
 use crate::day::identify::Fetch;
 use crate::day::pool::{Origin, Pool};
@@ -52,6 +54,8 @@ pub struct Breaks {
     pub open_entries: Vec<OpenEntry>,
     /// The next open breaks, sorted by id.
     pub open_breaks: Vec<OpenBreak>,
+    /// What explains the lines, in the order of their numbers.
+    pub causes: Vec<Cause>,
 }
 
 /// What the lines are made with.
@@ -68,14 +72,8 @@ pub struct BreakContext<'a> {
     pub files: &'a [String],
     /// Full rows.
     pub fetch: Fetch<'a>,
-}
-
-/// A row in full, with where and when it came.
-struct Full {
-    row: OpenRow,
-    first_seen: Date,
-    file: String,
-    line: u64,
+    /// What channels should charge.
+    pub fee_due: FeeDue<'a>,
 }
 
 /// Makes lines and items of what did not agree, and of payouts not debited.
@@ -88,7 +86,9 @@ pub fn list(
     undebited: &[&IssuedPayout],
     context: &BreakContext<'_>,
 ) -> Result<Breaks, Stop> {
-    let names: BTreeSet<RowName> = open.iter().flat_map(|b| [b.left, b.right]).flatten().collect();
+    let mut names: BTreeSet<RowName> = open.iter().flat_map(|b| [b.left, b.right]).flatten().collect();
+    let chosen = causes::choose(pool, open.len());
+    names.extend(chosen.iter().flat_map(|side| &side.names));
     let full = full_rows(pool, &names, context)?;
     let mut breaks = Breaks::default();
     for rows in open {
@@ -100,7 +100,20 @@ pub fn list(
     for payout in undebited {
         breaks.lines.push(undebited_line(payout, context)?);
     }
-    breaks.lines.sort_by(in_order);
+    let rows = open.iter().map(|rows| [rows.left, rows.right]);
+    let rows = rows.chain(std::iter::repeat([None, None]));
+    let mut broken: Vec<Broken> = std::mem::take(&mut breaks.lines).into_iter().zip(rows).collect();
+    broken.sort_by(|(a, _), (b, _)| in_order(a, b));
+    let found = causes::explain(
+        &mut broken,
+        &full,
+        &chosen,
+        context.settings,
+        context.business_date,
+        context.fee_due,
+    )?;
+    breaks.causes = found.list;
+    breaks.lines = broken.into_iter().map(|(line, _)| line).collect();
     breaks.open_breaks = breaks
         .lines
         .iter()
@@ -248,6 +261,7 @@ fn line(
         platform_line: left.map_or(0, |full| full.line),
         bank_file: right.map_or(String::new(), |full| full.file.clone()),
         bank_line: right.map_or(0, |full| full.line),
+        cause: None,
     })
 }
 
@@ -273,6 +287,7 @@ fn undebited_line(payout: &IssuedPayout, context: &BreakContext<'_>) -> Result<B
         platform_line: 0,
         bank_file: String::new(),
         bank_line: 0,
+        cause: None,
     })
 }
 

@@ -427,4 +427,6 @@ pub struct BreakLine {
     pub bank_file: String,
     /// Its physical line; 0 where none.
     pub bank_line: u64,
+    /// Number of the cause that explains it, as the summary lists them.
+    pub cause: Option<u32>,
 }

@@ -8,6 +8,7 @@ pub mod pool;
 pub mod publish;
 pub mod identify;
 pub mod breaks;
+pub mod causes;
 pub mod agree;
 pub mod close;
 pub mod originals;

@@ -87,6 +87,7 @@ fn report_day<'a>(
         execution_date: computed.execution_date,
         payouts,
         breaks: &computed.breaks.lines,
+        causes: &computed.breaks.causes,
         resolved: &computed.resolved,
         accounts: &computed.accounts,
         pools,

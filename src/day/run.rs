@@ -306,6 +306,7 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
         business_date: date,
         files: &names,
         fetch: &fetch,
+        fee_due: &|channel, txn_type, amount_minor| fee_due(settings, &fees, channel, txn_type, amount_minor),
     };
     let breaks = breaks::list(&pool, &open, &undebited, &break_context)?;
     let due_date = |merchant: MerchantCode, date: Date| settle::merchant_due_date(book, merchant, date);
@@ -512,19 +513,26 @@ fn fee_agrees(
     let Some(name) = names.get(usize::from(meta.channel())) else {
         return true;
     };
-    let Some(plan) = settings
-        .channels
-        .get(name)
-        .and_then(|terms| terms.fee_plan.as_deref())
-    else {
-        return true;
-    };
+    let due = fee_due(settings, fees, name, txn_type, block.amount_minor(position));
+    due.is_none_or(|minor| minor == block.aux_minor(position))
+}
+
+/// What a channel should charge on a row, where a fee is agreed (R26).
+fn fee_due(
+    settings: &Settings,
+    fees: &FeeTable,
+    channel: &str,
+    txn_type: TxnType,
+    amount_minor: i64,
+) -> Option<i64> {
+    let plan = settings.channels.get(channel)?.fee_plan.as_deref()?;
     if txn_type != TxnType::Payment {
         // What a refund gives back follows from its original, which a bill row does not carry.
-        return true;
+        return None;
     }
-    let expected = fees.channel_fee(plan, name.as_bytes(), txn_type, block.amount_minor(position));
-    expected.is_ok_and(|expected| expected.is_none_or(|minor| minor == block.aux_minor(position)))
+    let due = fees.channel_fee(plan, channel.as_bytes(), txn_type, amount_minor);
+    // A fee beyond 64 bits is none that anybody charged.
+    due.unwrap_or(Some(i64::MAX))
 }
 
 /// What was read, less what was delivered before or twice.

@@ -53,6 +53,7 @@ pub fn page(day: &Day<'_>, summary: &Summary) -> Vec<u8> {
                 }
                 nav {
                     a href="#reserve" { "Reserve 备付金" } " "
+                    a href="#causes" { "Causes 原因" } " "
                     a href="#breaks" { "Breaks 差错" } " "
                     a href="#accounts" { "Accounts 账户" } " "
                     a href="#payouts" { "Payouts 结算" } " "
@@ -63,6 +64,7 @@ pub fn page(day: &Day<'_>, summary: &Summary) -> Vec<u8> {
                     (headlines(day, summary))
                     (next_steps(summary))
                     (reserve(day.pools))
+                    (causes(summary))
                     (breaks(day))
                     (accounts(day))
                     (payouts(day))
@@ -242,6 +244,34 @@ fn reserve(pools: &[PoolFigures]) -> Markup {
                 }
             } }
             @if pools.is_empty() { p { "No reserve account in the settings." } }
+        }
+    }
+}
+
+fn causes(summary: &Summary) -> Markup {
+    let explained: u64 = summary.cause_details.iter().map(|cause| cause.count).sum();
+    html! {
+        section #causes {
+            h2 { "Causes of breaks 原因" }
+            @if summary.cause_details.is_empty() {
+                p { "No condition explains several breaks at once." }
+            } @else {
+                p.sub { (count(explained)) " of " (count(summary.breaks_open)) " open breaks, by the smallest conditions that explain them." }
+                table {
+                    thead { tr { th.num { "No." } th { "Cause" } th { "Leg" } th { "Class" } th.num { "Breaks" } } }
+                    tbody {
+                        @for (cause, text) in summary.cause_details.iter().zip(&summary.causes) {
+                            tr {
+                                (number(u64::from(cause.number)))
+                                th scope="row" { (text) }
+                                td { (visible(&cause.leg)) }
+                                td { (cause.class) }
+                                (number(cause.count))
+                            }
+                        }
+                    }
+                }
+            }
         }
     }
 }

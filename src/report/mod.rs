@@ -11,6 +11,7 @@ pub mod matched;
 pub mod tables;
 pub mod manifest;
 pub mod pools;
+pub mod causes;
 pub mod summary;
 pub mod html;
 pub mod audit;

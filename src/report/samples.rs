@@ -208,6 +208,7 @@ fn break_line(class: &'static str, reference: &str, code: &str, platform: i64, b
         platform_line: 2,
         bank_file: String::new(),
         bank_line: 0,
+        cause: None,
     }
 }
 
@@ -408,6 +409,7 @@ impl Sample {
             execution_date: date("2026-11-23"),
             payouts: &self.payouts,
             breaks: &self.breaks,
+            causes: &[],
             resolved: &self.resolved,
             accounts: &self.accounts,
             pools: &self.pools,

@@ -12,7 +12,9 @@ use serde::Serialize;
 
 use crate::book::merchants::Merchants;
 use crate::book::settings::{Policy, Settings};
+use crate::causes::Cause;
 use crate::day::figures::{AccountLine, BreakLine, CarryReason, PayoutLine, PayoutStatus};
+use crate::report::causes::{self, CauseLine, DayClock};
 use crate::report::manifest::Input;
 use crate::report::pools::PoolFigures;
 use crate::report::show;
@@ -37,6 +39,8 @@ pub struct Day<'a> {
     pub payouts: &'a [PayoutLine],
     /// breaks.csv.
     pub breaks: &'a [BreakLine],
+    /// What explains them.
+    pub causes: &'a [Cause],
     /// resolved.csv.
     pub resolved: &'a [ResolvedLine],
     /// accounts.csv.
@@ -54,6 +58,8 @@ pub struct Day<'a> {
 pub struct Summary {
     /// `tieout/summary/1`.
     pub schema: &'static str,
+    /// What explains the breaks, a sentence each, the largest first. They name files and lines where that is the cause.
+    pub causes: Vec<String>,
     /// `[institution].name`.
     pub institution: String,
     /// D.
@@ -84,6 +90,8 @@ pub struct Summary {
     pub top_findings: Vec<String>,
     /// What to do now, in words.
     pub next_steps: Vec<String>,
+    /// The causes in figures, in the same order.
+    pub cause_details: Vec<CauseLine>,
 }
 
 /// Payouts of one currency.
@@ -160,6 +168,8 @@ pub struct ReserveHeadline {
 
 const SCHEMA: &str = "tieout/summary/1";
 const TOP_FINDINGS: usize = 10;
+/// Causes that the text shows; with what stands before them they fill its first ten lines.
+const CAUSES_SHOWN: usize = 8;
 
 /// The larger side of a break: what is at stake at most. Each line counts in full.
 pub fn at_stake_minor(line: &BreakLine) -> i64 {
@@ -219,8 +229,11 @@ pub fn summarise(day: &Day<'_>) -> Summary {
         day.settings.institution.base_currency,
     );
     let (exit_code, status) = outcome(&alerts, day.pools);
+    let clock = DayClock::of(&day.settings.institution, day.business_date);
+    let cause_details = causes::lines(day.causes, clock);
     Summary {
         schema: SCHEMA,
+        causes: cause_details.iter().map(CauseLine::sentence).collect(),
         institution: day.settings.institution.name.clone(),
         business_date: day.business_date.to_string(),
         sequence: day.sequence,
@@ -235,6 +248,7 @@ pub fn summarise(day: &Day<'_>) -> Summary {
         rejects: day.rejects.len() as u64,
         top_findings: top_findings(day.breaks),
         next_steps: next_steps(day, &alerts),
+        cause_details,
         alerts,
     }
 }
@@ -479,6 +493,17 @@ impl Summary {
             self.exit_code
         );
         let _ = writeln!(out, "{}", paint("2", &show::visible(&self.institution)));
+        for (index, cause) in self.causes.iter().take(CAUSES_SHOWN).enumerate() {
+            let _ = writeln!(
+                out,
+                "{} {cause}",
+                if index == 0 { "Causes  -" } else { "        -" }
+            );
+        }
+        if self.causes.len() > CAUSES_SHOWN {
+            let more = self.causes.len() - CAUSES_SHOWN;
+            let _ = writeln!(out, "        - {more} more in summary.json");
+        }
         for line in &self.payouts {
             let _ = writeln!(
                 out,

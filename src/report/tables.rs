@@ -162,6 +162,7 @@ pub fn breaks(lines: &[BreakLine]) -> Table<'_> {
             place("platform_line", lines.iter().map(|l| l.platform_line)),
             text("bank_file", lines.iter().map(|l| l.bank_file.as_str())),
             place("bank_line", lines.iter().map(|l| l.bank_line)),
+            place("cause", lines.iter().map(|l| l.cause.map_or(0, u64::from))),
         ],
     )
 }
@@ -467,13 +468,13 @@ mod tests {
         assert_eq!(
             header(&table),
             "class,bank_ref,txn_id,entry_id,merchant_id,platform_minor,bank_minor,leg,currency,break_id,first_seen,\
-             age_days,age_business_days,candidates,overdue,account,platform_file,platform_line,bank_file,bank_line"
+             age_days,age_business_days,candidates,overdue,account,platform_file,platform_line,bank_file,bank_line,cause"
         );
         let csv = String::from_utf8(table.to_csv()).unwrap();
         assert_eq!(
             csv.lines().nth(2).unwrap(),
             "MISSING_AT_BANK,REF1,T-REF1,,M1,20000,,platform-bank,CNY,0000000000000000000000000000ref1,2026-11-08,\
-             12,10,,Y,,platform/p.csv,2,,"
+             12,10,,Y,,platform/p.csv,2,,,"
         );
     }
 

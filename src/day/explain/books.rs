@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::Value;
+
 use super::closes::{Day, Days, TableRow, money};
 use super::find::{Wanted, search};
 use super::{NAMED_ROWS_MAX, Section, rows, words};
@@ -61,6 +63,34 @@ pub(super) fn customer(days: &Days, what: &str, date: Option<Date>) -> Result<Ve
     Ok(Vec::new())
 }
 
+/// The cause that the close names for a break: by its number, else by the lines that it stands on.
+fn cause_of(day: &Day, line: &TableRow) -> Option<String> {
+    let summary = day.closed.summary()?;
+    let texts = summary.get("causes")?.as_array()?;
+    let details = summary.get("cause_details")?.as_array()?;
+    let text = |cause: &Value, field: &str| cause.get(field).and_then(Value::as_str).unwrap_or("").to_owned();
+    let number = |cause: &Value, field: &str| cause.get(field).and_then(Value::as_u64).unwrap_or(0);
+    let stands_on = |cause: &Value| {
+        let on = |side: &str| {
+            let at = line.get(&format!("{side}_line")).parse().unwrap_or(0);
+            text(cause, "file") == line.get(&format!("{side}_file"))
+                && (number(cause, "line")..=number(cause, "line_last")).contains(&at)
+                && at > 0
+        };
+        cause.get("by_lines_alone").and_then(Value::as_bool) == Some(true)
+            && text(cause, "class") == line.get("class")
+            && text(cause, "leg") == line.get("leg")
+            && line.get("first_seen") == day.date().to_string()
+            && (on("platform") || on("bank"))
+    };
+    let is_its = |cause: &Value| match line.get("cause") {
+        "" => stands_on(cause),
+        own => own.parse() == Ok(number(cause, "number")),
+    };
+    let (_, sentence) = details.iter().zip(texts).find(|(cause, _)| is_its(cause))?;
+    Some(format!("cause: {}", sentence.as_str()?))
+}
+
 /// A break: its line, its rows, the days it lived, what resolves it.
 pub(super) fn broken(days: &Days, what: &str, date: Option<Date>) -> Result<Vec<Section>, Stop> {
     if what.len() != 32 {
@@ -99,7 +129,7 @@ pub(super) fn broken(days: &Days, what: &str, date: Option<Date>) -> Result<Vec<
                     }
                 ),
             );
-            last = Some(line);
+            last = Some((day, line));
         }
         for line in day.rows("resolved.csv", |row| row.get("break_id") == what)? {
             section.event(
@@ -113,7 +143,12 @@ pub(super) fn broken(days: &Days, what: &str, date: Option<Date>) -> Result<Vec<
             );
         }
     }
-    let Some(line) = last else { return Ok(Vec::new()) };
+    let Some((day, line)) = last else {
+        return Ok(Vec::new());
+    };
+    if let Some(cause) = cause_of(day, &line) {
+        section.note(cause);
+    }
     section.figure(format!(
         "first seen {}, reference {}, platform {}, bank {}",
         line.get("first_seen"),

@@ -56,6 +56,8 @@ pub(super) enum Wanted<'a> {
     Ids(&'a BTreeSet<String>),
     /// merchant_id, customer_id or counterparty_id equals this.
     Party(&'a str),
+    /// Every row.
+    All,
 }
 
 impl Wanted<'_> {
@@ -63,6 +65,7 @@ impl Wanted<'_> {
         match self {
             Wanted::Ids(ids) => ids.iter().map(String::as_str).collect(),
             Wanted::Party(id) => vec![id],
+            Wanted::All => vec![""],
         }
     }
 
@@ -72,6 +75,7 @@ impl Wanted<'_> {
                 .iter()
                 .any(|field| !field.is_empty() && ids.iter().any(|id| id.as_bytes() == *field)),
             Wanted::Party(party) => parties.contains(&party.as_bytes()),
+            Wanted::All => true,
         }
     }
 }

@@ -17,13 +17,15 @@ mod payout;
 mod rows;
 mod words;
 
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
 use crate::book::layout::Layout;
 use crate::day::history::History;
 use crate::day::state::cells::nearest;
+use crate::day::state::{OpenRow, OpenSide};
 use crate::findings::{Finding, Stop, StopCode};
 use crate::report::show;
 use crate::terms::date::Date;
@@ -256,6 +258,53 @@ pub fn explain(root: &Path, what: &str, date: Option<Date>) -> Result<Explanatio
         what: what.to_owned(),
         sections,
     })
+}
+
+/// The rows of a closed day as they were delivered, each once, in the order of files and lines.
+#[derive(Clone, Debug, Default)]
+pub struct DayRows {
+    /// Folder of the close.
+    pub folder: PathBuf,
+    /// Platform rows.
+    pub platform: Vec<OpenRow>,
+    /// Bank entries.
+    pub bank: Vec<OpenRow>,
+    /// Channel rows.
+    pub channel: Vec<OpenRow>,
+}
+
+/// Reads the inputs of a closed day again.
+///
+/// # Errors
+/// 66 when the day is not closed or an input is gone, 65 when one has changed.
+pub fn rows_of_day(root: &Path, date: Date) -> Result<DayRows, Stop> {
+    let layout = Layout::new(root);
+    let history = History::read(&layout)?;
+    let days = Days::open(&layout, &history)?;
+    let Some(day) = days.of(date) else {
+        let help = format!("close it first: tieout close {} --date {date}", root.display());
+        return Err(unknown(&date.to_string(), "the day is not closed", help));
+    };
+    let searched = find::search(&days, &[day], &find::Wanted::All)?;
+    if let Some(note) = searched.notes.first() {
+        return Err(unknown(&date.to_string(), note, "run tieout verify".to_owned()));
+    }
+    let mut rows = DayRows {
+        folder: day.closed.folder.clone(),
+        ..DayRows::default()
+    };
+    let mut seen = BTreeSet::new();
+    for found in searched.rows {
+        if !seen.insert((found.side, found.row.clone())) {
+            continue;
+        }
+        match found.side {
+            OpenSide::Platform => rows.platform.push(found.row),
+            OpenSide::Bank => rows.bank.push(found.row),
+            OpenSide::Channel => rows.channel.push(found.row),
+        }
+    }
+    Ok(rows)
 }
 
 fn unknown(what: &str, message: &str, help: String) -> Stop {
