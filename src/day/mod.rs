@@ -14,6 +14,7 @@ pub mod originals;
 pub mod output;
 pub mod history;
 pub mod run;
+pub mod taken;
 pub mod fates;
 pub mod balances;
 pub mod settle;
