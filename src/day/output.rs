@@ -275,6 +275,7 @@ impl Outputs<'_> {
                 holds_every_row: leg == computed.bank_leg,
                 kind: named.kind,
                 pass: "exact",
+                lies_aside: leg == computed.bank_leg,
             })
             .collect();
         let every_row = &pool.left[computed.bank_leg];
@@ -290,6 +291,7 @@ impl Outputs<'_> {
             holds_every_row: true,
             kind: LegKind::PlatformBank,
             pass: "balance",
+            lies_aside: false,
         });
         let table = MatchedTable {
             settings,
@@ -299,6 +301,7 @@ impl Outputs<'_> {
             bank_leg: computed.bank_leg,
             legs,
             small: &settled.small,
+            spilled: computed.spilled.as_ref(),
         };
         let parts = table.write(self.staging)?;
         for (sealed, rows) in parts {

@@ -6,7 +6,7 @@ use rustc_hash::FxHashSet;
 
 use crate::book::Book;
 use crate::book::merchants::MerchantCode;
-use crate::book::settings::{LegKind, Settings, ShortfallPolicy};
+use crate::book::settings::{LegKind, Role, Settings, ShortfallPolicy};
 use crate::checks::{self, Checked, Invariant};
 use crate::clearing::{self, ClearingFile};
 use crate::day::across;
@@ -23,6 +23,9 @@ use crate::day::intake::{ChannelCodes, IntakeContext};
 use crate::day::pool::{Origin, Pool};
 use crate::day::read::read_all;
 use crate::day::settle::{self, Originals, SettleInputs, Settled};
+use crate::day::spill::aside::{Bound, Spill, expected_rows};
+use crate::day::spill::drive::{self, DriveInputs};
+use crate::day::spill::lines::SpilledLines;
 use crate::day::state::{AccountBalance, State};
 use crate::day::taken::Taken;
 use crate::entries::block::{BLOCK_ROWS_MAX, BLOCKS_MAX, EntryBlock};
@@ -57,6 +60,8 @@ pub struct DayInputs<'a> {
     pub date: Date,
     /// Settled payments of earlier closes.
     pub originals: Originals<'a>,
+    /// A bound on memory, if there is one.
+    pub memory: Option<&'a Bound>,
 }
 
 /// A computed day: everything that is published is made of this.
@@ -69,6 +74,8 @@ pub struct Computed {
     pub bank_leg: usize,
     /// Matches.
     pub agreed: Agreed,
+    /// The agreed lines of a day larger than memory: its pool holds the other rows only.
+    pub spilled: Option<SpilledLines>,
     /// What settled.
     pub settled: Settled,
     /// Payouts.
@@ -138,6 +145,18 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
         })?;
     let fees = FeeTable::new(settings, &book.merchants)?;
     let bounds = bounds(settings, date)?;
+    let spill = day.memory.filter(|_| can_spill(settings, state)).map(|bound| {
+        let files = day.delivery.files.iter();
+        let expected = expected_rows(files.map(|file| {
+            let role = settings.sources[file.source].role;
+            (
+                role == Role::Platform,
+                file.seen.bytes,
+                file.parquet || !file.is_plain(),
+            )
+        }));
+        Spill::new(bound.clone(), expected)
+    });
     let context = IntakeContext {
         settings,
         merchants: &book.merchants,
@@ -155,13 +174,17 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
             .any(|plan| plan.on_refund == crate::book::settings::OnRefund::Return),
         channels: ChannelCodes::default(),
         bank_leg,
+        spill: spill.as_ref(),
     };
 
     // Stage 1: read.
     progress.stage("read", 0);
-    let reading = read_all(&day.delivery.files, book, &context, &|bytes| {
+    let mut reading = read_all(&day.delivery.files, book, &context, &|bytes| {
         progress.advance(bytes)
     })?;
+    if let Some(spill) = &spill {
+        spill.finish(&mut reading.blocks)?;
+    }
     let mut notes: Vec<String> = day
         .delivery
         .skipped
@@ -189,25 +212,16 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
     if blocks.len() > BLOCKS_MAX {
         return Err(too_many_blocks(blocks.len()));
     }
-    let pool = Pool::new(settings.legs.len(), forward, blocks);
     let fetcher = Fetcher {
         book,
         delivered: &day.delivery.files,
         business_date: date,
     };
-    let fetch = |origins: &[Origin]| fetcher.fetch(&pool, origins);
     let channel_names = context.channels.names();
     let fee_agrees =
         |block: &EntryBlock, position: usize| fee_agrees(settings, &fees, &channel_names, block, position);
     let has_fee_plans = settings.channels.values().any(|terms| terms.fee_plan.is_some());
     let fee_agrees: FeeAgrees<'_> = if has_fee_plans { Some(&fee_agrees) } else { None };
-    let agreed = match_legs(&pool, settings, date, bank_leg, fee_agrees, &fetch)?;
-    let completion = Completion::new(&pool, settings, &agreed, &state.unsettled);
-    let movements = taken.movements(&pool, &agreed, bank_leg);
-    let accounts = account_lines(settings, state, &movements, &told, date, day.is_first)?;
-
-    // Stages 3 to 5: settle, pay.
-    progress.stage("settle", 0);
     let participants = Participants::new(settings, &book.merchants);
     let channels = settle::channels(book, &channel_names, &participants);
     let currencies = taken.currencies(state);
@@ -239,7 +253,36 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
                 .iter()
                 .any(|terms| !terms.participant_id.is_empty()),
     };
-    let mut settled = settle::settle(&SettleInputs {
+    // A day that lies aside is settled as it is matched: a range is in memory once.
+    let (pool, agreed, settled_aside, spilled) = match spill.as_ref().filter(|spill| spill.is_spilling()) {
+        Some(spill) => {
+            let inputs = DriveInputs {
+                spill,
+                settings,
+                business_date: date,
+                context: &settling,
+                fee_agrees,
+                fees_return: context.fees_return,
+                fetch: &|forward, origins| fetcher.fetch(forward, origins),
+            };
+            let day = drive::run(&inputs, forward, blocks)?;
+            (day.pool, day.agreed, Some(vec![day.settled]), Some(day.lines))
+        }
+        None => {
+            let pool = Pool::new(settings.legs.len(), forward, blocks);
+            let fetch = |origins: &[Origin]| fetcher.fetch(&pool.forward, origins);
+            let agreed = match_legs(&pool, settings, date, bank_leg, fee_agrees, &fetch)?;
+            (pool, agreed, None, None)
+        }
+    };
+    let fetch = |origins: &[Origin]| fetcher.fetch(&pool.forward, origins);
+    let completion = Completion::new(&pool, settings, &agreed, &state.unsettled);
+    let movements = taken.movements(&pool, &agreed, bank_leg);
+    let accounts = account_lines(settings, state, &movements, &told, date, day.is_first)?;
+
+    // Stages 3 to 5: settle, pay.
+    progress.stage("settle", 0);
+    let settle_inputs = SettleInputs {
         book,
         state,
         business_date: date,
@@ -250,7 +293,12 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
         context: &settling,
         fees: &fees,
         originals: day.originals,
-    })?;
+    };
+    let legs = match settled_aside {
+        Some(legs) => legs,
+        None => settle::settle_legs(&settle_inputs)?,
+    };
+    let mut settled = settle::settle(&settle_inputs, legs)?;
     let open: Vec<_> = agreed.open.iter().chain(&settled.open).cloned().collect();
     let undebited: Vec<_> = settled
         .follow
@@ -377,6 +425,7 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
         pool,
         bank_leg,
         agreed,
+        spilled,
         settled,
         settlement,
         breaks,
@@ -393,6 +442,11 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
         next,
         notes,
     })
+}
+
+/// True for a day that can be put aside: its rows need one leg, so that a range of the hash is all that a row meets.
+pub fn can_spill(settings: &Settings, state: &State) -> bool {
+    settings.legs.len() == 1 && settings.settle_when.len() < 2 && state.unsettled.is_empty()
 }
 
 /// Channel names that a day can number.

@@ -33,6 +33,7 @@ pub fn close_day(root: &Path, date: Date) -> Result<Outcome, Stop> {
         date,
         dry_run: false,
         what_if: None,
+        memory: None,
     };
     close(&options, &Quiet)
 }
