@@ -31,6 +31,7 @@ use crate::day::taken::Taken;
 use crate::entries::block::{BLOCK_ROWS_MAX, BLOCKS_MAX, EntryBlock};
 use crate::fees::FeeTable;
 use crate::findings::{Finding, Stop, StopCode};
+use crate::host;
 use crate::ingest::files::Delivery;
 use crate::ledger::{self, DayFigures, Journal, Standings};
 use crate::matching::exact::FeeAgrees;
@@ -266,6 +267,10 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
                 fetch: &|forward, origins| fetcher.fetch(forward, origins),
             };
             let day = drive::run(&inputs, forward, blocks)?;
+            host::release_memory();
+            notes.push(
+                "rows were put aside on the disk for a while: the day is larger than --memory".to_owned(),
+            );
             (day.pool, day.agreed, Some(vec![day.settled]), Some(day.lines))
         }
         None => {

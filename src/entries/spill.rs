@@ -1,4 +1,5 @@
-//! What does not fit into memory, aside on the disk: columns of entries as compressed Arrow IPC streams, a piece each.
+//! What does not fit into memory, aside on the disk: columns of entries, a piece an Arrow IPC stream that is compressed
+//! whole (LZ4, one block: the frames that Arrow puts around each column cost more than the compression).
 //!
 //! A piece is written once, found again by [`Piece`], and checked when it is read back: a disk that returns other bytes
 //! than it was given stops the day. Nothing here outlives the process (see [`WorkFile`]).
@@ -11,11 +12,11 @@ use arrow::array::{
 use arrow::buffer::{Buffer, OffsetBuffer, ScalarBuffer};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
-use arrow_ipc::CompressionType;
-use arrow_ipc::reader::StreamReader;
-use arrow_ipc::writer::{IpcWriteOptions, StreamWriter};
+use arrow::ipc::reader::StreamReader;
+use arrow::ipc::writer::StreamWriter;
 
 use crate::entries::block::{EntryBlock, Record, Slot};
+use crate::entries::bytes::append;
 use crate::entries::meta::Meta;
 use crate::findings::{Finding, Stop, StopCode};
 use crate::host::WorkFile;
@@ -47,6 +48,7 @@ impl Shelf {
     /// What the system reports.
     pub fn put(&self, batch: &RecordBatch) -> Result<Piece, Stop> {
         let stream = written(batch).map_err(|error| self.broken("write", &error))?;
+        let stream = lz4_flex::block::compress_prepend_size(&stream);
         Ok(Piece {
             at: self.file.append(&stream)?,
             bytes: stream.len(),
@@ -71,6 +73,8 @@ impl Shelf {
                 ),
             ));
         }
+        let stream = lz4_flex::block::decompress_size_prepended(&stream)
+            .map_err(|error| Stop::invariant(format!("a piece does not unpack: {error}")))?;
         let mut reader = StreamReader::try_new(stream.as_slice(), columns.map(<[usize]>::to_vec))
             .map_err(|error| self.broken("read", &error))?;
         match reader.next() {
@@ -85,10 +89,8 @@ impl Shelf {
 }
 
 fn written(batch: &RecordBatch) -> Result<Vec<u8>, ArrowError> {
-    let options = IpcWriteOptions::default().try_with_compression(Some(CompressionType::LZ4_FRAME))?;
-    let room = batch.get_array_memory_size() / 2;
-    let mut writer =
-        StreamWriter::try_new_with_options(Vec::with_capacity(room), batch.schema_ref(), options)?;
+    let room = batch.get_array_memory_size() + 4096;
+    let mut writer = StreamWriter::try_new(Vec::with_capacity(room), batch.schema_ref())?;
     writer.write(batch)?;
     writer.into_inner()
 }
@@ -113,7 +115,7 @@ impl Texts {
     /// Adds a string.
     #[inline]
     pub fn push(&mut self, text: &[u8]) {
-        self.bytes.extend_from_slice(text);
+        append(&mut self.bytes, text);
         let end = i32::try_from(self.bytes.len()).unwrap_or(i32::MAX);
         assert!(end < i32::MAX, "a piece's texts stay below 2 GiB");
         self.offsets.push(end);

@@ -51,6 +51,14 @@ pub enum Side {
 impl Side {
     /// Both.
     pub const BOTH: [Side; 2] = [Side::Left, Side::Right];
+
+    /// A block's entries of this side, by leg.
+    fn of(self, block: &InputBlock) -> &[EntryBlock] {
+        match self {
+            Side::Left => &block.left,
+            Side::Right => &block.right,
+        }
+    }
 }
 
 /// What stays in memory of a block whose entries lie aside.
@@ -284,23 +292,14 @@ impl Spill {
         let entry_schema = Entries::schema();
         let mut slots = Vec::new();
         for side in Side::BOTH {
-            let of_side = |block: &InputBlock| match side {
-                Side::Left => block.left.len(),
-                Side::Right => block.right.len(),
-            };
             assert!(
-                blocks.iter().all(|block| of_side(block) <= 1),
-                "only days of one leg are spilled"
+                blocks.iter().all(|block| side.of(block).len() <= 1),
+                "only days of one leg are put aside"
             );
             let sides: Vec<(u32, &EntryBlock)> = (first..)
                 .zip(&*blocks)
-                .filter_map(|(number, block)| {
-                    let side = match side {
-                        Side::Left => block.left.first(),
-                        Side::Right => block.right.first(),
-                    };
-                    side.filter(|side| !side.is_empty()).map(|side| (number, side))
-                })
+                .filter_map(|(number, block)| Some((number, side.of(block).first()?)))
+                .filter(|(_, entries)| !entries.is_empty())
                 .collect();
             if sides.is_empty() {
                 continue;
