@@ -332,7 +332,7 @@ mod tests {
         let text = |row: u32| {
             (
                 format!("E{row}"),
-                if row % 5 == 0 {
+                if row.is_multiple_of(5) {
                     String::new()
                 } else {
                     format!("REF{row}")
