@@ -15,7 +15,8 @@ while (($#)); do
   case $1 in
     --format) format=$2; shift 2 ;;
     --threads) threads=$2; shift 2 ;;
-    --memory-limit) memory=(--memory "$2"); shift 2 ;;
+    # Peers say 2GB; ours are powers of two, and say so.
+    --memory-limit) memory=(--memory "${2/%GB/GiB}"); shift 2 ;;
     --variant) shift 2 ;;
     *) echo "eod1.sh: unknown argument $1" >&2; exit 64 ;;
   esac

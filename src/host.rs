@@ -6,8 +6,9 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -219,6 +220,65 @@ impl Write for HashingFile {
     }
 }
 
+/// A file for the length of this process. It has no name once it is open, so nobody else opens it, and the system takes
+/// it back however the process ends. Any number of threads write and read it.
+#[derive(Debug)]
+pub struct WorkFile {
+    file: File,
+    path: PathBuf,
+    end: AtomicU64,
+}
+
+impl WorkFile {
+    /// Creates a file in a folder; `name` must not be there.
+    ///
+    /// # Errors
+    /// `CannotCreate` or `Permission`.
+    pub fn create(folder: &Path, name: &str) -> Result<WorkFile, Stop> {
+        let path = folder.join(name);
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .mode(FILE_MODE)
+            .open(&path)
+            .map_err(|error| cannot_create(&path, &error))?;
+        std::fs::remove_file(&path).map_err(|error| Stop::io(&path, "remove the name of", &error))?;
+        Ok(WorkFile {
+            file,
+            path,
+            end: AtomicU64::new(0),
+        })
+    }
+
+    /// Writes behind all that was written; gives the offset.
+    ///
+    /// # Errors
+    /// What the system reports.
+    pub fn append(&self, bytes: &[u8]) -> Result<u64, Stop> {
+        let at = self.end.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        self.file
+            .write_all_at(bytes, at)
+            .map_err(|error| Stop::io(&self.path, "write", &error))?;
+        Ok(at)
+    }
+
+    /// Fills `bytes` from an offset on.
+    ///
+    /// # Errors
+    /// What the system reports.
+    pub fn read(&self, bytes: &mut [u8], at: u64) -> Result<(), Stop> {
+        self.file
+            .read_exact_at(bytes, at)
+            .map_err(|error| Stop::io(&self.path, "read", &error))
+    }
+
+    /// What it was called.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
 /// Bytes and SHA-256 (hex) of a file.
 ///
 /// # Errors
@@ -299,6 +359,18 @@ pub fn lock(path: &Path, holder: &str) -> Result<Lock, Stop> {
 /// Name of this process for the lock: process id.
 pub fn holder() -> String {
     format!("process {}", std::process::id())
+}
+
+/// Gives memory that was freed back to the system, where its allocator keeps it for later.
+pub fn release_memory() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    {
+        unsafe extern "C" {
+            fn malloc_trim(pad: usize) -> i32;
+        }
+        // SAFETY: glibc's own function; it may be called at any time, from any thread.
+        unsafe { malloc_trim(0) };
+    }
 }
 
 /// Peak resident memory of this process in bytes, 0 where the system does not tell.

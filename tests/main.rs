@@ -10,4 +10,5 @@ mod errors;
 mod explain;
 mod faults;
 mod golden;
+mod memory;
 mod oracle;

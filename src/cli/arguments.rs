@@ -136,7 +136,7 @@ pub struct CloseArgs {
     /// Compute with this book.toml instead and show what would differ; writes nothing
     #[arg(long, value_name = "FILE")]
     pub what_if: Option<PathBuf>,
-    /// Bound on memory, such as 512MiB or 4GiB; not enforced in this version
+    /// Most memory to take, such as 512MiB or 4GiB: what does not fit goes to the book's disk for a while. The results never depend on it
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     pub memory: Option<u64>,
     /// Threads to use; all processors unless given. The results never depend on it

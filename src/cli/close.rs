@@ -22,13 +22,8 @@ pub fn run(arguments: &CloseArgs, screen: &Screen) -> Result<u8, Stop> {
         date: arguments.date,
         dry_run: arguments.dry_run,
         what_if: arguments.what_if.clone(),
+        memory: arguments.memory,
     };
-    if let Some(bytes) = arguments.memory {
-        screen.note(&format!(
-            "note: --memory {} MiB is taken, but this version does not spill: a day larger than memory is not refused",
-            show::count(bytes >> 20)
-        ));
-    }
     let outcome = {
         // The bar goes away before the summary comes.
         let progress = progress(screen);

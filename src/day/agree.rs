@@ -7,9 +7,9 @@ use crate::book::settings::{LegKind, Settings};
 use crate::day::breaks::{OpenBreakRows, RowName, WALLET_LEG};
 use crate::day::identify::{Fetch, Identified, identify, row_name};
 use crate::day::pool::{Origin, Pool};
+use crate::day::reversals::{OpenBankEntry, reversals};
 use crate::day::state::Unsettled;
 use crate::entries::block::{EntryBlock, RowRef};
-use crate::entries::bytes::Id;
 use crate::findings::Stop;
 use crate::matching::class::{Class, OtherSide};
 use crate::matching::exact::{Context, FeeAgrees, Scratch, Slice, match_partition, partition_bits};
@@ -111,6 +111,12 @@ pub fn match_legs(
         agreed.right.push(right);
         agreed.legs.push(result);
     }
+    list_conflicts(pool, settings, bank_leg, &mut agreed);
+    Ok(agreed)
+}
+
+/// Lists platform rows that conflict by id, on the legs where they are open.
+pub fn list_conflicts(pool: &Pool, settings: &Settings, bank_leg: usize, agreed: &mut Agreed) {
     for row in &agreed.left.conflicts {
         let meta = pool.left[bank_leg][row.block()].meta(row.position());
         let legless = meta.is_wallet_funded() || meta.txn_type() == Some(TxnType::Transfer);
@@ -130,10 +136,10 @@ pub fn match_legs(
             }
         }
     }
-    Ok(agreed)
 }
 
-fn conflict(leg: &str, left: Option<RowName>, right: Option<RowName>) -> OpenBreakRows {
+/// A row that conflicts by id, as a break.
+pub fn conflict(leg: &str, left: Option<RowName>, right: Option<RowName>) -> OpenBreakRows {
     OpenBreakRows {
         leg: leg.to_owned(),
         class: Class::IdConflict.name(OtherSide::Bank),
@@ -241,46 +247,29 @@ impl<'a> LegRun<'a> {
             .collect();
         open.sort_unstable();
         open.dedup();
-        let identity = |row: RowRef| {
-            (
-                right[row.block()].owner(row.position()),
-                right[row.block()].id(row.position()),
-            )
-        };
-        let mut candidates: Vec<RowRef> = open
-            .iter()
-            .copied()
-            .filter(|row| right[row.block()].meta(row.position()).has_extras())
-            .collect();
-        if candidates.is_empty() {
-            return Vec::new();
-        }
-        candidates.sort_by(|a, b| identity(*a).cmp(&identity(*b)).then_with(|| a.cmp(b)));
-        let by_identity: FxHashMap<(u32, Id<'_>), RowRef> =
-            open.iter().map(|row| (identity(*row), *row)).collect();
-        let mut closed = Vec::new();
-        for reversal in candidates {
-            let block = &right[reversal.block()];
-            let extras = &self.pool.extras[reversal.block()];
-            let Some(at) = extras.find(block.ordinal(reversal.position())) else {
-                continue;
-            };
-            let Some(original) =
-                by_identity.get(&(block.owner(reversal.position()), extras.party.get(at).into()))
-            else {
-                continue;
-            };
-            let other = &right[original.block()];
-            let (meta, original_meta) = (block.meta(reversal.position()), other.meta(original.position()));
-            let agrees = meta.currency() == original_meta.currency()
-                && block.amount_minor(reversal.position()) == other.amount_minor(original.position())
-                && meta.direction() != original_meta.direction();
-            let names = [reversal, *original]
-                .map(|row| row_name(row.block(), right[row.block()].ordinal(row.position())));
-            if agrees && names.iter().all(|name| !self.reversed.contains(name)) {
-                self.reversed.extend(names);
-                closed.push((*original, reversal));
+        let entry = |row: &RowRef| {
+            let block = &right[row.block()];
+            let record = block.record(row.position());
+            let extras = &self.pool.extras[row.block()];
+            let reverses = record
+                .meta()
+                .has_extras()
+                .then(|| extras.find(block.ordinal(row.position())))
+                .flatten();
+            OpenBankEntry {
+                row: *row,
+                account: record.owner(),
+                id: record.id(),
+                meta: record.meta(),
+                amount_minor: record.amount_minor(),
+                reverses: reverses.map(|at| extras.party.get(at)),
             }
+        };
+        let entries: Vec<OpenBankEntry<'_>> = open.iter().map(entry).collect();
+        let closed = reversals(&entries);
+        for row in closed.iter().flat_map(|(a, b)| [*a, *b]) {
+            let name = row_name(row.block(), right[row.block()].ordinal(row.position()));
+            self.reversed.insert(name);
         }
         let touched: FxHashSet<RowRef> = closed.iter().flat_map(|(a, b)| [*a, *b]).collect();
         if !touched.is_empty() {

@@ -12,7 +12,8 @@ use crate::day::originals;
 use crate::day::output::{self, BOOK_COPY, Seal};
 use crate::day::publish::Staging;
 use crate::day::read::check_formats;
-use crate::day::run::{Computed, DayInputs, compute};
+use crate::day::run::{Computed, DayInputs, can_spill, compute};
+use crate::day::spill::aside::{self, Bound};
 use crate::day::state::State;
 use crate::findings::{Finding, Stop, StopCode};
 use crate::host;
@@ -33,6 +34,8 @@ pub struct CloseOptions {
     pub dry_run: bool,
     /// Another book.toml to close by, writing nothing (R39).
     pub what_if: Option<PathBuf>,
+    /// Most memory of the whole process, in bytes.
+    pub memory: Option<u64>,
 }
 
 /// A finished close.
@@ -84,6 +87,9 @@ pub fn close(options: &CloseOptions, progress: &dyn Progress) -> Result<Outcome,
     }
     let holder = format!("{}, closing {}", host::holder(), options.date);
     let _lock = host::lock(&layout.closes().join(".lock"), &holder)?;
+    let work_folder = aside::work_folder(&closes);
+    // A killed run may have left it.
+    host::remove_folder(&work_folder)?;
     let history = History::read(&layout)?;
     if let Some(done) = history.of(options.date) {
         return already_closed(&book, done);
@@ -93,14 +99,22 @@ pub fn close(options: &CloseOptions, progress: &dyn Progress) -> Result<Outcome,
     let started = host::now_seconds();
     let inputs = before.inputs(&book, &delivery, options.date);
     let originals = |wanted: &FxHashSet<Vec<u8>>| originals::find(&history, options.date, wanted);
+    let bound = options.memory.map(|bytes| Bound {
+        bytes,
+        folder: work_folder.clone(),
+    });
     let computed = compute(
         &DayInputs {
             originals: &originals,
+            memory: bound.as_ref(),
             ..inputs
         },
         progress,
     )
-    .map_err(|stop| files::below_inbox(stop, &delivery, options.date))?;
+    .map_err(|stop| files::below_inbox(stop, &delivery, options.date));
+    // The files in it are open and have no names: nothing is lost, and nothing is left whatever comes.
+    host::remove_folder(&work_folder)?;
+    let computed = computed?;
     let seal = Seal {
         date: options.date,
         sequence: 1,
@@ -122,6 +136,10 @@ pub fn close(options: &CloseOptions, progress: &dyn Progress) -> Result<Outcome,
         }
     };
     let folder = staging.publish(options.date, seal.sequence)?;
+    let mut notes = computed.notes;
+    let could_spill = can_spill(&book.settings, &before.state);
+    let why = if could_spill { KEPT_IN_MEMORY } else { NOT_ONE_LEG };
+    notes.extend(bound_missed(options.memory, why));
     Ok(Outcome {
         exit_code: summary.exit_code,
         folder: Some(folder),
@@ -129,9 +147,26 @@ pub fn close(options: &CloseOptions, progress: &dyn Progress) -> Result<Outcome,
         summary_json: summary.to_json(),
         summary_text: summary.to_text(false),
         compared_with: None,
-        notes: computed.notes,
+        notes,
         summary: Some(summary),
     })
+}
+
+/// Why a bound on memory may not hold.
+const KEPT_IN_MEMORY: &str =
+    "what a day keeps in memory whatever the limit (breaks, open items, merchants, wallet rows) is larger";
+const NOT_ONE_LEG: &str = "a day whose rows need more than one leg is not put aside on the disk yet";
+const NOTHING_WRITTEN: &str = "nothing may be written under the book, so nothing was put aside on the disk";
+
+/// What to say where the close took more memory than it was given.
+fn bound_missed(memory: Option<u64>, why: &str) -> Option<String> {
+    let taken = host::peak_memory_bytes();
+    let given = memory.filter(|given| taken > *given)?;
+    Some(format!(
+        "--memory {} MiB was not kept, the close took {} MiB: {why}",
+        given >> 20,
+        taken.div_ceil(1 << 20)
+    ))
 }
 
 /// What the previous close left for this one.
@@ -257,6 +292,7 @@ impl Before {
             delivery,
             date,
             originals: &|_| Ok(BTreeMap::new()),
+            memory: None,
         }
     }
 }
@@ -398,6 +434,8 @@ fn rehearse(options: &CloseOptions, book: &Book, progress: &dyn Progress) -> Res
             (summary, notes, Some(as_is))
         }
     };
+    let mut notes = notes;
+    notes.extend(bound_missed(options.memory, NOTHING_WRITTEN));
     Ok(Outcome {
         exit_code: summary.exit_code,
         folder: None,

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use crate::book::Book;
 use crate::book::settings::Settings;
-use crate::day::forward::{open_bank, open_channel, open_platform};
-use crate::day::pool::{Origin, Pool};
+use crate::day::forward::{ForwardRow, open_bank, open_channel, open_platform};
+use crate::day::pool::Origin;
 use crate::day::read::{CANONICAL, refuse};
 use crate::day::state::OpenRow;
 use crate::entries::rows::{BalanceRow, BankRow, ChannelRow, Place, PlatformRow, Reject, RowSink};
@@ -31,16 +31,16 @@ pub struct Fetcher<'a> {
 }
 
 impl Fetcher<'_> {
-    /// The full rows at some origins, in the order asked for.
+    /// The full rows at some origins, in the order asked for. `forward` are the rows brought forward.
     ///
     /// # Errors
     /// 74 when a file can no longer be read as it was.
-    pub fn fetch(&self, pool: &Pool, origins: &[Origin]) -> Result<Vec<OpenRow>, Stop> {
+    pub fn fetch(&self, forward: &[ForwardRow], origins: &[Origin]) -> Result<Vec<OpenRow>, Stop> {
         let mut by_file: BTreeMap<u32, Vec<(Place, usize)>> = BTreeMap::new();
         let mut rows: Vec<Option<OpenRow>> = vec![None; origins.len()];
         for (index, origin) in origins.iter().enumerate() {
             match origin {
-                Origin::Forward(at) => rows[index] = Some(pool.forward[*at].item.row.clone()),
+                Origin::Forward(at) => rows[index] = Some(forward[*at].item.row.clone()),
                 Origin::Today(file, place) => by_file.entry(*file).or_default().push((*place, index)),
             }
         }

@@ -49,6 +49,20 @@ pub fn identify(
     } else {
         IdOrder::of_shared(shared_ids(blocks))
     };
+    let name_of = |row: RowRef| row_name(row.block(), blocks[row.block()].ordinal(row.position()));
+    judge(order, &|row| pool.origin_of(blocks, row), &name_of, fetch)
+}
+
+/// Tells rows delivered twice from conflicts among the rows that may share an id, by their full content.
+///
+/// # Errors
+/// What fetching full rows reports.
+pub fn judge(
+    order: IdOrder,
+    origin_of: &dyn Fn(RowRef) -> Origin,
+    name_of: &dyn Fn(RowRef) -> u64,
+    fetch: Fetch<'_>,
+) -> Result<Identified, Stop> {
     let mut found = Identified {
         order,
         ..Identified::default()
@@ -57,10 +71,7 @@ pub fn identify(
     if candidates.is_empty() {
         return Ok(found);
     }
-    let origins: Vec<Origin> = candidates
-        .iter()
-        .map(|row| pool.origin_of(blocks, *row))
-        .collect();
+    let origins: Vec<Origin> = candidates.iter().map(|row| origin_of(*row)).collect();
     let full = fetch(&origins)?;
     let mut rows: Vec<Candidate<'_>> = candidates
         .iter()
@@ -84,9 +95,7 @@ pub fn identify(
     }
     for list in [&found.duplicates, &found.conflicts, &found.replaced] {
         for row in list {
-            found
-                .excluded
-                .insert(row_name(row.block(), blocks[row.block()].ordinal(row.position())));
+            found.excluded.insert(name_of(*row));
         }
     }
     Ok(found)

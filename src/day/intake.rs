@@ -10,6 +10,7 @@ use rustc_hash::FxHashSet;
 
 use crate::book::merchants::{MerchantCode, Merchants};
 use crate::book::settings::{AccountKind, LegKind, Settings};
+use crate::day::spill::aside::{Outlines, Spill};
 use crate::entries::block::{BLOCK_ROWS_MAX, BlockBuilder, EntryBlock, TEXT_BYTES_MAX};
 use crate::entries::bytes::BytesColumn;
 use crate::entries::meta::Meta;
@@ -43,6 +44,8 @@ pub struct IntakeContext<'a> {
     pub channels: ChannelCodes,
     /// Index of the platform↔bank leg.
     pub bank_leg: usize,
+    /// Takes blocks when memory runs out, where the day has a bound.
+    pub spill: Option<&'a Spill>,
 }
 
 /// Channel names as small numbers, given out in the order in which rows arrive. The numbers reach no output.
@@ -96,8 +99,9 @@ impl Places {
         near(place.line, first.line) && near(place.offset, first.offset)
     }
 
+    /// Adds the place of the next ordinal.
     #[inline]
-    fn push(&mut self, place: Place) {
+    pub fn push(&mut self, place: Place) {
         let first = *self.first.get_or_insert(place);
         let ordinal = self.offsets.len() as u32;
         // Several rows may stand on one line: then the difference is a negative number, modulo 2^32.
@@ -110,8 +114,27 @@ impl Places {
 
     /// Where the row of an ordinal stands.
     pub fn get(&self, ordinal: u32) -> Option<Place> {
+        self.at(ordinal, *self.offsets.get(ordinal as usize)?)
+    }
+
+    /// Number of ordinals.
+    pub fn len(&self) -> usize {
+        self.offsets.len()
+    }
+
+    /// True when there is none.
+    pub fn is_empty(&self) -> bool {
+        self.offsets.is_empty()
+    }
+
+    /// Gives away the offsets, a number an ordinal: rows are found from then on by [`Places::at`].
+    pub fn take_offsets(&mut self) -> Vec<u32> {
+        std::mem::take(&mut self.offsets)
+    }
+
+    /// Where the row of an ordinal stands whose offset is known.
+    pub fn at(&self, ordinal: u32, offset: u32) -> Option<Place> {
         let first = self.first?;
-        let offset = *self.offsets.get(ordinal as usize)?;
         let shifts = self.shifts.partition_point(|shift| shift.0 <= ordinal);
         let shift = shifts.checked_sub(1).map_or(0, |at| self.shifts[at].1);
         Some(Place {
@@ -212,6 +235,16 @@ pub struct InputBlock {
     pub outside_day: u64,
     /// Entries that move no money by their own status (R45).
     pub not_booked: u64,
+    /// Set when the entries and the offsets of the places lie aside.
+    pub spilled: Option<Outlines>,
+}
+
+impl InputBlock {
+    /// Memory that its entries and places hold, in bytes.
+    pub fn held_bytes(&self) -> usize {
+        let entries = self.left.iter().chain(&self.right).map(EntryBlock::held_bytes);
+        entries.sum::<usize>() + self.places.offsets.capacity() * size_of::<u32>()
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -322,6 +355,9 @@ impl<'a> Intake<'a> {
         block.right = self.right.iter_mut().map(BlockBuilder::finish).collect();
         self.rows = 0;
         self.done.push(block);
+        if let Some(spill) = self.context.spill.filter(|_| self.file != FORWARD_FILE) {
+            spill.took(&mut self.done);
+        }
     }
 
     /// The ordinal of a row at `place`, in a block with room for it.

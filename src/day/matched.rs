@@ -6,6 +6,7 @@ use crate::day::agree::Agreed;
 use crate::day::intake::KEY_SEPARATOR;
 use crate::day::pool::Pool;
 use crate::day::publish::{Sealed, Staging};
+use crate::day::spill::lines::SpilledLines;
 use crate::entries::block::{BUCKET_BITS, EntryBlock, RowRef};
 use crate::findings::Stop;
 use crate::host::HashingFile;
@@ -51,6 +52,8 @@ pub struct LegPairs<'a> {
     pub kind: LegKind,
     /// Pass shown.
     pub pass: &'static str,
+    /// True where the leg's lines may lie aside.
+    pub lies_aside: bool,
 }
 
 fn part_of(hash: u64, bits: u32) -> usize {
@@ -73,6 +76,8 @@ pub struct MatchedTable<'a> {
     pub legs: Vec<LegPairs<'a>>,
     /// Small lines, sorted.
     pub small: &'a [SmallLine],
+    /// The lines of the platform↔bank leg, where they lie aside.
+    pub spilled: Option<&'a SpilledLines>,
 }
 
 /// Some lines of a part, in their order.
@@ -88,6 +93,8 @@ enum Segment {
     },
     /// Rows that are lines, of a file in no order of ids.
     Listed { leg: u8, rows: Vec<RowRef> },
+    /// Lines that lie aside: a stretch of them.
+    Spilled { leg: u8, stretch: usize, lines: usize },
 }
 
 /// Stretches of at most so many rows are listed row by row.
@@ -99,6 +106,7 @@ impl Segment {
             Segment::Small(numbers) => numbers.len(),
             Segment::Rows { lines, .. } => *lines as usize,
             Segment::Listed { rows, .. } => rows.len(),
+            Segment::Spilled { lines, .. } => *lines,
         }
     }
 }
@@ -135,8 +143,7 @@ impl MatchedTable<'_> {
             let path = format!("matched/part-{number:05}.parquet");
             let file: HashingFile = staging.create(&path)?;
             let file = write_part(file, starts.len(), &names, &|group, out| {
-                self.gather(part, &segments, starts[group], out);
-                Ok(())
+                self.gather(part, &segments, starts[group], out)
             })?;
             let lines: usize = segments.iter().map(Segment::lines).sum();
             written.push((staging.seal(&path, file)?, lines as u64));
@@ -157,8 +164,18 @@ impl MatchedTable<'_> {
             });
             segments.push(Segment::Small(numbers.map(|(number, _)| number).collect()));
             for (number, leg) in (0u8..).zip(&self.legs) {
-                if leg.leg == name {
-                    self.rows_of(part, number, leg, &mut segments);
+                match self.spilled.filter(|_| leg.lies_aside) {
+                    _ if leg.leg != name => {}
+                    None => self.rows_of(part, number, leg, &mut segments),
+                    Some(spilled) => {
+                        segments.extend(spilled.of_part(part.number).map(|(stretch, lines)| {
+                            Segment::Spilled {
+                                leg: number,
+                                stretch,
+                                lines,
+                            }
+                        }));
+                    }
                 }
             }
         }
@@ -226,7 +243,13 @@ impl MatchedTable<'_> {
     }
 
     /// Hands the lines of a row group on, from `start` on.
-    fn gather(&self, part: Part, segments: &[Segment], start: GroupStart, out: &mut Lines) {
+    fn gather(
+        &self,
+        part: Part,
+        segments: &[Segment],
+        start: GroupStart,
+        out: &mut Lines,
+    ) -> Result<(), Stop> {
         let mut left = ROW_GROUP_ROWS;
         let mut skip = start.lines;
         for segment in &segments[start.segment..] {
@@ -244,13 +267,21 @@ impl MatchedTable<'_> {
                 Segment::Listed { leg, rows } => {
                     self.legs[usize::from(*leg)].gather(part, rows.iter().copied(), skip, taken, out);
                 }
+                Segment::Spilled { leg, stretch, .. } => {
+                    let leg = &self.legs[usize::from(*leg)];
+                    if let Some(spilled) = self.spilled {
+                        spilled.gather(*stretch, skip, taken, out)?;
+                        count_line(&mut out.runs, &leg.leg, leg.pass, taken);
+                    }
+                }
             }
             left -= taken;
             skip = 0;
             if left == 0 {
-                return;
+                break;
             }
         }
+        Ok(())
     }
 }
 

@@ -14,6 +14,7 @@ use crate::day::publish::{Sealed, Staging};
 use crate::day::run::Computed;
 use crate::entries::block::{BUCKET_BITS, EntryBlock, RowRef};
 use crate::findings::Stop;
+use crate::host;
 use crate::matching::group::Pair;
 use crate::matching::met::{FeeColumn, Met, Settlings};
 use crate::report::audit::{self, Audited};
@@ -108,9 +109,13 @@ pub fn write(
 ) -> Result<(Summary, String), Stop> {
     let mut outputs = Outputs {
         staging,
+        one_by_one: computed.spilled.is_some(),
         list: Vec::new(),
     };
     outputs.matched(book, computed)?;
+    if outputs.one_by_one {
+        host::release_memory();
+    }
     let payouts = listed(computed);
     let mut accounts: Vec<_> = computed.accounts.clone();
     accounts.sort_by(|a, b| {
@@ -222,6 +227,7 @@ fn made(table: MakeTable<'_>, parquet_too: bool) -> Result<Made, Stop> {
 
 struct Outputs<'a> {
     staging: &'a mut Staging,
+    one_by_one: bool,
     list: Vec<Output>,
 }
 
@@ -242,8 +248,15 @@ impl Outputs<'_> {
         Ok(())
     }
 
-    /// Makes tables side by side and writes them in the order given.
+    /// Makes tables and writes them in the order given: side by side, or one by one where memory is short.
     fn tables(&mut self, tables: &[MakeTable<'_>], parquet_too: bool) -> Result<(), Stop> {
+        let at_once = if self.one_by_one { 1 } else { tables.len() };
+        tables
+            .chunks(at_once)
+            .try_for_each(|tables| self.tables_at_once(tables, parquet_too))
+    }
+
+    fn tables_at_once(&mut self, tables: &[MakeTable<'_>], parquet_too: bool) -> Result<(), Stop> {
         let made: Vec<Result<Made, Stop>> =
             tables.par_iter().map(|table| made(*table, parquet_too)).collect();
         for table in made {
@@ -276,6 +289,7 @@ impl Outputs<'_> {
                 holds_every_row: leg == computed.bank_leg,
                 kind: named.kind,
                 pass: "exact",
+                lies_aside: leg == computed.bank_leg,
             })
             .collect();
         let every_row = &pool.left[computed.bank_leg];
@@ -291,6 +305,7 @@ impl Outputs<'_> {
             holds_every_row: true,
             kind: LegKind::PlatformBank,
             pass: "balance",
+            lies_aside: false,
         });
         let table = MatchedTable {
             settings,
@@ -300,6 +315,7 @@ impl Outputs<'_> {
             bank_leg: computed.bank_leg,
             legs,
             small: &settled.small,
+            spilled: computed.spilled.as_ref(),
         };
         let parts = table.write(self.staging)?;
         for (sealed, rows) in parts {

@@ -29,6 +29,8 @@ pub struct Pool {
     pub right: Vec<Vec<EntryBlock>>,
     /// Rows brought forward, by the line of their place − 1.
     pub forward: Vec<ForwardRow>,
+    /// Rows of the larger side of the largest leg, those that lie aside included.
+    pub largest_side_rows: usize,
 }
 
 /// Where a row of the pool comes from.
@@ -38,6 +40,17 @@ pub enum Origin {
     Forward(usize),
     /// Today's: file and place.
     Today(u32, Place),
+}
+
+/// Number of parts of `matched`, as bits of the hash (R31): it follows from the rows of the larger side of the largest
+/// leg alone.
+pub fn part_bits(largest_side_rows: usize) -> u32 {
+    largest_side_rows
+        .div_ceil(PART_ROWS)
+        .max(1)
+        .next_power_of_two()
+        .trailing_zeros()
+        .min(BUCKET_BITS)
 }
 
 impl Pool {
@@ -61,19 +74,14 @@ impl Pool {
                 }
             }
         }
+        let rows = |side: &Vec<EntryBlock>| side.iter().map(EntryBlock::len).sum::<usize>();
+        pool.largest_side_rows = pool.left.iter().chain(&pool.right).map(rows).max().unwrap_or(0);
         pool
     }
 
-    /// Number of parts of `matched`, as bits of the hash (R31): it follows from the rows of the largest leg alone.
+    /// See [`part_bits`].
     pub fn part_bits(&self) -> u32 {
-        let rows = |side: &Vec<EntryBlock>| side.iter().map(EntryBlock::len).sum::<usize>();
-        let largest = self.left.iter().chain(&self.right).map(rows).max().unwrap_or(0);
-        largest
-            .div_ceil(PART_ROWS)
-            .max(1)
-            .next_power_of_two()
-            .trailing_zeros()
-            .min(BUCKET_BITS)
+        part_bits(self.largest_side_rows)
     }
 
     /// Where a row of a block comes from.

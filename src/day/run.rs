@@ -1,12 +1,12 @@
 //! The stages of a day in their order. Files are read here; nothing is written.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use rustc_hash::FxHashSet;
 
 use crate::book::Book;
 use crate::book::merchants::MerchantCode;
-use crate::book::settings::{LegKind, RejectPolicy, Role, Settings, ShortfallPolicy};
+use crate::book::settings::{LegKind, Role, Settings, ShortfallPolicy};
 use crate::checks::{self, Checked, Invariant};
 use crate::clearing::{self, ClearingFile};
 use crate::day::across;
@@ -19,21 +19,25 @@ use crate::day::fates::{self, FateInputs, Fates};
 use crate::day::fetch::Fetcher;
 use crate::day::figures::{AccountLine, Position};
 use crate::day::forward;
-use crate::day::intake::{ChannelCodes, FORWARD_FILE, InputBlock, IntakeContext, Sum};
+use crate::day::intake::{ChannelCodes, IntakeContext};
 use crate::day::pool::{Origin, Pool};
-use crate::day::read::{FileReport, read_all};
+use crate::day::read::read_all;
 use crate::day::settle::{self, Originals, SettleInputs, Settled};
-use crate::day::state::{AccountBalance, KnownFile, State};
+use crate::day::spill::aside::{Bound, Spill, expected_rows};
+use crate::day::spill::drive::{self, DriveInputs};
+use crate::day::spill::lines::SpilledLines;
+use crate::day::state::{AccountBalance, State};
+use crate::day::taken::Taken;
 use crate::entries::block::{BLOCK_ROWS_MAX, BLOCKS_MAX, EntryBlock};
 use crate::fees::FeeTable;
 use crate::findings::{Finding, Stop, StopCode};
+use crate::host;
 use crate::ingest::files::Delivery;
 use crate::ledger::{self, DayFigures, Journal, Standings};
 use crate::matching::exact::FeeAgrees;
 use crate::netting::{Participants, positions};
 use crate::payouts::{PayoutInputs, Settlement, add_issued, settle_day};
-use crate::report::manifest::{Input, InputBalance};
-use crate::report::show::masked;
+use crate::report::manifest::Input;
 use crate::report::tables::{RejectLine, ResolvedLine};
 use crate::reserve::{self, ReserveReport};
 use crate::settling::Context;
@@ -41,40 +45,6 @@ use crate::terms::currency::Currency;
 use crate::terms::date::Date;
 use crate::terms::kinds::TxnType;
 use crate::terms::money::narrow;
-
-/// Days for which a file is known by its hash (R20).
-const FILES_KNOWN_DAYS: i32 = 400;
-/// Rejects spelt out when they refuse the day; the rest are counted.
-const REJECTS_NAMED_MAX: usize = 1000;
-
-/// A refused value in words. Account numbers are masked: a message travels further than the book.
-fn refused_value(reject: &RejectLine) -> String {
-    let RejectLine {
-        field,
-        found,
-        expected,
-        ..
-    } = reject;
-    match field.as_str() {
-        "(row)" => format!("found {found}, expected {expected}"),
-        _ if found.is_empty() => format!("{field}: found nothing, expected {expected}"),
-        "account" | "counterparty_account" => {
-            format!("{field}: found `{}`, expected {expected}", masked(found))
-        }
-        _ => format!("{field}: found `{found}`, expected {expected}"),
-    }
-}
-
-/// What to do about a value that the book, not the file, may have wrong.
-fn help_for(field: &str) -> &'static str {
-    match field {
-        "merchant_id" => "add the merchant to the master, or have the row corrected",
-        "account" => {
-            "add the account to book.toml as an [[account]] with this number, or have the row corrected"
-        }
-        _ => "",
-    }
-}
 
 /// What a day is computed from.
 #[derive(Clone, Copy)]
@@ -91,6 +61,8 @@ pub struct DayInputs<'a> {
     pub date: Date,
     /// Settled payments of earlier closes.
     pub originals: Originals<'a>,
+    /// A bound on memory, if there is one.
+    pub memory: Option<&'a Bound>,
 }
 
 /// A computed day: everything that is published is made of this.
@@ -103,6 +75,8 @@ pub struct Computed {
     pub bank_leg: usize,
     /// Matches.
     pub agreed: Agreed,
+    /// The agreed lines of a day larger than memory: its pool holds the other rows only.
+    pub spilled: Option<SpilledLines>,
     /// What settled.
     pub settled: Settled,
     /// Payouts.
@@ -172,6 +146,18 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
         })?;
     let fees = FeeTable::new(settings, &book.merchants)?;
     let bounds = bounds(settings, date)?;
+    let spill = day.memory.filter(|_| can_spill(settings, state)).map(|bound| {
+        let files = day.delivery.files.iter();
+        let expected = expected_rows(files.map(|file| {
+            let role = settings.sources[file.source].role;
+            (
+                role == Role::Platform,
+                file.seen.bytes,
+                file.parquet || !file.is_plain(),
+            )
+        }));
+        Spill::new(bound.clone(), expected)
+    });
     let context = IntakeContext {
         settings,
         merchants: &book.merchants,
@@ -189,13 +175,17 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
             .any(|plan| plan.on_refund == crate::book::settings::OnRefund::Return),
         channels: ChannelCodes::default(),
         bank_leg,
+        spill: spill.as_ref(),
     };
 
     // Stage 1: read.
     progress.stage("read", 0);
-    let reading = read_all(&day.delivery.files, book, &context, &|bytes| {
+    let mut reading = read_all(&day.delivery.files, book, &context, &|bytes| {
         progress.advance(bytes)
     })?;
+    if let Some(spill) = &spill {
+        spill.finish(&mut reading.blocks)?;
+    }
     let mut notes: Vec<String> = day
         .delivery
         .skipped
@@ -230,25 +220,16 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
     if blocks.len() > BLOCKS_MAX {
         return Err(too_many_blocks(blocks.len()));
     }
-    let pool = Pool::new(settings.legs.len(), forward, blocks);
     let fetcher = Fetcher {
         book,
         delivered: &day.delivery.files,
         business_date: date,
     };
-    let fetch = |origins: &[Origin]| fetcher.fetch(&pool, origins);
     let channel_names = context.channels.names();
     let fee_agrees =
         |block: &EntryBlock, position: usize| fee_agrees(settings, &fees, &channel_names, block, position);
     let has_fee_plans = settings.channels.values().any(|terms| terms.fee_plan.is_some());
     let fee_agrees: FeeAgrees<'_> = if has_fee_plans { Some(&fee_agrees) } else { None };
-    let agreed = match_legs(&pool, settings, date, bank_leg, fee_agrees, &fetch)?;
-    let completion = Completion::new(&pool, settings, &agreed, &state.unsettled);
-    let movements = taken.movements(&pool, &agreed, bank_leg);
-    let accounts = account_lines(settings, state, &movements, &told, date, day.is_first)?;
-
-    // Stages 3 to 5: settle, pay.
-    progress.stage("settle", 0);
     let participants = Participants::new(settings, &book.merchants);
     let channels = settle::channels(book, &channel_names, &participants);
     let currencies = taken.currencies(state);
@@ -280,7 +261,40 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
                 .iter()
                 .any(|terms| !terms.participant_id.is_empty()),
     };
-    let mut settled = settle::settle(&SettleInputs {
+    // A day that lies aside is settled as it is matched: a range is in memory once.
+    let (pool, agreed, settled_aside, spilled) = match spill.as_ref().filter(|spill| spill.is_spilling()) {
+        Some(spill) => {
+            let inputs = DriveInputs {
+                spill,
+                settings,
+                business_date: date,
+                context: &settling,
+                fee_agrees,
+                fees_return: context.fees_return,
+                fetch: &|forward, origins| fetcher.fetch(forward, origins),
+            };
+            let day = drive::run(&inputs, forward, blocks)?;
+            host::release_memory();
+            notes.push(
+                "rows were put aside on the disk for a while: the day is larger than --memory".to_owned(),
+            );
+            (day.pool, day.agreed, Some(vec![day.settled]), Some(day.lines))
+        }
+        None => {
+            let pool = Pool::new(settings.legs.len(), forward, blocks);
+            let fetch = |origins: &[Origin]| fetcher.fetch(&pool.forward, origins);
+            let agreed = match_legs(&pool, settings, date, bank_leg, fee_agrees, &fetch)?;
+            (pool, agreed, None, None)
+        }
+    };
+    let fetch = |origins: &[Origin]| fetcher.fetch(&pool.forward, origins);
+    let completion = Completion::new(&pool, settings, &agreed, &state.unsettled);
+    let movements = taken.movements(&pool, &agreed, bank_leg);
+    let accounts = account_lines(settings, state, &movements, &told, date, day.is_first)?;
+
+    // Stages 3 to 5: settle, pay.
+    progress.stage("settle", 0);
+    let settle_inputs = SettleInputs {
         book,
         state,
         business_date: date,
@@ -291,7 +305,12 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
         context: &settling,
         fees: &fees,
         originals: day.originals,
-    })?;
+    };
+    let legs = match settled_aside {
+        Some(legs) => legs,
+        None => settle::settle_legs(&settle_inputs)?,
+    };
+    let mut settled = settle::settle(&settle_inputs, legs)?;
     let open: Vec<_> = agreed.open.iter().chain(&settled.open).cloned().collect();
     let undebited: Vec<_> = settled
         .follow
@@ -420,6 +439,7 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
         pool,
         bank_leg,
         agreed,
+        spilled,
         settled,
         settlement,
         breaks,
@@ -436,6 +456,11 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
         next,
         notes,
     })
+}
+
+/// True for a day that can be put aside: its rows need one leg, so that a range of the hash is all that a row meets.
+pub fn can_spill(settings: &Settings, state: &State) -> bool {
+    settings.legs.len() == 1 && settings.settle_when.len() < 2 && state.unsettled.is_empty()
 }
 
 /// Channel names that a day can number.
@@ -533,258 +558,6 @@ fn fee_due(
     let due = fees.channel_fee(plan, channel.as_bytes(), txn_type, amount_minor);
     // A fee beyond 64 bits is none that anybody charged.
     due.unwrap_or(Some(i64::MAX))
-}
-
-/// What was read, less what was delivered before or twice.
-struct Taken {
-    blocks: Vec<InputBlock>,
-    inputs: Vec<Input>,
-    rejects: Vec<RejectLine>,
-    known: Vec<KnownFile>,
-    /// Accepted rows by role and currency: delivered, repeated files included.
-    sums: BTreeMap<(Role, Currency), Sum>,
-    /// Of those, rows of files delivered before or twice.
-    repeated: BTreeMap<(Role, Currency), Sum>,
-    /// Refused rows by role.
-    rejected: BTreeMap<Role, u64>,
-    not_booked: u64,
-    /// Credits and debits of accepted bank entries by account.
-    account_sums: Vec<(u16, [Sum; 2])>,
-}
-
-impl Taken {
-    fn new(
-        day: &DayInputs<'_>,
-        reports: Vec<FileReport>,
-        blocks: Vec<InputBlock>,
-        notes: &mut Vec<String>,
-    ) -> Taken {
-        let settings = &day.book.settings;
-        let files = &day.delivery.files;
-        let mut rows = vec![0u64; files.len()];
-        for block in &blocks {
-            let accepted: u64 = block
-                .sums
-                .iter()
-                .flat_map(|(_, sums)| sums)
-                .map(|sum| sum.rows)
-                .sum();
-            rows[block.file as usize] +=
-                accepted + block.rejects.len() as u64 + block.not_booked + block.balances.len() as u64;
-        }
-        let mut known: BTreeMap<String, KnownFile> = day
-            .state
-            .files
-            .iter()
-            .filter(|file| day.date.days_since(file.taken_on) <= FILES_KNOWN_DAYS)
-            .map(|file| (file.sha256.clone(), file.clone()))
-            .collect();
-        let mut repeated_file = vec![false; files.len()];
-        for (index, report) in reports.iter().enumerate() {
-            if rows[index] == 0 {
-                continue; // R20: a file without rows is never a duplicate.
-            }
-            match known.get(&report.sha256) {
-                Some(first) => {
-                    repeated_file[index] = true;
-                    notes.push(format!(
-                        "{}: the same content as {} of {}: taken once",
-                        files[index].name, first.name, first.taken_on
-                    ));
-                }
-                None => {
-                    known.insert(
-                        report.sha256.clone(),
-                        KnownFile {
-                            sha256: report.sha256.clone(),
-                            taken_on: day.date,
-                            name: files[index].name.clone(),
-                        },
-                    );
-                }
-            }
-        }
-        let mut taken = Taken {
-            blocks: Vec::new(),
-            inputs: Vec::new(),
-            rejects: Vec::new(),
-            known: known.into_values().collect(),
-            sums: BTreeMap::new(),
-            repeated: BTreeMap::new(),
-            rejected: BTreeMap::new(),
-            not_booked: 0,
-            account_sums: Vec::new(),
-        };
-        let mut inputs: Vec<Input> = files
-            .iter()
-            .zip(&reports)
-            .zip(&rows)
-            .map(|((file, report), rows)| Input {
-                role: settings.sources[file.source].role.name().to_owned(),
-                source: settings.sources[file.source].name.clone(),
-                name: file.name.clone(),
-                bytes: report.bytes,
-                sha256: report.sha256.clone(),
-                rows: *rows,
-                credit_minor: BTreeMap::new(),
-                debit_minor: BTreeMap::new(),
-                balances: Vec::new(),
-            })
-            .collect();
-        for (file, report) in files.iter().zip(&reports) {
-            notes.extend(report.notes.iter().map(|note| format!("{}: {note}", file.name)));
-        }
-        let mut outside = 0;
-        for block in blocks {
-            let file = block.file as usize;
-            let role = settings.sources[files[file].source].role;
-            let input = &mut inputs[file];
-            for (currency, [credit, debit, legless]) in &block.sums {
-                *input.credit_minor.entry(currency.code().to_owned()).or_insert(0) += credit.minor;
-                *input.debit_minor.entry(currency.code().to_owned()).or_insert(0) += debit.minor;
-                let whole = Sum {
-                    rows: credit.rows + debit.rows + legless.rows,
-                    minor: credit.minor + debit.minor + legless.minor,
-                };
-                add(&mut taken.sums, (role, *currency), whole);
-                if repeated_file[file] {
-                    add(&mut taken.repeated, (role, *currency), whole);
-                }
-            }
-            for balance in &block.balances {
-                input.balances.push(InputBalance {
-                    account: settings.accounts[usize::from(balance.account)].id.clone(),
-                    currency: balance.currency.code().to_owned(),
-                    opening_minor: Some(i128::from(balance.opening_minor)),
-                    closing_minor: Some(i128::from(balance.closing_minor)),
-                });
-            }
-            if repeated_file[file] {
-                continue;
-            }
-            taken.not_booked += block.not_booked;
-            taken.account_sums.extend_from_slice(&block.accounts);
-            outside += block.outside_day;
-            *taken.rejected.entry(role).or_insert(0) += block.rejects.len() as u64;
-            taken
-                .rejects
-                .extend(block.rejects.iter().map(|reject| RejectLine {
-                    file: files[file].name.clone(),
-                    line: reject.line,
-                    column: u64::from(reject.column),
-                    field: reject.field.clone(),
-                    found: reject.found.clone(),
-                    expected: reject.expected.clone(),
-                }));
-            taken.blocks.push(block);
-        }
-        if outside > 0 {
-            notes.push(format!(
-                "{outside} platform rows have a time outside the business day: counted, not refused (R29)"
-            ));
-        }
-        taken.rejects.sort();
-        taken.inputs = inputs;
-        taken
-    }
-
-    /// Stops the day when its policy does not take so many rejects.
-    fn refuse(&self, policy: &RejectPolicy) -> Result<(), Stop> {
-        let count = self.rejects.len() as u64;
-        let (most, words) = match policy {
-            RejectPolicy::Stop => (0, "policy.rejects is `stop`".to_owned()),
-            RejectPolicy::Quarantine { max_rejects: None } => return Ok(()),
-            RejectPolicy::Quarantine {
-                max_rejects: Some(most),
-            } => (*most, format!("policy.max_rejects is {most}")),
-        };
-        if count <= most {
-            return Ok(());
-        }
-        let mut findings: Vec<Finding> = self
-            .rejects
-            .iter()
-            .take(REJECTS_NAMED_MAX)
-            .map(|reject| {
-                Finding::about(
-                    reject.file.clone(),
-                    refused_value(reject),
-                    help_for(&reject.field),
-                )
-                .at(reject.line, reject.column as u32)
-            })
-            .collect();
-        let (rows, those) = if count == 1 {
-            ("row was", "it")
-        } else {
-            ("rows were", "them")
-        };
-        let aside = match policy {
-            RejectPolicy::Stop => "set rejects = \"quarantine\"",
-            RejectPolicy::Quarantine { .. } => "raise max_rejects",
-        };
-        findings.push(Finding::about(
-            "",
-            format!("{count} {rows} refused and {words}"),
-            format!(
-                "ask for corrected files and run the day again, or {aside} in [policy] to set {those} aside"
-            ),
-        ));
-        Err(Stop {
-            code: StopCode::BadData,
-            findings,
-        })
-    }
-
-    /// Statement balances with the names of their files.
-    fn told(&self, names: &[String]) -> Vec<(String, crate::entries::rows::BalanceRow)> {
-        let of_block = |block: &InputBlock| {
-            let name = names[block.file as usize].clone();
-            block
-                .balances
-                .iter()
-                .map(move |row| (name.clone(), *row))
-                .collect::<Vec<_>>()
-        };
-        self.blocks.iter().flat_map(of_block).collect()
-    }
-
-    /// Credits and debits of accepted entries by account; rows delivered twice count once.
-    fn movements(&self, pool: &Pool, agreed: &Agreed, bank_leg: usize) -> BTreeMap<u16, [Sum; 2]> {
-        let mut movements: BTreeMap<u16, [Sum; 2]> = BTreeMap::new();
-        for (account, sums) in &self.account_sums {
-            let mine = movements.entry(*account).or_default();
-            for (mine, sum) in mine.iter_mut().zip(sums) {
-                mine.rows += sum.rows;
-                mine.minor += sum.minor;
-            }
-        }
-        for row in &agreed.right[bank_leg].duplicates {
-            if pool.file[row.block()] == FORWARD_FILE {
-                continue; // Not one of today's movements to begin with.
-            }
-            let block = &pool.right[bank_leg][row.block()];
-            let meta = block.meta(row.position());
-            let mine = movements.entry(block.owner(row.position()) as u16).or_default();
-            let sum = &mut mine[meta.direction() as usize];
-            sum.rows -= 1;
-            sum.minor -= i128::from(block.amount_minor(row.position()));
-        }
-        movements
-    }
-
-    /// Currencies that can settle: of today's rows and of what was brought forward, sorted.
-    fn currencies(&self, state: &State) -> Vec<Currency> {
-        let mut all: BTreeSet<Currency> = self.sums.keys().map(|(_, currency)| *currency).collect();
-        all.extend(state.open_items.iter().map(|item| item.row.currency));
-        all.into_iter().collect()
-    }
-}
-
-fn add(sums: &mut BTreeMap<(Role, Currency), Sum>, key: (Role, Currency), sum: Sum) {
-    let mine = sums.entry(key).or_default();
-    mine.rows += sum.rows;
-    mine.minor += sum.minor;
 }
 
 /// Pools by index, for the inner loop of settling.

@@ -89,11 +89,11 @@ pub struct Settled {
     pub posted: Vec<RowRef>,
 }
 
-/// Settles the day's agreed rows.
+/// Settles the pairs of all legs.
 ///
 /// # Errors
-/// What the stages report.
-pub fn settle(inputs: &SettleInputs<'_>) -> Result<Settled, Stop> {
+/// What settling reports.
+pub fn settle_legs(inputs: &SettleInputs<'_>) -> Result<Vec<SettledPairs>, Stop> {
     let SettleInputs {
         pool,
         agreed,
@@ -115,6 +115,15 @@ pub fn settle(inputs: &SettleInputs<'_>) -> Result<Settled, Stop> {
         };
         legs.push(settle_pairs(&rows, &completes, context)?);
     }
+    Ok(legs)
+}
+
+/// Settles the rest of the day, the pairs of whose legs have settled.
+///
+/// # Errors
+/// What the stages report.
+pub fn settle(inputs: &SettleInputs<'_>, legs: Vec<SettledPairs>) -> Result<Settled, Stop> {
+    let context = inputs.context;
     let mut sums = Sums::new(context);
     for leg in &legs {
         sums.merge(&leg.sums);

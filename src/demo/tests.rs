@@ -38,6 +38,7 @@ pub(super) fn close_week(
             delivery: &delivery,
             date: *date,
             originals,
+            memory: None,
         };
         let computed = compute(&inputs, &Quiet).unwrap_or_else(|stop| panic!("{date}: {stop}"));
         look(day, &computed);
@@ -324,6 +325,7 @@ fn the_closes_on_disk_pay_what_is_expected() {
             date: *date,
             dry_run: false,
             what_if: None,
+            memory: None,
         };
         let outcome = close(&options, &Quiet).unwrap_or_else(|stop| panic!("{date}: {stop}"));
         // Only the first day keeps within the book's thresholds.

@@ -776,7 +776,24 @@ impl EntryBlock {
         self.highest
     }
 
-    /// The entries as one Arrow record batch: what is spilled, or sent to another machine.
+    /// Memory that the block holds, in bytes.
+    pub fn held_bytes(&self) -> usize {
+        let ordinals = match &self.ordinal {
+            Ordinals::Positions(_) => 0,
+            Ordinals::Listed(list) => list.capacity() * size_of::<u32>(),
+        };
+        self.records.data.capacity()
+            + (self.records.offsets.capacity() + self.starts.capacity() + self.late.capacity())
+                * size_of::<u32>()
+            + self.records.metas.capacity() * size_of::<Meta>()
+            + self.slots.capacity() * size_of::<Slot>()
+            + self.keyless.capacity() * size_of::<(u16, Slot)>()
+            + self.first_seen.capacity() * size_of::<i32>()
+            + self.aux_minor.capacity() * size_of::<i64>()
+            + ordinals
+    }
+
+    /// The entries as one Arrow record batch: what is sent to another machine.
     ///
     /// # Errors
     /// Never for a block made by [`BlockBuilder::finish`].

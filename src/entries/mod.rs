@@ -8,3 +8,4 @@ pub mod rows;
 pub mod meta;
 pub mod bytes;
 pub mod block;
+pub mod spill;

@@ -370,34 +370,24 @@ pub fn settle_pairs(
         .div_ceil(rayon::current_num_threads().max(1))
         .max(1);
     let numbers: Vec<usize> = (0..leg.left.len()).collect();
-    let parts: Vec<Result<Part, Stop>> = numbers
-        .par_chunks(stretch)
-        .map(|numbers| Part::settle(numbers, leg, completes, context))
-        .collect();
+    let settle = |numbers: &[usize]| {
+        let mut part = Settling::new(context);
+        numbers
+            .iter()
+            .try_for_each(|number| part.block(*number, leg, completes, context))
+            .map(|()| part)
+    };
+    let parts: Vec<Result<Settling, Stop>> = numbers.par_chunks(stretch).map(settle).collect();
     let mut parts = parts.into_iter();
-    let mut whole = parts.next().unwrap_or_else(|| Ok(Part::new(context)))?;
+    let mut whole = parts.next().unwrap_or_else(|| Ok(Settling::new(context)))?;
     for part in parts {
         whole.merge(part?);
     }
-    let agreed = (0..).zip(whole.agreed).filter(|(_, sums)| *sums != [0, 0]);
-    Ok(SettledPairs {
-        fees: whole.fees,
-        sums: whole.sums,
-        agreed: agreed
-            .map(|(cell, [credit_minor, debit_minor])| AgreedSums {
-                account: cell / context.pools.len(),
-                obligee_pool: context.pools[cell % context.pools.len()].clone(),
-                credit_minor,
-                debit_minor,
-            })
-            .collect(),
-        matched: context.currencies.iter().copied().zip(whole.matched).collect(),
-        wallet: whole.wallet,
-        refunds: whole.refunds,
-    })
+    Ok(whole.finish(context))
 }
 
-struct Part {
+/// Pairs being settled: sums so far, and what is known of single rows.
+pub struct Settling {
     fees: Vec<FeeColumn>,
     sums: Sums,
     agreed: Vec<[i128; 2]>,
@@ -406,9 +396,21 @@ struct Part {
     refunds: Vec<RowRef>,
 }
 
-impl Part {
-    fn new(context: &Context<'_>) -> Part {
-        Part {
+/// What is known of the single rows of some blocks.
+#[derive(Debug, Default)]
+pub struct SettledRows {
+    /// As [`SettledPairs::fees`].
+    pub fees: Vec<FeeColumn>,
+    /// As [`SettledPairs::wallet`].
+    pub wallet: Vec<RowRef>,
+    /// As [`SettledPairs::refunds`].
+    pub refunds: Vec<RowRef>,
+}
+
+impl Settling {
+    /// All zero.
+    pub fn new(context: &Context<'_>) -> Settling {
+        Settling {
             fees: Vec::new(),
             sums: Sums::new(context),
             agreed: vec![[0; 2]; context.accounts * context.pools.len()],
@@ -418,7 +420,37 @@ impl Part {
         }
     }
 
-    fn merge(&mut self, other: Part) {
+    /// Takes out what is known of single rows; the sums stay.
+    pub fn take_rows(&mut self) -> SettledRows {
+        SettledRows {
+            fees: std::mem::take(&mut self.fees),
+            wallet: std::mem::take(&mut self.wallet),
+            refunds: std::mem::take(&mut self.refunds),
+        }
+    }
+
+    /// Everything settled.
+    pub fn finish(self, context: &Context<'_>) -> SettledPairs {
+        let agreed = (0..).zip(self.agreed).filter(|(_, sums)| *sums != [0, 0]);
+        SettledPairs {
+            fees: self.fees,
+            sums: self.sums,
+            agreed: agreed
+                .map(|(cell, [credit_minor, debit_minor])| AgreedSums {
+                    account: cell / context.pools.len(),
+                    obligee_pool: context.pools[cell % context.pools.len()].clone(),
+                    credit_minor,
+                    debit_minor,
+                })
+                .collect(),
+            matched: context.currencies.iter().copied().zip(self.matched).collect(),
+            wallet: self.wallet,
+            refunds: self.refunds,
+        }
+    }
+
+    /// Takes in what settled of other rows.
+    pub fn merge(&mut self, other: Settling) {
         self.fees.extend(other.fees);
         self.sums.merge(&other.sums);
         for (mine, theirs) in self.agreed.iter_mut().zip(other.agreed) {
@@ -433,20 +465,11 @@ impl Part {
         self.refunds.extend(other.refunds);
     }
 
-    fn settle(
-        numbers: &[usize],
-        leg: &LegRows<'_>,
-        completes: Completes<'_>,
-        context: &Context<'_>,
-    ) -> Result<Part, Stop> {
-        let mut part = Part::new(context);
-        for number in numbers {
-            part.block(*number, leg, completes, context)?;
-        }
-        Ok(part)
-    }
-
-    fn block(
+    /// Settles the pairs of one block, in the order of its rows.
+    ///
+    /// # Errors
+    /// As [`settle_pairs`].
+    pub fn block(
         &mut self,
         number: usize,
         leg: &LegRows<'_>,

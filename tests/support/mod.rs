@@ -28,11 +28,17 @@ pub fn scratch() -> TempDir {
 
 /// Closes a day of a book.
 pub fn close_day(root: &Path, date: Date) -> Result<Outcome, Stop> {
+    close_day_within(root, date, None)
+}
+
+/// Closes a day of a book with so many bytes of memory.
+pub fn close_day_within(root: &Path, date: Date, memory: Option<u64>) -> Result<Outcome, Stop> {
     let options = CloseOptions {
         root: root.to_path_buf(),
         date,
         dry_run: false,
         what_if: None,
+        memory,
     };
     close(&options, &Quiet)
 }

@@ -1,0 +1,451 @@
+//! Writes the entries of blocks aside once those in memory pass the budget.
+//!
+//! Until then nothing touches the disk. From then on every block of the day goes aside, those read before too, some
+//! neighbours at a time, so that a piece of a range is long enough to be worth a place on the disk.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use arrow::array::{RecordBatch, UInt32Array};
+use arrow::datatypes::{DataType, SchemaRef};
+
+use crate::day::intake::InputBlock;
+use crate::entries::block::EntryBlock;
+use crate::entries::spill::{Entries, Piece, Shelf, batch, column, schema};
+use crate::findings::{Finding, Stop, StopCode};
+use crate::host::{self, WorkFile};
+use crate::report::show;
+use crate::terms::digest::key_hash;
+
+/// A bound on the memory of a close, and where it may put what does not fit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bound {
+    /// Bytes of the whole process.
+    pub bytes: u64,
+    /// The work folder. It is not there before, and removed by whoever made the bound.
+    pub folder: PathBuf,
+}
+
+/// What a close of any size needs: the program, its buffers, encoders of each thread.
+const FIXED_BYTES: u64 = 40 << 20;
+/// What a thread needs for reading a stretch of a file, holding some blocks, and encoding a row group.
+const THREAD_BYTES: u64 = 44 << 20;
+/// Blocks that are written at a time, by one thread.
+const BLOCKS_AT_ONCE: usize = 16;
+/// What a pair of rows needs while its range is in memory.
+const RANGE_PAIR_BYTES: u64 = 400;
+/// Ids of a block that are kept as a sample of all.
+const SAMPLE_ROWS: usize = 4096;
+
+/// The sides of a leg.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Side {
+    /// Platform.
+    Left,
+    /// Bank.
+    Right,
+}
+
+impl Side {
+    /// Both.
+    pub const BOTH: [Side; 2] = [Side::Left, Side::Right];
+
+    /// A block's entries of this side, by leg.
+    fn of(self, block: &InputBlock) -> &[EntryBlock] {
+        match self {
+            Side::Left => &block.left,
+            Side::Right => &block.right,
+        }
+    }
+}
+
+/// What stays in memory of a block whose entries lie aside.
+#[derive(Clone, Debug, Default)]
+pub struct Outlines {
+    /// The number under which it lies aside: not its number in the pool.
+    pub number: u32,
+    /// By side.
+    pub sides: [Outline; 2],
+}
+
+/// One side of a block.
+#[derive(Clone, Debug, Default)]
+pub struct Outline {
+    /// Entries.
+    pub rows: usize,
+    /// Id of the first entry.
+    pub first: Vec<u8>,
+    /// Highest id.
+    pub highest: Vec<u8>,
+    /// Hashes of ids that are not above all ids before them.
+    pub late: Vec<u64>,
+    /// Ids at even distances.
+    pub samples: Vec<Vec<u8>>,
+}
+
+impl Outline {
+    fn of(block: &EntryBlock) -> Outline {
+        if block.is_empty() {
+            return Outline::default();
+        }
+        let id = |position: usize| block.id(position).to_vec();
+        Outline {
+            rows: block.len(),
+            first: id(0),
+            highest: id(block.highest()),
+            late: block
+                .late()
+                .iter()
+                .map(|at| key_hash(block.id(*at as usize)))
+                .collect(),
+            samples: (0..block.len()).step_by(SAMPLE_ROWS).map(id).collect(),
+        }
+    }
+}
+
+/// Takes blocks of a day out of memory.
+#[derive(Debug)]
+pub struct Spill {
+    bound: Bound,
+    threads: usize,
+    /// Bytes of blocks that may stay in memory.
+    budget_bytes: usize,
+    range_bits: u32,
+    held_bytes: AtomicUsize,
+    spilling: AtomicBool,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    shelves: Option<Arc<Shelves>>,
+    failed: Option<Stop>,
+    blocks: u32,
+    /// By side, by range.
+    pieces: [Vec<Vec<Piece>>; 2],
+    /// Rows of the two sides, by range.
+    rows: Vec<u64>,
+    /// First block of each piece of places.
+    places: BTreeMap<u32, Piece>,
+}
+
+#[derive(Debug)]
+struct Shelves {
+    entries: Shelf,
+    places: Shelf,
+}
+
+fn places_schema() -> SchemaRef {
+    schema(&[("block", DataType::UInt32), ("length", DataType::UInt32)])
+}
+
+impl Spill {
+    /// For a day of about so many rows on its larger side. Uses the current rayon pool's number of threads.
+    pub fn new(bound: Bound, expected_rows: u64) -> Spill {
+        let threads = rayon::current_num_threads().max(1);
+        let all = expected_rows.saturating_mul(RANGE_PAIR_BYTES * threads as u64);
+        let ranges = all
+            .div_ceil((bound.bytes / 3).max(1))
+            .clamp(16, 1024)
+            .next_power_of_two();
+        let beside = FIXED_BYTES + THREAD_BYTES * threads as u64;
+        Spill {
+            threads,
+            // Matching and settling need about half as much again.
+            budget_bytes: usize::try_from(bound.bytes.saturating_sub(beside) / 3 * 2).unwrap_or(usize::MAX),
+            range_bits: ranges.trailing_zeros(),
+            held_bytes: AtomicUsize::new(0),
+            spilling: AtomicBool::new(false),
+            state: Mutex::default(),
+            bound,
+        }
+    }
+
+    /// True when the day's entries lie aside.
+    pub fn is_spilling(&self) -> bool {
+        self.spilling.load(Ordering::Acquire)
+    }
+
+    /// Ranges are so many bits of the key's hash.
+    pub fn range_bits(&self) -> u32 {
+        self.range_bits
+    }
+
+    /// Bytes of the bound.
+    pub fn bound_bytes(&self) -> u64 {
+        self.bound.bytes
+    }
+
+    /// Threads of the close.
+    pub fn threads(&self) -> usize {
+        self.threads
+    }
+
+    /// Called by a reader after each of its blocks with all that it has read: those in memory are at the end.
+    pub fn took(&self, blocks: &mut [InputBlock]) {
+        let bytes = blocks.last().map_or(0, InputBlock::held_bytes);
+        let held = self.held_bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        if !self.is_spilling() {
+            if held <= self.budget_bytes {
+                return;
+            }
+            self.spilling.store(true, Ordering::Release);
+        }
+        let from = blocks.partition_point(|block| block.spilled.is_some());
+        let waiting = &mut blocks[from..];
+        if waiting.len() >= BLOCKS_AT_ONCE {
+            waiting
+                .chunks_mut(BLOCKS_AT_ONCE)
+                .for_each(|blocks| self.put(blocks));
+        }
+    }
+
+    /// Takes what readers have left over, once all is read.
+    ///
+    /// # Errors
+    /// 64 when the bound is too low to work with; else what the system reports of the work folder.
+    pub fn finish(&self, blocks: &mut [InputBlock]) -> Result<(), Stop> {
+        if !self.is_spilling() {
+            return Ok(());
+        }
+        for blocks in blocks.chunk_by_mut(|a, b| a.spilled.is_some() == b.spilled.is_some()) {
+            if blocks[0].spilled.is_none() {
+                blocks
+                    .chunks_mut(BLOCKS_AT_ONCE)
+                    .for_each(|blocks| self.put(blocks));
+            }
+        }
+        match self.lock().failed.take() {
+            Some(stop) => Err(stop),
+            None => Ok(()),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts blocks aside. After a failure nothing is kept: the day stops when it is read to its end.
+    fn put(&self, blocks: &mut [InputBlock]) {
+        let first = {
+            let mut state = self.lock();
+            let first = state.blocks;
+            state.blocks += blocks.len() as u32;
+            first
+        };
+        let written = self
+            .shelves()
+            .and_then(|shelves| self.write(blocks, first, &shelves));
+        if let Err(stop) = written {
+            self.lock().failed.get_or_insert(stop);
+        }
+        for (number, block) in (first..).zip(blocks) {
+            let outline = |side: Vec<EntryBlock>| side.first().map_or_else(Outline::default, Outline::of);
+            let sides = [std::mem::take(&mut block.left), std::mem::take(&mut block.right)].map(outline);
+            block.spilled = Some(Outlines { number, sides });
+            // Where a write failed they are still there.
+            drop(block.places.take_offsets());
+        }
+    }
+
+    /// The files, opened for the first block.
+    fn shelves(&self) -> Result<Arc<Shelves>, Stop> {
+        let mut state = self.lock();
+        if let Some(shelves) = &state.shelves {
+            return Ok(Arc::clone(shelves));
+        }
+        if state.failed.is_some() {
+            return Err(Stop::invariant("a block was to be put aside after a failure"));
+        }
+        self.check_bound()?;
+        host::create_folder(&self.bound.folder)?;
+        let shelves = Arc::new(Shelves {
+            entries: self.new_shelf("entries.arrows")?,
+            places: self.new_shelf("places.arrows")?,
+        });
+        let ranges = 1usize << self.range_bits;
+        state.pieces = [vec![Vec::new(); ranges], vec![Vec::new(); ranges]];
+        state.rows = vec![0; ranges];
+        state.shelves = Some(Arc::clone(&shelves));
+        Ok(shelves)
+    }
+
+    /// A new file in the work folder.
+    ///
+    /// # Errors
+    /// What the system reports.
+    pub fn new_shelf(&self, name: &str) -> Result<Shelf, Stop> {
+        Ok(Shelf::new(WorkFile::create(&self.bound.folder, name)?))
+    }
+
+    fn check_bound(&self) -> Result<(), Stop> {
+        let least = FIXED_BYTES + THREAD_BYTES * self.threads as u64;
+        if self.bound.bytes >= least {
+            return Ok(());
+        }
+        Err(too_low(self.bound.bytes, self.threads, least))
+    }
+
+    fn write(&self, blocks: &mut [InputBlock], first: u32, shelves: &Shelves) -> Result<(), Stop> {
+        let entry_schema = Entries::schema();
+        let mut slots = Vec::new();
+        for side in Side::BOTH {
+            assert!(
+                blocks.iter().all(|block| side.of(block).len() <= 1),
+                "only days of one leg are put aside"
+            );
+            let sides: Vec<(u32, &EntryBlock)> = (first..)
+                .zip(&*blocks)
+                .filter_map(|(number, block)| Some((number, side.of(block).first()?)))
+                .filter(|(_, entries)| !entries.is_empty())
+                .collect();
+            if sides.is_empty() {
+                continue;
+            }
+            let mut pieces = Vec::new();
+            for range in 0..1usize << self.range_bits {
+                let mut entries = Entries::default();
+                for (number, block) in &sides {
+                    entries.push_partition(*number, block, (range, self.range_bits), &mut slots);
+                }
+                if !entries.is_empty() {
+                    let rows = entries.len() as u64;
+                    pieces.push((range, rows, shelves.entries.put(&entries.finish(&entry_schema)?)?));
+                }
+            }
+            let mut state = self.lock();
+            for (range, rows, piece) in pieces {
+                state.pieces[side as usize][range].push(piece);
+                state.rows[range] += rows;
+            }
+        }
+        let (mut numbers, mut lengths) = (Vec::new(), Vec::new());
+        for (number, block) in (first..).zip(blocks) {
+            let mut before = 0;
+            for offset in block.places.take_offsets() {
+                numbers.push(number);
+                // Neighbours are about as far apart as their neighbours are: that packs well.
+                lengths.push(offset.wrapping_sub(before));
+                before = offset;
+            }
+        }
+        let columns: Vec<arrow::array::ArrayRef> = vec![
+            Arc::new(UInt32Array::from(numbers)),
+            Arc::new(UInt32Array::from(lengths)),
+        ];
+        let piece = shelves.places.put(&batch(&places_schema(), columns)?)?;
+        self.lock().places.insert(first, piece);
+        Ok(())
+    }
+
+    /// Pieces of a range.
+    pub fn pieces(&self, side: Side, range: usize) -> Vec<Piece> {
+        self.lock().pieces[side as usize]
+            .get(range)
+            .cloned()
+            .unwrap_or_default()
+    }
+
+    /// Rows of the largest range, both sides.
+    pub fn largest_range_rows(&self) -> u64 {
+        self.lock().rows.iter().copied().max().unwrap_or(0)
+    }
+
+    /// A piece of entries; of its columns those given.
+    ///
+    /// # Errors
+    /// What the system reports.
+    pub fn get(&self, piece: Piece, columns: Option<&[usize]>) -> Result<RecordBatch, Stop> {
+        let shelves = self.lock().shelves.clone();
+        let shelves = shelves.ok_or_else(|| Stop::invariant("a piece was asked for, and none written"))?;
+        shelves.entries.get(piece, columns)
+    }
+
+    /// Offsets of rows, by (number aside, ordinal): what [`crate::day::intake::Places::at`] asks for.
+    ///
+    /// # Errors
+    /// What the system reports.
+    pub fn offsets(&self, wanted: &[(u32, u32)]) -> Result<BTreeMap<(u32, u32), u32>, Stop> {
+        assert!(wanted.is_sorted(), "rows are asked for in order");
+        let (shelves, places) = {
+            let state = self.lock();
+            (state.shelves.clone(), state.places.clone())
+        };
+        let mut found = BTreeMap::new();
+        let Some(shelves) = shelves.filter(|_| !wanted.is_empty()) else {
+            return Ok(found);
+        };
+        let mut starts = places.iter().peekable();
+        while let Some((first, piece)) = starts.next() {
+            let end = starts.peek().map_or(u32::MAX, |(first, _)| **first);
+            let from = wanted.partition_point(|row| row.0 < *first);
+            let upto = wanted.partition_point(|row| row.0 < end);
+            if from == upto {
+                continue;
+            }
+            let batch = shelves.places.get(*piece, None)?;
+            let numbers = column::<UInt32Array>(&batch, 0)?.values();
+            let lengths = column::<UInt32Array>(&batch, 1)?.values();
+            let mut at = 0;
+            let mut rows = wanted[from..upto].iter().peekable();
+            for run in numbers.chunk_by(|a, b| a == b) {
+                let mut offset = 0u32;
+                for (ordinal, length) in (0u32..).zip(&lengths[at..at + run.len()]) {
+                    offset = offset.wrapping_add(*length);
+                    while rows.next_if(|row| **row == (run[0], ordinal)).is_some() {
+                        found.insert((run[0], ordinal), offset);
+                    }
+                }
+                at += run.len();
+            }
+        }
+        Ok(found)
+    }
+
+    /// How many threads may have a range in memory at a time.
+    ///
+    /// # Errors
+    /// 64 when not even one may.
+    pub fn workers(&self) -> Result<usize, Stop> {
+        let one = self.largest_range_rows() * RANGE_PAIR_BYTES / 2;
+        let room = self.bound.bytes.saturating_sub(FIXED_BYTES);
+        match usize::try_from(room / one.max(1)).unwrap_or(usize::MAX) {
+            0 => Err(too_low(self.bound.bytes, self.threads, FIXED_BYTES + one)),
+            most => Ok(most.min(self.threads)),
+        }
+    }
+}
+
+fn too_low(bytes: u64, threads: usize, least: u64) -> Stop {
+    let mebibytes = |bytes: u64| show::count(bytes.div_ceil(1 << 20));
+    Stop::new(
+        StopCode::Usage,
+        Finding::about(
+            "",
+            format!(
+                "--memory {} MiB is too little for this day with {threads} threads: it needs at least {} MiB",
+                mebibytes(bytes),
+                mebibytes(least)
+            ),
+            "give more with --memory, or take fewer threads with --threads; nothing was published",
+        ),
+    )
+}
+
+/// Rows on the larger side of a day, as far as the sizes of its files tell: role and bytes of each, and whether it is
+/// packed.
+pub fn expected_rows(files: impl Iterator<Item = (bool, u64, bool)>) -> u64 {
+    // A row of a canonical table has about 140 bytes as text, and about 20 packed.
+    let mut sides = [0u64; 2];
+    for (is_platform, bytes, is_packed) in files {
+        sides[usize::from(is_platform)] += bytes / if is_packed { 18 } else { 140 };
+    }
+    sides[0].max(sides[1])
+}
+
+/// The work folder of a book's closes.
+pub fn work_folder(closes: &Path) -> PathBuf {
+    closes.join(".spill")
+}

@@ -1,0 +1,165 @@
+//! A range of the hash, read back: blocks of its entries as the kernels want them.
+//!
+//! Rows of a range stand in blocks of their own, in the order of the day's rows, so that what is decided by that order
+//! comes out the same. A row of a range is translated into the day's row by [`RangeSide::row`]: for rows brought forward
+//! that is block and position, for the others block and ordinal.
+
+use crate::day::spill::aside::{Side, Spill};
+use crate::entries::block::{BlockBuilder, EntryBlock, RowRef};
+use crate::entries::spill::Returned;
+use crate::findings::Stop;
+use crate::terms::date::Date;
+
+/// Numbers in the pool of blocks that lie aside; those of files delivered before or twice have none.
+#[derive(Debug, Default)]
+pub struct Numbers {
+    numbers: Vec<u32>,
+}
+
+const NONE: u32 = u32::MAX;
+
+impl Numbers {
+    /// From pairs of the number aside and in the pool.
+    pub fn new(pairs: impl Iterator<Item = (u32, usize)>) -> Numbers {
+        let mut numbers = Vec::new();
+        for (aside, number) in pairs {
+            let at = aside as usize;
+            if at >= numbers.len() {
+                numbers.resize(at + 1, NONE);
+            }
+            numbers[at] = number as u32;
+        }
+        Numbers { numbers }
+    }
+
+    /// The number in the pool.
+    #[inline]
+    pub fn of(&self, aside: u32) -> Option<usize> {
+        let number = self
+            .numbers
+            .get(aside as usize)
+            .copied()
+            .filter(|number| *number != NONE);
+        number.map(|number| number as usize)
+    }
+}
+
+/// One side of a range.
+#[derive(Debug, Default)]
+pub struct RangeSide {
+    /// Its entries; ordinals are positions.
+    pub blocks: Vec<EntryBlock>,
+    /// The day's row of each, by block and position.
+    rows: Vec<Vec<RowRef>>,
+}
+
+impl RangeSide {
+    /// The row of the day.
+    #[inline]
+    pub fn row(&self, row: RowRef) -> RowRef {
+        if row == RowRef::NONE {
+            return row;
+        }
+        self.rows[row.block()][row.position()]
+    }
+
+    /// Reads a range. `forward` are the blocks brought forward, by number; `business_date` is the day being closed.
+    ///
+    /// # Errors
+    /// What reading back reports.
+    pub fn read(
+        spill: &Spill,
+        side: Side,
+        range: usize,
+        forward: &[EntryBlock],
+        numbers: &Numbers,
+        business_date: Date,
+    ) -> Result<RangeSide, Stop> {
+        let mut laying = Laying::default();
+        let bits = spill.range_bits();
+        for (number, block) in forward.iter().enumerate() {
+            let mut slots = block.partition(range, bits).to_vec();
+            slots.extend(block.keyless(range, bits));
+            slots.sort_unstable_by_key(|slot| slot.position());
+            for slot in slots {
+                let (record, position) = (block.record_at(slot), slot.position());
+                laying.push(
+                    RowRef::new(number, position),
+                    (record.id(), record.key()),
+                    |builder, ordinal| {
+                        builder.push(
+                            record.key(),
+                            record.id(),
+                            record.amount_minor(),
+                            record.meta(),
+                            record.owner(),
+                            ordinal,
+                        );
+                        builder.first_seen(block.first_seen(position, business_date));
+                    },
+                );
+            }
+        }
+        // Entries of a block have all been brought forward, or none.
+        laying.cut();
+        let mut pieces = Vec::new();
+        for piece in spill.pieces(side, range) {
+            pieces.push(Returned::new(&spill.get(piece, None)?)?);
+        }
+        let mut stretches = Vec::new();
+        for (at, piece) in pieces.iter().enumerate() {
+            for (aside, rows) in piece.stretches() {
+                if let Some(number) = numbers.of(aside) {
+                    stretches.push((number, at, rows));
+                }
+            }
+        }
+        stretches.sort_unstable_by_key(|(number, _, _)| *number);
+        for (number, at, rows) in stretches {
+            for row in rows {
+                let entry = pieces[at].entry(row);
+                laying.push(
+                    RowRef::new(number, entry.ordinal as usize),
+                    (entry.id, entry.key),
+                    |builder, ordinal| {
+                        builder.push(
+                            entry.key,
+                            entry.id,
+                            entry.amount_minor,
+                            entry.meta,
+                            entry.owner,
+                            ordinal,
+                        );
+                    },
+                );
+            }
+        }
+        laying.cut();
+        Ok(laying.side)
+    }
+}
+
+#[derive(Default)]
+struct Laying {
+    side: RangeSide,
+    builder: BlockBuilder,
+    rows: Vec<RowRef>,
+}
+
+impl Laying {
+    #[inline]
+    fn push(&mut self, row: RowRef, (id, key): (&[u8], &[u8]), push: impl FnOnce(&mut BlockBuilder, u32)) {
+        if !self.builder.has_room(id.len() + key.len()) {
+            self.cut();
+        }
+        push(&mut self.builder, self.rows.len() as u32);
+        self.rows.push(row);
+    }
+
+    fn cut(&mut self) {
+        if !self.rows.is_empty() {
+            self.side.blocks.push(self.builder.finish());
+            self.side.rows.push(std::mem::take(&mut self.rows));
+        }
+    }
+}

@@ -1,0 +1,312 @@
+//! What was delivered for a day and taken: files known by their hash, rejects, control sums, statement balances.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::book::settings::{RejectPolicy, Role};
+use crate::day::agree::Agreed;
+use crate::day::intake::{FORWARD_FILE, InputBlock, Sum};
+use crate::day::pool::Pool;
+use crate::day::read::FileReport;
+use crate::day::run::DayInputs;
+use crate::day::state::{KnownFile, State};
+use crate::entries::rows::BalanceRow;
+use crate::findings::{Finding, Stop, StopCode};
+use crate::report::manifest::{Input, InputBalance};
+use crate::report::show::masked;
+use crate::report::tables::RejectLine;
+use crate::terms::currency::Currency;
+
+/// Days for which a file is known by its hash (R20).
+const FILES_KNOWN_DAYS: i32 = 400;
+/// Rejects spelt out when they refuse the day; the rest are counted.
+const REJECTS_NAMED_MAX: usize = 1000;
+
+/// A refused value in words. Account numbers are masked: a message travels further than the book.
+fn refused_value(reject: &RejectLine) -> String {
+    let RejectLine {
+        field,
+        found,
+        expected,
+        ..
+    } = reject;
+    match field.as_str() {
+        "(row)" => format!("found {found}, expected {expected}"),
+        _ if found.is_empty() => format!("{field}: found nothing, expected {expected}"),
+        "account" | "counterparty_account" => {
+            format!("{field}: found `{}`, expected {expected}", masked(found))
+        }
+        _ => format!("{field}: found `{found}`, expected {expected}"),
+    }
+}
+
+/// What to do about a value that the book, not the file, may have wrong.
+fn help_for(field: &str) -> &'static str {
+    match field {
+        "merchant_id" => "add the merchant to the master, or have the row corrected",
+        "account" => {
+            "add the account to book.toml as an [[account]] with this number, or have the row corrected"
+        }
+        _ => "",
+    }
+}
+
+/// What was read, less what was delivered before or twice.
+pub struct Taken {
+    /// Blocks, less those of files delivered before or twice.
+    pub blocks: Vec<InputBlock>,
+    /// Files, for the manifest.
+    pub inputs: Vec<Input>,
+    /// Refused rows.
+    pub rejects: Vec<RejectLine>,
+    /// Files known from now on.
+    pub known: Vec<KnownFile>,
+    /// Accepted rows by role and currency: delivered, repeated files included.
+    pub sums: BTreeMap<(Role, Currency), Sum>,
+    /// Of those, rows of files delivered before or twice.
+    pub repeated: BTreeMap<(Role, Currency), Sum>,
+    /// Refused rows by role.
+    pub rejected: BTreeMap<Role, u64>,
+    /// Statement entries that are not booked.
+    pub not_booked: u64,
+    /// Credits and debits of accepted bank entries by account.
+    account_sums: Vec<(u16, [Sum; 2])>,
+}
+
+impl Taken {
+    /// Takes what the readers give; says in `notes` what was taken once.
+    pub fn new(
+        day: &DayInputs<'_>,
+        reports: Vec<FileReport>,
+        blocks: Vec<InputBlock>,
+        notes: &mut Vec<String>,
+    ) -> Taken {
+        let settings = &day.book.settings;
+        let files = &day.delivery.files;
+        let mut rows = vec![0u64; files.len()];
+        for block in &blocks {
+            let accepted: u64 = block
+                .sums
+                .iter()
+                .flat_map(|(_, sums)| sums)
+                .map(|sum| sum.rows)
+                .sum();
+            rows[block.file as usize] +=
+                accepted + block.rejects.len() as u64 + block.not_booked + block.balances.len() as u64;
+        }
+        let mut known: BTreeMap<String, KnownFile> = day
+            .state
+            .files
+            .iter()
+            .filter(|file| day.date.days_since(file.taken_on) <= FILES_KNOWN_DAYS)
+            .map(|file| (file.sha256.clone(), file.clone()))
+            .collect();
+        let mut repeated_file = vec![false; files.len()];
+        for (index, report) in reports.iter().enumerate() {
+            if rows[index] == 0 {
+                continue; // R20: a file without rows is never a duplicate.
+            }
+            match known.get(&report.sha256) {
+                Some(first) => {
+                    repeated_file[index] = true;
+                    notes.push(format!(
+                        "{}: the same content as {} of {}: taken once",
+                        files[index].name, first.name, first.taken_on
+                    ));
+                }
+                None => {
+                    known.insert(
+                        report.sha256.clone(),
+                        KnownFile {
+                            sha256: report.sha256.clone(),
+                            taken_on: day.date,
+                            name: files[index].name.clone(),
+                        },
+                    );
+                }
+            }
+        }
+        let mut taken = Taken {
+            blocks: Vec::new(),
+            inputs: Vec::new(),
+            rejects: Vec::new(),
+            known: known.into_values().collect(),
+            sums: BTreeMap::new(),
+            repeated: BTreeMap::new(),
+            rejected: BTreeMap::new(),
+            not_booked: 0,
+            account_sums: Vec::new(),
+        };
+        let mut inputs: Vec<Input> = files
+            .iter()
+            .zip(&reports)
+            .zip(&rows)
+            .map(|((file, report), rows)| Input {
+                role: settings.sources[file.source].role.name().to_owned(),
+                source: settings.sources[file.source].name.clone(),
+                name: file.name.clone(),
+                bytes: report.bytes,
+                sha256: report.sha256.clone(),
+                rows: *rows,
+                credit_minor: BTreeMap::new(),
+                debit_minor: BTreeMap::new(),
+                balances: Vec::new(),
+            })
+            .collect();
+        for (file, report) in files.iter().zip(&reports) {
+            notes.extend(report.notes.iter().map(|note| format!("{}: {note}", file.name)));
+        }
+        let mut outside = 0;
+        for block in blocks {
+            let file = block.file as usize;
+            let role = settings.sources[files[file].source].role;
+            let input = &mut inputs[file];
+            for (currency, [credit, debit, legless]) in &block.sums {
+                *input.credit_minor.entry(currency.code().to_owned()).or_insert(0) += credit.minor;
+                *input.debit_minor.entry(currency.code().to_owned()).or_insert(0) += debit.minor;
+                let whole = Sum {
+                    rows: credit.rows + debit.rows + legless.rows,
+                    minor: credit.minor + debit.minor + legless.minor,
+                };
+                add(&mut taken.sums, (role, *currency), whole);
+                if repeated_file[file] {
+                    add(&mut taken.repeated, (role, *currency), whole);
+                }
+            }
+            for balance in &block.balances {
+                input.balances.push(InputBalance {
+                    account: settings.accounts[usize::from(balance.account)].id.clone(),
+                    currency: balance.currency.code().to_owned(),
+                    opening_minor: Some(i128::from(balance.opening_minor)),
+                    closing_minor: Some(i128::from(balance.closing_minor)),
+                });
+            }
+            if repeated_file[file] {
+                continue;
+            }
+            taken.not_booked += block.not_booked;
+            taken.account_sums.extend_from_slice(&block.accounts);
+            outside += block.outside_day;
+            *taken.rejected.entry(role).or_insert(0) += block.rejects.len() as u64;
+            taken
+                .rejects
+                .extend(block.rejects.iter().map(|reject| RejectLine {
+                    file: files[file].name.clone(),
+                    line: reject.line,
+                    column: u64::from(reject.column),
+                    field: reject.field.clone(),
+                    found: reject.found.clone(),
+                    expected: reject.expected.clone(),
+                }));
+            taken.blocks.push(block);
+        }
+        if outside > 0 {
+            notes.push(format!(
+                "{outside} platform rows have a time outside the business day: counted, not refused (R29)"
+            ));
+        }
+        taken.rejects.sort();
+        taken.inputs = inputs;
+        taken
+    }
+
+    /// Stops the day when its policy does not take so many rejects.
+    ///
+    /// # Errors
+    /// 65 with the rejects.
+    pub fn refuse(&self, policy: &RejectPolicy) -> Result<(), Stop> {
+        let count = self.rejects.len() as u64;
+        let (most, words) = match policy {
+            RejectPolicy::Stop => (0, "policy.rejects is `stop`".to_owned()),
+            RejectPolicy::Quarantine { max_rejects: None } => return Ok(()),
+            RejectPolicy::Quarantine {
+                max_rejects: Some(most),
+            } => (*most, format!("policy.max_rejects is {most}")),
+        };
+        if count <= most {
+            return Ok(());
+        }
+        let mut findings: Vec<Finding> = self
+            .rejects
+            .iter()
+            .take(REJECTS_NAMED_MAX)
+            .map(|reject| {
+                Finding::about(
+                    reject.file.clone(),
+                    refused_value(reject),
+                    help_for(&reject.field),
+                )
+                .at(reject.line, reject.column as u32)
+            })
+            .collect();
+        let (rows, those) = if count == 1 {
+            ("row was", "it")
+        } else {
+            ("rows were", "them")
+        };
+        let aside = match policy {
+            RejectPolicy::Stop => "set rejects = \"quarantine\"",
+            RejectPolicy::Quarantine { .. } => "raise max_rejects",
+        };
+        findings.push(Finding::about(
+            "",
+            format!("{count} {rows} refused and {words}"),
+            format!(
+                "ask for corrected files and run the day again, or {aside} in [policy] to set {those} aside"
+            ),
+        ));
+        Err(Stop {
+            code: StopCode::BadData,
+            findings,
+        })
+    }
+
+    /// Statement balances with the names of their files.
+    pub fn told(&self, names: &[String]) -> Vec<(String, BalanceRow)> {
+        let of_block = |block: &InputBlock| {
+            let name = names[block.file as usize].clone();
+            block
+                .balances
+                .iter()
+                .map(move |row| (name.clone(), *row))
+                .collect::<Vec<_>>()
+        };
+        self.blocks.iter().flat_map(of_block).collect()
+    }
+
+    /// Credits and debits of accepted entries by account; rows delivered twice count once.
+    pub fn movements(&self, pool: &Pool, agreed: &Agreed, bank_leg: usize) -> BTreeMap<u16, [Sum; 2]> {
+        let mut movements: BTreeMap<u16, [Sum; 2]> = BTreeMap::new();
+        for (account, sums) in &self.account_sums {
+            let mine = movements.entry(*account).or_default();
+            for (mine, sum) in mine.iter_mut().zip(sums) {
+                mine.rows += sum.rows;
+                mine.minor += sum.minor;
+            }
+        }
+        for row in &agreed.right[bank_leg].duplicates {
+            if pool.file[row.block()] == FORWARD_FILE {
+                continue; // Not one of today's movements to begin with.
+            }
+            let block = &pool.right[bank_leg][row.block()];
+            let meta = block.meta(row.position());
+            let mine = movements.entry(block.owner(row.position()) as u16).or_default();
+            let sum = &mut mine[meta.direction() as usize];
+            sum.rows -= 1;
+            sum.minor -= i128::from(block.amount_minor(row.position()));
+        }
+        movements
+    }
+
+    /// Currencies that can settle: of today's rows and of what was brought forward, sorted.
+    pub fn currencies(&self, state: &State) -> Vec<Currency> {
+        let mut all: BTreeSet<Currency> = self.sums.keys().map(|(_, currency)| *currency).collect();
+        all.extend(state.open_items.iter().map(|item| item.row.currency));
+        all.into_iter().collect()
+    }
+}
+
+fn add(sums: &mut BTreeMap<(Role, Currency), Sum>, key: (Role, Currency), sum: Sum) {
+    let mine = sums.entry(key).or_default();
+    mine.rows += sum.rows;
+    mine.minor += sum.minor;
+}
