@@ -10,6 +10,7 @@ use crate::book::settings::{AccountKind, LegKind, Settings};
 use crate::day::figures::{BreakLine, OpenEntry};
 use crate::day::identify::Fetch;
 use crate::day::pool::{Origin, Pool};
+use crate::day::residual::Candidates;
 use crate::day::state::{IssuedPayout, OpenBreak, OpenItem, OpenRow, OpenSide};
 use crate::findings::{Finding, Stop, StopCode};
 use crate::matching::class::{Class, OtherSide};
@@ -68,6 +69,8 @@ pub struct BreakContext<'a> {
     pub files: &'a [String],
     /// Full rows.
     pub fetch: Fetch<'a>,
+    /// What later passes saw of rows that stay open.
+    pub candidates: &'a Candidates,
 }
 
 /// A row in full, with where and when it came.
@@ -248,6 +251,10 @@ fn line(
         platform_line: left.map_or(0, |full| full.line),
         bank_file: right.map_or(String::new(), |full| full.file.clone()),
         bank_line: right.map_or(0, |full| full.line),
+        candidates: match leg_kind(settings, &rows.leg) {
+            Some(LegKind::PlatformBank) => context.candidates.of(rows.left, rows.right),
+            _ => String::new(),
+        },
     })
 }
 
@@ -273,6 +280,7 @@ fn undebited_line(payout: &IssuedPayout, context: &BreakContext<'_>) -> Result<B
         platform_line: 0,
         bank_file: String::new(),
         bank_line: 0,
+        candidates: String::new(),
     })
 }
 

@@ -9,6 +9,7 @@ pub mod publish;
 pub mod identify;
 pub mod breaks;
 pub mod agree;
+pub mod residual;
 pub mod close;
 pub mod originals;
 pub mod output;

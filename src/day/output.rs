@@ -275,6 +275,7 @@ impl Outputs<'_> {
                 holds_every_row: leg == computed.bank_leg,
                 kind: named.kind,
                 pass: "exact",
+                later: (leg == computed.bank_leg).then_some(&agreed.later.passes),
             })
             .collect();
         let every_row = &pool.left[computed.bank_leg];
@@ -290,6 +291,7 @@ impl Outputs<'_> {
             holds_every_row: true,
             kind: LegKind::PlatformBank,
             pass: "balance",
+            later: None,
         });
         let table = MatchedTable {
             settings,

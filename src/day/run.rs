@@ -22,6 +22,7 @@ use crate::day::forward;
 use crate::day::intake::{ChannelCodes, FORWARD_FILE, InputBlock, IntakeContext, Sum};
 use crate::day::pool::{Origin, Pool};
 use crate::day::read::{FileReport, read_all};
+use crate::day::residual::{LaterContext, match_later};
 use crate::day::settle::{self, Originals, SettleInputs, Settled};
 use crate::day::state::{AccountBalance, KnownFile, State};
 use crate::entries::block::{BLOCK_ROWS_MAX, BLOCKS_MAX, EntryBlock};
@@ -235,7 +236,17 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
         |block: &EntryBlock, position: usize| fee_agrees(settings, &fees, &channel_names, block, position);
     let has_fee_plans = settings.channels.values().any(|terms| terms.fee_plan.is_some());
     let fee_agrees: FeeAgrees<'_> = if has_fee_plans { Some(&fee_agrees) } else { None };
-    let agreed = match_legs(&pool, settings, date, bank_leg, fee_agrees, &fetch)?;
+    let mut agreed = match_legs(&pool, settings, date, bank_leg, fee_agrees, &fetch)?;
+    let later = LaterContext {
+        settings,
+        merchants: &book.merchants,
+        fees: &fees,
+        business_date: date,
+        bank_leg,
+        fetch: &fetch,
+    };
+    match_later(&pool, &mut agreed, &later)?;
+    notes.extend(agreed.later.notes.iter().cloned());
     let completion = Completion::new(&pool, settings, &agreed, &state.unsettled);
     let movements = taken.movements(&pool, &agreed, bank_leg);
     let accounts = account_lines(settings, state, &movements, &told, date, day.is_first)?;
@@ -299,6 +310,7 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
         business_date: date,
         files: &names,
         fetch: &fetch,
+        candidates: &agreed.later.candidates,
     };
     let breaks = breaks::list(&pool, &open, &undebited, &break_context)?;
     let due_date = |merchant: MerchantCode, date: Date| settle::merchant_due_date(book, merchant, date);

@@ -208,6 +208,7 @@ fn break_line(class: &'static str, reference: &str, code: &str, platform: i64, b
         platform_line: 2,
         bank_file: String::new(),
         bank_line: 0,
+        candidates: String::new(),
     }
 }
 
