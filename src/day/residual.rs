@@ -142,36 +142,37 @@ struct Leftover {
     standing: Standing,
 }
 
-/// Rows of a leg's breaks that a later pass may look at. Rows of pairs that differ in more than their amount, of
-/// conflicts and of references that are held are left to people: they have a counterpart, or too many.
+/// Rows of a leg's breaks that a later pass looks at. Rows of pairs that differ in more than their amount, and of
+/// conflicts, are left to people: they have a counterpart, or no content that one could believe.
 fn leftovers(open: &[OpenBreakRows], leg: &str) -> Vec<Leftover> {
     let name = |class: Class| class.name(OtherSide::Bank);
+    let duplicates = [name(Class::DuplicateAtPlatform), name(Class::DuplicateAtOther)];
+    let missing = [name(Class::MissingAtOther), name(Class::MissingAtPlatform)];
     let mut pairs = 0;
+    // A held row stands in a line with every row of the other side.
+    let mut held: FxHashSet<(bool, RowName)> = FxHashSet::default();
     let mut found = Vec::new();
     for rows in open.iter().filter(|rows| rows.leg == leg) {
-        let standing = match rows.class {
-            class if class == name(Class::MissingAtOther) || class == name(Class::MissingAtPlatform) => {
-                Standing::Alone
-            }
-            class if class == name(Class::DuplicateAtPlatform) || class == name(Class::DuplicateAtOther) => {
-                Standing::Duplicate
-            }
-            class if class == name(Class::AmountMismatch) => {
+        let both = rows.left.is_some() && rows.right.is_some();
+        let standing = match both {
+            true if rows.class == name(Class::AmountMismatch) => {
                 pairs += 1;
                 Standing::OtherAmount(pairs)
             }
+            true if duplicates.contains(&rows.class) => Standing::Held,
+            false if duplicates.contains(&rows.class) => Standing::Duplicate,
+            false if missing.contains(&rows.class) => Standing::Alone,
             _ => continue,
         };
-        let pair = matches!(standing, Standing::OtherAmount(_));
-        if pair != (rows.left.is_some() && rows.right.is_some()) {
-            continue;
-        }
         for (is_platform, row) in [(true, rows.left), (false, rows.right)] {
-            found.extend(row.map(|name| Leftover {
-                is_platform,
-                name,
-                standing,
-            }));
+            let Some(name) = row else { continue };
+            if standing != Standing::Held || held.insert((is_platform, name)) {
+                found.push(Leftover {
+                    is_platform,
+                    name,
+                    standing,
+                });
+            }
         }
     }
     found
@@ -208,10 +209,12 @@ impl Rows {
             } else {
                 (&pool.right[context.bank_leg], &mut rows.bank)
             };
-            let position = side[left.name.0].position_of(left.name.1);
+            let position = side[left.name.0]
+                .position_of(left.name.1)
+                .ok_or_else(|| Stop::invariant("a break names a row that its leg does not have"))?;
             list.push(Full {
                 name: left.name,
-                place: position.map_or(RowRef::NONE, |position| RowRef::new(left.name.0, position)),
+                place: RowRef::new(left.name.0, position),
                 standing: left.standing,
                 row,
             });

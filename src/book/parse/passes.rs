@@ -93,7 +93,7 @@ impl Reader<'_> {
         for (at, pass) in passes
             .iter()
             .enumerate()
-            .filter(|(_, pass)| **pass != PassToml::Exact)
+            .filter(|(at, pass)| **pass != PassToml::Exact && !passes[..*at].contains(pass))
         {
             let table = given.pass.iter().position(|table| table.name == *pass);
             // References are compared in one way on a leg, once normalised has its turn.

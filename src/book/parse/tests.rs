@@ -625,7 +625,7 @@ fn passes_that_make_no_sense_are_refused() {
         ("\"batch\"", "", "the first pass must be exact"),
         ("", "", "the first pass must be exact"),
         ("\"exact\", \"batch\", \"batch\"", "", "`batch` is given twice"),
-        ("\"exact\", \"amount\"", "", "did you mean `amount-date`?"),
+        ("\"exact\", \"amount-dat\"", "", "did you mean `amount-date`?"),
         ("\"exact\", \"remark\"", "", "has no patterns"),
         ("\"exact\", \"tolerance\"", "", "has no amount"),
         (

@@ -16,7 +16,7 @@ pub fn find(left: &Left<'_>, amounts: BatchAmounts) -> Found {
     let mut batches: BTreeMap<(&str, Currency), (Vec<usize>, Vec<usize>)> = BTreeMap::new();
     for at in &left.platform {
         let item = &left.platform_items[*at];
-        if !item.batch_ref.is_empty() {
+        if !item.batch_ref.is_empty() && item.standing != Standing::Held {
             batches
                 .entry((item.batch_ref, item.currency))
                 .or_default()
@@ -28,7 +28,7 @@ pub fn find(left: &Left<'_>, amounts: BatchAmounts) -> Found {
         let item = &left.bank_items[*at];
         if let Some(batch) = batches
             .get_mut(&(item.batch_ref, item.currency))
-            .filter(|_| !item.undoes_another)
+            .filter(|_| !item.undoes_another && item.standing != Standing::Held)
         {
             batch.1.push(*at);
         }

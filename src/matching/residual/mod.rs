@@ -36,6 +36,8 @@ pub enum Standing {
     Alone,
     /// Others have its reference: a duplicate (R5). It belongs to what they belong to.
     Duplicate,
+    /// Its whole reference is held (R5): people decide about all of it.
+    Held,
     /// One of a pair of one reference whose amounts differ; the number is the pair's. It has its counterpart: only a
     /// tolerance may agree the two.
     OtherAmount(u32),

@@ -55,6 +55,14 @@ fn direction(random: &mut Random) -> Direction {
     }
 }
 
+fn standing(random: &mut Random) -> Standing {
+    match random.next(8) {
+        0 => Standing::Duplicate,
+        1 => Standing::Held,
+        _ => Standing::Alone,
+    }
+}
+
 struct Books {
     platform: Vec<PlatformItem<'static>>,
     bank: Vec<BankItem<'static>>,
@@ -84,12 +92,7 @@ fn books(seed: u64) -> Books {
             payee: "",
             twin: merchant << 16 | money,
             may_wait: waits,
-            standing: random.of(&[
-                Standing::Alone,
-                Standing::Alone,
-                Standing::Alone,
-                Standing::Duplicate,
-            ]),
+            standing: standing(random),
         });
     }
     let mut bank = Vec::new();
@@ -115,14 +118,9 @@ fn books(seed: u64) -> Books {
             direction,
             amount_minor,
             day: date(day),
-            value_date: date(day + random.next(2)),
+            value_date: date(day + random.next(3)).plus_days(-1),
             undoes_another: random.next(12) == 0,
-            standing: random.of(&[
-                Standing::Alone,
-                Standing::Alone,
-                Standing::Alone,
-                Standing::Duplicate,
-            ]),
+            standing: standing(random),
         });
     }
     // Pairs that the exact pass broke for their amount.
@@ -447,7 +445,9 @@ impl<'a> Oracle<'a> {
             }
             for (row, entry) in knot_rows.iter().zip(&knot_entries) {
                 // One with a counterpart of its own goes with that alone, a duplicate with nobody.
-                if row.standing == entry.standing && row.standing != Standing::Duplicate {
+                if row.standing == entry.standing
+                    && !matches!(row.standing, Standing::Duplicate | Standing::Held)
+                {
                     self.take(pass, &[row], &[entry], !single);
                 }
             }
@@ -466,12 +466,17 @@ impl<'a> Oracle<'a> {
                 let rows = rows
                     .iter()
                     .filter(|row| row.batch_ref == batch && row.currency == currency);
-                let mut rows: Vec<&PlatformItem<'_>> = rows.copied().collect();
+                let mut rows: Vec<&PlatformItem<'_>> = rows
+                    .filter(|row| row.standing != Standing::Held)
+                    .copied()
+                    .collect();
                 let entries = entries
                     .iter()
                     .filter(|entry| entry.batch_ref == batch && entry.currency == currency);
-                let mut entries: Vec<&BankItem<'_>> =
-                    entries.filter(|entry| !entry.undoes_another).copied().collect();
+                let mut entries: Vec<&BankItem<'_>> = entries
+                    .filter(|entry| !entry.undoes_another && entry.standing != Standing::Held)
+                    .copied()
+                    .collect();
                 // A pair of one reference is in the batch with both its sides, or with neither.
                 let in_rows: Vec<u32> = rows.iter().filter_map(|row| pair(row.standing)).collect();
                 let in_entries: Vec<u32> = entries.iter().filter_map(|entry| pair(entry.standing)).collect();

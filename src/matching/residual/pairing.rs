@@ -180,7 +180,8 @@ impl Pairing<'_> {
     /// themselves: they belong to what has their reference.
     fn belong_together(&self, left: &Left<'_>, row: usize, entry: usize) -> bool {
         let row = left.platform_items[self.platform[row]].standing;
-        row == left.bank_items[self.bank[entry]].standing && row != Standing::Duplicate
+        let alone_or_paired = matches!(row, Standing::Alone | Standing::OtherAmount(_));
+        alone_or_paired && row == left.bank_items[self.bank[entry]].standing
     }
 
     fn note_pair(&self, row: usize, entry: usize, found: &mut Found) {
