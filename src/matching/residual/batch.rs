@@ -11,9 +11,12 @@ use crate::book::passes::{BatchAmounts, PassName};
 use crate::matching::residual::{BankItem, Found, Left, Match, Note, PlatformItem, Reason, Row, Standing};
 use crate::terms::currency::Currency;
 
+/// Rows and entries of one batch, by index.
+type Members = (Vec<usize>, Vec<usize>);
+
 /// Matches batches that add up.
 pub fn find(left: &Left<'_>, amounts: BatchAmounts) -> Found {
-    let mut batches: BTreeMap<(&str, Currency), (Vec<usize>, Vec<usize>)> = BTreeMap::new();
+    let mut batches: BTreeMap<(&str, Currency), Members> = BTreeMap::new();
     for at in &left.platform {
         let item = &left.platform_items[*at];
         if !item.batch_ref.is_empty() && item.standing != Standing::Held {
@@ -37,7 +40,7 @@ pub fn find(left: &Left<'_>, amounts: BatchAmounts) -> Found {
         without_outsiders(left, rows, entries);
     }
     let mut found = Found::default();
-    let whole = |(rows, entries): &&(Vec<usize>, Vec<usize>)| !rows.is_empty() && !entries.is_empty();
+    let whole = |(rows, entries): &&Members| !rows.is_empty() && !entries.is_empty();
     for (rows, entries) in batches.values().filter(whole) {
         let totals = Totals::of(left, rows, entries);
         let one_against_many = rows.len() == 1 || entries.len() == 1;
