@@ -444,8 +444,8 @@ fn trial_balance_rolls(checked: &Checked<'_>, found: &mut Vec<Invariant>) {
 /// Ledger accounts are the figures that other stages computed on their own way.
 fn ledger_ties(checked: &Checked<'_>, found: &mut Vec<Invariant>) {
     use crate::ledger::accounts::{
-        CUSTOMERS, FEES, HELD, IN_TRANSIT, MERCHANTS, OWN_MONEY, PAYOUTS, REFUNDS, UNIDENTIFIED,
-        UNIDENTIFIED_DEBITS, UNRECEIVED, UNSETTLED, WALLET_CLEARING,
+        CUSTOMERS, HELD, IN_TRANSIT, MERCHANTS, PAYOUTS, REFUNDS, UNIDENTIFIED, UNIDENTIFIED_DEBITS,
+        UNRECEIVED, UNSETTLED, WALLET_CLEARING, is_own_money,
     };
     let (day, journal, reserve) = (checked.day, checked.journal, checked.reserve);
     for line in day.accounts {
@@ -500,7 +500,12 @@ fn ledger_ties(checked: &Checked<'_>, found: &mut Vec<Invariant>) {
         tie(REFUNDS, -sum(|p| p.in_flight_minor));
         tie(UNIDENTIFIED, -sum(|p| p.unidentified_minor));
         tie(WALLET_CLEARING, 0);
-        let own = journal.closing_minor(FEES, currency) + journal.closing_minor(OWN_MONEY, currency);
+        let own = journal
+            .trial_balance
+            .iter()
+            .filter(|line| line.currency == currency && is_own_money(&line.ledger_account))
+            .map(|line| line.closing_minor)
+            .sum();
         equal(
             found,
             format!("ledger.own_money {currency}"),

@@ -344,3 +344,50 @@ fn a_break_names_its_cause() {
         "{explained}"
     );
 }
+
+/// Rows that a later pass matched or left open, on a golden day.
+#[test]
+fn later_passes_are_told() {
+    let folder = crate::support::scratch();
+    let book = folder.path();
+    let day = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/days/pass-batch");
+    crate::support::copy(&day, book, |name| {
+        !name.starts_with("expected/") && name != "README.md"
+    });
+    let root = book.to_str().unwrap();
+    for date in ["2026-03-03", "2026-03-04"] {
+        run(&["close", root, "--date", date], &[10]);
+    }
+    let check = |what: &str, says: &[&str]| {
+        let text = run(&["explain", root, what], &[0]);
+        for said in says {
+            assert!(text.contains(said), "{what}: {said}\n{text}");
+        }
+    };
+    check(
+        "T4",
+        &["matched on leg platform-bank by pass batch with bank entry E2"],
+    );
+    check(
+        "E2",
+        &[
+            "by pass batch with platform row T4",
+            "by pass batch with platform row T5",
+        ],
+    );
+    check("E4", &["by pass batch, with other entries of its batch"]);
+    check(
+        "T8",
+        &[
+            "open as MISSING_AT_BANK",
+            "resolved after 1 calendar days",
+            "by pass batch with bank entry E6",
+        ],
+    );
+    let breaks = crate::support::csv_rows(&book.join("closes/2026-03-04/1/breaks.csv"));
+    let id = breaks[0].iter().position(|name| name == "break_id").unwrap();
+    check(
+        &breaks[1][id],
+        &["candidates: batch: 1 row of the batch: 70.00 (69.30 less the channel's fees)"],
+    );
+}

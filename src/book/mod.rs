@@ -17,6 +17,7 @@ use crate::book::settings::Settings;
 use crate::findings::{Finding, Stop, StopCode};
 
 pub mod settings;
+pub mod passes;
 pub mod parse;
 pub mod schema;
 mod shape;

@@ -24,6 +24,7 @@ use crate::terms::money::{AmountError, parse_minor};
 
 mod fee_plans;
 mod legs;
+mod passes;
 
 /// Longest cycle in days; a longer one is a slip of the pen.
 /// Most netting windows of a day: a row keeps its window in five bits.

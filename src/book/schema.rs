@@ -220,8 +220,66 @@ pub(crate) struct LegToml {
     pub right: LegRoleToml,
     /// Channels whose rows need this leg; every channel unless given.
     pub channels: Option<Vec<String>>,
-    /// Passes in order; exact unless given.
+    /// Passes in order, exact first; exact alone unless given.
     pub passes: Option<Vec<PassToml>>,
+    /// Parameters of passes.
+    #[serde(default)]
+    pub pass: Vec<PassTableToml>,
+}
+
+/// Parameters of one pass of a leg.
+#[derive(Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(crate) struct PassTableToml {
+    /// The pass.
+    pub name: PassToml,
+    /// Most candidates looked at for one row; 30 unless given. Of all passes but batch.
+    pub candidates: Option<u32>,
+    /// Most rows that one entry is made up of; 12 unless given. Of subset.
+    pub members: Option<u32>,
+    /// Calendar days, inclusive, between a row and its entry; 1 for amount-date and 3 for subset unless given.
+    pub days: Option<u32>,
+    /// What banks put before a reference. Of normalised.
+    pub prefixes: Option<Vec<String>>,
+    /// Characters of a reference that the bank keeps, where it cuts them. Of normalised.
+    pub length: Option<u32>,
+    /// Texts around the reference in a remark, with one of the holes {word}, {digits}, {text}. Of remark.
+    pub patterns: Option<Vec<String>>,
+    /// Platform fields that remarks quote; bank_ref unless given. Of remark.
+    pub fields: Option<Vec<QuotedFieldToml>>,
+    /// What the entry of a batch amounts to; either unless given. Of batch.
+    pub amounts: Option<BatchAmountsToml>,
+    /// Greatest difference, base currency. Of tolerance.
+    #[schemars(regex(pattern = AMOUNT))]
+    pub amount: Option<String>,
+    /// Ledger account of differences: income:, expenses: or equity: and a name. Of batch and tolerance.
+    pub ledger_account: Option<String>,
+}
+
+/// A platform field that remarks quote.
+#[derive(Deserialize, JsonSchema, Clone, Copy)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum QuotedFieldToml {
+    /// bank_ref.
+    BankRef,
+    /// txn_id.
+    TxnId,
+    /// order_id.
+    OrderId,
+    /// channel_ref.
+    ChannelRef,
+}
+
+/// What the entry of a batch amounts to.
+#[derive(Deserialize, JsonSchema, Clone, Copy)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum BatchAmountsToml {
+    /// The sum of its rows.
+    Gross,
+    /// The sum less what the channel charges by its fee plan.
+    Net,
+    /// One of the two.
+    Either,
 }
 
 /// A side of a leg.
@@ -238,10 +296,22 @@ pub(crate) enum LegRoleToml {
 
 /// A matching pass.
 #[derive(Deserialize, JsonSchema, Clone, Copy, PartialEq, Eq)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum PassToml {
     /// Equal references.
     Exact,
+    /// Equal references but for case, spaces, padding and prefixes.
+    Normalised,
+    /// The reference stands in the remark.
+    Remark,
+    /// Rows and entries of one batch_ref.
+    Batch,
+    /// Equal amount within a window of days.
+    AmountDate,
+    /// Equal reference, amounts that differ by little.
+    Tolerance,
+    /// Rows that add up to one entry.
+    Subset,
 }
 
 /// When a row settles.

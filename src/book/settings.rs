@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::book::passes::Pass;
 use crate::terms::currency::Currency;
 use crate::terms::kinds::TxnType;
 use crate::terms::money::Rounding;
@@ -192,8 +193,8 @@ pub struct Leg {
     pub kind: LegKind,
     /// Channels whose rows need this leg; `None` is every channel.
     pub channels: Option<Vec<String>>,
-    /// Passes in order; only `exact` exists so far.
-    pub passes: Vec<String>,
+    /// Passes after the exact one, in order.
+    pub later: Vec<Pass>,
 }
 
 /// When a fee is rounded.

@@ -254,7 +254,6 @@ fn key_comes_later(path: &str, name: &str) -> Option<&'static str> {
     match (path, name) {
         ("", "seal") => Some("a close is sealed by its hashes; signing keys come later"),
         ("", "aml") => Some("thresholds for reporting come later"),
-        (path, "pass") if path.starts_with("leg[") => Some("parameters of passes come with the later passes"),
         _ => None,
     }
 }
@@ -265,11 +264,6 @@ fn word_comes_later(path: &str, word: &str) -> Option<&'static str> {
         ("role", "splits") => Some("splits between merchants come later"),
         ("role", "adjustments") => Some("adjustments by hand come later"),
         ("role", "fx") => Some("exchange rates come later"),
-        (
-            "passes",
-            "normalised" | "remark" | "batch" | "amount-date" | "tolerance" | "subset" | "accept"
-            | "reversal",
-        ) => Some("only the exact pass exists, the others come later"),
         ("format", "nacha") => Some("NACHA files come later"),
         _ => None,
     }

@@ -7,6 +7,7 @@ use crate::book::settings::{LegKind, Settings};
 use crate::day::breaks::{OpenBreakRows, RowName, WALLET_LEG};
 use crate::day::identify::{Fetch, Identified, identify, row_name};
 use crate::day::pool::{Origin, Pool};
+use crate::day::residual::Later;
 use crate::day::reversals::{OpenBankEntry, reversals};
 use crate::day::state::Unsettled;
 use crate::entries::block::{EntryBlock, RowRef};
@@ -42,6 +43,8 @@ pub struct Agreed {
     pub legs: Vec<LegResult>,
     /// Breaks of all legs, conflicts included.
     pub open: Vec<OpenBreakRows>,
+    /// What the later passes did with them.
+    pub later: Later,
 }
 
 /// Matches all legs of a pool.
@@ -62,6 +65,7 @@ pub fn match_legs(
         right: Vec::new(),
         legs: Vec::new(),
         open: Vec::new(),
+        later: Later::default(),
     };
     for (leg, named) in settings.legs.iter().enumerate() {
         let right = identify(pool, &pool.right[leg], false, fetch)?;

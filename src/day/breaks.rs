@@ -12,6 +12,7 @@ use crate::day::causes::{self, Broken, FeeDue, Full};
 use crate::day::figures::{BreakLine, OpenEntry};
 use crate::day::identify::Fetch;
 use crate::day::pool::{Origin, Pool};
+use crate::day::residual::Candidates;
 use crate::day::state::{IssuedPayout, OpenBreak, OpenItem, OpenRow, OpenSide};
 use crate::findings::{Finding, Stop, StopCode};
 use crate::matching::class::{Class, OtherSide};
@@ -74,6 +75,8 @@ pub struct BreakContext<'a> {
     pub fetch: Fetch<'a>,
     /// What channels should charge.
     pub fee_due: FeeDue<'a>,
+    /// What later passes saw of rows that stay open.
+    pub candidates: &'a Candidates,
 }
 
 /// Makes lines and items of what did not agree, and of payouts not debited.
@@ -262,6 +265,10 @@ fn line(
         bank_file: right.map_or(String::new(), |full| full.file.clone()),
         bank_line: right.map_or(0, |full| full.line),
         cause: None,
+        candidates: match leg_kind(settings, &rows.leg) {
+            Some(LegKind::PlatformBank) => context.candidates.of(rows.left, rows.right),
+            _ => String::new(),
+        },
     })
 }
 
@@ -288,6 +295,7 @@ fn undebited_line(payout: &IssuedPayout, context: &BreakContext<'_>) -> Result<B
         bank_file: String::new(),
         bank_line: 0,
         cause: None,
+        candidates: String::new(),
     })
 }
 

@@ -77,12 +77,12 @@ fn choose_side(leg: usize, side: Side, blocks: &[EntryBlock], wanted: usize) -> 
         let keyed = block.partition(0, bits).iter().copied();
         for slot in keyed.chain(block.keyless(0, bits)) {
             let record = block.record_at(slot);
-            let hashed = if record.key().is_empty() {
-                record.id()
+            let hash = if record.key().is_empty() {
+                record.id().key_hash()
             } else {
-                record.key()
+                key_hash(record.key())
             };
-            if key_hash(hashed).leading_zeros() < zeros {
+            if hash.leading_zeros() < zeros {
                 continue;
             }
             seen += 1;

@@ -247,6 +247,19 @@ fn bank(inputs: &FateInputs<'_>) -> BTreeMap<&'static str, ByCurrency> {
     for (currency, totals) in &inputs.settled.legs[leg].matched {
         put(matched.entry(*currency).or_default(), totals.rows, totals.minor);
     }
+    // The sums are those of the platform's rows; a later pass may match several with one entry, or within a tolerance.
+    let mut of_platform = ByCurrency::new();
+    add_rows(
+        &mut of_platform,
+        &inputs.pool.left[leg],
+        agreed.later.platform.iter(),
+    );
+    for (currency, totals) in of_platform {
+        let bank = matched.entry(currency).or_default();
+        bank.rows -= totals.rows;
+        bank.sum_minor -= totals.sum_minor;
+    }
+    add_rows(matched, side, agreed.later.bank.iter());
     add_rows(
         matched,
         side,

@@ -288,6 +288,13 @@ pub enum AccountEventKind {
         /// Account it was to be paid from (index).
         paying_account: usize,
     },
+    /// What a match leaves between its sides: a tolerance, or what a channel kept of a batch (R1).
+    Residual {
+        /// Ledger account it is booked to, part of own money.
+        ledger_account: String,
+        /// `Credit` when the bank has more than was booked: own money gains.
+        direction: Direction,
+    },
     /// A debited payout came back.
     PayoutReturned {
         /// Payout id.
@@ -429,4 +436,6 @@ pub struct BreakLine {
     pub bank_line: u64,
     /// Number of the cause that explains it, as the summary lists them.
     pub cause: Option<u32>,
+    /// What later passes saw of it (R40); empty where nothing.
+    pub candidates: String,
 }

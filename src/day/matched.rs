@@ -1,5 +1,7 @@
 //! Lays the agreed rows of all legs into `matched/` (R31).
 
+use rustc_hash::FxHashMap;
+
 use crate::book::merchants::Merchants;
 use crate::book::settings::{LegKind, Settings};
 use crate::day::agree::Agreed;
@@ -54,6 +56,8 @@ pub struct LegPairs<'a> {
     pub pass: &'static str,
     /// True where the leg's lines may lie aside.
     pub lies_aside: bool,
+    /// Passes of rows that a later pass matched; no row on most legs.
+    pub later: Option<&'a FxHashMap<RowRef, &'static str>>,
 }
 
 fn part_of(hash: u64, bits: u32) -> usize {
@@ -374,7 +378,15 @@ impl LegPairs<'_> {
                 let (row, met) = stretch[at];
                 self.line(row, met, out);
             }
-            count_line(&mut out.runs, &self.leg, self.pass, stretch.len());
+            match self.later.filter(|later| !later.is_empty()) {
+                None => count_line(&mut out.runs, &self.leg, self.pass, stretch.len()),
+                Some(later) => {
+                    for (row, _) in &stretch {
+                        let pass = later.get(row).copied().unwrap_or(self.pass);
+                        count_line(&mut out.runs, &self.leg, pass, 1);
+                    }
+                }
+            }
         }
     }
 

@@ -11,6 +11,7 @@ pub mod breaks;
 pub mod causes;
 pub mod reversals;
 pub mod agree;
+pub mod residual;
 pub mod close;
 pub mod originals;
 pub mod output;

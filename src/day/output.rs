@@ -290,6 +290,7 @@ impl Outputs<'_> {
                 kind: named.kind,
                 pass: "exact",
                 lies_aside: leg == computed.bank_leg,
+                later: (leg == computed.bank_leg).then_some(&agreed.later.passes),
             })
             .collect();
         let every_row = &pool.left[computed.bank_leg];
@@ -306,6 +307,7 @@ impl Outputs<'_> {
             kind: LegKind::PlatformBank,
             pass: "balance",
             lies_aside: false,
+            later: None,
         });
         let table = MatchedTable {
             settings,

@@ -3,6 +3,7 @@
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::entries::block::RowRef;
+use crate::entries::bytes::Id;
 use crate::entries::meta::Meta;
 
 /// An open bank entry.
@@ -13,7 +14,7 @@ pub struct OpenBankEntry<'a> {
     /// Account index.
     pub account: u32,
     /// entry_id.
-    pub id: &'a [u8],
+    pub id: Id<'a>,
     /// Small fields.
     pub meta: Meta,
     /// Minor units.
@@ -30,7 +31,7 @@ pub fn reversals(open: &[OpenBankEntry<'_>]) -> Vec<(RowRef, RowRef)> {
         return Vec::new();
     }
     candidates.sort_by(|a, b| (a.account, a.id, a.row).cmp(&(b.account, b.id, b.row)));
-    let by_identity: FxHashMap<(u32, &[u8]), &OpenBankEntry<'_>> = open
+    let by_identity: FxHashMap<(u32, Id<'_>), &OpenBankEntry<'_>> = open
         .iter()
         .map(|entry| ((entry.account, entry.id), entry))
         .collect();
@@ -39,7 +40,7 @@ pub fn reversals(open: &[OpenBankEntry<'_>]) -> Vec<(RowRef, RowRef)> {
     for reversal in candidates {
         let Some(original) = reversal
             .reverses
-            .and_then(|id| by_identity.get(&(reversal.account, id)))
+            .and_then(|id| by_identity.get(&(reversal.account, id.into())))
         else {
             continue;
         };

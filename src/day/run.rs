@@ -22,6 +22,7 @@ use crate::day::forward;
 use crate::day::intake::{ChannelCodes, IntakeContext};
 use crate::day::pool::{Origin, Pool};
 use crate::day::read::read_all;
+use crate::day::residual::{LaterContext, match_later};
 use crate::day::settle::{self, Originals, SettleInputs, Settled};
 use crate::day::spill::aside::{Bound, Spill, expected_rows};
 use crate::day::spill::drive::{self, DriveInputs};
@@ -283,7 +284,17 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
         None => {
             let pool = Pool::new(settings.legs.len(), forward, blocks);
             let fetch = |origins: &[Origin]| fetcher.fetch(&pool.forward, origins);
-            let agreed = match_legs(&pool, settings, date, bank_leg, fee_agrees, &fetch)?;
+            let mut agreed = match_legs(&pool, settings, date, bank_leg, fee_agrees, &fetch)?;
+            let later = LaterContext {
+                settings,
+                merchants: &book.merchants,
+                fees: &fees,
+                business_date: date,
+                bank_leg,
+                fetch: &fetch,
+            };
+            match_later(&pool, &mut agreed, &later)?;
+            notes.extend(agreed.later.notes.iter().cloned());
             (pool, agreed, None, None)
         }
     };
@@ -326,6 +337,7 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
         files: &names,
         fetch: &fetch,
         fee_due: &|channel, txn_type, amount_minor| fee_due(settings, &fees, channel, txn_type, amount_minor),
+        candidates: &agreed.later.candidates,
     };
     let breaks = breaks::list(&pool, &open, &undebited, &break_context)?;
     let due_date = |merchant: MerchantCode, date: Date| settle::merchant_due_date(book, merchant, date);
@@ -460,7 +472,10 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
 
 /// True for a day that can be put aside: its rows need one leg, so that a range of the hash is all that a row meets.
 pub fn can_spill(settings: &Settings, state: &State) -> bool {
-    settings.legs.len() == 1 && settings.settle_when.len() < 2 && state.unsettled.is_empty()
+    let one_leg = settings.legs.len() == 1 && settings.settle_when.len() < 2;
+    // Later passes see all leftovers of a leg at once.
+    let exact_alone = settings.legs.iter().all(|leg| leg.later.is_empty());
+    one_leg && exact_alone && state.unsettled.is_empty()
 }
 
 /// Channel names that a day can number.

@@ -502,7 +502,7 @@ fn side_entries(inputs: &SettleInputs<'_>) -> Result<SideResult, Stop> {
             | AccountEventKind::PayoutReturned { merchant_id, .. } => {
                 inputs.book.merchants.code(merchant_id.as_bytes()).0
             }
-            AccountEventKind::Purpose(_) => u32::MAX,
+            AccountEventKind::Purpose(_) | AccountEventKind::Residual { .. } => u32::MAX,
         };
         let meta = right[row.block()].meta(row.position());
         small.push(SmallLine {
@@ -532,6 +532,8 @@ fn side_entries(inputs: &SettleInputs<'_>) -> Result<SideResult, Stop> {
             });
         }
     }
+    small.extend(inputs.agreed.later.small.iter().cloned());
+    events.extend(inputs.agreed.later.events.iter().cloned());
     small.sort();
     events.sort_by(|a, b| (a.account, &a.entry_id).cmp(&(b.account, &b.entry_id)));
     let open = follow

@@ -170,7 +170,7 @@ impl<'a> Record<'a> {
     pub fn bucket(self) -> usize {
         let key = self.key();
         let hash = if key.is_empty() {
-            key_hash(&self.id().to_vec())
+            self.id().key_hash()
         } else {
             key_hash(key)
         };

@@ -1,5 +1,6 @@
 //! A growing column of byte strings: one buffer, one offset a row, no allocation per row.
 
+use crate::terms::digest::key_hash;
 use std::cmp::Ordering;
 use std::hash::{Hash, Hasher};
 
@@ -88,6 +89,12 @@ impl<'a> Id<'a> {
         Id { beginning, rest }
     }
 
+    /// Its two pieces.
+    #[inline(always)]
+    pub fn pieces(self) -> (&'a [u8], &'a [u8]) {
+        (self.beginning, self.rest)
+    }
+
     /// Number of bytes.
     pub fn len(self) -> usize {
         self.beginning.len() + self.rest.len()
@@ -106,6 +113,19 @@ impl<'a> Id<'a> {
     /// As text.
     pub fn to_text(self) -> String {
         String::from_utf8_lossy(&self.to_vec()).into_owned()
+    }
+
+    /// What the id's bytes are partitioned by ([`crate::terms::digest::key_hash`]).
+    pub fn key_hash(self) -> u64 {
+        let mut bytes = [0u8; 128];
+        let len = self.len();
+        let Some(room) = bytes.get_mut(..len) else {
+            return key_hash(&self.to_vec());
+        };
+        let (beginning, rest) = room.split_at_mut(self.beginning.len());
+        beginning.copy_from_slice(self.beginning);
+        rest.copy_from_slice(self.rest);
+        key_hash(room)
     }
 
     /// Adds its bytes to others.
@@ -260,6 +280,7 @@ mod tests {
             prop_assert_eq!(one.cmp(&other), a.cmp(b));
             prop_assert_eq!(one == other, a == b);
             prop_assert_eq!(one.to_vec(), a.as_bytes());
+            prop_assert_eq!(one.key_hash(), super::key_hash(a.as_bytes()));
             let mut beginning = Beginning::of(a.as_bytes());
             beginning.keep_of(b.as_bytes());
             let shared = a.bytes().zip(b.bytes()).take_while(|(a, b)| a == b).count();

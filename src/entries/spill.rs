@@ -16,7 +16,7 @@ use arrow::ipc::reader::StreamReader;
 use arrow::ipc::writer::StreamWriter;
 
 use crate::entries::block::{EntryBlock, Record, Slot};
-use crate::entries::bytes::append;
+use crate::entries::bytes::{Id, append};
 use crate::entries::meta::Meta;
 use crate::findings::{Finding, Stop, StopCode};
 use crate::host::WorkFile;
@@ -121,6 +121,14 @@ impl Texts {
         self.offsets.push(end);
     }
 
+    /// Adds an id.
+    #[inline]
+    pub fn push_id(&mut self, id: Id<'_>) {
+        let (beginning, rest) = id.pieces();
+        append(&mut self.bytes, beginning);
+        self.push(rest);
+    }
+
     /// Bytes of all strings.
     pub fn bytes(&self) -> usize {
         self.bytes.len()
@@ -216,7 +224,7 @@ impl Entries {
 
     #[inline]
     fn push(&mut self, number: u32, ordinal: u32, record: Record<'_>) {
-        self.id.push(record.id());
+        self.id.push_id(record.id());
         self.key.push(record.key());
         self.amount_minor.push(record.amount_minor());
         self.meta.push(record.meta().0);

@@ -26,3 +26,9 @@ pub const WALLET_CLEARING: &str = "liabilities:wallet-clearing";
 pub const FEES: &str = "income:fees";
 /// Own money but fees: purpose entries, payouts by own accounts.
 pub const OWN_MONEY: &str = "equity:own-money";
+
+/// True for an account that is a part of own money: all but what is at banks and what is owed (R1).
+pub fn is_own_money(ledger_account: &str) -> bool {
+    let head = ledger_account.split(':').next().unwrap_or_default();
+    crate::book::passes::OWN_MONEY_HEADS.contains(&head)
+}

@@ -17,7 +17,7 @@ use crate::ledger::day_figures::DayFigures;
 use crate::ledger::standing::{Claim, ItemClass, Obligee, Standing, Standings};
 use crate::terms::currency::Currency;
 use crate::terms::digest;
-use crate::terms::kinds::Purpose;
+use crate::terms::kinds::{Direction, Purpose};
 use crate::terms::money;
 
 /// A line of journal.csv (R43). The lines of one `entry_id` balance.
@@ -375,6 +375,17 @@ impl<'a> Book<'a> {
                         [bank, MERCHANTS],
                         amount,
                     );
+                }
+                AccountEventKind::Residual {
+                    ledger_account,
+                    direction,
+                } => {
+                    let account: &'a str = &day.settings.accounts[event.account].id;
+                    let sides = match direction {
+                        Direction::Credit => [bank, ledger_account.as_str()],
+                        Direction::Debit => [ledger_account.as_str(), bank],
+                    };
+                    self.post(currency, account, "residual", sides, amount);
                 }
                 AccountEventKind::Purpose(_) => {}
             }

@@ -45,7 +45,7 @@ pub fn settings(basis: Basis) -> Settings {
         name: name.to_owned(),
         kind,
         channels: None,
-        passes: vec!["exact".to_owned()],
+        later: Vec::new(),
     };
     Settings {
         institution: Institution {

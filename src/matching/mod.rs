@@ -5,10 +5,13 @@
 //! settles the common case, one row on each side, on the spot; [`group`] applies SPEC §5 and R4 to R7 to the rest.
 //! Kernels are pure: the same partition gives the same result on one machine, spilled, or on a cluster.
 //!
-//! Not done here: later passes (they will see what is left), ageing (the day), money (settlement).
+//! [`residual`] has the later passes, on what the exact one leaves.
+//!
+//! Not done here: ageing (the day), money (settlement).
 
 pub mod class;
 pub mod group;
 pub mod exact;
 pub mod met;
 pub mod identity;
+pub mod residual;

@@ -64,7 +64,7 @@ pub(crate) fn settings() -> Settings {
             name: "platform-bank".to_owned(),
             kind: LegKind::PlatformBank,
             channels: None,
-            passes: vec!["exact".to_owned()],
+            later: Vec::new(),
         }],
         settle_when: vec!["platform-bank".to_owned()],
         fee_plans: BTreeMap::new(),

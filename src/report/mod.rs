@@ -8,6 +8,7 @@ pub mod deltas;
 pub mod texts;
 pub mod coded;
 pub mod matched;
+pub mod candidates;
 pub mod tables;
 pub mod manifest;
 pub mod pools;

@@ -209,6 +209,7 @@ fn break_line(class: &'static str, reference: &str, code: &str, platform: i64, b
         bank_file: String::new(),
         bank_line: 0,
         cause: None,
+        candidates: String::new(),
     }
 }
 

@@ -151,8 +151,7 @@ pub fn breaks(lines: &[BreakLine]) -> Table<'_> {
             date("first_seen", lines.iter().map(|l| Some(l.first_seen))),
             days("age_days", lines.iter().map(|l| l.age_days)),
             days("age_business_days", lines.iter().map(|l| l.age_business_days)),
-            // Only passes after `exact` have candidates to list (R40).
-            text("candidates", lines.iter().map(|_| "")),
+            text("candidates", lines.iter().map(|l| l.candidates.as_str())),
             Column {
                 name: "overdue",
                 values: Values::Flag(lines.iter().map(|l| l.overdue).collect()),

@@ -11,7 +11,7 @@ use crate::day::figures::AccountEventKind;
 use crate::findings::{Finding, Stop, StopCode};
 use crate::ledger::{DEFAULT_POOL, DayFigures, home_pool};
 use crate::terms::currency::Currency;
-use crate::terms::kinds::Purpose;
+use crate::terms::kinds::{Direction, Purpose};
 
 /// A line of roll_forward.csv.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -259,6 +259,16 @@ impl<'a> Movements<'a> {
                     self.purpose(here, event.account, *purpose, &event.entry_id, amount);
                 }
                 AccountEventKind::Purpose(_) => {}
+                AccountEventKind::Residual { direction, .. } => {
+                    const RESIDUAL: Term = (85, "residuals of matches", "journal, kind residual");
+                    let gained = match direction {
+                        Direction::Credit => amount,
+                        Direction::Debit => -amount,
+                    };
+                    *self.books.entry(event.account).or_insert(0) += gained;
+                    self.add(here, BANK, RESIDUAL, &event.entry_id, gained);
+                    self.add(here, OWN, RESIDUAL, &event.entry_id, gained);
+                }
                 AccountEventKind::PayoutDebited { payout_id, .. } => {
                     self.payout_debited(day, event.account, payout_id, amount)?;
                 }

@@ -254,6 +254,7 @@ fn close_copy(copy: &Copy, date: Date) -> Result<Closed, Stop> {
         date,
         dry_run: false,
         what_if: None,
+        memory: None,
     };
     let outcome = close(&options, &Silent)?;
     let folder = outcome

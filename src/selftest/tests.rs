@@ -13,6 +13,7 @@ fn every_kind_is_found_on_the_demo() {
             date: *date,
             dry_run: false,
             what_if: None,
+            memory: None,
         };
         close(&options, &Silent).unwrap();
     }

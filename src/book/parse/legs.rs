@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Reader, did_you_mean, role};
-use crate::book::schema::{BookToml, LegRoleToml, PassToml};
+use crate::book::schema::{BookToml, LegRoleToml};
 use crate::book::settings::{Leg, LegKind, Role, Settings};
 
 /// Most legs of a book: a row keeps its legs in one byte.
@@ -46,17 +46,6 @@ impl Reader<'_> {
                     "name channels, or leave it out for all",
                 );
             }
-            if given
-                .passes
-                .as_ref()
-                .is_some_and(|passes| passes.as_slice() != [PassToml::Exact])
-            {
-                self.find(
-                    &path("passes"),
-                    "expected [\"exact\"], once",
-                    "the exact pass is always first",
-                );
-            }
             let Some(kind) = self.leg_kind(index, given.left, given.right) else {
                 continue;
             };
@@ -72,7 +61,7 @@ impl Reader<'_> {
                 name: given.name.clone(),
                 kind,
                 channels: given.channels.clone(),
-                passes: vec!["exact".to_owned()],
+                later: self.later_passes(index, given, kind),
             };
             if let Some(other) = legs
                 .iter()

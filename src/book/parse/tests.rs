@@ -1,6 +1,7 @@
 //! What `book.toml` may say, and in what words it is refused.
 
 use super::*;
+use crate::book::passes::{BatchAmounts, Pass, QuotedField, References};
 use crate::book::settings::{FeeTier, LegKind, OnRefund};
 use crate::terms::kinds::TxnType;
 use crate::terms::money::Rounding;
@@ -179,7 +180,7 @@ fn a_short_book_has_defaults() {
     assert_eq!(settings.policy.max_age_days, 3);
     assert_eq!(settings.payout.default_cycle, Cycle::Business(1));
     assert_eq!(settings.payout.min_minor, 0);
-    assert_eq!(settings.legs[0].passes, ["exact"]);
+    assert!(settings.legs[0].later.is_empty());
 }
 
 #[test]
@@ -238,11 +239,6 @@ fn what_is_not_built_yet_is_said_so() {
             "role: `splits` is not built yet",
         ),
         (
-            "[\"exact\"]",
-            "[\"exact\", \"remark\"]",
-            "passes: `remark` is not built yet",
-        ),
-        (
             "left = \"platform\"",
             "left = \"channel\"",
             "comes with the batch pass, which is not built yet",
@@ -251,11 +247,6 @@ fn what_is_not_built_yet_is_said_so() {
             "left = \"platform\"",
             "left = \"bank\"",
             "a leg compares left = \"platform\"",
-        ),
-        (
-            "[settle]",
-            "[[leg.pass]]\nname = 1\n[settle]",
-            "`pass` is not built yet",
         ),
         (
             "[settle]",
@@ -569,4 +560,146 @@ fn the_nearest_word_is_near() {
     assert_eq!(near("merchantid"), Some("merchant_id"));
     assert_eq!(near("mni"), Some("min"));
     assert_eq!(near("colour"), None);
+}
+
+#[test]
+fn passes_have_parameters_and_defaults() {
+    let settings = accepted(
+        "passes = [\"exact\"]",
+        "passes = [\"exact\", \"normalised\", \"remark\", \"batch\", \"amount-date\", \"tolerance\", \"subset\"]\n\
+         [[leg.pass]]\nname = \"tolerance\"\namount = \"0.05\"\n\
+         [[leg.pass]]\nname = \"normalised\"\nprefixes = [\"REF\"]\nlength = 16\n\
+         [[leg.pass]]\nname = \"remark\"\npatterns = [\"ref {word}\"]\nfields = [\"order_id\", \"bank_ref\"]\n\
+         [[leg.pass]]\nname = \"subset\"\nmembers = 5",
+    );
+    let references = References {
+        prefixes: vec!["REF".to_owned()],
+        length_max: Some(16),
+    };
+    let expected = [
+        Pass::Normalised {
+            references: references.clone(),
+            candidates_max: 30,
+        },
+        Pass::Remark {
+            patterns: vec!["ref {word}".to_owned()],
+            fields: vec![QuotedField::BankRef, QuotedField::OrderId],
+            references: references.clone(),
+            candidates_max: 30,
+        },
+        Pass::Batch {
+            amounts: BatchAmounts::Either,
+            ledger_account: "expenses:channel-fees".to_owned(),
+        },
+        Pass::AmountDate {
+            days: 1,
+            candidates_max: 30,
+        },
+        Pass::Tolerance {
+            most_minor: 5,
+            currency: Currency::parse(b"CNY").unwrap(),
+            ledger_account: "equity:tolerances".to_owned(),
+            references: Some(references),
+            candidates_max: 30,
+        },
+        Pass::Subset {
+            days: 3,
+            candidates_max: 30,
+            members_max: 5,
+        },
+    ];
+    assert_eq!(settings.legs[0].later, expected);
+}
+
+#[test]
+fn passes_that_make_no_sense_are_refused() {
+    let with = |passes: &str, table: &str| {
+        let table = if table.is_empty() {
+            String::new()
+        } else {
+            format!("\n[[leg.pass]]\n{table}")
+        };
+        told("passes = [\"exact\"]", &format!("passes = [{passes}]{table}"))
+    };
+    for (passes, table, expected) in [
+        ("\"batch\"", "", "the first pass must be exact"),
+        ("", "", "the first pass must be exact"),
+        ("\"exact\", \"batch\", \"batch\"", "", "`batch` is given twice"),
+        ("\"exact\", \"amount-dat\"", "", "did you mean `amount-date`?"),
+        ("\"exact\", \"remark\"", "", "has no patterns"),
+        ("\"exact\", \"tolerance\"", "", "has no amount"),
+        (
+            "\"exact\", \"tolerance\"",
+            "name = \"tolerance\"\namount = \"0.00\"",
+            "has no amount",
+        ),
+        (
+            "\"exact\", \"tolerance\"",
+            "name = \"tolerance\"\namount = \"0.001\"",
+            "at most 2 decimals",
+        ),
+        (
+            "\"exact\", \"tolerance\"",
+            "name = \"tolerance\"\namount = 0.01",
+            "found a number with a decimal point",
+        ),
+        (
+            "\"exact\", \"batch\"",
+            "name = \"batch\"\nledger_account = \"liabilities:merchants\"",
+            "expected income:, expenses: or equity:",
+        ),
+        (
+            "\"exact\", \"batch\"",
+            "name = \"batch\"\nledger_account = \"equity:\"",
+            "expected income:, expenses: or equity:",
+        ),
+        (
+            "\"exact\"",
+            "name = \"subset\"",
+            "`subset` is not among the passes of the leg",
+        ),
+        (
+            "\"exact\", \"subset\"",
+            "name = \"subset\"\npatterns = [\"{word}\"]",
+            "the pass subset has no parameter `patterns`",
+        ),
+        (
+            "\"exact\", \"subset\"",
+            "name = \"subset\"\ncandidates = 41",
+            "found 41, expected 1 to 40",
+        ),
+        (
+            "\"exact\", \"subset\"",
+            "name = \"subset\"\nmembers = 1",
+            "found 1, expected 2 to 40",
+        ),
+        (
+            "\"exact\", \"amount-date\"",
+            "name = \"amount-date\"\ndays = 32",
+            "found 32, expected 0 to 31",
+        ),
+        (
+            "\"exact\", \"amount-date\"",
+            "name = \"amount-date\"\ndate = 1",
+            "unknown key `date`",
+        ),
+        (
+            "\"exact\", \"remark\"",
+            "name = \"remark\"\npatterns = [\"ref\"]",
+            "has no hole",
+        ),
+        (
+            "\"exact\", \"remark\"",
+            "name = \"remark\"\npatterns = [\"ref {word}\"]\nfields = []",
+            "the list is empty",
+        ),
+        (
+            "\"exact\", \"batch\"",
+            "name = \"batch\"\n[[leg.pass]]\nname = \"batch\"",
+            "`batch` has two tables",
+        ),
+    ] {
+        let found = with(passes, table);
+        assert!(found.contains(expected), "{passes} {table}\n{found}");
+    }
 }

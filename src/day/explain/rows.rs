@@ -345,6 +345,19 @@ fn about(days: &Days, story: &Story, found: &Found, title: String) -> Result<Sec
             section.event(*date, told);
             continue;
         }
+        if found.side == OpenSide::Bank && line.txn_id.is_empty() {
+            section.event(
+                *date,
+                match line.pass.as_str() {
+                    "reversal" => format!("closed on leg {} by pass reversal (R14)", line.leg),
+                    pass => format!(
+                        "matched on leg {} by pass {pass}, with other entries of its batch",
+                        line.leg
+                    ),
+                },
+            );
+            continue;
+        }
         let (other, id) = match found.side {
             OpenSide::Platform if line.account.is_empty() => (OpenSide::Channel, &line.entry_id),
             OpenSide::Platform => (OpenSide::Bank, &line.entry_id),

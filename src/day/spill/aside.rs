@@ -17,7 +17,6 @@ use crate::entries::spill::{Entries, Piece, Shelf, batch, column, schema};
 use crate::findings::{Finding, Stop, StopCode};
 use crate::host::{self, WorkFile};
 use crate::report::show;
-use crate::terms::digest::key_hash;
 
 /// A bound on the memory of a close, and where it may put what does not fit.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,7 +97,7 @@ impl Outline {
             late: block
                 .late()
                 .iter()
-                .map(|at| key_hash(block.id(*at as usize)))
+                .map(|at| block.id(*at as usize).key_hash())
                 .collect(),
             samples: (0..block.len()).step_by(SAMPLE_ROWS).map(id).collect(),
         }

@@ -13,6 +13,7 @@ use crate::day::forward::ForwardRow;
 use crate::day::identify::{Identified, judge, row_name};
 use crate::day::intake::{FORWARD_FILE, InputBlock};
 use crate::day::pool::{Origin, Pool, part_bits};
+use crate::day::residual::Later;
 use crate::day::reversals::{OpenBankEntry, reversals};
 use crate::day::spill::aside::{Outlines, Side, Spill};
 use crate::day::spill::ids::{self, SideOutlines};
@@ -223,6 +224,7 @@ fn agreed(
             reversals,
         }],
         open,
+        later: Later::default(),
     };
     list_conflicts(&kept.pool, inputs.settings, LEG, &mut agreed);
     Ok(agreed)
@@ -477,7 +479,7 @@ impl Driver<'_> {
                 OpenBankEntry {
                     row: entry.row,
                     account: entry.owner,
-                    id: &entry.id,
+                    id: entry.id.as_slice().into(),
                     meta: entry.meta,
                     amount_minor: entry.amount_minor,
                     reverses: at.map(|at| extras.party.get(at)),
@@ -597,7 +599,7 @@ impl Driver<'_> {
             .filter(|row| *row != RowRef::NONE)
         {
             let record = right.blocks[row.block()].record(row.position());
-            if record.meta().has_extras() || self.reversal_ids.contains(record.id()) {
+            if record.meta().has_extras() || self.reversal_ids.contains(&record.id().to_vec()) {
                 entries.push(KeptRow::new(right.row(row), record, None));
                 waits = true;
             }
@@ -631,7 +633,7 @@ impl Driver<'_> {
                     let is_original = side == Side::Left
                         && !self.original_ids.is_empty()
                         && meta.txn_type() == Some(TxnType::Payment)
-                        && self.original_ids.contains(record.id());
+                        && self.original_ids.contains(&record.id().to_vec());
                     let is_excluded =
                         !excluded.is_empty() && excluded.contains(&self.day.name(side, of_side.row(row)));
                     let is_reversed = side == Side::Right

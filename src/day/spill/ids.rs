@@ -58,7 +58,7 @@ pub fn shared(
         late.extend(&outline.late);
     }
     for block in of_side.forward {
-        late.extend((0..block.len()).map(|position| key_hash(block.id(position))));
+        late.extend((0..block.len()).map(|position| block.id(position).key_hash()));
     }
     // Hashes of late rows were kept one by one: where they are many, room for all is not much more.
     let is_ordered = of_side.follow() && late.len() as u64 <= rows / 4;
@@ -104,7 +104,7 @@ fn groups(
     let mut found = found.concat();
     for (number, block) in of_side.forward.iter().enumerate() {
         for position in 0..block.len() {
-            let hash = key_hash(block.id(position));
+            let hash = block.id(position).key_hash();
             if takes(hash) {
                 found.push((hash, RowRef::new(number, position)));
             }

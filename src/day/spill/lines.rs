@@ -10,6 +10,7 @@ use arrow::array::{Array, BinaryArray, Int64Array, UInt8Array, UInt32Array};
 use arrow::datatypes::{DataType, SchemaRef};
 
 use crate::entries::block::{BUCKET_BITS, EntryBlock, Record};
+use crate::entries::bytes::Id;
 use crate::entries::spill::{Piece, Shelf, Texts, batch, column, schema};
 use crate::findings::Stop;
 use crate::matching::met::Meeting;
@@ -49,13 +50,14 @@ impl Cuts {
     }
 
     /// The stretch of an id; `hint` is the one of the line before.
-    fn stretch(&self, id: &[u8], hint: usize) -> usize {
-        let begins = |at: usize| at == 0 || self.firsts[at - 1].as_slice() <= id;
-        let ends = |at: usize| at == self.firsts.len() || id < self.firsts[at].as_slice();
+    fn stretch(&self, id: Id<'_>, hint: usize) -> usize {
+        let begins = |at: usize| at == 0 || Id::from(self.firsts[at - 1].as_slice()) <= id;
+        let ends = |at: usize| at == self.firsts.len() || id < Id::from(self.firsts[at].as_slice());
         if begins(hint) && ends(hint) {
             return hint;
         }
-        self.firsts.partition_point(|first| first.as_slice() <= id)
+        self.firsts
+            .partition_point(|first| Id::from(first.as_slice()) <= id)
     }
 }
 
@@ -95,8 +97,8 @@ impl Columns {
     #[inline]
     fn push(&mut self, left: Record<'_>, right: Record<'_>, account: u32, fee_minor: Option<i64>) {
         let meta = left.meta();
-        self.txn_id.push(left.id());
-        self.entry_id.push(right.id());
+        self.txn_id.push_id(left.id());
+        self.entry_id.push_id(right.id());
         self.bank_ref.push(left.key());
         self.merchant.push(left.owner());
         self.account.push(account);

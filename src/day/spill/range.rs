@@ -83,13 +83,14 @@ impl RangeSide {
             slots.sort_unstable_by_key(|slot| slot.position());
             for slot in slots {
                 let (record, position) = (block.record_at(slot), slot.position());
+                let id = record.id().to_vec();
                 laying.push(
                     RowRef::new(number, position),
-                    (record.id(), record.key()),
+                    (&id, record.key()),
                     |builder, ordinal| {
                         builder.push(
                             record.key(),
-                            record.id(),
+                            &id,
                             record.amount_minor(),
                             record.meta(),
                             record.owner(),

@@ -3,6 +3,7 @@
 
 use std::ops::Range;
 
+use crate::book::passes::PassName;
 use crate::book::settings::{Settings, Source};
 use crate::ingest::canonical::values::TimeMemory;
 use crate::terms::currency::Currency;
@@ -18,6 +19,8 @@ pub struct ReadContext {
     pub own_account: Option<u16>,
     /// The channel of every row whose file names none; empty where the source gives none.
     pub own_channel: Vec<u8>,
+    /// True when a leg has the batch pass: without it an entry of a batch would match nothing (R41).
+    pub takes_batches: bool,
     /// The business day; a row without a leg outside it is refused (R29). `None` checks nothing.
     pub day: Option<Range<Instant>>,
 }
@@ -49,6 +52,11 @@ impl ReadContext {
             account_currency: settings.accounts.iter().map(|account| account.currency).collect(),
             own_account,
             own_channel: source.channel.clone().unwrap_or_default().into_bytes(),
+            takes_batches: settings
+                .legs
+                .iter()
+                .flat_map(|leg| &leg.later)
+                .any(|pass| pass.name() == PassName::Batch),
             day,
         }
     }

@@ -331,10 +331,10 @@ impl Table for Bank {
         of_account(CURRENCY, currency, account, context)?;
         let amount_minor = positive(fields, AMOUNT, currency)?;
         let batch_ref = fields.text(BATCH_REF);
-        if !batch_ref.is_empty() {
+        if !batch_ref.is_empty() && !context.takes_batches {
             return wrong(
                 BATCH_REF,
-                "an empty field: entries of a batch are not matched yet (R41)",
+                "an empty field: no leg of the book has the pass batch (R41)",
             );
         }
         let purpose_text = fields.text(PURPOSE);
