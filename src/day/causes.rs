@@ -14,7 +14,7 @@ use crate::day::clock::bounds;
 use crate::day::figures::BreakLine;
 use crate::day::pool::Pool;
 use crate::day::state::OpenRow;
-use crate::entries::block::{BUCKET_BITS, EntryBlock};
+use crate::entries::block::{BUCKET_BITS, EntryBlock, Slot};
 use crate::findings::Stop;
 use crate::terms::date::{Date, Instant};
 use crate::terms::digest::key_hash;
@@ -59,32 +59,49 @@ pub fn choose(pool: &Pool, breaks: usize) -> Vec<Chosen> {
         return Vec::new();
     }
     let wanted = (breaks * ROWS_FOR_A_BREAK).clamp(ROWS_MIN, ROWS_MAX);
-    let sides = [(Side::Left, &pool.left), (Side::Right, &pool.right)];
-    let of_side = |(side, legs): (Side, &Vec<Vec<EntryBlock>>)| {
-        let one = |(leg, blocks): (usize, &Vec<EntryBlock>)| choose_side(leg, side, blocks, wanted);
+    let [left, right] = pool
+        .rows_of_day
+        .map_or([None; 2], |[left, right]| [Some(left), Some(right)]);
+    let sides = [(Side::Left, &pool.left, left), (Side::Right, &pool.right, right)];
+    let of_side = |(side, legs, rows): (Side, &Vec<Vec<EntryBlock>>, Option<usize>)| {
+        let one = |(leg, blocks): (usize, &Vec<EntryBlock>)| choose_side(leg, side, blocks, rows, wanted);
         legs.iter().enumerate().map(one).collect::<Vec<Chosen>>()
     };
     sides.into_iter().flat_map(of_side).collect()
 }
 
-fn choose_side(leg: usize, side: Side, blocks: &[EntryBlock], wanted: usize) -> Chosen {
-    let rows: usize = blocks.iter().map(EntryBlock::len).sum();
-    // The rows whose hash begins with so many zeros.
-    let zeros = (rows / wanted).checked_ilog2().unwrap_or(0);
+/// How many zeros the hashes of chosen rows begin with.
+fn zeros(rows: usize, wanted: usize) -> u32 {
+    (rows / wanted).checked_ilog2().unwrap_or(0)
+}
+
+/// The rows of a block that may be chosen in a day of `rows` rows of this side, however many breaks there are.
+pub fn choosable(block: &EntryBlock, rows: usize) -> impl Iterator<Item = Slot> + '_ {
+    chosen_of(block, zeros(rows, ROWS_MAX))
+}
+
+/// The rows of a block whose hash begins with so many zeros.
+fn chosen_of(block: &EntryBlock, zeros: u32) -> impl Iterator<Item = Slot> + '_ {
+    let bits = zeros.min(BUCKET_BITS);
+    let keyed = block.partition(0, bits).iter().copied();
+    keyed.chain(block.keyless(0, bits)).filter(move |slot| {
+        let record = block.record_at(*slot);
+        let hash = if record.key().is_empty() {
+            record.id().key_hash()
+        } else {
+            key_hash(record.key())
+        };
+        hash.leading_zeros() >= zeros
+    })
+}
+
+fn choose_side(leg: usize, side: Side, blocks: &[EntryBlock], rows: Option<usize>, wanted: usize) -> Chosen {
+    let rows = rows.unwrap_or_else(|| blocks.iter().map(EntryBlock::len).sum());
+    let zeros = zeros(rows, wanted);
     let (mut names, mut seen) = (Vec::new(), 0u64);
     for (number, block) in blocks.iter().enumerate() {
-        let bits = zeros.min(BUCKET_BITS);
-        let keyed = block.partition(0, bits).iter().copied();
-        for slot in keyed.chain(block.keyless(0, bits)) {
+        for slot in chosen_of(block, zeros) {
             let record = block.record_at(slot);
-            let hash = if record.key().is_empty() {
-                record.id().key_hash()
-            } else {
-                key_hash(record.key())
-            };
-            if hash.leading_zeros() < zeros {
-                continue;
-            }
             seen += 1;
             if record.meta().has_leg() && record.meta().is_success() {
                 names.push((number, block.ordinal(slot.position())));

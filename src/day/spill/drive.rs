@@ -9,6 +9,7 @@ use rustc_hash::FxHashSet;
 use crate::book::settings::Settings;
 use crate::day::agree::{Agreed, LegResult, conflict, list_conflicts};
 use crate::day::breaks::OpenBreakRows;
+use crate::day::causes;
 use crate::day::forward::ForwardRow;
 use crate::day::identify::{Identified, judge, row_name};
 use crate::day::intake::{FORWARD_FILE, InputBlock};
@@ -140,6 +141,7 @@ pub fn run(
             excluded: [&identified[0].excluded, &identified[1].excluded],
             reversal_ids: day.reversal_ids(),
             original_ids: day.original_ids(inputs.fees_return),
+            rows,
             reversed: None,
             cuts: &cuts,
             shelf: &shelf,
@@ -155,6 +157,7 @@ pub fn run(
     settled.fees = kept.fees;
     let mut pool = kept.pool;
     pool.largest_side_rows = largest_side_rows;
+    pool.rows_of_day = Some(rows);
     Ok(SpilledDay {
         pool,
         agreed,
@@ -369,6 +372,8 @@ struct Driver<'a> {
     excluded: [&'a FxHashSet<u64>; 2],
     reversal_ids: FxHashSet<Vec<u8>>,
     original_ids: FxHashSet<Vec<u8>>,
+    /// Rows of the day, by side.
+    rows: [usize; 2],
     /// Entries that close each other; `None` until they are known.
     reversed: Option<FxHashSet<RowRef>>,
     cuts: &'a Cuts,
@@ -644,6 +649,14 @@ impl Driver<'_> {
                     if meta.has_extras() || !meta.has_leg() || is_original || is_excluded || is_reversed {
                         keep(side, row);
                     }
+                }
+            }
+        }
+        // Rows that stand for all where causes are looked for.
+        for side in Side::BOTH {
+            for (number, block) in sides[side as usize].blocks.iter().enumerate() {
+                for slot in causes::choosable(block, self.rows[side as usize]) {
+                    keep(side, RowRef::new(number, slot.position()));
                 }
             }
         }
