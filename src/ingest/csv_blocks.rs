@@ -311,7 +311,7 @@ impl Inner {
     }
 
     fn has_more(&self) -> bool {
-        !self.failed && !(self.ended && self.carry.is_empty())
+        !(self.failed || self.ended && self.carry.is_empty())
     }
 
     /// True when both texts can be read step by step together.
