@@ -9,7 +9,7 @@
 
 use std::collections::VecDeque;
 use std::io::{self, Read};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use encoding_rs::{Decoder, DecoderResult, Encoding};
 
@@ -82,7 +82,8 @@ const WAITING_MAX: usize = 2;
 /// Files that are read at the same time.
 #[derive(Default)]
 pub struct Group {
-    texts: Mutex<Vec<Arc<Text>>>,
+    /// A text that nobody reads any more is let go, with its file.
+    texts: Mutex<Vec<Weak<Text>>>,
 }
 
 /// Hands out the blocks of one text.
@@ -170,7 +171,7 @@ impl BlockReader {
     /// Reads the text together with the others of a group.
     #[must_use]
     pub fn within(mut self, group: &Arc<Group>) -> BlockReader {
-        lock(&group.texts).push(Arc::clone(&self.text));
+        lock(&group.texts).push(Arc::downgrade(&self.text));
         self.group = Some(Arc::clone(group));
         self
     }
@@ -218,7 +219,11 @@ impl BlockReader {
 
     /// Cuts the next block, and one of another text of the group where one is free.
     fn make(&self, inner: &mut Inner) {
-        let others = self.group.as_ref().map(|group| lock(&group.texts).clone());
+        let others = self.group.as_ref().map(|group| {
+            let mut texts = lock(&group.texts);
+            texts.retain(|text| text.strong_count() > 0);
+            texts.iter().filter_map(Weak::upgrade).collect::<Vec<_>>()
+        });
         for other in others.iter().flatten() {
             if Arc::ptr_eq(other, &self.text) || lock(&other.waiting).blocks.len() >= WAITING_MAX {
                 continue;

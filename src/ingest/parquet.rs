@@ -378,7 +378,9 @@ impl ParquetFile {
 
     /// True per field that is read.
     fn columns_to_read(&self, columns: Columns, group: usize) -> Vec<bool> {
-        let wallets = columns == Columns::All || self.may_move_wallets(group);
+        // Of the whole file, so that nothing depends on how it was cut into row groups (R32).
+        let wallets =
+            columns == Columns::All || (0..self.row_groups()).any(|group| self.may_move_wallets(group));
         layout::fields(self.binding.role)
             .iter()
             .enumerate()

@@ -839,6 +839,26 @@ fn files_of_a_group_are_read_as_each_alone() {
 }
 
 #[test]
+fn a_group_lets_go_of_what_was_read() {
+    struct Noted(io::Cursor<Vec<u8>>, Arc<()>);
+    impl Read for Noted {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            self.0.read(buffer)
+        }
+    }
+    let (group, held) = (Arc::new(Group::default()), Arc::new(()));
+    let text = format!("{PLATFORM_HEADER}{}\n", platform_row("", ""));
+    for _ in 0..3 {
+        let content = Noted(io::Cursor::new(text.clone().into_bytes()), Arc::clone(&held));
+        let reader = BlockReader::new(Box::new(content), None).unwrap().within(&group);
+        let mut buffer = Vec::new();
+        while reader.next_block(&mut buffer).unwrap().is_some() {}
+        assert!(reader.finish().is_some());
+        assert_eq!(Arc::strong_count(&held), 2, "one file is open");
+    }
+}
+
+#[test]
 fn a_record_without_end_is_refused_and_nothing_follows() {
     let mut text = format!("{PLATFORM_HEADER}{}\nT2,\"", platform_row("", "")).into_bytes();
     text.resize(RECORD_BYTES_MAX * 2 + (1 << 20), b'x');
