@@ -840,7 +840,7 @@ fn files_of_a_group_are_read_as_each_alone() {
 
 #[test]
 fn a_group_lets_go_of_what_was_read() {
-    struct Noted(io::Cursor<Vec<u8>>, Arc<()>);
+    struct Noted(io::Cursor<Vec<u8>>, #[expect(dead_code)] Arc<()>);
     impl Read for Noted {
         fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
             self.0.read(buffer)
