@@ -15,6 +15,7 @@ use crate::entries::block::{BLOCK_ROWS_MAX, BlockBuilder, EntryBlock, TEXT_BYTES
 use crate::entries::bytes::BytesColumn;
 use crate::entries::meta::Meta;
 use crate::entries::rows::{BalanceRow, BankRow, ChannelRow, Place, PlatformRow, Reject, RowSink};
+use crate::ingest::canonical::values::shown;
 use crate::terms::currency::Currency;
 use crate::terms::date::{Date, Instant};
 use crate::terms::id_table::IdTable;
@@ -549,20 +550,6 @@ impl<'a> Intake<'a> {
 /// True for rows that settle without a leg (R21).
 fn is_legless(row: &PlatformRow<'_>) -> bool {
     row.txn_type == TxnType::Transfer || row.funding == Funding::Balance
-}
-
-/// A value as a message shows it: at most 80 characters, control characters escaped.
-pub fn shown(found: &[u8]) -> String {
-    let text: String = String::from_utf8_lossy(found).chars().take(80).collect();
-    text.chars()
-        .flat_map(|c| {
-            if c.is_control() {
-                c.escape_default().collect::<Vec<_>>()
-            } else {
-                vec![c]
-            }
-        })
-        .collect()
 }
 
 impl RowSink for Intake<'_> {

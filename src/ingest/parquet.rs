@@ -28,7 +28,7 @@ use arrow::datatypes::{DataType, Field as ArrowField, Schema};
 use bytes::Bytes;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, RowSelection};
 use parquet::errors::ParquetError;
-use parquet::file::metadata::ColumnChunkMetaData;
+use parquet::file::metadata::{ColumnChunkMetaData, RowGroupMetaData};
 
 use crate::book::settings::Role;
 use crate::entries::rows::RowSink;
@@ -80,6 +80,8 @@ pub enum Columns {
 pub struct ParquetFile {
     input: Input,
     metadata: ArrowReaderMetadata,
+    /// False when the file's statistics say that no row moves a wallet.
+    moves_wallets: bool,
     /// Field to column, and the columns that no field has.
     pub binding: HeaderBinding,
     zones: Vec<Option<Zone>>,
@@ -214,8 +216,11 @@ impl ParquetFile {
                 })?;
             first_rows.push(rows);
         }
+        let groups = metadata.metadata().row_groups();
+        let moves_wallets = groups.iter().any(may_move_wallets);
         Ok(ParquetFile {
             input,
+            moves_wallets,
             metadata,
             binding,
             zones,
@@ -379,8 +384,7 @@ impl ParquetFile {
     /// True per field that is read.
     fn columns_to_read(&self, columns: Columns, group: usize) -> Vec<bool> {
         // Of the whole file, so that nothing depends on how it was cut into row groups (R32).
-        let wallets =
-            columns == Columns::All || (0..self.row_groups()).any(|group| self.may_move_wallets(group));
+        let wallets = columns == Columns::All || self.moves_wallets;
         layout::fields(self.binding.role)
             .iter()
             .enumerate()
@@ -397,16 +401,9 @@ impl ParquetFile {
             .collect()
     }
 
-    /// The chunk of a column of a row group.
-    fn chunk(&self, name: &str, group: usize) -> Option<&ColumnChunkMetaData> {
-        let group = self.metadata.metadata().row_group(group);
-        let mut chunks = group.columns().iter();
-        chunks.find(|chunk| chunk.column_path().string() == name)
-    }
-
     /// True when the file says that a column of a row group has no null.
     fn has_no_null(&self, name: &str, group: usize) -> bool {
-        self.chunk(name, group).is_some_and(|chunk| {
+        chunk(self.metadata.metadata().row_group(group), name).is_some_and(|chunk| {
             chunk.column_descr().max_def_level() == 0
                 || chunk
                     .statistics()
@@ -414,22 +411,28 @@ impl ParquetFile {
                     == Some(0)
         })
     }
+}
 
-    /// False when the statistics of a row group say that no row of it moves a wallet.
-    fn may_move_wallets(&self, group: usize) -> bool {
-        WALLET_ROWS.iter().any(|(name, values)| {
-            // A column that is not there has no such value.
-            let Some(chunk) = self.chunk(name, group) else {
-                return false;
-            };
-            let known = chunk.statistics().filter(|known| !known.is_min_max_deprecated());
-            let bounds = known.and_then(|known| known.min_bytes_opt().zip(known.max_bytes_opt()));
-            bounds.is_none_or(|(min, max)| {
-                let mut values = values.iter().map(|value| value.as_bytes());
-                values.any(|value| min <= value && value <= max)
-            })
+/// The chunk of a column of a row group.
+fn chunk<'a>(group: &'a RowGroupMetaData, name: &str) -> Option<&'a ColumnChunkMetaData> {
+    let mut chunks = group.columns().iter();
+    chunks.find(|chunk| chunk.column_path().string() == name)
+}
+
+/// False when the statistics of a row group say that no row of it moves a wallet.
+fn may_move_wallets(group: &RowGroupMetaData) -> bool {
+    WALLET_ROWS.iter().any(|(name, values)| {
+        // A column that is not there has no such value.
+        let Some(chunk) = chunk(group, name) else {
+            return false;
+        };
+        let known = chunk.statistics().filter(|known| !known.is_min_max_deprecated());
+        let bounds = known.and_then(|known| known.min_bytes_opt().zip(known.max_bytes_opt()));
+        bounds.is_none_or(|(min, max)| {
+            let mut values = values.iter().map(|value| value.as_bytes());
+            values.any(|value| min <= value && value <= max)
         })
-    }
+    })
 }
 
 /// The type to read a column with, and the zone of its times; or what was expected.

@@ -7,12 +7,13 @@ use toml::{Table, Value};
 
 use crate::book::Book;
 use crate::book::layout::Layout;
-use crate::book::settings::Settings;
+use crate::book::settings::{Role, Settings};
 use crate::day::explain::DayRows;
 use crate::day::history::History;
 use crate::day::state::OpenRow;
 use crate::findings::{Finding, Stop, StopCode};
 use crate::host;
+use crate::ingest::canonical::layout;
 use crate::terms::currency::Currency;
 use crate::terms::date::Date;
 use crate::terms::kinds::TxnType;
@@ -26,56 +27,6 @@ pub struct Copy {
     book: Book,
     has_channel: bool,
 }
-
-const PLATFORM: [&str; 17] = [
-    "txn_id",
-    "txn_time",
-    "merchant_id",
-    "customer_id",
-    "txn_type",
-    "channel",
-    "currency",
-    "amount",
-    "bank_ref",
-    "status",
-    "order_id",
-    "channel_ref",
-    "original_txn_id",
-    "funding",
-    "batch_ref",
-    "counterparty_id",
-    "memo",
-];
-const BANK: [&str; 14] = [
-    "entry_id",
-    "account",
-    "booking_time",
-    "value_date",
-    "direction",
-    "amount",
-    "currency",
-    "bank_ref",
-    "remark",
-    "batch_ref",
-    "counterparty_name",
-    "counterparty_account",
-    "purpose",
-    "original_ref",
-];
-const CHANNEL: [&str; 12] = [
-    "channel",
-    "channel_ref",
-    "order_id",
-    "txn_type",
-    "amount",
-    "fee",
-    "currency",
-    "txn_time",
-    "settle_date",
-    "batch_ref",
-    "status",
-    "refund_ref",
-];
 
 impl Copy {
     /// Lays out settings, masters and the closes before `date` below `folder`.
@@ -134,10 +85,15 @@ impl Copy {
     ) -> Result<(), Stop> {
         let inbox = self.book.layout.inbox(date);
         host::create_folder(&inbox)?;
-        table(&inbox.join("platform.csv"), &PLATFORM, platform, platform_cells)?;
-        table(&inbox.join("bank.csv"), &BANK, bank, bank_cells)?;
+        table(
+            &inbox.join("platform.csv"),
+            Role::Platform,
+            platform,
+            platform_cells,
+        )?;
+        table(&inbox.join("bank.csv"), Role::Bank, bank, bank_cells)?;
         if self.has_channel {
-            table(&inbox.join("channel.csv"), &CHANNEL, channel, channel_cells)?;
+            table(&inbox.join("channel.csv"), Role::Channel, channel, channel_cells)?;
         }
         Ok(())
     }
@@ -199,14 +155,18 @@ fn with_canonical_sources(text: &str, has_channel: bool) -> Result<String, Strin
     toml::to_string(&settings).map_err(|error| format!("{error}"))
 }
 
+/// Writes a canonical table; `cells` are in the order of its fields.
 fn table<const N: usize>(
     path: &Path,
-    header: &[&str; N],
+    role: Role,
     rows: &[OpenRow],
     cells: fn(&OpenRow) -> [String; N],
 ) -> Result<(), Stop> {
     let failed = |error: csv::Error| Stop::io(path, "write", &std::io::Error::other(error));
     let mut writer = csv::Writer::from_path(path).map_err(failed)?;
+    // Escrow rows are no rows of a closed day yet.
+    let fields = layout::fields(role).iter().map(|field| field.name);
+    let header = fields.filter(|name| *name != "escrow");
     writer.write_record(header).map_err(failed)?;
     for row in rows {
         writer.write_record(cells(row)).map_err(failed)?;

@@ -7,6 +7,7 @@ use std::cmp::Ordering;
 
 use crate::book::settings::Settings;
 use crate::findings::Finding;
+use crate::ingest::canonical::values::shown;
 use crate::report::table::push_text;
 use crate::terms::currency::Currency;
 use crate::terms::date::{Date, Instant};
@@ -368,7 +369,7 @@ fn read_rows<T: Record>(bytes: &[u8], settings: &Settings, found: &mut Findings<
             let name = T::COLUMNS[*column].name;
             let field = fields[*column];
             let text = field.and_then(|field| record.get(field)).unwrap_or_default();
-            let message = format!("{name}: found `{}`, expected {expected}", shown(text));
+            let message = format!("{name}: found `{}`, expected {expected}", shown(text.as_bytes()));
             found.at(
                 offset,
                 field.unwrap_or_default(),
@@ -423,7 +424,10 @@ fn bind_header<T: Record>(
             Some(_) => format!("found column `{name}` twice"),
             None => {
                 let near = nearest(name, T::COLUMNS.iter().map(|column| column.name));
-                format!("found unknown column `{}`, did you mean `{near}`?", shown(name))
+                format!(
+                    "found unknown column `{}`, did you mean `{near}`?",
+                    shown(name.as_bytes())
+                )
             }
         };
         usable = false;
@@ -456,20 +460,6 @@ pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> &'a str 
     known
         .min_by_key(|known| strsim::damerau_levenshtein(name, known))
         .unwrap_or_default()
-}
-
-/// A cell for a message: at most 80 characters, control characters escaped.
-fn shown(text: &str) -> String {
-    text.chars()
-        .take(80)
-        .flat_map(|c| {
-            if c.is_control() {
-                c.escape_default().collect()
-            } else {
-                vec![c]
-            }
-        })
-        .collect()
 }
 
 /// Findings about one file, with places worked out from byte offsets only when one is told.
