@@ -181,7 +181,7 @@ fn full_rows(
                 let item = &pool.forward[*index].item;
                 (item.first_seen, item.file.clone(), item.line)
             }
-            Origin::Today(file, place) => (
+            Origin::Today(file, place, _) => (
                 context.business_date,
                 context.files[*file as usize].clone(),
                 place.line,

@@ -5,10 +5,12 @@
 
 use std::collections::BTreeMap;
 
+use rayon::prelude::*;
+
 use crate::book::Book;
 use crate::book::settings::Settings;
 use crate::day::forward::{ForwardRow, open_bank, open_channel, open_platform};
-use crate::day::pool::Origin;
+use crate::day::pool::{Held, Origin};
 use crate::day::read::{CANONICAL, refuse};
 use crate::day::state::OpenRow;
 use crate::entries::rows::{BalanceRow, BankRow, ChannelRow, Place, PlatformRow, Reject, RowSink};
@@ -16,7 +18,8 @@ use crate::findings::Stop;
 use crate::ingest::canonical::{self, ReadContext, RowSource, Work};
 use crate::ingest::csv_blocks::{BlockError, BlockReader, text_stream};
 use crate::ingest::files::{self, Delivered};
-use crate::ingest::formats::{FormatContext, read_foreign};
+use crate::ingest::formats::{FileRefused, FormatContext, read_foreign};
+use crate::ingest::parquet::{Kept, ParquetFile, WantedRow};
 use crate::terms::date::Date;
 
 /// Where full rows are fetched.
@@ -31,24 +34,41 @@ pub struct Fetcher<'a> {
 }
 
 impl Fetcher<'_> {
-    /// The full rows at some origins, in the order asked for. `forward` are the rows brought forward.
+    /// The full rows at some origins, in the order asked for. `forward` are the rows brought forward; `held` gives what
+    /// is in memory of a row of today, by block and ordinal.
     ///
     /// # Errors
     /// 74 when a file can no longer be read as it was.
-    pub fn fetch(&self, forward: &[ForwardRow], origins: &[Origin]) -> Result<Vec<OpenRow>, Stop> {
+    pub fn fetch<'p>(
+        &self,
+        forward: &[ForwardRow],
+        origins: &[Origin],
+        held: &dyn Fn((usize, u32)) -> Option<Held<'p>>,
+    ) -> Result<Vec<OpenRow>, Stop> {
         let mut by_file: BTreeMap<u32, Vec<(Place, usize)>> = BTreeMap::new();
         let mut rows: Vec<Option<OpenRow>> = vec![None; origins.len()];
         for (index, origin) in origins.iter().enumerate() {
             match origin {
                 Origin::Forward(at) => rows[index] = Some(forward[*at].item.row.clone()),
-                Origin::Today(file, place) => by_file.entry(*file).or_default().push((*place, index)),
+                Origin::Today(file, place, _) => by_file.entry(*file).or_default().push((*place, index)),
             }
         }
         for (file, mut wanted) in by_file {
             wanted.sort_unstable();
-            let mut places: Vec<Place> = wanted.iter().map(|(place, _)| *place).collect();
-            places.dedup();
-            let found = self.read(&self.delivered[file as usize], &places)?;
+            let file = &self.delivered[file as usize];
+            let mut once = wanted.clone();
+            once.dedup_by_key(|(place, _)| *place);
+            // Only Parquet can leave out columns that are in memory.
+            let is_parquet = file.parquet && self.book.settings.sources[file.source].format == CANONICAL;
+            let held_row = |(place, index): &(Place, usize)| {
+                let row = match origins[*index] {
+                    Origin::Today(_, _, row) => row.filter(|_| is_parquet),
+                    Origin::Forward(_) => None,
+                };
+                (*place, row.and_then(held))
+            };
+            let rows_held: Vec<(Place, Option<Held<'p>>)> = once.iter().map(held_row).collect();
+            let found = self.read(file, &rows_held)?;
             for (place, index) in wanted {
                 rows[index] = found.get(&place).cloned();
             }
@@ -61,17 +81,19 @@ impl Fetcher<'_> {
             .collect()
     }
 
-    /// The rows of one file at some places, ascending.
-    ///
-    /// # Errors
-    /// As [`Fetcher::fetch`].
-    pub fn read(&self, file: &Delivered, places: &[Place]) -> Result<BTreeMap<Place, OpenRow>, Stop> {
+    /// The rows of one file at some places, ascending, with what is held of them.
+    fn read(
+        &self,
+        file: &Delivered,
+        rows: &[(Place, Option<Held<'_>>)],
+    ) -> Result<BTreeMap<Place, OpenRow>, Stop> {
         let settings = &self.book.settings;
         let source = &settings.sources[file.source];
         let context = ReadContext::new(settings, source, None);
+        let places: Vec<Place> = rows.iter().map(|(place, _)| *place).collect();
         let mut sink = Keeper {
             settings,
-            wanted: places,
+            wanted: &places,
             found: BTreeMap::new(),
         };
         let read_failed = |error: std::io::Error| files::read_failed(file, &error);
@@ -97,10 +119,7 @@ impl Fetcher<'_> {
                 .map_err(|refused| refuse(file, refused))?;
         } else if file.parquet {
             let table = crate::day::read::open_parquet(file, source.role, &context)?;
-            let numbers: Vec<u64> = places.iter().map(|place| place.offset).collect();
-            table
-                .read_rows(&numbers, &context, &mut sink)
-                .map_err(|refused| refuse(file, refused))?;
+            return read_parquet(&table, rows, &context, &sink).map_err(|refused| refuse(file, refused));
         } else {
             let reader =
                 BlockReader::new(files::open(file).map_err(read_failed)?, encoding).map_err(block_failed)?;
@@ -115,11 +134,43 @@ impl Fetcher<'_> {
                 )
             };
             let mut work = Work::default();
-            canonical::fetch_rows(rows, &binding, places, &context, &mut work, &mut sink)
+            canonical::fetch_rows(rows, &binding, &places, &context, &mut work, &mut sink)
                 .map_err(read_failed)?;
         }
         Ok(sink.found)
     }
+}
+
+/// Row groups are read side by side, those rows first of which enough is held that most of a file need not be unpacked.
+fn read_parquet(
+    table: &ParquetFile,
+    rows: &[(Place, Option<Held<'_>>)],
+    context: &ReadContext,
+    keeper: &Keeper<'_>,
+) -> Result<BTreeMap<Place, OpenRow>, FileRefused> {
+    fn wanted<'a>((place, held): &'a (Place, Option<Held<'_>>)) -> WantedRow<'a> {
+        WantedRow {
+            number: place.offset,
+            kept: held.as_ref().map(|held| Kept {
+                id: &held.id,
+                bank_ref: held.bank_ref,
+                amount_minor: held.amount_minor,
+            }),
+        }
+    }
+    let (held, others): (Vec<WantedRow<'_>>, Vec<WantedRow<'_>>) =
+        rows.iter().map(wanted).partition(|row| row.kept.is_some());
+    let mut groups = table.by_row_group(&held)?;
+    groups.extend(table.by_row_group(&others)?);
+    let found: Vec<BTreeMap<Place, OpenRow>> = groups
+        .into_par_iter()
+        .map(|(_, rows)| {
+            let mut sink = keeper.empty();
+            table.read_rows(rows, context, &mut sink)?;
+            Ok(sink.found)
+        })
+        .collect::<Result<_, FileRefused>>()?;
+    Ok(found.into_iter().flatten().collect())
 }
 
 /// True when the file begins with a mark of UTF-16: its text is then not its bytes.
@@ -137,7 +188,13 @@ struct Keeper<'a> {
     found: BTreeMap<Place, OpenRow>,
 }
 
-impl Keeper<'_> {
+impl<'a> Keeper<'a> {
+    fn empty(&self) -> Keeper<'a> {
+        Keeper {
+            found: BTreeMap::new(),
+            ..*self
+        }
+    }
     fn wants(&self, place: Place) -> bool {
         self.wanted.binary_search(&place).is_ok()
     }

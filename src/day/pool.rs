@@ -41,8 +41,18 @@ pub struct Pool {
 pub enum Origin {
     /// Brought forward: index into [`Pool::forward`].
     Forward(usize),
-    /// Today's: file and place.
-    Today(u32, Place),
+    /// Today's: file and place, and where the pool holds the row, if one does.
+    Today(u32, Place, Option<(usize, u32)>),
+}
+
+/// What the pool holds of a row's content, exactly as it was delivered.
+pub struct Held<'a> {
+    /// txn_id or entry_id.
+    pub id: Vec<u8>,
+    /// bank_ref.
+    pub bank_ref: &'a [u8],
+    /// Minor units.
+    pub amount_minor: i64,
 }
 
 /// Number of parts of `matched`, as bits of the hash (R31): it follows from the rows of the larger side of the largest
@@ -95,8 +105,25 @@ impl Pool {
         if self.file[block] == FORWARD_FILE {
             Origin::Forward((place.line - 1) as usize)
         } else {
-            Origin::Today(self.file[block], place)
+            Origin::Today(self.file[block], place, Some((block, ordinal)))
         }
+    }
+
+    /// What it holds of a row of a leg between platform and bank. `None` for rows that take no part in it: their
+    /// reference is not kept.
+    pub fn held(&self, bank_leg: usize, (block, ordinal): (usize, u32)) -> Option<Held<'_>> {
+        let mut sides = [&self.left, &self.right].into_iter();
+        let (entries, position) = sides.find_map(|side| {
+            let entries = &side[bank_leg][block];
+            Some((entries, entries.position_of(ordinal)?))
+        })?;
+        let record = entries.record(position);
+        record.meta().has_leg().then(|| Held {
+            id: record.id().to_vec(),
+            // The leg's key is the reference itself.
+            bank_ref: record.key(),
+            amount_minor: record.amount_minor(),
+        })
     }
 
     /// Where the row of a side comes from.

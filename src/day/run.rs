@@ -272,7 +272,7 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
                 context: &settling,
                 fee_agrees,
                 fees_return: context.fees_return,
-                fetch: &|forward, origins| fetcher.fetch(forward, origins),
+                fetch: &|forward, origins| fetcher.fetch(forward, origins, &|_| None),
             };
             let day = drive::run(&inputs, forward, blocks)?;
             host::release_memory();
@@ -283,7 +283,8 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
         }
         None => {
             let pool = Pool::new(settings.legs.len(), forward, blocks);
-            let fetch = |origins: &[Origin]| fetcher.fetch(&pool.forward, origins);
+            let held = |row| pool.held(bank_leg, row);
+            let fetch = |origins: &[Origin]| fetcher.fetch(&pool.forward, origins, &held);
             let mut agreed = match_legs(&pool, settings, date, bank_leg, fee_agrees, &fetch)?;
             let later = LaterContext {
                 settings,
@@ -298,7 +299,8 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
             (pool, agreed, None, None)
         }
     };
-    let fetch = |origins: &[Origin]| fetcher.fetch(&pool.forward, origins);
+    let held = |row| pool.held(bank_leg, row);
+    let fetch = |origins: &[Origin]| fetcher.fetch(&pool.forward, origins, &held);
     let completion = Completion::new(&pool, settings, &agreed, &state.unsettled);
     let movements = taken.movements(&pool, &agreed, bank_leg);
     let accounts = account_lines(settings, state, &movements, &told, date, day.is_first)?;

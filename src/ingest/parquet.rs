@@ -38,7 +38,8 @@ use crate::ingest::canonical::layout::{self, ABSENT, HeaderBinding};
 use crate::ingest::canonical::rules::{self, Table};
 use crate::ingest::csv_blocks::BlockError;
 use crate::ingest::formats::FileRefused;
-use fast::{Scratch, Wanted};
+pub use fast::{Kept, WantedRow};
+use fast::{Scratch, Wanted, kept_fields};
 use input::Input;
 use values::{Zone, zone_of};
 
@@ -255,32 +256,48 @@ impl ParquetFile {
         Ok(self.first_rows[group + 1] - self.first_rows[group])
     }
 
-    /// Reads rows again, all columns, by their numbers (0-based, ascending: `Place::offset`).
+    /// Reads rows again (ascending: `Place::offset`) with all their fields. What the caller has kept of every one of them
+    /// is not unpacked again.
     ///
     /// # Errors
     /// The content does not decode, or has no such row.
     pub fn read_rows<S: RowSink>(
         &self,
-        rows: &[u64],
+        rows: &[WantedRow<'_>],
         context: &ReadContext,
         sink: &mut S,
     ) -> Result<(), FileRefused> {
         assert!(
-            rows.is_sorted_by(|a, b| a < b),
+            rows.is_sorted_by(|a, b| a.number < b.number),
             "row numbers come in order, each once"
         );
-        if rows.last().is_some_and(|last| *last >= self.rows()) {
-            return Err(refused("it has fewer rows than before"));
+        let mut taken = self.columns_to_read(Columns::All, 0);
+        if rows.iter().all(|row| row.kept.is_some()) {
+            for number in kept_fields(self.binding.role).iter().flatten() {
+                taken[*number] = false;
+            }
         }
-        let taken = self.columns_to_read(Columns::All, 0);
-        let mut rest = rows;
-        while let [next, ..] = rest {
-            let group = self.first_rows.partition_point(|first| first <= next) - 1;
-            let (these, later) = rest.split_at(rest.partition_point(|row| *row < self.first_rows[group + 1]));
-            self.read_wanted(group, &taken, Wanted::Numbers(these), context, sink)?;
-            rest = later;
+        for (group, these) in self.by_row_group(rows)? {
+            self.read_wanted(group, &taken, Wanted::Rows(these), context, sink)?;
         }
         Ok(())
+    }
+
+    /// Rows, ascending, by the row group that they stand in.
+    ///
+    /// # Errors
+    /// There is no such row.
+    pub fn by_row_group<'a, 'k>(
+        &self,
+        rows: &'a [WantedRow<'k>],
+    ) -> Result<Vec<(usize, &'a [WantedRow<'k>])>, FileRefused> {
+        if rows.last().is_some_and(|last| last.number >= self.rows()) {
+            return Err(refused("it has fewer rows than before"));
+        }
+        let group_of =
+            |row: &WantedRow<'_>| self.first_rows.partition_point(|first| *first <= row.number) - 1;
+        let groups = rows.chunk_by(|a, b| group_of(a) == group_of(b));
+        Ok(groups.map(|these| (group_of(&these[0]), these)).collect())
     }
 
     /// Reads rows of a row group by the rules of the file's table.
@@ -328,12 +345,14 @@ impl ParquetFile {
                 return Ok(());
             }
         }
-        // Statistics that spoke of no wallets are believed as long as no row gives them the lie.
+        // Statistics that spoke of no wallets are believed as long as no row gives them the lie. Rows that are wanted again
+        // are read whole.
+        let again = matches!(wanted, Wanted::Rows(_));
         let fields = layout::fields(self.binding.role).iter().zip(taken).enumerate();
         let taken: Vec<bool> = fields
             .map(|(number, (field, taken))| {
                 let there = self.binding.columns[number] != ABSENT;
-                *taken || (there && WALLET_IDS.contains(&field.name))
+                *taken || (there && (again || WALLET_IDS.contains(&field.name)))
             })
             .collect();
         self.read_table_slowly::<T, S>(group, &taken, (wanted, from), context, sink)
@@ -365,13 +384,13 @@ impl ParquetFile {
                     sink,
                 )
             }
-            Wanted::Numbers([]) => Ok(()),
-            Wanted::Numbers(numbers) => {
-                let ranges = numbers.iter().map(|number| at(*number)..at(*number) + 1);
+            Wanted::Rows([]) => Ok(()),
+            Wanted::Rows(wanted) => {
+                let ranges = wanted.iter().map(|row| at(row.number)..at(row.number) + 1);
                 let selection = RowSelection::from_consecutive_ranges(ranges, rows);
                 let reader = stock::reader(self, taken, group, Some(selection))?;
-                let count = numbers.len() as u64;
-                let numbers = &mut numbers.iter().copied();
+                let count = wanted.len() as u64;
+                let numbers = &mut wanted.iter().map(|row| row.number);
                 stock::hand_on::<T, S>(self, reader, taken, (numbers, count), context, sink)
             }
         }

@@ -286,7 +286,8 @@ struct Table {
 
 impl Table {
     fn clear(&mut self, rows: usize) {
-        let slots = (rows * 2).next_power_of_two().max(16);
+        // Most rows meet, so that there are half as many groups: the table stays small enough for a core's own cache.
+        let slots = (rows + rows / 2).next_power_of_two().max(16);
         self.slots.clear();
         self.slots.resize(slots, 0);
         self.mask = slots - 1;

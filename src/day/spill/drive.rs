@@ -287,7 +287,7 @@ impl Day<'_> {
             };
             let origin = match block.file {
                 FORWARD_FILE => Origin::Forward((place.line - 1) as usize),
-                file => Origin::Today(file, place),
+                file => Origin::Today(file, place, None),
             };
             origins.insert(*row, origin);
         }

@@ -40,13 +40,54 @@ pub struct Scratch {
     unpacker: Unpacker,
 }
 
+/// A row that is wanted again.
+#[derive(Clone, Copy, Debug)]
+pub struct WantedRow<'a> {
+    /// Its number in the file, 0-based.
+    pub number: u64,
+    /// What the caller has kept of it.
+    pub kept: Option<Kept<'a>>,
+}
+
+impl WantedRow<'_> {
+    /// A row of which nothing is kept.
+    pub fn by_number(number: u64) -> WantedRow<'static> {
+        WantedRow { number, kept: None }
+    }
+}
+
+/// What a first reading keeps of a platform or bank row, and a second need not unpack: it is most of a file's bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Kept<'a> {
+    /// txn_id or entry_id.
+    pub id: &'a [u8],
+    /// bank_ref.
+    pub bank_ref: &'a [u8],
+    /// Minor units.
+    pub amount_minor: i64,
+}
+
+/// Numbers of the fields of [`Kept`], in its order; `None` for the tables that have others.
+pub fn kept_fields(role: Role) -> Option<[usize; 3]> {
+    let id = match role {
+        Role::Platform => "txn_id",
+        Role::Bank => "entry_id",
+        Role::Channel | Role::Balances => return None,
+    };
+    let mut numbers = [0; 3];
+    for (number, name) in numbers.iter_mut().zip([id, "bank_ref", "amount"]) {
+        *number = layout::fields(role).iter().position(|field| field.name == name)?;
+    }
+    Some(numbers)
+}
+
 /// Which rows of a row group are handed on.
 #[derive(Clone, Copy)]
 pub enum Wanted<'a> {
     /// All.
     All,
-    /// Those with these numbers in the file, ascending.
-    Numbers(&'a [u64]),
+    /// These, ascending.
+    Rows(&'a [WantedRow<'a>]),
 }
 
 impl<'a> Wanted<'a> {
@@ -54,16 +95,16 @@ impl<'a> Wanted<'a> {
     pub fn within(self, first: u64, last: u64) -> Wanted<'a> {
         match self {
             Wanted::All => Wanted::All,
-            Wanted::Numbers(numbers) => {
-                let from = numbers.partition_point(|number| *number < first);
-                let to = numbers.partition_point(|number| *number < last);
-                Wanted::Numbers(&numbers[from..to])
+            Wanted::Rows(rows) => {
+                let from = rows.partition_point(|row| row.number < first);
+                let to = rows.partition_point(|row| row.number < last);
+                Wanted::Rows(&rows[from..to])
             }
         }
     }
 
     fn is_none(self) -> bool {
-        matches!(self, Wanted::Numbers([]))
+        matches!(self, Wanted::Rows([]))
     }
 }
 
@@ -111,9 +152,13 @@ pub fn read<T: Table, S: RowSink>(
                             .map_err(|_| Stopped { at })?;
                     }
                 }
-                Wanted::Numbers(numbers) => {
-                    for at in numbers.iter().copied() {
+                Wanted::Rows(rows) => {
+                    for wanted in rows {
+                        let at = wanted.number;
                         let row = (at - first) as usize;
+                        if let (Some(numbers), Some(kept)) = (plan.kept, wanted.kept) {
+                            fields.give(numbers, kept);
+                        }
                         fields
                             .hand_on::<T, S>(row, at, context, &mut memory, sink)
                             .map_err(|_| Stopped { at })?;
@@ -230,6 +275,10 @@ enum Column<'a> {
     },
     Ints(&'a [i64], &'a Meaning, Option<&'a [bool]>),
     Wides(&'a [i128], &'a Meaning, Option<&'a [bool]>),
+    /// Kept by the caller: the row's own text.
+    KeptText(&'a [u8]),
+    /// Kept by the caller: the row's own amount.
+    KeptMinor(i64),
 }
 
 /// The fields of one row of a portion.
@@ -240,7 +289,14 @@ struct PortionFields<'a> {
     irregular: bool,
 }
 
-impl PortionFields<'_> {
+impl<'a> PortionFields<'a> {
+    /// Puts what the caller has kept of the row in the place of columns that are not read.
+    fn give(&mut self, [id, bank_ref, amount]: [usize; 3], kept: Kept<'a>) {
+        self.columns[id] = Column::KeptText(kept.id);
+        self.columns[bank_ref] = Column::KeptText(kept.bank_ref);
+        self.columns[amount] = Column::KeptMinor(kept.amount_minor);
+    }
+
     /// Judges a row.
     ///
     /// # Errors
@@ -343,6 +399,7 @@ impl Fields for PortionFields<'_> {
             Column::Codes {
                 codes, bytes, views, ..
             } => views[codes[self.row] as usize].of(bytes),
+            Column::KeptText(text) => text,
             _ => &[],
         }
     }
@@ -401,6 +458,7 @@ impl Fields for PortionFields<'_> {
                     signed,
                 )
             }
+            Column::KeptMinor(minor) => Ok(*minor),
             _ => amount_of_text(self.text(field), currency, signed),
         }
     }

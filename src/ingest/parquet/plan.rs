@@ -10,6 +10,7 @@ use parquet::file::reader::Length;
 
 use super::ParquetFile;
 use super::columns::{Chunk, Physical};
+use super::fast::kept_fields;
 use super::unpack::Codec;
 use super::values::Zone;
 use crate::book::settings::Role;
@@ -23,6 +24,8 @@ pub struct GroupPlan {
     pub columns: Vec<Option<PlannedColumn>>,
     /// Fields that the file has and this reading leaves out.
     pub left_out: [bool; FIELDS_MAX],
+    /// Fields that are left out because the caller has kept them ([`super::fast::Kept`]).
+    pub kept: Option<[usize; 3]>,
     /// Number of the first row, 0-based.
     pub first_row: u64,
     /// Number of the row behind the last.
@@ -98,6 +101,7 @@ pub fn plan(file: &ParquetFile, group: usize, taken: &[bool]) -> Option<GroupPla
         role: file.binding.role,
         columns,
         left_out,
+        kept: kept_fields(file.binding.role).filter(|numbers| numbers.iter().all(|number| left_out[*number])),
         first_row: file.first_rows[group],
         last_row: file.first_rows[group + 1],
     })

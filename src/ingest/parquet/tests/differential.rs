@@ -10,9 +10,10 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersi
 use parquet::schema::types::ColumnPath;
 use proptest::prelude::*;
 
-use super::super::fast::{self, Scratch, Wanted};
+use super::super::fast::{self, Kept, Scratch, Wanted, WantedRow};
 use super::super::{Columns, ParquetFile, plan};
 use crate::book::settings::Role;
+use crate::entries::rows::{BalanceRow, BankRow, ChannelRow, Place, PlatformRow, Reject, RowSink};
 use crate::ingest::canonical::rules;
 use crate::ingest::canonical::tests::{Seen, context};
 use crate::ingest::csv_blocks::BlockError;
@@ -65,6 +66,34 @@ fn read_fast(file: &ParquetFile, columns: Columns, wanted: Wanted<'_>) -> Option
         fast::read::<rules::Bank, _>(&file.input, &plan, wanted, &mut scratch, &context, &mut seen).ok()?;
     }
     Some(seen)
+}
+
+/// Keeps of bank rows what a first reading keeps.
+#[derive(Default)]
+struct Keeping(Vec<(u64, Vec<u8>, Vec<u8>, i64)>);
+
+impl RowSink for Keeping {
+    fn bank(&mut self, row: &BankRow<'_>) {
+        let texts = (row.entry_id.to_vec(), row.bank_ref.to_vec());
+        self.0
+            .push((row.place.offset, texts.0, texts.1, row.amount_minor));
+    }
+    fn platform(&mut self, _row: &PlatformRow<'_>) {}
+    fn channel(&mut self, _row: &ChannelRow<'_>) {}
+    fn balance(&mut self, _row: &BalanceRow) {}
+    fn reject(&mut self, _reject: Reject) {}
+    fn not_booked(&mut self, _place: Place) {}
+}
+
+fn kept_row((number, id, bank_ref, amount_minor): &(u64, Vec<u8>, Vec<u8>, i64)) -> WantedRow<'_> {
+    WantedRow {
+        number: *number,
+        kept: Some(Kept {
+            id,
+            bank_ref,
+            amount_minor: *amount_minor,
+        }),
+    }
 }
 
 fn same(a: &Seen, b: &Seen) {
@@ -305,16 +334,28 @@ proptest! {
         // Some rows by number, some pages without any.
         let all = read_slowly(&file, Columns::All).unwrap();
         let step = 1 + seed as usize % 400;
-        let numbers: Vec<u64> = (0..rows as u64).step_by(step).collect();
+        let numbers: Vec<WantedRow<'_>> = (0..rows as u64).step_by(step).map(WantedRow::by_number).collect();
         let mut found = Seen::default();
         file.read_rows(&numbers, &context(Role::Bank), &mut found).unwrap();
-        let few = read_fast(&file, Columns::All, Wanted::Numbers(&numbers)).unwrap();
+        let few = read_fast(&file, Columns::All, Wanted::Rows(&numbers)).unwrap();
         same(&found, &few);
         let line = |row: &String| row.split_once(' ').map(|(line, _)| line.to_owned());
         let lines: Vec<Option<String>> = found.rows.iter().map(line).collect();
         let wanted: Vec<String> = all.rows.iter().filter(|row| lines.contains(&line(row))).cloned().collect();
         prop_assert_eq!(&found.rows, &wanted);
         prop_assert_eq!(found.rows.len() + found.rejects.len(), numbers.len());
+        // What was kept of rows takes the place of what stands in the file.
+        let mut keeping = Keeping::default();
+        for group in 0..file.row_groups() {
+            file.read_row_group(group, Columns::Judged, &context(Role::Bank), &mut keeping).unwrap();
+        }
+        let kept: Vec<WantedRow<'_>> = keeping.0.iter().step_by(step).map(kept_row).collect();
+        let whole: Vec<WantedRow<'_>> = kept.iter().map(|row| WantedRow::by_number(row.number)).collect();
+        let (mut with, mut without) = (Seen::default(), Seen::default());
+        file.read_rows(&kept, &context(Role::Bank), &mut with).unwrap();
+        file.read_rows(&whole, &context(Role::Bank), &mut without).unwrap();
+        same(&with, &without);
+        prop_assert_eq!(with.rows.len(), kept.len());
     }
 }
 
