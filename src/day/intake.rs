@@ -464,6 +464,7 @@ impl<'a> Intake<'a> {
     }
 
     /// Refuses a row one of whose ids or references is too long to be one; false when all are well.
+    #[cold]
     fn refuses_long(&mut self, place: Place, texts: &[(&str, &[u8])]) -> bool {
         let Some((field, text)) = texts.iter().find(|(_, text)| text.len() > TEXT_BYTES_MAX) else {
             return false;
@@ -547,6 +548,12 @@ impl<'a> Intake<'a> {
     }
 }
 
+/// False when none of the texts is longer than [`TEXT_BYTES_MAX`], a power of two.
+#[inline(always)]
+fn may_be_long<const N: usize>(texts: [&[u8]; N]) -> bool {
+    texts.iter().fold(0, |all, text| all | text.len()) >= TEXT_BYTES_MAX
+}
+
 /// True for rows that settle without a leg (R21).
 fn is_legless(row: &PlatformRow<'_>) -> bool {
     row.txn_type == TxnType::Transfer || row.funding == Funding::Balance
@@ -566,18 +573,29 @@ impl RowSink for Intake<'_> {
         } else {
             (&b""[..], &b""[..])
         };
-        if self.refuses_long(
-            row.place,
-            &[
-                ("txn_id", row.txn_id),
-                ("bank_ref", row.bank_ref),
-                ("channel_ref", row.channel_ref),
-                ("channel", row.channel),
-                ("customer_id", customer_id),
-                ("counterparty_id", counterparty_id),
-                ("original_txn_id", row.original_txn_id),
-            ],
-        ) {
+        let texts = [
+            row.txn_id,
+            row.bank_ref,
+            row.channel_ref,
+            row.channel,
+            customer_id,
+            counterparty_id,
+            row.original_txn_id,
+        ];
+        if may_be_long(texts)
+            && self.refuses_long(
+                row.place,
+                &[
+                    ("txn_id", row.txn_id),
+                    ("bank_ref", row.bank_ref),
+                    ("channel_ref", row.channel_ref),
+                    ("channel", row.channel),
+                    ("customer_id", customer_id),
+                    ("counterparty_id", counterparty_id),
+                    ("original_txn_id", row.original_txn_id),
+                ],
+            )
+        {
             return;
         }
         let Some(at) = self.channel_at(row.channel) else {
@@ -676,14 +694,16 @@ impl RowSink for Intake<'_> {
     }
 
     fn bank(&mut self, row: &BankRow<'_>) {
-        if self.refuses_long(
-            row.place,
-            &[
-                ("entry_id", row.entry_id),
-                ("bank_ref", row.bank_ref),
-                ("original_ref", row.original_ref),
-            ],
-        ) {
+        if may_be_long([row.entry_id, row.bank_ref, row.original_ref])
+            && self.refuses_long(
+                row.place,
+                &[
+                    ("entry_id", row.entry_id),
+                    ("bank_ref", row.bank_ref),
+                    ("original_ref", row.original_ref),
+                ],
+            )
+        {
             return;
         }
         let ordinal = self.begin_row(row.place, row.entry_id.len() + row.bank_ref.len());

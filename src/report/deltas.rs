@@ -17,23 +17,24 @@ const MINIBLOCKS: usize = BLOCK / MINIBLOCK;
 
 /// A run of integers under construction.
 pub struct Deltas {
-    count: usize,
+    /// The first integer, once a block is packed.
     first: i64,
-    /// Value before the block.
-    last: i64,
-    block: [i64; BLOCK],
+    /// The integer before the block (of the first block: the run's first), then the block's own.
+    block: [i64; BLOCK + 1],
+    /// How many of them there are.
     filled: usize,
+    /// Blocks packed.
+    blocks: usize,
     packed: Vec<u8>,
 }
 
 impl Default for Deltas {
     fn default() -> Deltas {
         Deltas {
-            count: 0,
             first: 0,
-            last: 0,
-            block: [0; BLOCK],
+            block: [0; BLOCK + 1],
             filled: 0,
+            blocks: 0,
             packed: Vec::new(),
         }
     }
@@ -41,54 +42,50 @@ impl Default for Deltas {
 
 impl Deltas {
     /// Adds an integer.
-    #[inline]
+    #[inline(always)]
     pub fn push(&mut self, value: i64) {
-        if self.count == 0 {
-            self.first = value;
-            self.last = value;
-        } else {
-            self.block[self.filled] = value;
-            self.filled += 1;
-            if self.filled == BLOCK {
-                self.pack::<BLOCK>();
-            }
+        self.block[self.filled] = value;
+        self.filled += 1;
+        if self.filled > BLOCK {
+            self.pack::<BLOCK>();
         }
-        self.count += 1;
-    }
-
-    /// Bytes packed so far.
-    pub fn packed_len(&self) -> usize {
-        self.packed.len()
     }
 
     /// Writes the integers, and begins the next run.
     pub fn write_into(&mut self, page: &mut Vec<u8>) {
-        if self.filled > 0 {
+        let count = self.blocks * BLOCK + self.filled;
+        if count == 0 {
+            self.first = 0;
+        } else if self.filled > 1 {
             self.pack::<0>();
+        } else if self.blocks == 0 {
+            self.first = self.block[0];
         }
-        for number in [BLOCK, MINIBLOCKS, self.count] {
+        for number in [BLOCK, MINIBLOCKS, count] {
             varint(number as u64, page);
         }
         varint(zigzag(self.first), page);
         page.extend_from_slice(&self.packed);
         self.packed.clear();
-        self.count = 0;
-        self.first = 0;
+        self.filled = 0;
+        self.blocks = 0;
     }
 
     /// Packs the block; `FULL` is [`BLOCK`] where it is full, so that the loops have a known length.
+    #[inline(never)]
     fn pack<const FULL: usize>(&mut self) {
-        let filled = if FULL == BLOCK { BLOCK } else { self.filled };
+        let filled = if FULL == BLOCK { BLOCK } else { self.filled - 1 };
+        if self.blocks == 0 {
+            self.first = self.block[0];
+        }
         let mut above = [0u64; BLOCK];
-        let mut before = self.last;
         let mut least = i64::MAX;
-        for (above, value) in above.iter_mut().zip(&self.block[..filled]) {
+        for (above, pair) in above.iter_mut().zip(self.block[..=filled].array_windows()) {
+            let [before, value] = *pair;
             let delta = value.wrapping_sub(before);
-            before = *value;
             least = least.min(delta);
             *above = delta as u64;
         }
-        self.last = before;
         let mut widths = [0u8; MINIBLOCKS];
         for (width, mini) in widths.iter_mut().zip(above[..filled].chunks_mut(MINIBLOCK)) {
             let mut any = 0;
@@ -105,7 +102,9 @@ impl Deltas {
             whole[..mini.len()].copy_from_slice(mini);
             pack(&whole, u32::from(*width), &mut self.packed);
         }
-        self.filled = 0;
+        self.block[0] = self.block[filled];
+        self.filled = 1;
+        self.blocks += 1;
     }
 }
 

@@ -8,8 +8,11 @@
 /// Set on a start that follows a line end: the first start of a record.
 pub const RECORD: u32 = 1 << 31;
 
-/// The position of a start, without [`RECORD`].
-pub const POSITION: u32 = RECORD - 1;
+/// Set on the start of a field that opens with a quote.
+pub const QUOTED: u32 = 1 << 30;
+
+/// The position of a start, without its marks.
+pub const POSITION: u32 = QUOTED - 1;
 
 /// How masks are made.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -182,8 +185,9 @@ impl Index {
         let mut separators = masks.comma | masks.line_feed;
         let mut line_feed = masks.line_feed;
         let mut openers = separators;
+        let mut open = 0;
         if masks.quote | self.inside | self.after_close != 0 {
-            let stray = self.pair_quotes(masks, &mut separators, &mut line_feed, &mut openers);
+            let stray = self.pair_quotes(masks, &mut separators, &mut line_feed, &mut openers, &mut open);
             if stray != 0 {
                 return Err(at + stray.trailing_zeros() as usize);
             }
@@ -220,6 +224,13 @@ impl Index {
             out[(separators & (lowest - 1)).count_ones() as usize] |= RECORD;
             line_feed ^= lowest;
         }
+        while open != 0 {
+            // The field that it stands in began before it, in this word or an earlier one.
+            lowest = open & open.wrapping_neg();
+            let before = (separators & (lowest - 1)).count_ones() as usize;
+            self.starts[first + before - 1] |= QUOTED;
+            open ^= lowest;
+        }
         self.count = first + found;
         Ok(())
     }
@@ -232,15 +243,16 @@ impl Index {
         separators: &mut u64,
         line_feed: &mut u64,
         openers: &mut u64,
+        open: &mut u64,
     ) -> u64 {
         // From each opening quote up to before its closing one. An escaped quote closes and opens again.
         let inside = prefix_xor(masks.quote) ^ self.inside;
-        let open = masks.quote & inside;
+        *open = masks.quote & inside;
         let close = masks.quote & !inside;
         *separators &= !inside;
         *line_feed &= !inside;
         *openers = *separators | close;
-        let stray_open = open & !((*openers << 1) | self.may_open);
+        let stray_open = *open & !((*openers << 1) | self.may_open);
         let closed = (close << 1) | self.after_close;
         let allowed = masks.comma | masks.line_feed | masks.quote | masks.carriage_return;
         self.after_close = close >> 63;
@@ -327,19 +339,31 @@ fn scan_avx2(index: &mut Index, bytes: &[u8], from: usize, to: usize) -> Result<
             };
             let top = _mm256_set1_epi8(0x1f);
             // Unsigned `byte <= 0x1f` is `min(byte, 0x1f) == byte`.
-            let low = join(
-                _mm256_cmpeq_epi8(_mm256_min_epu8(first, top), first),
-                _mm256_cmpeq_epi8(_mm256_min_epu8(second, top), second),
-            ) | equal(0x7f);
-            let line_feed = equal(b'\n');
+            let below = |half: __m256i| _mm256_cmpeq_epi8(_mm256_min_epu8(half, top), half);
+            let with = |half: __m256i, byte: u8| _mm256_cmpeq_epi8(half, _mm256_set1_epi8(byte as i8));
+            let odd = |half: __m256i| {
+                let control = _mm256_andnot_si256(with(half, b'\n'), below(half));
+                _mm256_or_si256(control, _mm256_or_si256(with(half, b'"'), with(half, 0x7f)))
+            };
+            let (comma, line_feed, high) = (equal(b','), equal(b'\n'), join(first, second));
+            // Most words have no quote, carriage return or control character.
+            if join(odd(first), odd(second)) == 0 {
+                return Masks {
+                    comma,
+                    line_feed,
+                    high,
+                    ..Masks::default()
+                };
+            }
             let carriage_return = equal(b'\r');
+            let low = join(below(first), below(second)) | equal(0x7f);
             Masks {
-                comma: equal(b','),
+                comma,
                 line_feed,
                 quote: equal(b'"'),
                 carriage_return,
                 control: low & !(line_feed | carriage_return),
-                high: join(first, second),
+                high,
             }
         }
     })

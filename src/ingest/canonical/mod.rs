@@ -25,7 +25,7 @@ pub mod values;
 pub use context::{Memory, ReadContext};
 pub use layout::HeaderBinding;
 
-use index::{Index, Level, POSITION, RECORD};
+use index::{Index, Level, POSITION, QUOTED, RECORD};
 use layout::{ABSENT, FIELDS_MAX};
 use rules::Table;
 use values::{Fields, TimeMemory, TimeText, Wrong, shown};
@@ -44,6 +44,7 @@ pub struct Work {
     /// A record with its quotes taken off, fields ended by line feeds.
     plain: Vec<u8>,
     plain_starts: Vec<u32>,
+    spans: Spans,
 }
 
 impl Default for Work {
@@ -60,6 +61,7 @@ impl Work {
             memory: Memory::default(),
             plain: Vec::new(),
             plain_starts: Vec::new(),
+            spans: Spans::default(),
         }
     }
 }
@@ -134,6 +136,7 @@ fn parse<T: Table, S: RowSink>(
     );
     work.index.restart();
     let columns = binding.names.len();
+    let slots = Slots::of(binding);
     let mut line = head.first_line;
     let mut rows = 0;
     let mut scanned = 0;
@@ -148,6 +151,7 @@ fn parse<T: Table, S: RowSink>(
             memory,
             plain,
             plain_starts,
+            spans,
         } = work;
         let starts = index.starts();
         // Starts of complete records: all up to the last one that follows a line end.
@@ -172,13 +176,14 @@ fn parse<T: Table, S: RowSink>(
             {
                 sink.expect_merchant(id);
             }
+            let mut marks = 0;
             let width = match starts.get(first..=first + columns) {
-                Some(record) if is_record(record) => columns,
+                Some(record) if is_record(record, &mut marks) => columns,
                 _ => {
-                    1 + starts[first + 1..]
-                        .iter()
-                        .take_while(|start| **start & RECORD == 0)
-                        .count()
+                    let rest = starts[first + 1..].iter();
+                    let inner = rest.take_while(|start| **start & RECORD == 0);
+                    marks = starts[first];
+                    1 + inner.inspect(|start| marks |= **start).count()
                 }
             };
             let record = Record::new(bytes, &starts[first..=first + width]);
@@ -188,7 +193,7 @@ fn parse<T: Table, S: RowSink>(
             };
             first += width;
             line += 1;
-            let quoted = index.quotes && record.has_quotes();
+            let quoted = marks & QUOTED != 0;
             if quoted {
                 line += record.line_feeds_inside();
             }
@@ -207,17 +212,12 @@ fn parse<T: Table, S: RowSink>(
                 if let Err(stray) = record.unquote(plain, plain_starts) {
                     return Err(stray_quote(bytes, head, stray));
                 }
-                let unquoted = Record::new(plain, plain_starts);
-                let fields = CsvFields {
-                    record: unquoted,
-                    columns: &binding.columns,
-                };
+                slots.fill(&Record::new(plain, plain_starts), spans);
+                let fields = CsvFields::new(plain, spans, &slots);
                 T::row(&fields, place, index.irregular, context, memory, sink)
             } else {
-                let fields = CsvFields {
-                    record,
-                    columns: &binding.columns,
-                };
+                slots.fill(&record, spans);
+                let fields = CsvFields::new(bytes, spans, &slots);
                 T::row(&fields, place, index.irregular, context, memory, sink)
             };
             if let Err(wrong) = read {
@@ -246,13 +246,16 @@ fn position(start: u32) -> usize {
     (start & POSITION) as usize
 }
 
-/// True when only the last of these starts follows a line end (the first is the record's own).
+/// True when only the last of these starts follows a line end (the first is the record's own). `marks` are those of the
+/// record's fields.
 #[inline]
-fn is_record(starts: &[u32]) -> bool {
-    let [_, inner @ .., last] = starts else {
+fn is_record(starts: &[u32], marks: &mut u32) -> bool {
+    let [first, inner @ .., last] = starts else {
         return false;
     };
-    inner.iter().fold(0, |all, start| all | start) & RECORD == 0 && last & RECORD != 0
+    let inner = inner.iter().fold(0, |all, start| all | start);
+    *marks = inner | first;
+    inner & RECORD == 0 && last & RECORD != 0
 }
 
 /// One record: its fields start at `starts[i]` and end before the separator in front of `starts[i + 1]`.
@@ -301,15 +304,6 @@ impl<'a> Record<'a> {
     fn field(&self, column: usize) -> &'a [u8] {
         let (start, end) = self.span(column);
         &self.bytes[start..end]
-    }
-
-    #[inline]
-    fn has_quotes(&self) -> bool {
-        // A quote stands at the start of a field or nowhere: the scan has refused all others.
-        let (_, starts) = self.starts.split_last().unwrap_or((&0, &[]));
-        starts
-            .iter()
-            .fold(false, |any, start| any | (self.bytes[position(*start)] == b'"'))
     }
 
     fn is_blank(&self) -> bool {
@@ -361,19 +355,108 @@ fn unquoted(field: &[u8]) -> Vec<u8> {
     plain
 }
 
+/// Most numbers of a record's spans. A power of two, so that a masked place needs no check.
+const SPANS: usize = 64;
+
+/// Where the fields of one record lie: a field of slot `s` is `at[s]..at[s + 1] - 1`.
+struct Spans {
+    at: [u32; SPANS],
+}
+
+impl Default for Spans {
+    fn default() -> Spans {
+        Spans { at: [0; SPANS] }
+    }
+}
+
+/// The slot of each field of a file, so that a field is found without a question: one that the file does not have has a
+/// slot too, and is empty.
+struct Slots {
+    of: [u8; FIELDS_MAX],
+    /// Slot of the fields that are not there.
+    absent: usize,
+    /// Columns that have a field, in files that are too wide to take all.
+    chosen: Option<Vec<u16>>,
+}
+
+impl Slots {
+    fn of(binding: &HeaderBinding) -> Slots {
+        let columns = binding.names.len();
+        let bound: Vec<u16> = binding
+            .columns
+            .iter()
+            .copied()
+            .filter(|column| *column != ABSENT)
+            .collect();
+        let chosen = (columns + 3 > SPANS).then_some(bound);
+        let absent = chosen.as_ref().map_or(columns + 1, |chosen| 2 * chosen.len());
+        let mut of = [absent as u8; FIELDS_MAX];
+        let mut next = 0u8;
+        for (slot, column) in of
+            .iter_mut()
+            .zip(binding.columns)
+            .filter(|(_, column)| *column != ABSENT)
+        {
+            *slot = if chosen.is_some() { 2 * next } else { column as u8 };
+            next += 1;
+        }
+        Slots { of, absent, chosen }
+    }
+
+    /// Notes where the fields of a record lie that has no quotes and as many columns as the file.
+    #[inline(always)]
+    fn fill(&self, record: &Record<'_>, spans: &mut Spans) {
+        let at = &mut spans.at;
+        match &self.chosen {
+            None => {
+                // Starts inside a record have no marks.
+                at[..record.starts.len()].copy_from_slice(record.starts);
+                at[0] &= POSITION;
+                at[record.starts.len() - 1] = record.end as u32 + 1;
+            }
+            Some(chosen) => {
+                for (pair, column) in at.as_chunks_mut::<2>().0.iter_mut().zip(chosen) {
+                    let (start, end) = record.span(usize::from(*column));
+                    *pair = [start as u32, end as u32 + 1];
+                }
+            }
+        }
+        at[self.absent] = 0;
+        at[self.absent + 1] = 1;
+    }
+}
+
 /// The fields of a record without quotes.
 struct CsvFields<'a> {
-    record: Record<'a>,
-    columns: &'a [u16; FIELDS_MAX],
+    bytes: &'a [u8],
+    spans: &'a [u32; SPANS],
+    slots: &'a [u8; FIELDS_MAX],
+}
+
+impl<'a> CsvFields<'a> {
+    #[inline(always)]
+    fn new(bytes: &'a [u8], spans: &'a Spans, slots: &'a Slots) -> CsvFields<'a> {
+        CsvFields {
+            bytes,
+            spans: &spans.at,
+            slots: &slots.of,
+        }
+    }
+
+    #[inline(always)]
+    fn span(&self, field: usize) -> (usize, usize) {
+        let slot = usize::from(self.slots[field]);
+        let start = self.spans[slot & (SPANS - 1)];
+        let behind = self.spans[(slot + 1) & (SPANS - 1)];
+        (start as usize, behind.wrapping_sub(1) as usize)
+    }
 }
 
 impl Fields for CsvFields<'_> {
     #[inline(always)]
     fn text(&self, field: usize) -> &[u8] {
-        match self.columns[field] {
-            ABSENT => &[],
-            column => self.record.field(usize::from(column)),
-        }
+        let (start, end) = self.span(field);
+        &self.bytes[start..end]
     }
 
     #[inline(always)]
@@ -381,13 +464,8 @@ impl Fields for CsvFields<'_> {
         if signed && let [b'-', magnitude @ ..] = self.text(field) {
             return crate::terms::money::parse_minor(magnitude, currency.digits()).map(|minor| -minor);
         }
-        match self.columns[field] {
-            ABSENT => Err(AmountError::Form),
-            column => {
-                let (start, end) = self.record.span(usize::from(column));
-                values::amount_minor(self.record.bytes, start, end, currency.digits())
-            }
-        }
+        let (start, end) = self.span(field);
+        values::amount_minor(self.bytes, start, end, currency.digits())
     }
 
     #[inline(always)]
