@@ -105,8 +105,12 @@ pub fn list(
     }
     let rows = open.iter().map(|rows| [rows.left, rows.right]);
     let rows = rows.chain(std::iter::repeat([None, None]));
-    let mut broken: Vec<Broken> = std::mem::take(&mut breaks.lines).into_iter().zip(rows).collect();
-    broken.sort_by(|(a, _), (b, _)| in_order(a, b));
+    // Lines are large: their numbers are sorted, and each line moves once.
+    let mut order: Vec<usize> = (0..breaks.lines.len()).collect();
+    order.sort_by(|a, b| in_order(&breaks.lines[*a], &breaks.lines[*b]));
+    let lines = std::mem::take(&mut breaks.lines).into_iter().zip(rows);
+    let mut unsorted: Vec<Option<Broken>> = lines.map(Some).collect();
+    let mut broken: Vec<Broken> = order.iter().filter_map(|at| unsorted[*at].take()).collect();
     let found = causes::explain(
         &mut broken,
         &full,

@@ -68,9 +68,15 @@ impl Fetcher<'_> {
                 (*place, row.and_then(held))
             };
             let rows_held: Vec<(Place, Option<Held<'p>>)> = once.iter().map(held_row).collect();
-            let found = self.read(file, &rows_held)?;
-            for (place, index) in wanted {
-                rows[index] = found.get(&place).cloned();
+            let mut found = self.read(file, &rows_held)?;
+            for (at, (place, index)) in wanted.iter().enumerate() {
+                // Rows are wanted once nearly always, and have many texts.
+                let again = wanted.get(at + 1).is_some_and(|next| next.0 == *place);
+                rows[*index] = if again {
+                    found.get(place).cloned()
+                } else {
+                    found.remove(place)
+                };
             }
         }
         rows.into_iter()
