@@ -47,6 +47,7 @@ need "cc --version" gcc
 need "hledger --version" hledger
 need "xmllint --version" libxml2-utils
 need "python3 --version" python3
+need "valgrind --version" valgrind
 need "python3 -c 'import venv, ensurepip'" python3-venv
 scripts/check_pain001.sh
 end
@@ -66,6 +67,16 @@ end
 
 begin "release build"
 cargo build --release --locked
+end
+
+begin "instructions of two closes"
+code=0
+scripts/callgrind.sh || code=$?
+case $code in
+  0) ;;
+  69) echo "not comparable on this machine, see above" ;;
+  *) fail "a close takes more instructions than testdata/callgrind.txt allows" ;;
+esac
 end
 
 # close_demo BINARY BOOK [OPTION…]: makes the demo book and closes its days.

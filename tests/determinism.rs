@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use rayon::ThreadPoolBuilder;
 use tieout::demo::{GenerateFormat, GenerateOptions, generate, write_demo};
@@ -240,6 +241,29 @@ fn a_generated_book_has_the_same_bytes_for_any_number_of_threads() {
 }
 
 /// Rewrites every CSV file of the inbox with `change`, which gives the new files by name.
+/// The loops with vectors and the portable ones: CSV of any kind, Parquet, hashes.
+#[test]
+fn a_machine_without_vectors_has_the_same_bytes() {
+    for format in [GenerateFormat::Csv, GenerateFormat::Parquet] {
+        let (with, without) = (scratch(), scratch());
+        let dates = generated(with.path(), 20_000, format);
+        inputs_of(with.path(), without.path());
+        for (root, options) in [(&with, &[][..]), (&without, &["--portable"][..])] {
+            for date in &dates {
+                let mut command = Command::new(env!("CARGO_BIN_EXE_tieout"));
+                let output = command.arg("close").arg(root.path()).args(options).arg("--quiet");
+                let output = output.args(["--date", &date.to_string()]).output().unwrap();
+                assert!(
+                    matches!(output.status.code(), Some(0 | 10 | 20)),
+                    "{date} {options:?}: {}",
+                    String::from_utf8_lossy(&output.stderr)
+                );
+            }
+        }
+        same("--portable", &sealed(with.path()), &sealed(without.path()));
+    }
+}
+
 fn change_inbox(root: &Path, change: impl Fn(&str, Rows) -> Vec<(String, Rows)>) {
     let inbox = root.join("inbox");
     for name in files_below(&inbox)

@@ -31,6 +31,9 @@ pub struct Arguments {
     /// Print results and findings only
     #[arg(long, short, global = true)]
     pub quiet: bool,
+    /// Use no vector units: slower, the same bytes (for tests)
+    #[arg(long, global = true, hide = true)]
+    pub portable: bool,
     /// What to do
     #[command(subcommand)]
     pub command: Command,

@@ -27,6 +27,7 @@ use clap::Parser;
 use clap::error::ErrorKind;
 
 use crate::findings::{self, Finding, Stop, StopCode};
+use crate::terms::vectors;
 use arguments::{Arguments, Command};
 use screen::Screen;
 
@@ -37,6 +38,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Ok(parsed) => parsed,
         Err(error) => return refused(&error, arguments.iter().any(|argument| argument == "--json")),
     };
+    if parsed.portable {
+        vectors::use_none();
+    }
     let screen = Screen::new(parsed.command.json(), parsed.quiet);
     hush_guarded_panics();
     let ran = catch_unwind(AssertUnwindSafe(|| {

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::io::Write;
+use std::ops::Range;
 
 use rayon::prelude::*;
 
@@ -23,7 +25,7 @@ use crate::report::json::{self, Json};
 use crate::report::manifest::{CalendarSeal, Invariant, Manifest, Output, SealedFile};
 use crate::report::pools;
 use crate::report::summary::{Day, Summary, summarise};
-use crate::report::table::Table;
+use crate::report::table::{PART_ROWS, ParquetTable, Table};
 use crate::report::tables;
 use crate::terms::date::Date;
 use crate::terms::digest::sha256_hex;
@@ -109,11 +111,11 @@ pub fn write(
 ) -> Result<(Summary, String), Stop> {
     let mut outputs = Outputs {
         staging,
-        one_by_one: computed.spilled.is_some(),
+        in_parts: computed.spilled.is_some(),
         list: Vec::new(),
     };
     outputs.matched(book, computed)?;
-    if outputs.one_by_one {
+    if outputs.in_parts {
         host::release_memory();
     }
     let payouts = listed(computed);
@@ -124,18 +126,29 @@ pub fn write(
             .cmp(&book.settings.accounts[b.account].id)
     });
     let journal = &computed.journal;
+    let (lines, resolved) = (&computed.breaks.lines, &computed.resolved);
+    let (customers, entries) = (&computed.settled.wallets.lines, &journal.lines);
+    let (trial_balance, positions) = (&journal.trial_balance, &computed.positions);
     let with_parquet: [MakeTable<'_>; 4] = [
-        &|| tables::payouts(&payouts, &book.merchants, computed.execution_date),
-        &|| Ok(tables::breaks(&computed.breaks.lines)),
-        &|| tables::customers(&computed.settled.wallets.lines),
-        &|| tables::journal(&journal.lines),
+        (payouts.len(), &|rows| {
+            tables::payouts(&payouts[rows], &book.merchants, computed.execution_date)
+        }),
+        (lines.len(), &|rows| Ok(tables::breaks(&lines[rows]))),
+        (customers.len(), &|rows| tables::customers(&customers[rows])),
+        (entries.len(), &|rows| tables::journal(&entries[rows])),
     ];
     let as_csv: [MakeTable<'_>; 5] = [
-        &|| Ok(tables::rejects(&computed.rejects)),
-        &|| Ok(tables::resolved(&computed.resolved)),
-        &|| tables::accounts(&accounts, &book.settings),
-        &|| tables::trial_balance(&journal.trial_balance),
-        &|| tables::positions(&computed.positions),
+        (computed.rejects.len(), &|rows| {
+            Ok(tables::rejects(&computed.rejects[rows]))
+        }),
+        (resolved.len(), &|rows| Ok(tables::resolved(&resolved[rows]))),
+        (accounts.len(), &|rows| {
+            tables::accounts(&accounts[rows], &book.settings)
+        }),
+        (trial_balance.len(), &|rows| {
+            tables::trial_balance(&trial_balance[rows])
+        }),
+        (positions.len(), &|rows| tables::positions(&positions[rows])),
     ];
     outputs.tables(&with_parquet, true)?;
     outputs.tables(&as_csv, false)?;
@@ -198,8 +211,11 @@ fn csv_rows(bytes: &[u8]) -> u64 {
     reader.byte_records().count() as u64
 }
 
-/// Makes a table of the day. Called from any thread.
-type MakeTable<'a> = &'a (dyn Fn() -> Result<Table<'a>, Stop> + Sync);
+/// A table of the day: its number of lines, and what makes a table of some of them. Called from any thread.
+type MakeTable<'a> = (
+    usize,
+    &'a (dyn Fn(Range<usize>) -> Result<Table<'a>, Stop> + Sync),
+);
 
 /// A table's bytes.
 struct Made {
@@ -210,8 +226,8 @@ struct Made {
     parquet: Option<Vec<u8>>,
 }
 
-fn made(table: MakeTable<'_>, parquet_too: bool) -> Result<Made, Stop> {
-    let table = table()?;
+fn made((lines, table): MakeTable<'_>, parquet_too: bool) -> Result<Made, Stop> {
+    let table = table(0..lines)?;
     let (parquet, csv) = rayon::join(
         || parquet_too.then(|| table.to_parquet()).transpose(),
         || table.to_csv(),
@@ -227,7 +243,8 @@ fn made(table: MakeTable<'_>, parquet_too: bool) -> Result<Made, Stop> {
 
 struct Outputs<'a> {
     staging: &'a mut Staging,
-    one_by_one: bool,
+    /// True where memory is short: tables are made one by one, a part at a time.
+    in_parts: bool,
     list: Vec<Output>,
 }
 
@@ -248,15 +265,13 @@ impl Outputs<'_> {
         Ok(())
     }
 
-    /// Makes tables and writes them in the order given: side by side, or one by one where memory is short.
+    /// Makes tables and writes them in the order given.
     fn tables(&mut self, tables: &[MakeTable<'_>], parquet_too: bool) -> Result<(), Stop> {
-        let at_once = if self.one_by_one { 1 } else { tables.len() };
-        tables
-            .chunks(at_once)
-            .try_for_each(|tables| self.tables_at_once(tables, parquet_too))
-    }
-
-    fn tables_at_once(&mut self, tables: &[MakeTable<'_>], parquet_too: bool) -> Result<(), Stop> {
+        if self.in_parts {
+            return tables
+                .iter()
+                .try_for_each(|table| self.table_in_parts(*table, parquet_too));
+        }
         let made: Vec<Result<Made, Stop>> =
             tables.par_iter().map(|table| made(*table, parquet_too)).collect();
         for table in made {
@@ -267,6 +282,51 @@ impl Outputs<'_> {
                 let sealed = self.staging.write(&format!("{}.parquet", table.name), &parquet)?;
                 self.sealed(sealed, Some(table.rows), table.sums);
             }
+        }
+        Ok(())
+    }
+
+    /// Makes a table a part at a time, so that no more than that is in memory beside its lines.
+    fn table_in_parts(&mut self, (lines, table): MakeTable<'_>, parquet_too: bool) -> Result<(), Stop> {
+        let part = |start: usize| table(start..lines.min(start + PART_ROWS));
+        let first = part(0)?;
+        let csv_path = format!("{}.csv", first.name);
+        let parquet_path = format!("{}.parquet", first.name);
+        let mut csv = self.staging.create(&csv_path)?;
+        let mut parquet = match parquet_too {
+            true => Some(ParquetTable::begin(&first, self.staging.create(&parquet_path)?)?),
+            false => None,
+        };
+        let mut sums: BTreeMap<String, BTreeMap<String, i128>> = BTreeMap::new();
+        let mut text = Vec::new();
+        first.csv_header_into(&mut text);
+        let mut next = Some(first);
+        let mut start = 0;
+        while let Some(rows) = next.take() {
+            rows.csv_rows_into(&mut text);
+            csv.write_all(&text)
+                .map_err(|error| Stop::io(&self.staging.folder().join(&csv_path), "write", &error))?;
+            text.clear();
+            if let Some(parquet) = &mut parquet {
+                parquet.write(&rows)?;
+            }
+            for (column, of_part) in rows.sums() {
+                let mine = sums.entry(column).or_default();
+                for (currency, minor) in of_part {
+                    *mine.entry(currency).or_insert(0) += minor;
+                }
+            }
+            drop(rows);
+            start += PART_ROWS;
+            if start < lines {
+                next = Some(part(start)?);
+            }
+        }
+        let sealed = self.staging.seal(&csv_path, csv)?;
+        self.sealed(sealed, Some(lines as u64), sums.clone());
+        if let Some(parquet) = parquet {
+            let sealed = self.staging.seal(&parquet_path, parquet.finish()?)?;
+            self.sealed(sealed, Some(lines as u64), sums);
         }
         Ok(())
     }

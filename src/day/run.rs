@@ -341,7 +341,11 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
         fee_due: &|channel, txn_type, amount_minor| fee_due(settings, &fees, channel, txn_type, amount_minor),
         candidates: &agreed.later.candidates,
     };
-    let breaks = breaks::list(&pool, &open, &undebited, &break_context)?;
+    let mut breaks = breaks::list(&pool, &open, &undebited, &break_context)?;
+    // The full rows it was made of are gone; where memory is short, the system has that back before the ledger is made.
+    if spilled.is_some() {
+        host::release_memory();
+    }
     let due_date = |merchant: MerchantCode, date: Date| settle::merchant_due_date(book, merchant, date);
     let payout_inputs = PayoutInputs {
         settings,
@@ -429,23 +433,26 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
     });
     checks::all_hold(&invariants)?;
 
+    if spilled.is_some() {
+        host::release_memory();
+    }
     let resolved = resolved(state, &breaks, date);
     let (settlement, issued) = withheld.unwrap_or((all_paid, all_issued));
     let next = State {
-        open_items: breaks.open_items.clone(),
+        open_items: std::mem::take(&mut breaks.open_items),
         unsettled: std::mem::take(&mut settled.unsettled_state),
         dues: settlement.dues.clone(),
         holds: settlement.holds.clone(),
         carried: settlement.carried.clone(),
         payouts: issued,
-        customers: settled.wallets.next.clone(),
+        customers: std::mem::take(&mut settled.wallets.next),
         accounts: next_accounts(day, &accounts, &reserve)?,
         own: reserve.own.clone(),
         inter_pool: reserve.inter_pool.clone(),
         files: taken.known,
-        fee_returns: settled.returns.next.clone(),
+        fee_returns: std::mem::take(&mut settled.returns.next),
         ledger: journal.closing.clone(),
-        open_breaks: breaks.open_breaks.clone(),
+        open_breaks: std::mem::take(&mut breaks.open_breaks),
         statements: statements.last,
     };
     Ok(Computed {

@@ -459,7 +459,7 @@ struct Counted {
 /// Counts quotes and line feeds.
 fn count(bytes: &[u8]) -> Counted {
     #[cfg(target_arch = "x86_64")]
-    if is_x86_feature_detected!("avx2") {
+    if crate::terms::vectors::avx2() {
         // SAFETY: the feature is there.
         return unsafe { count_avx2(bytes) };
     }

@@ -6,12 +6,15 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Date32Array, Int32Array, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
 use parquet::arrow::arrow_writer::{ArrowWriter, ArrowWriterOptions};
 use parquet::basic::{Compression, ZstdLevel};
+use parquet::errors::ParquetError;
 use parquet::file::properties::{WriterProperties, WriterVersion};
 
 use crate::findings::Stop;
@@ -90,58 +93,43 @@ impl<'a> Table<'a> {
     /// The table as CSV: header, comma, LF, quotes only where RFC 4180 needs them.
     pub fn to_csv(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(64 + self.rows() * self.columns.len() * 8);
+        self.csv_header_into(&mut out);
+        self.csv_rows_into(&mut out);
+        out
+    }
+
+    /// Adds the header of the CSV.
+    pub fn csv_header_into(&self, out: &mut Vec<u8>) {
         for (index, column) in self.columns.iter().enumerate() {
             if index > 0 {
                 out.push(b',');
             }
-            push_text(&mut out, column.name);
+            push_text(out, column.name);
         }
         out.push(b'\n');
+    }
+
+    /// Adds the rows of the CSV.
+    pub fn csv_rows_into(&self, out: &mut Vec<u8>) {
         for row in 0..self.rows() {
             for (index, column) in self.columns.iter().enumerate() {
                 if index > 0 {
                     out.push(b',');
                 }
-                push_value(&mut out, &column.values, row);
+                push_value(out, &column.values, row);
             }
             out.push(b'\n');
         }
-        out
     }
 
-    /// The table as one Parquet file, zstd 1, every column nullable.
+    /// The table as one Parquet file.
     ///
     /// # Errors
     /// 70 when a count does not fit 63 bits or the encoder fails: neither is the input's fault.
     pub fn to_parquet(&self) -> Result<Vec<u8>, Stop> {
-        let mut fields = Vec::with_capacity(self.columns.len());
-        let mut arrays = Vec::with_capacity(self.columns.len());
-        for column in &self.columns {
-            let array = self.array(column)?;
-            fields.push(Field::new(column.name, array.data_type().clone(), true));
-            arrays.push(array);
-        }
-        let failed = |error: &dyn std::fmt::Display| {
-            Stop::invariant(format!("{}.parquet cannot be encoded: {error}", self.name))
-        };
-        let schema = Arc::new(Schema::new(fields));
-        let batch = RecordBatch::try_new(Arc::clone(&schema), arrays).map_err(|e| failed(&e))?;
-        let level = ZstdLevel::try_new(1).map_err(|e| failed(&e))?;
-        let properties = WriterProperties::builder()
-            .set_created_by("tieout".to_owned())
-            .set_writer_version(WriterVersion::PARQUET_1_0)
-            .set_compression(Compression::ZSTD(level))
-            .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
-            .build();
-        let options = ArrowWriterOptions::new()
-            .with_properties(properties)
-            .with_skip_arrow_metadata(true);
-        let mut bytes = Vec::new();
-        let mut writer =
-            ArrowWriter::try_new_with_options(&mut bytes, schema, options).map_err(|e| failed(&e))?;
-        writer.write(&batch).map_err(|e| failed(&e))?;
-        writer.close().map_err(|e| failed(&e))?;
-        Ok(bytes)
+        let mut file = ParquetTable::begin(self, Vec::new())?;
+        file.write(self)?;
+        file.finish()
     }
 
     /// Sums of the amount and count columns by currency, as column → currency → sum, for the manifest.
@@ -234,6 +222,83 @@ impl<'a> Table<'a> {
             .iter()
             .map(|column| (column.name, data_type(&column.values)))
             .collect()
+    }
+}
+
+/// A table as one Parquet file, zstd 1, every column nullable: whole, or some rows after others with the same bytes.
+pub struct ParquetTable<W: Write + Send> {
+    name: &'static str,
+    schema: Arc<Schema>,
+    writer: ArrowWriter<W>,
+}
+
+/// Rows that the encoder is given at a time, and of a part of a table that is written in parts. A constant: it shapes the
+/// bytes.
+pub const PART_ROWS: usize = 32 * 1024;
+
+impl<W: Write + Send> ParquetTable<W> {
+    /// Begins the file of a table whose columns are those of `table`.
+    ///
+    /// # Errors
+    /// 70 when the encoder fails.
+    pub fn begin(table: &Table<'_>, file: W) -> Result<ParquetTable<W>, Stop> {
+        let name = table.name;
+        let fields = table.schema().into_iter();
+        let fields: Vec<Field> = fields.map(|(name, kind)| Field::new(name, kind, true)).collect();
+        let schema = Arc::new(Schema::new(fields));
+        let level = ZstdLevel::try_new(1).map_err(|error| failed(name, error))?;
+        let properties = WriterProperties::builder()
+            .set_created_by("tieout".to_owned())
+            .set_writer_version(WriterVersion::PARQUET_1_0)
+            .set_compression(Compression::ZSTD(level))
+            .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
+            .build();
+        let options = ArrowWriterOptions::new()
+            .with_properties(properties)
+            .with_skip_arrow_metadata(true);
+        let writer = ArrowWriter::try_new_with_options(file, Arc::clone(&schema), options);
+        Ok(ParquetTable {
+            name,
+            schema,
+            writer: writer.map_err(|error| failed(name, error))?,
+        })
+    }
+
+    /// Adds rows: all, or [`PART_ROWS`] until the last.
+    ///
+    /// # Errors
+    /// 70 when a count does not fit 63 bits or the encoder fails; what the file reports.
+    pub fn write(&mut self, table: &Table<'_>) -> Result<(), Stop> {
+        let arrays = table.columns.iter().map(|column| table.array(column));
+        let arrays = arrays.collect::<Result<Vec<_>, Stop>>()?;
+        let batch = RecordBatch::try_new(Arc::clone(&self.schema), arrays)
+            .map_err(|error| failed(self.name, error.into()))?;
+        // A whole table too goes to the encoder in parts: where it cuts pages follows from what it is given at a time.
+        for start in (0..batch.num_rows()).step_by(PART_ROWS) {
+            let part = batch.slice(start, PART_ROWS.min(batch.num_rows() - start));
+            self.writer
+                .write(&part)
+                .map_err(|error| failed(self.name, error))?;
+        }
+        Ok(())
+    }
+
+    /// Ends the file and gives it back.
+    ///
+    /// # Errors
+    /// 70 when the encoder fails; what the file reports.
+    pub fn finish(self) -> Result<W, Stop> {
+        self.writer.into_inner().map_err(|error| failed(self.name, error))
+    }
+}
+
+fn failed(name: &str, error: ParquetError) -> Stop {
+    match error {
+        ParquetError::External(error) => {
+            let path = format!("{name}.parquet");
+            Stop::io(Path::new(&path), "write", &std::io::Error::other(error))
+        }
+        error => Stop::invariant(format!("{name}.parquet cannot be encoded: {error}")),
     }
 }
 
@@ -362,6 +427,50 @@ mod tests {
         assert_eq!(sums["amount_minor"]["JPY"], 7);
         assert_eq!(sums["rows"]["CNY"], 3);
         assert!(!sums.contains_key("age_days") && !sums.contains_key("line"));
+    }
+
+    #[test]
+    fn a_table_written_in_parts_has_the_bytes_of_a_whole_one() {
+        // Texts that fill dictionaries and overflow them, numbers, nulls, and more rows than three parts.
+        let rows = 3 * PART_ROWS + 1234;
+        let table = |rows: std::ops::Range<usize>| {
+            let text = |make: &dyn Fn(usize) -> String| {
+                Values::Text(rows.clone().map(|row| Cow::Owned(make(row))).collect())
+            };
+            let some = |row: usize| (!row.is_multiple_of(7)).then_some(row as i64 * 31 % 1009);
+            Table::new(
+                "t",
+                vec![
+                    Column {
+                        name: "id",
+                        values: text(&|row| format!("{:032x}", row as u128 * 0x9e37_79b9_7f4a_7c15)),
+                    },
+                    Column {
+                        name: "few",
+                        values: text(&|row| "abc"[..row / 5000 % 4].to_owned()),
+                    },
+                    Column {
+                        name: "amount_minor",
+                        values: Values::Minor(rows.clone().map(some).collect()),
+                    },
+                    Column {
+                        name: "row",
+                        values: Values::Count(rows.clone().map(|row| row as u64).collect()),
+                    },
+                ],
+            )
+        };
+        let whole = table(0..rows);
+        let mut parts = ParquetTable::begin(&whole, Vec::new()).unwrap();
+        let mut csv = Vec::new();
+        whole.csv_header_into(&mut csv);
+        for start in (0..rows).step_by(PART_ROWS) {
+            let part = table(start..rows.min(start + PART_ROWS));
+            parts.write(&part).unwrap();
+            part.csv_rows_into(&mut csv);
+        }
+        assert!(parts.finish().unwrap() == whole.to_parquet().unwrap());
+        assert!(csv == whole.to_csv());
     }
 
     #[test]

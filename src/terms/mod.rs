@@ -11,3 +11,4 @@ pub mod digest;
 pub mod id_table;
 pub mod prefetch;
 pub mod sha256_pair;
+pub mod vectors;

@@ -87,10 +87,7 @@ fn whole_blocks(text: &[u8]) -> &[[u8; BLOCK]] {
 
 fn compress_both(states: [&mut [u32; 8]; 2], blocks: [&[[u8; BLOCK]]; 2]) {
     #[cfg(target_arch = "x86_64")]
-    if is_x86_feature_detected!("sha")
-        && is_x86_feature_detected!("ssse3")
-        && is_x86_feature_detected!("sse4.1")
-    {
+    if crate::terms::vectors::sha() {
         // SAFETY: the features are there.
         unsafe { x86::compress_both(states, blocks) };
         return;

@@ -9,11 +9,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arrow::array::{RecordBatch, UInt32Array};
-use arrow::datatypes::{DataType, SchemaRef};
 
 use crate::day::intake::InputBlock;
 use crate::entries::block::EntryBlock;
-use crate::entries::spill::{Entries, Piece, Shelf, batch, column, schema};
+use crate::entries::spill::{Entries, Piece, Shelf, batch, column};
 use crate::findings::{Finding, Stop, StopCode};
 use crate::host::{self, WorkFile};
 use crate::report::show;
@@ -134,10 +133,6 @@ struct State {
 struct Shelves {
     entries: Shelf,
     places: Shelf,
-}
-
-fn places_schema() -> SchemaRef {
-    schema(&[("block", DataType::UInt32), ("length", DataType::UInt32)])
 }
 
 impl Spill {
@@ -288,7 +283,6 @@ impl Spill {
     }
 
     fn write(&self, blocks: &mut [InputBlock], first: u32, shelves: &Shelves) -> Result<(), Stop> {
-        let entry_schema = Entries::schema();
         let mut slots = Vec::new();
         for side in Side::BOTH {
             assert!(
@@ -311,7 +305,7 @@ impl Spill {
                 }
                 if !entries.is_empty() {
                     let rows = entries.len() as u64;
-                    pieces.push((range, rows, shelves.entries.put(&entries.finish(&entry_schema)?)?));
+                    pieces.push((range, rows, shelves.entries.put(&entries.finish()?)?));
                 }
             }
             let mut state = self.lock();
@@ -325,7 +319,6 @@ impl Spill {
             let mut before = 0;
             for offset in block.places.take_offsets() {
                 numbers.push(number);
-                // Neighbours are about as far apart as their neighbours are: that packs well.
                 lengths.push(offset.wrapping_sub(before));
                 before = offset;
             }
@@ -334,7 +327,7 @@ impl Spill {
             Arc::new(UInt32Array::from(numbers)),
             Arc::new(UInt32Array::from(lengths)),
         ];
-        let piece = shelves.places.put(&batch(&places_schema(), columns)?)?;
+        let piece = shelves.places.put(&batch(columns)?)?;
         self.lock().places.insert(first, piece);
         Ok(())
     }
@@ -352,14 +345,14 @@ impl Spill {
         self.lock().rows.iter().copied().max().unwrap_or(0)
     }
 
-    /// A piece of entries; of its columns those given.
+    /// A piece of entries.
     ///
     /// # Errors
     /// What the system reports.
-    pub fn get(&self, piece: Piece, columns: Option<&[usize]>) -> Result<RecordBatch, Stop> {
+    pub fn get(&self, piece: Piece) -> Result<RecordBatch, Stop> {
         let shelves = self.lock().shelves.clone();
         let shelves = shelves.ok_or_else(|| Stop::invariant("a piece was asked for, and none written"))?;
-        shelves.entries.get(piece, columns)
+        shelves.entries.get(piece)
     }
 
     /// Offsets of rows, by (number aside, ordinal): what [`crate::day::intake::Places::at`] asks for.
@@ -384,7 +377,7 @@ impl Spill {
             if from == upto {
                 continue;
             }
-            let batch = shelves.places.get(*piece, None)?;
+            let batch = shelves.places.get(*piece)?;
             let numbers = column::<UInt32Array>(&batch, 0)?.values();
             let lengths = column::<UInt32Array>(&batch, 1)?.values();
             let mut at = 0;

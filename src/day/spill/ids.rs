@@ -7,12 +7,10 @@
 use rayon::prelude::*;
 use rustc_hash::FxHashSet;
 
-use arrow::array::{BinaryArray, UInt16Array, UInt32Array};
-
 use crate::day::spill::aside::{Outline, Side, Spill};
 use crate::day::spill::range::Numbers;
 use crate::entries::block::{EntryBlock, RowRef};
-use crate::entries::spill::{ID_COLUMNS, Piece, column};
+use crate::entries::spill::{Piece, ReturnedIds};
 use crate::findings::Stop;
 use crate::terms::digest::key_hash;
 
@@ -124,16 +122,14 @@ fn hashes(
     takes: &(dyn Fn(u64) -> bool + Sync),
     found: &mut Vec<(u64, RowRef)>,
 ) -> Result<(), Stop> {
-    let batch = spill.get(piece, Some(&ID_COLUMNS))?;
-    let id = column::<BinaryArray>(&batch, 0)?;
-    let block = column::<UInt32Array>(&batch, 1)?;
-    let ordinal = column::<UInt16Array>(&batch, 2)?;
-    for row in 0..batch.num_rows() {
-        let hash = key_hash(id.value(row));
-        if takes(hash)
-            && let Some(number) = numbers.of(block.value(row))
-        {
-            found.push((hash, RowRef::new(number, usize::from(ordinal.value(row)))));
+    let rows = ReturnedIds::new(&spill.get(piece)?)?;
+    for row in 0..rows.id.len() {
+        let hash = key_hash(rows.id.value(row));
+        if takes(hash) {
+            let (block, ordinal) = rows.place(row);
+            if let Some(number) = numbers.of(block) {
+                found.push((hash, RowRef::new(number, ordinal as usize)));
+            }
         }
     }
     Ok(())

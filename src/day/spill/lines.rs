@@ -6,18 +6,17 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, BinaryArray, Int64Array, UInt8Array, UInt32Array};
-use arrow::datatypes::{DataType, SchemaRef};
+use arrow::array::UInt8Array;
 
 use crate::entries::block::{BUCKET_BITS, EntryBlock, Record};
 use crate::entries::bytes::Id;
-use crate::entries::spill::{Piece, Shelf, Texts, batch, column, schema};
+use crate::entries::spill::{Piece, ReturnedTexts, Shelf, Texts, batch, column, narrow, wide};
 use crate::findings::Stop;
 use crate::matching::met::Meeting;
 use crate::report::matched::Lines;
 
-/// Lines of a stretch, about.
-const STRETCH_LINES: usize = 131_072;
+/// Lines of a stretch, about: a quarter of a row group, since a stretch that two groups share is read for each.
+const STRETCH_LINES: usize = 65_536;
 
 /// Where the ids of each part are cut.
 #[derive(Debug)]
@@ -67,27 +66,12 @@ struct Columns {
     txn_id: Texts,
     entry_id: Texts,
     bank_ref: Texts,
-    merchant: Vec<u32>,
-    account: Vec<u32>,
+    merchant: Vec<u64>,
+    account: Vec<u64>,
     /// Transaction type and currency as codes, and whether there is a fee.
     small: [Vec<u8>; 3],
-    amount_minor: Vec<i64>,
-    fee_minor: Vec<i64>,
-}
-
-fn columns_schema() -> SchemaRef {
-    schema(&[
-        ("txn_id", DataType::Binary),
-        ("entry_id", DataType::Binary),
-        ("bank_ref", DataType::Binary),
-        ("merchant", DataType::UInt32),
-        ("account", DataType::UInt32),
-        ("txn_type", DataType::UInt8),
-        ("currency", DataType::UInt8),
-        ("has_fee", DataType::UInt8),
-        ("amount_minor", DataType::Int64),
-        ("fee_minor", DataType::Int64),
-    ])
+    amount_minor: Vec<u64>,
+    fee_minor: Vec<u64>,
 }
 
 /// A transaction type that is none.
@@ -100,32 +84,27 @@ impl Columns {
         self.txn_id.push_id(left.id());
         self.entry_id.push_id(right.id());
         self.bank_ref.push(left.key());
-        self.merchant.push(left.owner());
-        self.account.push(account);
+        self.merchant.push(u64::from(left.owner()));
+        self.account.push(u64::from(account));
         self.small[0].push(meta.txn_type().map_or(NO_TYPE, |txn_type| txn_type as u8));
         self.small[1].push(meta.currency().index());
         self.small[2].push(u8::from(fee_minor.is_some()));
-        self.amount_minor.push(left.amount_minor());
-        self.fee_minor.push(fee_minor.unwrap_or_default());
+        self.amount_minor.push(left.amount_minor().cast_unsigned());
+        self.fee_minor.push(fee_minor.unwrap_or_default().cast_unsigned());
     }
 
     fn put(self, shelf: &Shelf) -> Result<Piece, Stop> {
-        let [txn_type, currency, has_fee] = self.small;
-        shelf.put(&batch(
-            &columns_schema(),
-            vec![
-                self.txn_id.finish(),
-                self.entry_id.finish(),
-                self.bank_ref.finish(),
-                Arc::new(UInt32Array::from(self.merchant)),
-                Arc::new(UInt32Array::from(self.account)),
-                Arc::new(UInt8Array::from(txn_type)),
-                Arc::new(UInt8Array::from(currency)),
-                Arc::new(UInt8Array::from(has_fee)),
-                Arc::new(Int64Array::from(self.amount_minor)),
-                Arc::new(Int64Array::from(self.fee_minor)),
-            ],
-        )?)
+        let mut columns = Vec::new();
+        for texts in [self.txn_id, self.entry_id, self.bank_ref] {
+            columns.extend(texts.finish());
+        }
+        for numbers in [self.merchant, self.account, self.amount_minor, self.fee_minor] {
+            columns.push(narrow(numbers));
+        }
+        for small in self.small {
+            columns.push(Arc::new(UInt8Array::from(small)));
+        }
+        shelf.put(&batch(columns)?)
     }
 }
 
@@ -231,45 +210,66 @@ impl SpilledLines {
         for piece in &self.stretches[stretch].pieces {
             pieces.push(Read::new(&self.shelf, *piece)?);
         }
-        let id = |at: &(u32, u32)| pieces[at.0 as usize].txn_id.value(at.1 as usize);
-        let mut order: Vec<(u32, u32)> = Vec::with_capacity(self.stretches[stretch].lines);
-        for (number, piece) in (0u32..).zip(&pieces) {
-            order.extend((0..piece.txn_id.len() as u32).map(|row| (number, row)));
-        }
-        // Stable, for its speed with what is in order by pieces; no two lines have one id.
-        order.sort_by(|a, b| id(a).cmp(id(b)));
-        for (piece, row) in &order[skip..skip + taken] {
+        for (piece, row) in &in_order(&pieces, self.stretches[stretch].lines)[skip..skip + taken] {
             pieces[*piece as usize].line(*row as usize, out);
         }
         Ok(())
     }
 }
 
+/// Lines of some pieces, piece and row, in the order of their ids.
+fn in_order(pieces: &[Read], lines: usize) -> Vec<(u32, u32)> {
+    let ids = pieces.iter().map(|piece| &piece.txn_id);
+    // Ids of a stretch begin alike; the eight bytes behind that nearly always tell them apart.
+    let mut cut = usize::MAX;
+    let mut first: Option<&[u8]> = None;
+    for id in ids.flat_map(|ids| (0..ids.len()).map(|row| ids.value(row))) {
+        let first = *first.get_or_insert(id);
+        cut = cut.min(first.len());
+        if !id.starts_with(&first[..cut]) {
+            cut = first.iter().zip(id).take_while(|(a, b)| a == b).count();
+        }
+    }
+    let mut order: Vec<(u64, u32, u32)> = Vec::with_capacity(lines);
+    for (number, piece) in (0u32..).zip(pieces) {
+        for row in 0..piece.txn_id.len() {
+            let rest = &piece.txn_id.value(row)[cut..];
+            let mut eight = [0; 8];
+            let known = rest.len().min(eight.len());
+            eight[..known].copy_from_slice(&rest[..known]);
+            order.push((u64::from_be_bytes(eight), number, row as u32));
+        }
+    }
+    let id = |at: &(u64, u32, u32)| pieces[at.1 as usize].txn_id.value(at.2 as usize);
+    // No two lines have one id.
+    order.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| id(a).cmp(id(b))));
+    order.into_iter().map(|(_, piece, row)| (piece, row)).collect()
+}
+
 struct Read {
-    txn_id: BinaryArray,
-    entry_id: BinaryArray,
-    bank_ref: BinaryArray,
-    merchant: UInt32Array,
-    account: UInt32Array,
+    txn_id: ReturnedTexts,
+    entry_id: ReturnedTexts,
+    bank_ref: ReturnedTexts,
+    merchant: Vec<u64>,
+    account: Vec<u64>,
+    amount_minor: Vec<u64>,
+    fee_minor: Vec<u64>,
     small: [UInt8Array; 3],
-    amount_minor: Int64Array,
-    fee_minor: Int64Array,
 }
 
 impl Read {
     fn new(shelf: &Shelf, piece: Piece) -> Result<Read, Stop> {
-        let batch = shelf.get(piece, None)?;
-        let text = |at: usize| column::<BinaryArray>(&batch, at).cloned();
+        let batch = shelf.get(piece)?;
         let small = |at: usize| column::<UInt8Array>(&batch, at).cloned();
         Ok(Read {
-            txn_id: text(0)?,
-            entry_id: text(1)?,
-            bank_ref: text(2)?,
-            merchant: column::<UInt32Array>(&batch, 3)?.clone(),
-            account: column::<UInt32Array>(&batch, 4)?.clone(),
-            small: [small(5)?, small(6)?, small(7)?],
-            amount_minor: column::<Int64Array>(&batch, 8)?.clone(),
-            fee_minor: column::<Int64Array>(&batch, 9)?.clone(),
+            txn_id: ReturnedTexts::new(&batch, 0)?,
+            entry_id: ReturnedTexts::new(&batch, 2)?,
+            bank_ref: ReturnedTexts::new(&batch, 4)?,
+            merchant: wide(&batch, 6)?,
+            account: wide(&batch, 7)?,
+            amount_minor: wide(&batch, 8)?,
+            fee_minor: wide(&batch, 9)?,
+            small: [small(10)?, small(11)?, small(12)?],
         })
     }
 
@@ -279,16 +279,108 @@ impl Read {
         out.txn_id.push(self.txn_id.value(row));
         out.entry_id.push(self.entry_id.value(row));
         out.bank_ref.push(self.bank_ref.value(row));
-        out.merchant.push(self.merchant.value(row));
+        out.merchant.push(self.merchant[row] as u32);
         out.txn_type.push(if txn_type == NO_TYPE {
             u32::MAX
         } else {
             u32::from(txn_type)
         });
-        out.account.push(self.account.value(row));
+        out.account.push(self.account[row] as u32);
         out.currency.push(u32::from(currency));
-        out.amount_minor.push(self.amount_minor.value(row));
+        out.amount_minor.push(self.amount_minor[row].cast_signed());
         out.fee_minor
-            .push((has_fee == 1).then(|| self.fee_minor.value(row)));
+            .push((has_fee == 1).then(|| self.fee_minor[row].cast_signed()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entries::block::BlockBuilder;
+    use crate::entries::meta::Meta;
+    use crate::host::WorkFile;
+    use crate::terms::currency::Currency;
+    use crate::terms::kinds::Direction;
+
+    /// Pieces of so many lines each, of these ids.
+    fn pieces(ids: &[String], lines: usize) -> Vec<Read> {
+        let folder = tempfile::tempdir().unwrap();
+        let shelf = Shelf::new(WorkFile::create(folder.path(), "lines").unwrap());
+        let meta = Meta::bank(Direction::Credit, Currency::parse(b"CNY").unwrap());
+        let piece = |ids: &[String]| {
+            let mut builder = BlockBuilder::default();
+            for (row, id) in (0u32..).zip(ids) {
+                builder.push(b"REF", id.as_bytes(), i64::from(row) + 1, meta, 7, row);
+            }
+            let block = builder.finish();
+            let mut columns = Columns::default();
+            for row in 0..block.len() {
+                columns.push(
+                    block.record(row),
+                    block.record(row),
+                    3,
+                    (row % 2 == 0).then_some(-5),
+                );
+            }
+            Read::new(&shelf, columns.put(&shelf).unwrap()).unwrap()
+        };
+        ids.chunks(lines).map(piece).collect()
+    }
+
+    #[track_caller]
+    fn check(ids: &[String], lines: usize) {
+        let pieces = pieces(ids, lines);
+        let order = in_order(&pieces, ids.len());
+        let found: Vec<&[u8]> = order
+            .iter()
+            .map(|(piece, row)| pieces[*piece as usize].txn_id.value(*row as usize))
+            .collect();
+        let mut expected: Vec<&[u8]> = ids.iter().map(String::as_bytes).collect();
+        expected.sort_unstable();
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn lines_come_in_the_order_of_their_ids() {
+        let turned = |n: u64| n * 7919 % 1009;
+        check(&[], 10);
+        check(&["T1".to_owned()], 10);
+        // Alike to the last eight bytes, and differing behind the first eight that differ.
+        let long: Vec<String> = (0..1009).map(|n| format!("T20261126{:012}", turned(n))).collect();
+        check(&long, 100);
+        let late: Vec<String> = (0..1009)
+            .map(|n| format!("{}-0000000000-{:04}", n % 3, turned(n)))
+            .collect();
+        check(&late, 64);
+        // Of different lengths; a byte of zero is not the end of an id.
+        let mixed = [
+            "T",
+            "T\0",
+            "T\0\0",
+            "T1",
+            "T10",
+            "T1\0",
+            "S",
+            "T123456789",
+            "T12345678",
+            "",
+        ];
+        check(&mixed.map(str::to_owned), 3);
+    }
+
+    #[test]
+    fn a_line_comes_back_as_it_went() {
+        let pieces = pieces(&["A".to_owned(), "B".to_owned()], 10);
+        let read = &pieces[0];
+        assert_eq!(
+            (read.merchant[1], read.account[1], read.amount_minor[1]),
+            (7, 3, 2)
+        );
+        assert_eq!(read.small[2].values(), &[1, 0], "whether there is a fee");
+        assert_eq!(read.fee_minor[0].cast_signed(), -5);
+        assert_eq!(
+            (read.entry_id.value(1), read.bank_ref.value(1)),
+            (&b"B"[..], &b"REF"[..])
+        );
     }
 }

@@ -105,7 +105,7 @@ impl RangeSide {
         laying.cut();
         let mut pieces = Vec::new();
         for piece in spill.pieces(side, range) {
-            pieces.push(Returned::new(&spill.get(piece, None)?)?);
+            pieces.push(Returned::new(&spill.get(piece)?)?);
         }
         let mut stretches = Vec::new();
         for (at, piece) in pieces.iter().enumerate() {

@@ -5,6 +5,9 @@
 //! program runs; the portable way gives the same answer. Quotes that RFC 4180 does not allow are found here,
 //! because after one of them no later separator can be trusted.
 
+#[cfg(target_arch = "x86_64")]
+use crate::terms::vectors;
+
 /// Set on a start that follows a line end: the first start of a record.
 pub const RECORD: u32 = 1 << 31;
 
@@ -32,16 +35,10 @@ impl Level {
     pub fn best() -> Level {
         #[cfg(target_arch = "x86_64")]
         {
-            if is_x86_feature_detected!("avx512bw")
-                && is_x86_feature_detected!("bmi1")
-                && is_x86_feature_detected!("popcnt")
-            {
+            if vectors::avx512_with_bits() {
                 return Level::Avx512;
             }
-            if is_x86_feature_detected!("avx2")
-                && is_x86_feature_detected!("bmi1")
-                && is_x86_feature_detected!("popcnt")
-            {
+            if vectors::avx2_with_bits() {
                 return Level::Avx2;
             }
         }

@@ -14,7 +14,7 @@ pub struct Survey {
 /// Looks at all bytes.
 pub fn survey(bytes: &[u8]) -> Survey {
     #[cfg(target_arch = "x86_64")]
-    if is_x86_feature_detected!("avx2") {
+    if crate::terms::vectors::avx2() {
         // SAFETY: the feature is there.
         return unsafe { survey_avx2(bytes) };
     }
