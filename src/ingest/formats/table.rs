@@ -5,7 +5,7 @@
 //! delivered), R37 (amounts), R45 (Alipay). A row with too many fields is never guessed at: it is refused, unless the
 //! profile names the one free text that may hold bare delimiters and its neighbours read as what they must be.
 //!
-//! [`lines`] gives whole records of text with the separators that [`scan`] finds, [`cut`] their cells, [`bind`] and [`fields`] what a profile makes of them,
+//! [`lines`] gives whole records of text ([`gbk`] where they are Chinese) with the separators that [`scan`] finds, [`cut`] their cells, [`bind`] and [`fields`] what a profile makes of them,
 //! [`totals`] and [`balance`] what must add up; here is the frame: what a record is, and in which order they come.
 //! Not done here: which source claims a file, archives, duplicate deliveries, drafts of profiles.
 
@@ -36,6 +36,7 @@ mod bind;
 mod clock;
 mod cut;
 mod fields;
+mod gbk;
 mod lines;
 mod scan;
 mod totals;
