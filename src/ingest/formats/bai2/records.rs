@@ -293,7 +293,7 @@ fn code_of(text: &str) -> Option<&str> {
         return None;
     };
     let code = [*tens, *ones];
-    CODES.iter().any(|known| *known == code).then(|| &text[..2])
+    CODES.contains(&code).then(|| &text[..2])
 }
 
 #[cfg(test)]
