@@ -6,6 +6,7 @@
 //! would refuse is said as a failed check; no amount is taken from anything but the reader that a close uses.
 
 use std::io::{self, Read};
+use std::sync::OnceLock;
 
 use encoding_rs::{DecoderResult, Encoding, GB18030, UTF_8};
 
@@ -312,14 +313,17 @@ account = "A"
 
 /// Settings and source that stand in for a book which knows `accounts`.
 pub(super) fn no_book(format: &str, role: Role, accounts: &[Account]) -> io::Result<(Settings, Source)> {
-    let mut settings =
-        parse_settings(NO_BOOK, "inspect").map_err(|stop| io::Error::other(stop.to_string()))?;
-    settings.privacy.mask_accounts = false;
+    // Read once: a target of fuzz/ asks for it at every run.
+    static STAND_IN: OnceLock<Result<(Settings, Source), String>> = OnceLock::new();
+    let stand_in = STAND_IN.get_or_init(|| {
+        let mut settings = parse_settings(NO_BOOK, "inspect").map_err(|stop| stop.to_string())?;
+        let source = settings.sources.pop();
+        let source = source.ok_or_else(|| "the stand-in for a book has no source".to_owned())?;
+        settings.privacy.mask_accounts = false;
+        Ok((settings, source))
+    });
+    let (mut settings, mut source) = stand_in.clone().map_err(io::Error::other)?;
     settings.accounts = accounts.to_vec();
-    let mut source = settings
-        .sources
-        .pop()
-        .ok_or_else(|| io::Error::other("the stand-in for a book has no source"))?;
     source.role = role;
     format.clone_into(&mut source.format);
     Ok((settings, source))

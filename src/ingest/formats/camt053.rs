@@ -5,7 +5,8 @@
 //! statement, facts. A report may show what the statement shows again, a notification explains an entry of the statement:
 //! their entries are read, checked and counted as not booked.
 //! Supported: every version `urn:iso:std:iso:20022:tech:xsd:camt.05[234].001.NN` (matched by prefix, elements by local
-//! name; seen: 02, 04, 08), any declared encoding, several statements and pages of statements.
+//! name; seen: 02, 04, 08), alone or in the envelope of a business message (`AppHdr`), any declared encoding, several
+//! statements and pages of statements.
 //! Refused: DTDs, a document of another kind than its source names, statements without booked opening or closing balance,
 //! statements that do not tie out (opening + Σ booked = closing, the reader's own oracle), failed `TxsSummry` totals,
 //! unknown accounts, repeated statements, missing pages.
@@ -158,12 +159,15 @@ struct Reading<'r, 'd> {
 
 impl Reading<'_, '_> {
     fn file(&mut self, mut walk: Walk<'_>) -> Result<(), FileRefused> {
-        let mut statements = 0u64;
+        let (mut statements, mut documents, mut envelope) = (0u64, 0u64, None);
         loop {
             match walk.next()? {
                 Step::Open => {
-                    if walk.is_root() {
+                    if walk.is_envelope() {
+                        envelope = Some(walk.path().to_owned());
+                    } else if walk.is_root() {
                         self.desk.facts.variant = check_root(&walk, self.document)?;
+                        documents += 1;
                     }
                     if walk.path() == self.document.part {
                         statements += 1;
@@ -198,6 +202,10 @@ impl Reading<'_, '_> {
         }
         if let Some(pages) = self.pages.take() {
             self.desk.fail(pages.refuse_incomplete())?;
+        }
+        if let (Some(root), 0) = (envelope, documents) {
+            let namespace = walk.root_namespace().unwrap_or_default();
+            return Err(not_this_document(1, &root, namespace, self.document));
         }
         if statements == 0 {
             let part = self.document.part.rsplit('/').next().unwrap_or_default();
@@ -706,6 +714,16 @@ fn check_root(walk: &Walk<'_>, document: Document) -> Result<String, FileRefused
     {
         return Ok(namespace.rsplit(':').next().unwrap_or_default().to_owned());
     }
+    Err(not_this_document(
+        walk.place().line,
+        walk.path(),
+        namespace,
+        document,
+    ))
+}
+
+/// The refusal of another document than the source names.
+fn not_this_document(line: u64, root: &str, namespace: &str, document: Document) -> FileRefused {
     let other = DOCUMENTS
         .iter()
         .find(|other| namespace.starts_with(other.namespace))
@@ -722,15 +740,16 @@ fn check_root(walk: &Walk<'_>, document: Document) -> Result<String, FileRefused
         }
         (None, _) => "name the right format in the source, or take the file out of it",
     };
-    Err(walk.refuse(
+    FileRefused::at(
+        line,
         format!(
             "the document is `{}` of namespace `{}`, expected Document of {}NN",
-            shown(walk.path()),
+            shown(root),
             shown(namespace),
             document.namespace
         ),
         help,
-    ))
+    )
 }
 
 fn summary_slot<'p>(summary: &'p mut SummaryText, path: &str) -> Option<&'p mut String> {

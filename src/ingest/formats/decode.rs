@@ -4,6 +4,7 @@
 //! or shows; nothing is replaced. A NUL refuses the file, and so does a piece (element, comment, line) that is longer
 //! than [`PIECE_BYTES_MAX`]: memory stays bounded whatever is delivered.
 
+use std::cell::Cell;
 use std::fmt;
 use std::io::{self, BufRead, Read};
 
@@ -90,7 +91,12 @@ pub struct TextReader<'a> {
     text: Vec<u8>,
     text_at: usize,
     text_end: usize,
-    line_feeds: u64,
+    /// Line feeds before `counted_to` of the text: most readers seldom ask for a line.
+    line_feeds: Cell<u64>,
+    counted_to: Cell<usize>,
+    /// A place of the text, and its line where it is known already.
+    mark_at: usize,
+    marked_line: Cell<Option<u64>>,
     piece_bytes: usize,
     failure: Option<FileRefused>,
 }
@@ -110,7 +116,10 @@ impl<'a> TextReader<'a> {
             text: vec![0; CHUNK_BYTES * 3 + 16],
             text_at: 0,
             text_end: 0,
-            line_feeds: 0,
+            line_feeds: Cell::new(0),
+            counted_to: Cell::new(0),
+            mark_at: 0,
+            marked_line: Cell::new(Some(1)),
             piece_bytes: 0,
             failure: None,
         }
@@ -118,7 +127,34 @@ impl<'a> TextReader<'a> {
 
     /// 1-based line of the next byte.
     pub fn line(&self) -> u64 {
-        self.line_feeds + 1
+        self.marked_line();
+        self.count_to(self.text_at)
+    }
+
+    /// Remembers the place of the next byte.
+    pub fn mark(&mut self) {
+        self.mark_at = self.text_at;
+        self.marked_line.set(None);
+    }
+
+    /// 1-based line of the place that was remembered.
+    pub fn marked_line(&self) -> u64 {
+        match self.marked_line.get() {
+            Some(line) => line,
+            None => {
+                let line = self.count_to(self.mark_at);
+                self.marked_line.set(Some(line));
+                line
+            }
+        }
+    }
+
+    /// Counts line feeds up to a place that is not before the one counted to last, and gives its line.
+    fn count_to(&self, at: usize) -> u64 {
+        let more = &self.text[self.counted_to.replace(at)..at];
+        let more = memchr::memchr_iter(b'\n', more).count() as u64;
+        self.line_feeds.set(self.line_feeds.get() + more);
+        self.line_feeds.get() + 1
     }
 
     /// Says that a piece ended: the next may be [`PIECE_BYTES_MAX`] long again.
@@ -138,6 +174,8 @@ impl<'a> TextReader<'a> {
                 self.raw_end = self.source.read(&mut self.raw)?;
                 self.source_ended = self.raw_end == 0;
             }
+            self.marked_line();
+            self.count_to(self.text_end);
             let (result, read, written) = self.decoder.decode_to_utf8_without_replacement(
                 &self.raw[self.raw_at..self.raw_end],
                 &mut self.text,
@@ -145,16 +183,17 @@ impl<'a> TextReader<'a> {
             );
             self.raw_at += read;
             self.text_at = 0;
+            self.counted_to.set(0);
             self.text_end = written;
             if result == DecoderResult::InputEmpty && self.source_ended {
                 self.decoder_ended = true;
             }
-            let decoded = &self.text[..written];
-            let nul = memchr::memchr(0, decoded);
+            let nul = memchr::memchr(0, &self.text[..written]);
             let malformed = matches!(result, DecoderResult::Malformed(..));
             if malformed || nul.is_some() {
                 let good = nul.unwrap_or(written);
-                let line = self.line() + memchr::memchr_iter(b'\n', &decoded[..good]).count() as u64;
+                let feeds = memchr::memchr_iter(b'\n', &self.text[..good]).count() as u64;
+                let line = self.line() + feeds;
                 self.text_end = good;
                 self.failure = Some(match nul {
                     Some(_) => FileRefused::at(
@@ -203,8 +242,6 @@ impl BufRead for TextReader<'_> {
     }
 
     fn consume(&mut self, count: usize) {
-        let consumed = &self.text[self.text_at..self.text_at + count];
-        self.line_feeds += memchr::memchr_iter(b'\n', consumed).count() as u64;
         self.text_at += count;
         self.piece_bytes += count;
     }

@@ -224,14 +224,19 @@ fn profile_of(
         ));
     };
     profile::Profile::parse(&text, format).map_err(|findings| {
-        let message: Vec<String> = findings.iter().map(Finding::to_string).collect();
+        // One help speaks for all.
+        let words = |finding: &Finding| {
+            let help = String::new();
+            Finding { help, ..finding.clone() }.to_string()
+        };
+        let message: Vec<String> = findings.iter().map(words).collect();
         FileRefused::at(
             0,
             format!(
-                "the profile of format `{format}` is wrong: {}",
-                message.join("; ")
+                "the profile of format `{format}` is wrong:\n    {}",
+                message.join("\n    ")
             ),
-            format!("mend profiles/{format}.toml and run the day again"),
+            format!("mend profiles/{format}.toml (docs/profiles.md says what each key means) and run the day again"),
         )
     })
 }

@@ -282,8 +282,8 @@ struct Reading<'r, 'd> {
     inside: Inside,
     /// A leaf without a text of its own that is open, and its text in CDATA so far.
     leaf: Option<(String, String)>,
-    /// How often an entry of this content (SHA-256) came.
-    known: FxHashMap<[u8; 32], u32>,
+    /// How often an entry of this content (128 bits of its hash) came. Every entry of the file has its place here.
+    known: FxHashMap<[u8; 16], u32>,
 }
 
 impl Reading<'_, '_> {
@@ -749,11 +749,9 @@ impl Reading<'_, '_> {
             entry.get("TRNTYPE"),
             entry.get("MEMO")
         );
-        let mut known = Sha256::new();
-        known.update(account_text.as_bytes());
-        known.update(b"\n");
-        known.update(content.as_bytes());
-        let occurrence = self.known.entry(known.finalize().into()).or_insert(0);
+        let of_account = format!("{account_text}\n{content}");
+        let hash = xxhash_rust::xxh3::xxh3_128(of_account.as_bytes()).to_le_bytes();
+        let occurrence = self.known.entry(hash).or_insert(0);
         *occurrence += 1;
         let id = Sha256::digest(format!("{content}\n{occurrence}").as_bytes());
         let entry_id = hex(&id[..16]);

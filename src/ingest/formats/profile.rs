@@ -262,6 +262,40 @@ impl Trim {
         (start, end)
     }
 
+    /// What is left of a cell. Cells are cut at ASCII characters, so their bytes are whole texts.
+    #[inline(always)]
+    pub fn bytes<'t>(&self, cell: &'t [u8]) -> &'t [u8] {
+        match cell {
+            [first, .., last] if !self.has_byte(*first) && !self.has_byte(*last) => cell,
+            [one] if !self.has_byte(*one) => cell,
+            [] => cell,
+            _ => self.bytes_trimmed(cell),
+        }
+    }
+
+    #[inline(never)]
+    fn bytes_trimmed<'t>(&self, cell: &'t [u8]) -> &'t [u8] {
+        let (mut start, mut end) = (0, cell.len());
+        while start < end && self.has_byte(cell[start]) {
+            if cell[start] >= 128 {
+                return self.slow_bytes(cell);
+            }
+            start += 1;
+        }
+        while start < end && self.has_byte(cell[end - 1]) {
+            if cell[end - 1] >= 128 {
+                return self.slow_bytes(cell);
+            }
+            end -= 1;
+        }
+        &cell[start..end]
+    }
+
+    #[cold]
+    fn slow_bytes<'t>(&self, cell: &'t [u8]) -> &'t [u8] {
+        std::str::from_utf8(cell).map_or(cell, |text| self.text(text).as_bytes())
+    }
+
     #[cold]
     fn slow_range(&self, text: &str, start: usize, end: usize) -> (usize, usize) {
         let cell = &text[start..end];

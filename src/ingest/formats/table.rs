@@ -5,7 +5,7 @@
 //! delivered), R37 (amounts), R45 (Alipay). A row with too many fields is never guessed at: it is refused, unless the
 //! profile names the one free text that may hold bare delimiters and its neighbours read as what they must be.
 //!
-//! [`lines`] gives whole records of text with the separators that [`scan`] finds, [`cut`] their cells, [`bind`] and [`fields`] what a profile makes of them,
+//! [`lines`] gives whole records of text ([`gbk`] where they are Chinese) with the separators that [`scan`] finds, [`cut`] their cells, [`bind`] and [`fields`] what a profile makes of them,
 //! [`totals`] and [`balance`] what must add up; here is the frame: what a record is, and in which order they come.
 //! Not done here: which source claims a file, archives, duplicate deliveries, drafts of profiles.
 
@@ -36,6 +36,7 @@ mod bind;
 mod clock;
 mod cut;
 mod fields;
+mod gbk;
 mod lines;
 mod scan;
 mod totals;
@@ -157,8 +158,10 @@ fn kind_of_text(profile: &Profile, text: &str) -> Option<Kind> {
 /// True when a line has all titles by which the profile knows its header.
 fn is_header(profile: &Profile, line: &str) -> bool {
     let delimiter = char::from(profile.frame.delimiter);
-    let quote = profile.frame.quote.map(char::from);
-    let is_edge = |c: char| profile.frame.trim.has(c) || Some(c) == quote || c == '\r';
+    let marks = [profile.frame.quote, profile.frame.cell_mark];
+    let is_edge = |c: char| {
+        profile.frame.trim.has(c) || marks.iter().flatten().any(|mark| char::from(*mark) == c) || c == '\r'
+    };
     let titles: Vec<&str> = line
         .split(delimiter)
         .map(|title| title.trim_matches(is_edge))
@@ -627,7 +630,11 @@ impl<'r> Table<'r> {
             return Ok(());
         }
         let frame = &self.profile.frame;
-        if let Err(what) = self.cut.cut(record, frame, self.encoding, false) {
+        // Titles have the mark of the cells in some places, and mostly not.
+        let marked = frame
+            .cell_mark
+            .is_some_and(|mark| record.text.as_bytes().first() == Some(&mark));
+        if let Err(what) = self.cut.cut(record, frame, self.encoding, marked) {
             return Err(self.broken(line, &what));
         }
         let mut titles = titles_of(&self.cut.row(record, frame));
@@ -722,8 +729,7 @@ impl<'r> Table<'r> {
             return Ok(false);
         }
         let row = self.cut.row(record, frame);
-        let is_summary = |known: &String| (0..row.cells.len()).any(|at| row.cell(at) == known);
-        if !frame.summary_header.is_empty() && frame.summary_header.iter().all(is_summary) {
+        if is_summary_header(frame, &row) {
             if !self.summary_titles.is_empty() {
                 return Err(self.broken(record.place.line, "the summary stands twice"));
             }
@@ -773,6 +779,8 @@ impl<'r> Table<'r> {
             cut,
             seen,
             digest,
+            at,
+            summary_titles,
             ..
         } = self
         else {
@@ -800,6 +808,11 @@ impl<'r> Table<'r> {
                     .guards
                     .iter()
                     .all(|(at, pattern)| pattern.read(row.cell(*at)).is_some()));
+        if !fits && result.is_ok() && summary_titles.is_empty() && is_summary_header(frame, &row) {
+            *summary_titles = titles_of(&row);
+            *at = At::Summary;
+            return;
+        }
         if !fits || result.is_err() {
             let (found, expected) = misfit(frame, result, found, expected);
             let words = format!("a row: found {found}, expected {expected}");
@@ -910,6 +923,12 @@ fn own_zones(profile: &Profile, columns: &Columns) -> Vec<String> {
         }
     }
     words
+}
+
+/// True when a record has the titles of the summary.
+fn is_summary_header(frame: &Frame, row: &Row<'_>) -> bool {
+    let is_there = |known: &String| (0..row.cells.len()).any(|at| row.cell(at) == known);
+    !frame.summary_header.is_empty() && frame.summary_header.iter().all(is_there)
 }
 
 fn titles_of(row: &Row<'_>) -> Vec<String> {

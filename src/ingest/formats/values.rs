@@ -194,10 +194,6 @@ impl Number {
     /// As [`Number::minor`]; more than 8 decimals are `Decimals`.
     #[inline]
     pub fn scaled(&self, text: &str) -> Result<i128, AmountError> {
-        // Most columns of most rows are nothing.
-        if text == "0.00" && self.decimal == b'.' && self.unit == Unit::Major {
-            return Ok(0);
-        }
         let Decimal {
             negative,
             mantissa,
@@ -212,14 +208,27 @@ impl Number {
 
     /// As [`Number::minor`], of an amount in major units with all its decimals, or none, as most are; `None` where it
     /// needs a closer look.
-    #[inline]
-    pub fn usual_minor(&self, text: &str, digits: u32) -> Option<i64> {
-        let decimal = self.read_usual(text.as_bytes())?;
+    #[inline(always)]
+    pub fn usual_minor(&self, text: &[u8], digits: u32) -> Option<i64> {
+        let decimal = self.read_usual(text)?;
         if self.unit != Unit::Major || decimal.decimals != digits {
             return None;
         }
         let minor = i64::try_from(decimal.mantissa).ok()?;
         Some(if decimal.negative { -minor } else { minor })
+    }
+
+    /// As [`Number::scaled`], of a text as most are; `None` where it needs a closer look.
+    #[inline(always)]
+    pub fn usual_scaled(&self, text: &[u8]) -> Option<i128> {
+        // Most columns of most rows are nothing.
+        if text == b"0.00" && self.decimal == b'.' {
+            return Some(0);
+        }
+        let decimal = self.read_usual(text)?;
+        let power = POWERS_OF_TEN[SCALE_DIGITS.checked_sub(decimal.decimals)? as usize];
+        let scaled = i128::from(decimal.mantissa) * i128::from(power);
+        Some(if decimal.negative { -scaled } else { scaled })
     }
 
     /// A sum of [`Number::scaled`] figures in minor units of a currency with `digits` decimals.
@@ -250,24 +259,36 @@ impl Number {
         }
     }
 
-    /// The usual amount, `1234.50`: digits, a point, digits. `None` for all that needs a closer look.
-    #[inline]
+    /// The usual amount, `1234.50` or `1,234.50`: digits, a point, digits. `None` for all that needs a closer look.
+    #[inline(always)]
     fn read_usual(&self, bytes: &[u8]) -> Option<Decimal> {
         let (negative, digits) = match bytes {
             [b'-', digits @ ..] if self.marks.is_empty() => (true, digits),
             digits => (false, digits),
         };
+        // So few digits cannot overflow.
         if digits.len() > 18 {
             return None;
         }
-        let (mut mantissa, mut at) = (0u64, 0);
-        while let Some(digit) = digits.get(at).map(|byte| byte.wrapping_sub(b'0'))
-            && digit < 10
-        {
-            mantissa = mantissa * 10 + u64::from(digit);
+        let push = |mantissa: u64, digit: u8| mantissa.wrapping_mul(10).wrapping_add(u64::from(digit));
+        let (mut mantissa, mut at, mut group, mut grouped) = (0u64, 0, 0, false);
+        while let Some(byte) = digits.get(at) {
+            let digit = byte.wrapping_sub(b'0');
+            if digit < 10 {
+                mantissa = push(mantissa, digit);
+            } else if Some(*byte) == self.thousands {
+                // `1,234` is grouped, `12,34` and `1,2345` are not.
+                let length = at - group;
+                if length == 0 || length > 3 || (grouped && length != 3) {
+                    return None;
+                }
+                (group, grouped) = (at + 1, true);
+            } else {
+                break;
+            }
             at += 1;
         }
-        if at == 0 || (digits[0] == b'0' && at > 1) {
+        if at == group || (grouped && at - group != 3) || (digits[0] == b'0' && at > 1) {
             return None;
         }
         let Some(mut fraction) = digits.get(at + 1..) else {
@@ -290,7 +311,7 @@ impl Number {
             if digit >= 10 {
                 return None;
             }
-            mantissa = mantissa * 10 + u64::from(digit);
+            mantissa = push(mantissa, digit);
         }
         Some(Decimal {
             negative,

@@ -44,6 +44,7 @@ const BANK: &[Titles] = &[
             "booking date",
             "posting date",
             "transaction date",
+            "日期",
             "date",
         ],
     ),
@@ -333,11 +334,18 @@ fn is_figure(cell: &str) -> bool {
             .all(|byte| byte.is_ascii_digit() || b",.-+:/ ".contains(&byte))
 }
 
+/// True of a title that speaks of the counterparty.
+fn is_of_other_side(title: &str) -> bool {
+    title.starts_with("对方") || title.starts_with("counterparty")
+}
+
 impl Table {
     /// The column of the first title that fits, whole titles before parts of them.
     fn column(&self, titles: &[&str], taken: &[usize]) -> Option<usize> {
         let lower: Vec<String> = self.titles.iter().map(|title| title.to_lowercase()).collect();
-        let free = |at: &usize| !taken.contains(at);
+        // What a title says of the other side is nobody's own account or name.
+        let of_other_side = titles.iter().any(|wanted| is_of_other_side(wanted));
+        let free = |at: &usize| !taken.contains(at) && (of_other_side || !is_of_other_side(&lower[*at]));
         titles
             .iter()
             .find_map(|wanted| (0..lower.len()).filter(free).find(|at| lower[*at] == *wanted))
@@ -606,6 +614,19 @@ mod tests {
         draft(bytes, false, &[UTF_8, GB18030], &mut seen);
         let text = seen.draft.clone().unwrap_or_default();
         (seen, text)
+    }
+
+    #[test]
+    fn the_account_of_the_other_side_is_nobodys_own() {
+        let text = "日期;流水号;借贷;金额;对方户名;对方账号\n2026-03-31;T1;贷;1,000.00;张三;6222\n2026-03-31;T2;借;5.00;李四;6223\n";
+        let (_, drafted) = drafted(text.as_bytes());
+        for expected in [
+            "[fields.account]\nfrom = \"source.account\"",
+            "[fields.counterparty_account]\ncolumns = [\"对方账号\"]",
+            "[fields.booking_time]\ncolumns = [\"日期\"]",
+        ] {
+            assert!(drafted.contains(expected), "{expected} is missing in\n{drafted}");
+        }
     }
 
     #[test]

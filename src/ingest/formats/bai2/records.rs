@@ -11,7 +11,7 @@ use crate::ingest::formats::pieces::{Pieces, has_control};
 /// Longest physical record of banks that cut texts wherever the record is full.
 const RECORD_CHARS: usize = 80;
 
-const CODES: [&str; 8] = ["01", "02", "03", "16", "49", "88", "98", "99"];
+const CODES: [[u8; 2]; 8] = [*b"01", *b"02", *b"03", *b"16", *b"49", *b"88", *b"98", *b"99"];
 
 /// A logical record.
 #[derive(Clone, Debug)]
@@ -289,8 +289,11 @@ fn cut(line: &str, records: &mut Vec<std::ops::Range<usize>>) {
 
 /// The record code that a line begins with.
 fn code_of(text: &str) -> Option<&str> {
-    let code = text.get(..2)?;
-    (CODES.contains(&code) && text.as_bytes().get(2) == Some(&b',')).then_some(code)
+    let [tens @ (b'0' | b'1' | b'4' | b'8' | b'9'), ones, b',', ..] = text.as_bytes() else {
+        return None;
+    };
+    let code = [*tens, *ones];
+    CODES.contains(&code).then(|| &text[..2])
 }
 
 #[cfg(test)]

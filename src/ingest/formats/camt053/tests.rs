@@ -548,3 +548,45 @@ fn a_damaged_statement_ties_out_or_is_refused() {
         damaged[at] = text.as_bytes()[at];
     }
 }
+
+#[test]
+fn a_document_in_the_envelope_of_a_business_message_is_read() {
+    let inner = "<Ntry><Amt Ccy=\"CHF\">1.00</Amt><CdtDbtInd>CRDT</CdtDbtInd><Sts>BOOK</Sts><BookgDt><Dt>2026-03-31</Dt></BookgDt></Ntry>";
+    let alone = document(&statement(inner, "1.00", "2.00"));
+    let (result, plain) = read_bytes(alone.as_bytes());
+    assert!(result.is_ok(), "{result:?}");
+    let start = alone.find("<Document").unwrap();
+    let inside = &alone[start..];
+    for (before, behind) in [
+        (
+            "<BizMsgEnvlp xmlns=\"urn:a\"><AppHdr xmlns=\"urn:b\"><BizMsgIdr>1</BizMsgIdr></AppHdr>",
+            "</BizMsgEnvlp>",
+        ),
+        (
+            "<s:DataPDU xmlns:s=\"urn:s\"><s:Header/><s:Body><AppHdr/>",
+            "<x/></s:Body></s:DataPDU>",
+        ),
+    ] {
+        let text = format!("{before}{inside}{behind}");
+        let (result, kept) = read_bytes(text.as_bytes());
+        assert_eq!(result.unwrap().variant, "camt.053.001.08");
+        assert_eq!(
+            (kept.rows, kept.balances),
+            (plain.rows.clone(), plain.balances.clone())
+        );
+    }
+    // Declared by the envelope.
+    let namespace = "urn:iso:std:iso:20022:tech:xsd:camt.053.001.08";
+    let bare = inside.replace(&format!(" xmlns=\"{namespace}\""), "");
+    let text = format!("<e xmlns=\"{namespace}\">{bare}</e>");
+    let (result, kept) = read_bytes(text.as_bytes());
+    assert!(result.is_ok(), "{result:?}");
+    assert_eq!(kept.rows, plain.rows);
+    for bad in [
+        "<e><AppHdr/></e>".to_owned(),
+        format!("<e><f><g><h>{inside}</h></g></f></e>"),
+    ] {
+        let (result, _) = read_bytes(bad.as_bytes());
+        assert!(result.unwrap_err().message.contains("the document is `e`"));
+    }
+}

@@ -16,6 +16,10 @@ const DEPTH_MAX: usize = 64;
 /// Longest text of one element; the longest of camt.053 is 500 characters.
 const TEXT_BYTES_MAX: usize = 64 << 10;
 
+/// The root of an ISO 20022 document, and how deep in an envelope it may stand.
+const DOCUMENT: &str = "Document";
+const ENVELOPE_DEPTH_MAX: usize = 4;
+
 const FETCH_AGAIN: &str = "the file is damaged: fetch it again and run the day again";
 
 /// What the walk came to.
@@ -40,7 +44,11 @@ pub struct Walk<'a> {
     text: String,
     attributes: Vec<(String, String)>,
     prefix: Option<String>,
-    place: Place,
+    /// Declarations of the root, which hold in all below it.
+    root_attributes: Vec<(String, String)>,
+    /// Depth of the document inside an envelope, and where its name stands in the path.
+    document: Option<(usize, usize)>,
+    offset: u64,
     mark_bytes: u64,
 }
 
@@ -62,14 +70,20 @@ impl<'a> Walk<'a> {
             text: String::new(),
             attributes: Vec::new(),
             prefix: None,
-            place: Place { line: 1, offset: 0 },
+            root_attributes: Vec::new(),
+            document: None,
+            offset: 0,
             mark_bytes: mark_bytes as u64,
         }
     }
 
-    /// Local names from the root to the current element, joined by `/`.
+    /// Local names from the root to the current element, joined by `/`. A business message carries its document in an
+    /// envelope, beside a header: there the names begin with `Document`, and those of the envelope are left out.
     pub fn path(&self) -> &str {
-        &self.path
+        match self.document {
+            Some((_, start)) => &self.path[start..],
+            None => &self.path,
+        }
     }
 
     /// Text of the element that closes, without white space around it.
@@ -77,9 +91,17 @@ impl<'a> Walk<'a> {
         self.text.trim_matches(|c| matches!(c, ' ' | '\t' | '\r' | '\n'))
     }
 
-    /// True when the current element is the root.
+    /// True when the current element is the root, or the document inside an envelope.
     pub fn is_root(&self) -> bool {
-        self.depths.len() == 1
+        match self.document {
+            Some((depth, _)) => self.depths.len() == depth,
+            None => self.depths.len() == 1,
+        }
+    }
+
+    /// True when the current element is the root of something that may carry a document.
+    pub fn is_envelope(&self) -> bool {
+        self.document.is_none() && self.depths.len() == 1 && self.path != DOCUMENT
     }
 
     /// An attribute of the start tag seen last.
@@ -90,22 +112,32 @@ impl<'a> Walk<'a> {
             .map(|(_, value)| value.as_str())
     }
 
-    /// Namespace that the start tag seen last declares for itself.
+    /// Namespace of the root or document whose start tag was seen last.
     pub fn root_namespace(&self) -> Option<&str> {
-        match &self.prefix {
-            Some(prefix) => self.attribute(&format!("xmlns:{prefix}")),
-            None => self.attribute("xmlns"),
-        }
+        let name = match &self.prefix {
+            Some(prefix) => format!("xmlns:{prefix}"),
+            None => "xmlns".to_owned(),
+        };
+        let of_root = || self.root_attributes.iter().find(|(key, _)| *key == name);
+        self.attribute(&name)
+            .or_else(|| of_root().map(|(_, value)| value.as_str()))
     }
 
     /// Where the tag seen last starts.
     pub fn place(&self) -> Place {
-        self.place
+        Place {
+            line: self.line(),
+            offset: self.offset,
+        }
+    }
+
+    fn line(&self) -> u64 {
+        self.reader.get_ref().marked_line()
     }
 
     /// A refusal at the tag seen last.
     pub fn refuse(&self, message: impl Into<String>, help: impl Into<String>) -> FileRefused {
-        FileRefused::at(self.place.line, message, help)
+        FileRefused::at(self.line(), message, help)
     }
 
     /// The next start or end tag.
@@ -116,18 +148,17 @@ impl<'a> Walk<'a> {
         if self.closing {
             self.closing = false;
             let end = self.depths.pop().unwrap_or(0);
+            self.document = self.document.filter(|(depth, _)| *depth <= self.depths.len());
             self.path.truncate(end);
             self.text.clear();
         }
         loop {
             self.event.clear();
             self.reader.get_mut().next_piece();
-            self.place = Place {
-                line: self.reader.get_ref().line(),
-                offset: self.reader.buffer_position() + self.mark_bytes,
-            };
+            self.reader.get_mut().mark();
+            self.offset = self.reader.buffer_position() + self.mark_bytes;
             let event = self.reader.read_event_into(&mut self.event);
-            let line = self.place.line;
+            let line = || self.reader.get_ref().marked_line();
             let event = match event {
                 Ok(event) => event,
                 Err(error) => return Err(broken(&error, self.reader.get_ref().line())),
@@ -136,27 +167,43 @@ impl<'a> Walk<'a> {
                 Event::Start(tag) => {
                     if self.depths.is_empty() && self.root_seen {
                         return Err(FileRefused::at(
-                            line,
+                            line(),
                             "a second document begins behind the end of the first",
                             FETCH_AGAIN,
                         ));
                     }
                     if self.depths.len() == DEPTH_MAX {
-                        return Err(FileRefused::at(line, "elements are nested too deep", FETCH_AGAIN));
+                        return Err(FileRefused::at(
+                            line(),
+                            "elements are nested too deep",
+                            FETCH_AGAIN,
+                        ));
                     }
                     self.root_seen = true;
                     self.attributes.clear();
                     if !tag.attributes_raw().is_empty() {
-                        read_attributes(&tag, line, &mut self.attributes)?;
+                        read_attributes(&tag, &line, &mut self.attributes)?;
                     }
+                    let name = tag.local_name();
+                    let in_envelope = !self.depths.is_empty()
+                        && self.depths.len() < ENVELOPE_DEPTH_MAX
+                        && self.document.is_none()
+                        && name.as_ref() == DOCUMENT
+                        && self.path.split('/').next() != Some(DOCUMENT);
                     if self.depths.is_empty() {
+                        self.root_attributes.clone_from(&self.attributes);
+                    }
+                    if self.depths.is_empty() || in_envelope {
                         self.prefix = tag.name().prefix().map(|prefix| prefix.as_ref().to_owned());
                     }
                     self.depths.push(self.path.len());
                     if !self.path.is_empty() {
                         self.path.push('/');
                     }
-                    self.path.push_str(tag.local_name().as_ref());
+                    if in_envelope {
+                        self.document = Some((self.depths.len(), self.path.len()));
+                    }
+                    self.path.push_str(name.as_ref());
                     self.text.clear();
                     return Ok(Step::Open);
                 }
@@ -164,8 +211,8 @@ impl<'a> Walk<'a> {
                     self.closing = true;
                     return Ok(Step::Close);
                 }
-                Event::Text(text) => push(&mut self.text, &text.xml10_content(), self.depths.len(), line)?,
-                Event::CData(text) => push(&mut self.text, &text.xml10_content(), self.depths.len(), line)?,
+                Event::Text(text) => push(&mut self.text, &text.xml10_content(), self.depths.len(), &line)?,
+                Event::CData(text) => push(&mut self.text, &text.xml10_content(), self.depths.len(), &line)?,
                 Event::GeneralRef(reference) => {
                     let character = match reference.resolve_char_ref() {
                         Ok(Some(character)) => Some(character),
@@ -174,7 +221,7 @@ impl<'a> Walk<'a> {
                     };
                     let Some(character) = character else {
                         return Err(FileRefused::at(
-                            line,
+                            line(),
                             "an entity stands here that XML itself does not define",
                             "ask the bank for a file without entities of its own",
                         ));
@@ -183,12 +230,12 @@ impl<'a> Walk<'a> {
                         &mut self.text,
                         character.encode_utf8(&mut [0; 4]),
                         self.depths.len(),
-                        line,
+                        &line,
                     )?;
                 }
                 Event::DocType(_) => {
                     return Err(FileRefused::at(
-                        line,
+                        line(),
                         "the file has a document type declaration (DTD), which no bank statement needs",
                         "ask the bank for a file without one; it is never read",
                     ));
@@ -198,7 +245,7 @@ impl<'a> Walk<'a> {
                 Event::Eof => {
                     if let Some(open) = self.path.rsplit('/').next().filter(|_| !self.depths.is_empty()) {
                         return Err(FileRefused::at(
-                            line,
+                            line(),
                             format!("the file ends inside {open}: it was cut off"),
                             "fetch the whole file again and run the day again",
                         ));
@@ -215,10 +262,10 @@ impl<'a> Walk<'a> {
 
 fn read_attributes(
     tag: &BytesStart<'_>,
-    line: u64,
+    line: &dyn Fn() -> u64,
     attributes: &mut Vec<(String, String)>,
 ) -> Result<(), FileRefused> {
-    let bad = |what: String| FileRefused::at(line, what, FETCH_AGAIN);
+    let bad = |what: String| FileRefused::at(line(), what, FETCH_AGAIN);
     for attribute in tag.attributes() {
         // Duplicates are errors of the iterator.
         let attribute = attribute.map_err(|error| bad(format!("an attribute is wrong: {error}")))?;
@@ -230,14 +277,14 @@ fn read_attributes(
     Ok(())
 }
 
-fn push(text: &mut String, more: &str, depth: usize, line: u64) -> Result<(), FileRefused> {
+fn push(text: &mut String, more: &str, depth: usize, line: &dyn Fn() -> u64) -> Result<(), FileRefused> {
     // The two characters beyond the controls begin with the byte 0xEF.
     let forbidden =
         |c: char| (c < ' ' && !matches!(c, '\t' | '\n' | '\r')) || matches!(c, '\u{fffe}' | '\u{ffff}');
     let suspect = |byte: &u8| (*byte < b' ' && !matches!(*byte, b'\t' | b'\n' | b'\r')) || *byte == 0xef;
     if more.as_bytes().iter().any(suspect) && more.contains(forbidden) {
         return Err(FileRefused::at(
-            line,
+            line(),
             "a control character stands in the text",
             FETCH_AGAIN,
         ));
@@ -247,14 +294,14 @@ fn push(text: &mut String, more: &str, depth: usize, line: u64) -> Result<(), Fi
             return Ok(());
         }
         return Err(FileRefused::at(
-            line,
+            line(),
             "text stands outside the document",
             FETCH_AGAIN,
         ));
     }
     if text.len() + more.len() > TEXT_BYTES_MAX {
         return Err(FileRefused::at(
-            line,
+            line(),
             format!("the text of an element is longer than {TEXT_BYTES_MAX} bytes"),
             FETCH_AGAIN,
         ));

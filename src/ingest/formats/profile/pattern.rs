@@ -130,7 +130,7 @@ impl Extract {
     /// The key in a text; empty where there is none. The first place where all parts fit is taken.
     pub fn find<'t>(&self, text: &'t str) -> &'t str {
         let mut from = 0;
-        while let Some(found) = text[from..].find(self.before.as_str()) {
+        while let Some(found) = place_of(&text[from..], &self.before) {
             let start = from + found + self.before.len();
             let rest = &text[start..];
             let is_part = |c: char| match self.kind {
@@ -158,6 +158,14 @@ impl Extract {
         }
         ""
     }
+}
+
+/// Where a text begins that is short and seldom there.
+fn place_of(text: &str, part: &str) -> Option<usize> {
+    let Some(first) = part.bytes().next() else {
+        return Some(0);
+    };
+    memchr::memchr_iter(first, text.as_bytes()).find(|at| text.as_bytes()[*at..].starts_with(part.as_bytes()))
 }
 
 /// A time as a sequence of numbers: `yyyy-MM-dd HH:mm:ss`.

@@ -334,14 +334,13 @@ impl Chain {
             after_minor,
             booked: movement.booked,
         };
-        let known = self
-            .accounts
-            .iter_mut()
-            .find(|account| account.name == movement.account && account.currency == movement.currency);
+        let known = self.accounts.iter_mut().find(|account| {
+            account.name.as_bytes() == &*movement.account && account.currency == movement.currency
+        });
         match known {
             Some(account) => account.add(link),
             None => self.accounts.push(Account {
-                name: movement.account.clone().into_owned(),
+                name: String::from_utf8_lossy(&movement.account).into_owned(),
                 currency: movement.currency,
                 rows: 1,
                 first: link,
@@ -442,7 +441,7 @@ mod tests {
                 offset: 0,
             };
             let movement = Movement {
-                account: Cow::Borrowed("6222"),
+                account: Cow::Borrowed(b"6222"),
                 currency: Currency::parse(b"CNY").unwrap(),
                 minor: *minor,
                 balance_minor: *balance_minor,

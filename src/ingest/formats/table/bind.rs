@@ -1,7 +1,7 @@
 //! Fields of a profile bound to the columns of a file, and what they make of a row.
 
 use std::borrow::Cow;
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use crate::entries::rows::Reject;
@@ -100,6 +100,8 @@ pub struct BoundCondition<'p> {
     columns: Vec<usize>,
     others: Vec<usize>,
     condition: &'p Condition,
+    /// The texts, where all are short.
+    short: Vec<ShortText>,
 }
 
 impl<'p> BoundCondition<'p> {
@@ -116,8 +118,26 @@ impl<'p> BoundCondition<'p> {
                 Test::Is | Test::IsNot | Test::StartsWith => Vec::new(),
             },
             condition,
+            short: match condition.test {
+                Test::Is | Test::IsNot => {
+                    let texts = condition.texts.iter().map(|text| ShortText::of(text.as_bytes()));
+                    texts.collect::<Option<_>>().unwrap_or_default()
+                }
+                Test::StartsWith | Test::EqualsColumn | Test::DiffersFromColumn => Vec::new(),
+            },
         };
         conditions.iter().map(bind).collect()
+    }
+
+    /// Whether it holds for every row, or for none: its column is not there, so that its text is always empty.
+    fn always(&self) -> Option<bool> {
+        let texts = &self.condition.texts;
+        match self.condition.test {
+            _ if !self.columns.is_empty() => None,
+            Test::Is => Some(texts.iter().any(String::is_empty)),
+            Test::IsNot => Some(!texts.iter().any(String::is_empty)),
+            Test::StartsWith | Test::EqualsColumn | Test::DiffersFromColumn => None,
+        }
     }
 
     /// The column that is tested.
@@ -128,13 +148,23 @@ impl<'p> BoundCondition<'p> {
     /// True when the row passes.
     #[inline]
     pub fn holds(&self, row: &Row<'_>) -> bool {
-        let text = self.columns.first().map_or("", |at| row.cell(*at));
+        let text = self.columns.first().map_or(&b""[..], |at| row.bytes(*at));
+        if !self.short.is_empty() {
+            let is = ShortText::of(text).is_some_and(|text| {
+                let mut is = false;
+                for known in &self.short {
+                    is |= *known == text;
+                }
+                is
+            });
+            return is == (self.condition.test == Test::Is);
+        }
         let texts = &self.condition.texts;
-        let other = || self.others.first().map_or("", |at| row.cell(*at));
+        let other = || self.others.first().map_or(&b""[..], |at| row.bytes(*at));
         match self.condition.test {
-            Test::Is => texts.iter().any(|known| known == text),
-            Test::IsNot => !texts.iter().any(|known| known == text),
-            Test::StartsWith => texts.iter().any(|known| text.starts_with(known.as_str())),
+            Test::Is => texts.iter().any(|known| known.as_bytes() == text),
+            Test::IsNot => !texts.iter().any(|known| known.as_bytes() == text),
+            Test::StartsWith => texts.iter().any(|known| text.starts_with(known.as_bytes())),
             Test::EqualsColumn => text == other(),
             Test::DiffersFromColumn => text != other(),
         }
@@ -144,7 +174,12 @@ impl<'p> BoundCondition<'p> {
 /// True when a row passes all conditions.
 #[inline]
 pub fn all_hold(conditions: &[BoundCondition<'_>], row: &Row<'_>) -> bool {
-    conditions.iter().all(|condition| condition.holds(row))
+    for condition in conditions {
+        if !condition.holds(row) {
+            return false;
+        }
+    }
+    true
 }
 
 /// A rule of a field, bound to the columns of a file.
@@ -167,49 +202,105 @@ struct Rule<'p> {
     one_cell: Option<usize>,
     /// The one cell whose text, unless it is empty, is the field's as it stands.
     direct: Option<usize>,
-    /// The text of that cell that was judged last, and the word that it is.
-    word: Cell<JudgedWord>,
+    /// Texts of that cell that were judged, and the words that they are.
+    words: RefCell<JudgedWords>,
     /// Shape of the first pattern, and the day that was read last.
     shape: Shape,
-    day: Cell<DayMemory>,
+    day: RefCell<DayMemory>,
+    /// Cells of a day and of a time of day, where joined they have that shape.
+    day_and_clock: Option<(usize, usize)>,
+    /// The cells of what came in and of what went out, where each is one and nothing is done to its text.
+    sides: Option<(usize, usize)>,
     /// Room for joined texts.
     joined: RefCell<String>,
     /// Sign by number of the type; the last is of rows without a type.
     signs: [Sign; TXN_TYPES.len() + 1],
 }
 
-/// A text of a closed vocabulary that was judged: files repeat few of them.
-#[derive(Clone, Copy)]
-struct JudgedWord {
-    text: [u8; JUDGED_BYTES_MAX],
-    /// Length of the text; more than it can be where there is none.
-    len: usize,
-    number: u16,
+/// Texts of a closed vocabulary that were judged, with the numbers of their words: files repeat few of them.
+#[derive(Default)]
+struct JudgedWords {
+    known: [Option<(ShortText, u16)>; JUDGED_WORDS],
+    /// Where the next is put.
+    next: usize,
 }
 
-const JUDGED_BYTES_MAX: usize = 16;
+const JUDGED_WORDS: usize = 4;
 
-impl JudgedWord {
-    const NONE: JudgedWord = JudgedWord {
-        text: [0; JUDGED_BYTES_MAX],
-        len: usize::MAX,
-        number: 0,
-    };
-
-    /// True when this is the text that was judged.
-    #[inline]
-    fn is(&self, text: &[u8]) -> bool {
-        if self.len != text.len() {
-            return false;
-        }
-        // Words are short: two loads, which may overlap, instead of a call that compares.
-        match (text.first_chunk::<8>(), text.last_chunk::<8>()) {
-            (Some(first), Some(last)) => {
-                *first == self.text[..8] && self.text.get(self.len - 8..self.len) == Some(&last[..])
+impl JudgedWords {
+    #[inline(always)]
+    fn number(&self, text: ShortText) -> Option<u16> {
+        for judged in &self.known {
+            match judged {
+                Some((known, number)) if *known == text => return Some(*number),
+                Some(_) => {}
+                None => return None,
             }
-            _ => self.text.iter().zip(text).all(|(known, byte)| known == byte),
         }
+        None
     }
+
+    #[cold]
+    fn keep(&mut self, text: ShortText, number: u16) {
+        self.known[self.next] = Some((text, number));
+        self.next = (self.next + 1) % JUDGED_WORDS;
+    }
+}
+
+/// A text of at most 16 bytes as two numbers, so that it is compared at once.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct ShortText {
+    first: u64,
+    last: u64,
+    len: usize,
+}
+
+impl ShortText {
+    /// `None` of a longer text.
+    #[inline(always)]
+    fn of(text: &[u8]) -> Option<ShortText> {
+        // The two parts may overlap: with the length they are the text.
+        let (first, last) = match (text.first_chunk::<8>(), text.last_chunk::<8>()) {
+            (Some(first), Some(last)) if text.len() <= 16 => {
+                (u64::from_le_bytes(*first), u64::from_le_bytes(*last))
+            }
+            (Some(_), _) => return None,
+            _ => match (text.first_chunk::<4>(), text.last_chunk::<4>()) {
+                (Some(first), Some(last)) => (
+                    u64::from(u32::from_le_bytes(*first)),
+                    u64::from(u32::from_le_bytes(*last)),
+                ),
+                _ => match text {
+                    [] => (0, 0),
+                    [a] => (u64::from(*a), 0),
+                    [a, .., b] => (
+                        u64::from(*a),
+                        u64::from(*b) << 8 | u64::from(text[text.len() / 2]),
+                    ),
+                },
+            },
+        };
+        Some(ShortText {
+            first,
+            last,
+            len: text.len(),
+        })
+    }
+}
+
+/// How the text of a field is had without a look at its rules, as that of nearly all is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Quick {
+    /// This cell as it stands; `may_be_empty` where an empty one needs no closer look.
+    Cell { at: usize, may_be_empty: bool },
+    /// The key inside this cell, likewise.
+    Key { at: usize, may_be_empty: bool },
+    /// The first of some cells with a text, or nothing.
+    FirstOf,
+    /// The same for every row.
+    Constant,
+    /// By its rules.
+    Ruled,
 }
 
 /// A canonical field bound to the columns of a file.
@@ -218,6 +309,7 @@ pub struct Bound<'p> {
     rules: Vec<Rule<'p>>,
     /// Currency of a constant, found once.
     currency: Option<Currency>,
+    quick: Quick,
 }
 
 /// Where and when times are.
@@ -278,6 +370,7 @@ impl<'p> Bound<'p> {
             .iter()
             .map(|field| rule(name, field, columns, ctx))
             .collect();
+        let rules = that_can_apply(rules);
         let currency = match rules.as_slice() {
             [rule] => rule
                 .constant
@@ -285,10 +378,15 @@ impl<'p> Bound<'p> {
                 .and_then(|code| Currency::parse(code.as_bytes())),
             _ => None,
         };
+        let quick = match rules.as_slice() {
+            [rule] if rule.when.is_empty() => rule.quick(),
+            _ => Quick::Ruled,
+        };
         Bound {
             name,
             rules,
             currency,
+            quick,
         }
     }
 
@@ -374,6 +472,48 @@ impl<'p> Bound<'p> {
             at.map_or("", |at| row.cell(at)),
             "a row that one of the rules of the profile is for",
         ))
+    }
+
+    /// Text of the field in a row, as bytes.
+    ///
+    /// # Errors
+    /// As [`Bound::text`].
+    #[inline(always)]
+    pub fn bytes<'t>(&'t self, row: &Row<'t>) -> Result<Cow<'t, [u8]>, Bad> {
+        match (self.quick, self.rules.first()) {
+            (Quick::Cell { at, may_be_empty }, _) => {
+                let text = row.bytes(at);
+                if may_be_empty || !text.is_empty() {
+                    return Ok(Cow::Borrowed(text));
+                }
+            }
+            (Quick::Constant, Some(rule)) => {
+                return Ok(Cow::Borrowed(
+                    rule.constant.as_deref().unwrap_or_default().as_bytes(),
+                ));
+            }
+            (Quick::FirstOf, Some(rule)) => return Ok(Cow::Borrowed(first_bytes(rule, row))),
+            (Quick::Key { at, may_be_empty }, Some(rule)) => {
+                let key = rule
+                    .field
+                    .extract
+                    .as_ref()
+                    .map_or("", |extract| extract.find(row.cell(at)));
+                if may_be_empty || !key.is_empty() {
+                    return Ok(Cow::Borrowed(key.as_bytes()));
+                }
+            }
+            _ => {}
+        }
+        self.bytes_ruled(row)
+    }
+
+    #[inline(never)]
+    fn bytes_ruled<'t>(&'t self, row: &Row<'t>) -> Result<Cow<'t, [u8]>, Bad> {
+        Ok(match self.text(row)?.0 {
+            Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
+            Cow::Owned(text) => Cow::Owned(text.into_bytes()),
+        })
     }
 
     /// Text of the field in a row, and the column it came from.
@@ -489,30 +629,34 @@ impl<'p> Bound<'p> {
         expected: &str,
     ) -> Result<T, Bad> {
         let rule = self.rule(row)?;
-        let judged = rule.word.get();
         let text = match (&rule.constant, rule.one_cell) {
-            (Some(constant), _) => Some(constant.as_str()),
-            (None, Some(at)) => Some(row.cell(at)),
+            (Some(constant), _) => ShortText::of(constant.as_bytes()),
+            (None, Some(at)) => ShortText::of(row.bytes(at)),
             (None, None) => None,
         };
         if let Some(text) = text
-            && judged.is(text.as_bytes())
-            && let Some(word) = T::of_number(judged.number)
+            && let Some(number) = rule.words.borrow().number(text)
+            && let Some(word) = T::of_number(number)
         {
             return Ok(word);
         }
-        let (meaning, at) = self.text_of(rule, row)?;
-        let word = parse(meaning.as_bytes()).ok_or_else(|| self.bad(at, &meaning, expected))?;
-        if let Some(text) = text.filter(|text| text.len() <= JUDGED_BYTES_MAX) {
-            let mut judged = JudgedWord {
-                len: text.len(),
-                number: word.number(),
-                ..JudgedWord::NONE
-            };
-            judged.text[..text.len()].copy_from_slice(text.as_bytes());
-            rule.word.set(judged);
+        let word = self.word_of(rule, row, parse, expected)?;
+        if let Some(text) = text {
+            rule.words.borrow_mut().keep(text, word.number());
         }
         Ok(word)
+    }
+
+    #[inline(never)]
+    fn word_of<T: Word>(
+        &self,
+        rule: &Rule<'p>,
+        row: &Row<'_>,
+        parse: impl Fn(&[u8]) -> Option<T>,
+        expected: &str,
+    ) -> Result<T, Bad> {
+        let (meaning, at) = self.text_of(rule, row)?;
+        parse(meaning.as_bytes()).ok_or_else(|| self.bad(at, &meaning, expected))
     }
 
     /// The currency.
@@ -541,9 +685,13 @@ impl<'p> Bound<'p> {
                 has_time: false,
             });
         }
-        if let Some((text, _)) = rule.direct_text(row)
+        let remembered = match (rule.direct, rule.day_and_clock) {
+            (Some(at), _) => rule.day.borrow().read(rule.shape, row.bytes(at)),
+            (None, Some((day, clock))) => rule.day.borrow().read_parts(row.bytes(day), row.bytes(clock)),
+            (None, None) => None,
+        };
+        if let Some((wall, offset_minutes, has_time)) = remembered
             && rule.zone.is_none()
-            && let Some((wall, offset_minutes, has_time)) = rule.day.get().read(rule.shape, text.as_bytes())
         {
             return Ok(RowTime {
                 wall,
@@ -591,14 +739,56 @@ impl<'p> Bound<'p> {
         })
     }
 
-    /// The time of the field as text, with an offset; a day where the file has no time of day.
+    /// The time of the field as text, with an offset, and its day; a day where the file has no time of day.
     ///
     /// # Errors
     /// As [`Bound::time`], or clocks did not show that time once.
-    #[inline]
-    pub fn time_text(&self, row: &Row<'_>, times: &mut Times) -> Result<TimeText, Bad> {
+    #[inline(always)]
+    pub fn time_text(&self, row: &Row<'_>, times: &mut Times) -> Result<(TimeText, Date), Bad> {
+        let rule = self.rule(row)?;
+        if let (Some(at), None) = (rule.direct, rule.zone)
+            && let Some(given) = rule.day.borrow().given(rule.shape, row.bytes(at))
+        {
+            return Ok(given);
+        }
+        self.time_text_made(rule, row, times)
+    }
+
+    #[inline(never)]
+    fn time_text_made(
+        &self,
+        rule: &Rule<'p>,
+        row: &Row<'_>,
+        times: &mut Times,
+    ) -> Result<(TimeText, Date), Bad> {
         let time = self.time(row, times)?;
-        self.text_of_time(row, time, times)
+        let text = self.text_of_time(row, time, times)?;
+        let even = match (time.offset_minutes, &rule.field.zone, &times.own) {
+            (Some(_), ..) => rule.zone.is_none(),
+            (None, None, _) => times.clock.is_even(time.wall.date),
+            (None, Some(_), Some((_, clock))) => clock.is_even(time.wall.date),
+            (None, Some(_), None) => false,
+        };
+        // Only where the day that is remembered was read from this very text, and not by another pattern.
+        let remembered = rule
+            .direct
+            .is_some_and(|at| rule.day.borrow().read(rule.shape, row.bytes(at)).is_some());
+        if time.has_time && even && remembered {
+            rule.day.borrow_mut().keep_given(time.wall.date, text);
+        }
+        Ok((text, time.wall.date))
+    }
+
+    /// True when this field says the day of the same cells as another, in the same way.
+    pub fn has_day_of(&self, other: &Bound<'_>) -> bool {
+        let same = |(a, b): (&Rule<'_>, &Rule<'_>)| {
+            a.direct.is_some()
+                && a.direct == b.direct
+                && a.field.when == b.field.when
+                && a.field.patterns == b.field.patterns
+                && (a.field.from, b.field.from) == (None, None)
+        };
+        self.rules.len() == other.rules.len() && self.rules.iter().zip(&other.rules).all(same)
     }
 
     /// As [`Bound::time_text`], of a time that was read already.
@@ -640,12 +830,27 @@ impl<'p> Bound<'p> {
     pub fn signed(&self, row: &Row<'_>, currency: Currency) -> Result<(i64, Option<usize>), Bad> {
         let rule = self.rule(row)?;
         let digits = currency.digits();
-        if let Some((text, at)) = rule.direct_text(row)
-            && rule.sum.is_empty()
-            && rule.credit.is_empty()
-            && let Some(minor) = rule.field.number.usual_minor(text, digits)
-        {
-            return Ok((if rule.field.negate { -minor } else { minor }, Some(at)));
+        let number = &rule.field.number;
+        if let Some(at) = rule.direct {
+            if rule.sum.is_empty()
+                && rule.credit.is_empty()
+                && let Some(minor) = number.usual_minor(row.bytes(at), digits)
+            {
+                return Ok((if rule.field.negate { -minor } else { minor }, Some(at)));
+            }
+        } else if let Some((credit, debit)) = rule.sides {
+            // One of the two, and not nothing.
+            let (at, goes_out) = if row.bytes(credit).is_empty() {
+                (debit, true)
+            } else {
+                (credit, !row.bytes(debit).is_empty())
+            };
+            if (at == debit) == goes_out
+                && let Some(minor) = number.usual_minor(row.bytes(at), digits)
+                && minor > 0
+            {
+                return Ok((if goes_out { -minor } else { minor }, Some(at)));
+            }
         }
         self.signed_by(rule, row, currency)
     }
@@ -753,6 +958,22 @@ impl<'p> Bound<'p> {
     }
 }
 
+/// Rules without those that are for no row of this file, and without conditions that hold for every row.
+fn that_can_apply(mut rules: Vec<Rule<'_>>) -> Vec<Rule<'_>> {
+    let never = |rule: &Rule<'_>| rule.when.iter().any(|when| when.always() == Some(false));
+    if rules.iter().all(never) {
+        return rules;
+    }
+    rules.retain(|rule| !never(rule));
+    for rule in &mut rules {
+        rule.when.retain(|when| when.always().is_none());
+    }
+    // What stands behind a rule for every row is never looked at.
+    let last = rules.iter().position(|rule| rule.when.is_empty());
+    rules.truncate(last.map_or(rules.len(), |last| last + 1));
+    rules
+}
+
 fn rule<'p>(name: &str, field: &'p Field, columns: &mut Columns, ctx: &FormatContext<'_>) -> Rule<'p> {
     let optional = field.optional;
     let from_book = match field.from {
@@ -781,6 +1002,10 @@ fn rule<'p>(name: &str, field: &'p Field, columns: &mut Columns, ctx: &FormatCon
         && field.map.is_empty();
     let plain = as_it_stands && !field.required && field.empty.is_none();
     let cells = columns.any(&field.columns, optional || constant.is_some());
+    let join = columns.all(&field.join, optional);
+    let credit = columns.any(&field.credit_columns, optional);
+    let debit = columns.any(&field.debit_columns, optional);
+    let shape = field.patterns.first().map_or(Shape::Other, TimePattern::shape);
     let one_cell = match cells.as_slice() {
         [at] if field.join.is_empty() && field.from != Some(From::Row) => Some(*at),
         _ => None,
@@ -791,14 +1016,28 @@ fn rule<'p>(name: &str, field: &'p Field, columns: &mut Columns, ctx: &FormatCon
         columns: cells,
         one_cell,
         direct: one_cell.filter(|_| as_it_stands && field.blank.is_empty() && constant.is_none()),
-        word: Cell::new(JudgedWord::NONE),
-        shape: field.patterns.first().map_or(Shape::Other, TimePattern::shape),
-        day: Cell::new(DayMemory::EMPTY),
+        words: RefCell::default(),
+        shape,
+        day: RefCell::new(DayMemory::EMPTY),
+        day_and_clock: match join.as_slice() {
+            [day, clock] if plain && field.blank.is_empty() && field.with == " " && shape == Shape::Plain => {
+                Some((*day, *clock))
+            }
+            _ => None,
+        },
+        sides: match (credit.as_slice(), debit.as_slice()) {
+            ([credit], [debit])
+                if credit != debit && as_it_stands && field.blank.is_empty() && field.sum.is_empty() =>
+            {
+                Some((*credit, *debit))
+            }
+            _ => None,
+        },
         joined: RefCell::default(),
-        join: columns.all(&field.join, optional),
+        join,
         sum: columns.all(&field.sum, true),
-        credit: columns.any(&field.credit_columns, optional),
-        debit: columns.any(&field.debit_columns, optional),
+        credit,
+        debit,
         zone: field
             .zone_column
             .as_ref()
@@ -811,6 +1050,37 @@ fn rule<'p>(name: &str, field: &'p Field, columns: &mut Columns, ctx: &FormatCon
 }
 
 impl Rule<'_> {
+    /// How the text of a field with this one rule is had.
+    fn quick(&self) -> Quick {
+        let field = self.field;
+        if self.constant.is_some() {
+            return Quick::Constant;
+        }
+        if let Some(at) = self.direct {
+            return Quick::Cell {
+                at,
+                may_be_empty: self.plain,
+            };
+        }
+        if field.from == Some(From::Row) || !field.join.is_empty() {
+            return Quick::Ruled;
+        }
+        let only_extracted = field.strip_prefix.is_none()
+            && field.strip_suffix.is_none()
+            && !field.upper
+            && field.forbid.is_empty()
+            && field.map.is_empty()
+            && field.blank.is_empty();
+        match (self.one_cell, &field.extract) {
+            _ if self.plain => Quick::FirstOf,
+            (Some(at), Some(_)) if only_extracted => Quick::Key {
+                at,
+                may_be_empty: !field.required && field.empty.is_none(),
+            },
+            _ => Quick::Ruled,
+        }
+    }
+
     /// The text of a cell that stands for the field as it is, and its column.
     #[inline]
     fn direct_text<'t>(&self, row: &Row<'t>) -> Option<(&'t str, usize)> {
@@ -840,7 +1110,7 @@ impl Rule<'_> {
     #[inline]
     fn read_time(&self, text: &str, near: Date) -> Option<(WallTime, Option<i32>, bool)> {
         let bytes = text.as_bytes();
-        if let Some(read) = self.day.get().read(self.shape, bytes) {
+        if let Some(read) = self.day.borrow().read(self.shape, bytes) {
             return Some(read);
         }
         self.read_new_day(text, near)
@@ -852,8 +1122,7 @@ impl Rule<'_> {
         let read = read_time(patterns, text, near)?;
         let by_first = patterns.first().and_then(|pattern| pattern.read(text));
         if self.shape != Shape::Other && by_first.is_some() {
-            self.day
-                .set(DayMemory::keep(self.shape, text.as_bytes(), read.0.date, read.1));
+            *self.day.borrow_mut() = DayMemory::keep(self.shape, text.as_bytes(), read.0.date, read.1);
         }
         Some(read)
     }
@@ -878,6 +1147,18 @@ fn first<'t>(field: &Field, row: &Row<'t>, columns: &[usize]) -> (&'t str, Optio
         }
     }
     ("", columns.first().copied())
+}
+
+/// As [`first`], as bytes.
+#[inline]
+fn first_bytes<'t>(rule: &Rule<'_>, row: &Row<'t>) -> &'t [u8] {
+    for at in &rule.columns {
+        let text = row.bytes(*at);
+        if !text.is_empty() && !rule.field.blank.iter().any(|blank| blank.as_bytes() == text) {
+            return text;
+        }
+    }
+    b""
 }
 
 fn stripped<'t>(field: &Field, text: &'t str) -> &'t str {

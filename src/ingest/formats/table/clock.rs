@@ -84,6 +84,11 @@ impl Clock {
         }
     }
 
+    /// True when all times of this day have one offset, as far as is known.
+    pub fn is_even(&self, date: Date) -> bool {
+        self.date == Some(date) && self.offset_minutes.is_some()
+    }
+
     /// A time with its offset; `None` where clocks skip or repeat it, so that it names no one moment.
     pub fn text(&mut self, wall: WallTime) -> Option<TimeText> {
         if self.date != Some(wall.date) {
@@ -139,6 +144,8 @@ pub struct DayMemory {
     offset: [u8; 6],
     date: Date,
     offset_minutes: Option<i32>,
+    /// A time of that day as it is given on, if all its times have one offset.
+    given: Option<TimeText>,
 }
 
 impl DayMemory {
@@ -149,7 +156,38 @@ impl DayMemory {
         offset: [0; 6],
         date: Date(0),
         offset_minutes: None,
+        given: None,
     };
+
+    /// Remembers how a time of the day is given on.
+    pub fn keep_given(&mut self, date: Date, given: TimeText) {
+        if self.day_len == 10 && self.date == date && given.len == 25 {
+            self.given = Some(given);
+        }
+    }
+
+    /// What is given on for a text whose day, and offset where the shape has one, are those of the last, with the day.
+    #[inline(always)]
+    pub fn given(&self, shape: Shape, text: &[u8]) -> Option<(TimeText, Date)> {
+        let clock = match shape {
+            Shape::Plain => {
+                let text = <&[u8; 19]>::try_from(text).ok()?;
+                (text[10] == b' ').then_some(text)?
+            }
+            Shape::Rfc3339 => {
+                let text = <&[u8; 25]>::try_from(text).ok()?;
+                (text[10] == b'T' && text[19..] == self.offset).then_some(text.first_chunk()?)?
+            }
+            Shape::Day | Shape::Other => return None,
+        };
+        if self.day_len != 10 || clock[..10] != self.day {
+            return None;
+        }
+        let mut given = self.given?;
+        clock_of(clock, clock[10], self.date)?;
+        given.bytes[11..19].copy_from_slice(&clock[11..]);
+        Some((given, self.date))
+    }
 
     /// The time of a text whose day, and offset where the shape has one, are those of the last; `None` where they are
     /// others, or where the text is of no usual form.
@@ -174,6 +212,18 @@ impl DayMemory {
             }
             Shape::Other => None,
         }
+    }
+
+    /// As [`DayMemory::read`] of a day and a time of day, which a blank would stand between.
+    #[inline]
+    pub fn read_parts(&self, day: &[u8], clock: &[u8]) -> Option<(WallTime, Option<i32>, bool)> {
+        let clock = <&[u8; 8]>::try_from(clock).ok()?;
+        if self.day_len != 10 || *day != self.day {
+            return None;
+        }
+        let mut text = [b' '; 19];
+        text[11..].copy_from_slice(clock);
+        Some((clock_of(&text, b' ', self.date)?, None, true))
     }
 
     /// Remembers the day of a text that the pattern of this shape has read.
@@ -307,10 +357,23 @@ mod tests {
                 let Some((wall, offset, _)) = slow(first) else {
                     continue;
                 };
-                let memory = DayMemory::keep(shape, first.as_bytes(), wall.date, offset);
+                let mut memory = DayMemory::keep(shape, first.as_bytes(), wall.date, offset);
+                memory.keep_given(
+                    wall.date,
+                    TimeText::day(wall.date).and_time(wall, offset.unwrap_or(480)),
+                );
                 for text in texts {
                     let fast = memory.read(shape, text.as_bytes());
                     assert!(fast.is_none() || fast == slow(text), "{pattern} {first} {text}");
+                    if let Some((given, date)) = memory.given(shape, text.as_bytes()) {
+                        let (wall, offset, _) = slow(text).unwrap();
+                        let wanted = TimeText::day(wall.date).and_time(wall, offset.unwrap_or(480));
+                        assert_eq!(
+                            (given.bytes(), date),
+                            (wanted.bytes(), wall.date),
+                            "{pattern} {first} {text}"
+                        );
+                    }
                     fast_reads += u32::from(fast.is_some());
                     slow_reads += u32::from(fast.is_none());
                 }

@@ -38,6 +38,18 @@ impl<'t> Row<'t> {
         }
     }
 
+    /// Trimmed bytes of a cell; empty where the row has no such cell.
+    #[inline(always)]
+    pub fn bytes(&self, at: usize) -> &'t [u8] {
+        match self.cells.get(at) {
+            Some((start, end)) => match self.text.as_bytes().get(*start as usize..*end as usize) {
+                Some(cell) => self.trim.bytes(cell),
+                None => b"",
+            },
+            None => b"",
+        }
+    }
+
     /// Characters before the trimmed cell, from 1.
     pub fn column_of(&self, at: usize) -> u32 {
         let Some((start, end)) = self.cells.get(at) else {
@@ -51,13 +63,18 @@ impl<'t> Row<'t> {
 /// Cuts a record of `length` bytes at its delimiters.
 #[inline]
 pub fn cut(delimiters: &[u32], record_start: u32, length: usize, cells: &mut Vec<Span>) {
-    cells.clear();
-    let mut start = 0;
-    cells.extend(delimiters.iter().map(|place| {
+    // Nearly all records have as many cells as the one before.
+    cells.resize(delimiters.len() + 1, (0, 0));
+    let (mut start, mut at) = (0, 0);
+    while let (Some(place), Some(cell)) = (delimiters.get(at), cells.get_mut(at)) {
         let end = place - record_start;
-        (std::mem::replace(&mut start, end + 1), end)
-    }));
-    cells.push((start, length as u32));
+        *cell = (start, end);
+        start = end + 1;
+        at += 1;
+    }
+    if let Some(last) = cells.last_mut() {
+        *last = (start, length as u32);
+    }
 }
 
 /// Cuts where the mark follows a delimiter; the marks are no part of the cells. False when the text does not begin
@@ -70,20 +87,24 @@ pub fn cut_marked(
     record_start: u32,
     cells: &mut Vec<Span>,
 ) -> bool {
-    cells.clear();
     let bytes = text.as_bytes();
     if bytes.first() != Some(&mark) {
+        cells.clear();
         return false;
     }
-    let mut start = 1;
+    cells.resize(delimiters.len() + 1, (0, 0));
+    let (mut start, mut count) = (1, 0);
     for place in delimiters {
         let end = place - record_start;
+        // What is written here is written over where no mark follows.
+        cells[count] = (start, end);
         if bytes.get(end as usize + 1) == Some(&mark) {
-            cells.push((start, end));
             start = end + 2;
+            count += 1;
         }
     }
-    cells.push((start, bytes.len() as u32));
+    cells[count] = (start, bytes.len() as u32);
+    cells.truncate(count + 1);
     true
 }
 

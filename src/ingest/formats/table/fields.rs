@@ -23,6 +23,15 @@ pub enum Fields<'p> {
     Bank(BankFields<'p>),
 }
 
+impl Fields<'_> {
+    fn with_its_days(mut self) -> Self {
+        if let Fields::Channel(fields) = &mut self {
+            fields.settles_that_day = fields.settle_date.has_day_of(&fields.txn_time);
+        }
+        self
+    }
+}
+
 /// Fields of a channel's bill.
 pub struct ChannelFields<'p> {
     channel: Bound<'p>,
@@ -36,6 +45,8 @@ pub struct ChannelFields<'p> {
     currency: Bound<'p>,
     txn_time: Bound<'p>,
     settle_date: Bound<'p>,
+    /// The settlement date is the day of the time.
+    settles_that_day: bool,
     batch_ref: Option<Bound<'p>>,
     status: Bound<'p>,
     refund_ref: Option<Bound<'p>>,
@@ -62,7 +73,7 @@ pub struct BankFields<'p> {
     net: Option<Bound<'p>>,
     balance: Option<Bound<'p>>,
     /// Account of the row before: most rows of a file share one.
-    account_before: Option<(String, u16)>,
+    account_before: Option<(Vec<u8>, u16)>,
     /// The account that the file named last, and that was found to be no other than the source's.
     named_before: String,
     /// First row of another account than the source says, in words.
@@ -82,6 +93,7 @@ pub fn bind_fields<'p>(
     };
     Some(match profile.role {
         Role::Channel => Fields::Channel(ChannelFields {
+            settles_that_day: false,
             channel: bound("channel")?,
             channel_ref: bound("channel_ref")?,
             order_id: bound("order_id"),
@@ -100,7 +112,8 @@ pub fn bind_fields<'p>(
             status: bound("status")?,
             refund_ref: bound("refund_ref"),
             net: bound("net"),
-        }),
+        })
+        .with_its_days(),
         Role::Bank => Fields::Bank(BankFields {
             entry_id: bound("entry_id")?,
             account: bound("account")?,
@@ -131,15 +144,15 @@ pub fn bind_fields<'p>(
 macro_rules! optional {
     ($bound:expr, $row:expr) => {
         match &$bound {
-            Some(bound) => bound.text($row)?.0,
-            None => std::borrow::Cow::Borrowed(""),
+            Some(bound) => bound.bytes($row)?,
+            None => std::borrow::Cow::Borrowed(&b""[..]),
         }
     };
 }
 
 macro_rules! needed {
     ($bound:expr, $row:expr) => {{
-        let text = $bound.text($row)?.0;
+        let text = $bound.bytes($row)?;
         if text.is_empty() {
             return Err($bound.refuse($row, "a text"));
         }
@@ -188,8 +201,12 @@ impl ChannelFields<'_> {
                 return Err(net.refuse(row, format!("{expected}, the amount less the fee")));
             }
         }
-        let txn_time = self.txn_time.time_text(row, times)?;
-        let settle_date = self.settle_date.time(row, times)?.wall.date;
+        let (txn_time, day) = self.txn_time.time_text(row, times)?;
+        let settle_date = if self.settles_that_day {
+            day
+        } else {
+            self.settle_date.time(row, times)?.wall.date
+        };
         let channel = needed!(self.channel, row);
         let channel_ref = needed!(self.channel_ref, row);
         if amount_minor == 0 && apart_minor == 0 {
@@ -206,26 +223,26 @@ impl ChannelFields<'_> {
         let refund_ref = optional!(self.refund_ref, row);
         let given = ChannelRow {
             place: row.place,
-            channel: channel.as_bytes(),
-            channel_ref: channel_ref.as_bytes(),
-            order_id: order_id.as_bytes(),
+            channel: &channel,
+            channel_ref: &channel_ref,
+            order_id: &order_id,
             txn_type,
             amount_minor,
             fee_minor,
             currency,
             txn_time: txn_time.bytes(),
             settle_date,
-            batch_ref: batch_ref.as_bytes(),
+            batch_ref: &batch_ref,
             status,
-            refund_ref: refund_ref.as_bytes(),
+            refund_ref: &refund_ref,
         };
         if amount_minor != 0 {
             sink.channel(&given);
         }
         if apart_minor != 0 {
-            let reference = format!("{channel_ref}/fee");
+            let reference = [&channel_ref[..], b"/fee"].concat();
             sink.channel(&ChannelRow {
-                channel_ref: reference.as_bytes(),
+                channel_ref: &reference,
                 txn_type: if apart_minor > 0 {
                     TxnType::Withdrawal
                 } else {
@@ -252,7 +269,7 @@ pub struct Booked {
 /// What a row of a statement moves, and the balance behind it.
 pub struct Movement<'t> {
     /// The account as the file names it.
-    pub account: Cow<'t, str>,
+    pub account: Cow<'t, [u8]>,
     /// Its currency.
     pub currency: Currency,
     /// Positive is into the account.
@@ -355,7 +372,7 @@ impl BankFields<'_> {
         };
         let wall = figures.booked.wall;
         let movement = Movement {
-            account: self.account.text(row)?.0,
+            account: self.account.bytes(row)?,
             currency,
             minor: i128::from(figures.signed_minor) - i128::from(figures.fee_minor),
             balance_minor: balance.signed(row, currency)?.0,
@@ -381,12 +398,13 @@ impl BankFields<'_> {
     ) -> Result<(), Bad> {
         let currency = self.currency.currency(row)?;
         let account = {
-            let named = self.account.text(row)?.0;
+            let named = self.account.bytes(row)?;
             match &self.account_before {
-                Some((known, account)) if *known == named => *account,
+                Some((known, account)) if **known == *named => *account,
                 _ => {
-                    let Some(index) = ctx.settings.account_index(&named) else {
-                        let found = masked(ctx.settings, &named);
+                    let text = self.account.text(row)?.0;
+                    let Some(index) = ctx.settings.account_index(&text) else {
+                        let found = masked(ctx.settings, &text);
                         let expected = "the number or id of an account of the book";
                         return Err(self.account.refuse_as(row, found, expected));
                     };
@@ -424,12 +442,12 @@ impl BankFields<'_> {
         let direction = direction_of(signed_minor);
         let booking_time = match figures {
             Some(figures) => self.booking_time.text_of_time(row, figures.booked, times)?,
-            None => self.booking_time.time_text(row, times)?,
+            None => self.booking_time.time_text(row, times)?.0,
         };
         let value_date = self.value_date.time(row, times)?.wall.date;
         let entry_id = needed!(self.entry_id, row);
         let purpose_text = optional!(self.purpose, row);
-        let purpose = Purpose::parse(purpose_text.as_bytes());
+        let purpose = Purpose::parse(&purpose_text);
         if let Some(bound) = &self.purpose
             && purpose.direction().is_some_and(|allowed| allowed != direction)
             && signed_minor != 0
@@ -448,31 +466,31 @@ impl BankFields<'_> {
         let original_ref = optional!(self.original_ref, row);
         let given = BankRow {
             place: row.place,
-            entry_id: entry_id.as_bytes(),
+            entry_id: &entry_id,
             account,
             booking_time: booking_time.bytes(),
             value_date,
             direction,
             amount_minor: signed_minor.abs(),
             currency,
-            bank_ref: bank_ref.as_bytes(),
-            remark: remark.as_bytes(),
-            batch_ref: batch_ref.as_bytes(),
-            counterparty_name: counterparty_name.as_bytes(),
-            counterparty_account: counterparty_account.as_bytes(),
+            bank_ref: &bank_ref,
+            remark: &remark,
+            batch_ref: &batch_ref,
+            counterparty_name: &counterparty_name,
+            counterparty_account: &counterparty_account,
             purpose,
-            purpose_text: purpose_text.as_bytes(),
-            original_ref: original_ref.as_bytes(),
+            purpose_text: &purpose_text,
+            original_ref: &original_ref,
         };
         if signed_minor != 0 {
             sink.bank(&given);
         }
         if fee_minor != 0 {
-            let id = format!("{entry_id}/fee");
+            let id = [&entry_id[..], b"/fee"].concat();
             // What is given back of a fee is no charge of the bank: it is left for someone to explain.
             let purpose: &[u8] = if fee_minor > 0 { b"BANK_FEE" } else { b"" };
             sink.bank(&BankRow {
-                entry_id: id.as_bytes(),
+                entry_id: &id,
                 direction: direction_of(-fee_minor),
                 amount_minor: fee_minor.abs(),
                 purpose: Purpose::parse(purpose),

@@ -2,12 +2,13 @@
 
 use std::io::Read;
 
-use encoding_rs::{Encoding, UTF_8};
+use encoding_rs::{DecoderResult, Encoding, GB18030, GBK, UTF_8};
 
 use crate::entries::rows::Place;
 use crate::ingest::formats::FileRefused;
 use crate::ingest::formats::decode::{PIECE_BYTES_MAX, not_decodable, refused_by};
 
+use super::gbk;
 use super::scan::{LINE, Marks, PLACE, Seen, end_of_records, separators};
 
 /// Bytes that are read at a time: they and their text stay in the nearer caches.
@@ -23,7 +24,8 @@ pub struct Blocks<'a> {
     taken: usize,
     filled: usize,
     ended: bool,
-    text: String,
+    /// Where a text is put that is not what was delivered.
+    text: Vec<u8>,
     /// Separators of the text.
     places: Vec<u32>,
     lines_read: u64,
@@ -82,7 +84,7 @@ impl<'a> Blocks<'a> {
             taken: 0,
             filled: 0,
             ended: false,
-            text: String::new(),
+            text: Vec::new(),
             places: Vec::new(),
             lines_read: 0,
             bytes_read: bytes_before as u64,
@@ -129,10 +131,14 @@ impl<'a> Blocks<'a> {
             failure = Some(not_decodable(self.encoding, line));
             read = decoded(self.encoding, raw, &mut self.text);
         }
+        let refused = || not_decodable(self.encoding, place.line);
         let (mut text, raw) = match read {
-            Ok(Some(text)) => (text, None),
-            Ok(None) => (self.text.as_str(), Some(raw)),
-            Err(()) => return Err(not_decodable(self.encoding, place.line)),
+            Ok(Decoded::AsDelivered(text)) => (text, None),
+            Ok(Decoded::InRoom(length)) => {
+                let text = simdutf8::basic::from_utf8(&self.text[..length]).map_err(|_| refused())?;
+                (text, Some(raw))
+            }
+            Err(()) => return Err(refused()),
         };
         let mut seen = separators(text.as_bytes(), self.marks, &mut self.places);
         self.lines_read += seen.line_feeds;
@@ -219,25 +225,33 @@ impl<'a> Blocks<'a> {
     }
 }
 
-/// The text of some bytes where they are it themselves; `None` where it was put into `text`; an error where they are not
-/// in the encoding.
-fn decoded<'b>(
-    encoding: &'static Encoding,
-    bytes: &'b [u8],
-    text: &mut String,
-) -> Result<Option<&'b str>, ()> {
+/// Where the text of some bytes is.
+enum Decoded<'b> {
+    /// The bytes are it.
+    AsDelivered(&'b str),
+    /// So many bytes of the room.
+    InRoom(usize),
+}
+
+/// The text of some bytes, put into `room` unless they are it themselves; an error where they are not in the encoding.
+fn decoded<'b>(encoding: &'static Encoding, bytes: &'b [u8], room: &mut Vec<u8>) -> Result<Decoded<'b>, ()> {
     if encoding == UTF_8 {
-        return simdutf8::basic::from_utf8(bytes).map(Some).map_err(|_| ());
+        let text = simdutf8::basic::from_utf8(bytes);
+        return text.map(Decoded::AsDelivered).map_err(|_| ());
     }
-    text.clear();
+    if encoding == GBK || encoding == GB18030 {
+        let length = gbk::decode(bytes, room);
+        if let Some(length) = length {
+            return Ok(Decoded::InRoom(length));
+        }
+    }
     let mut decoder = encoding.new_decoder_without_bom_handling();
     let needed = decoder
         .max_utf8_buffer_length_without_replacement(bytes.len())
         .unwrap_or(bytes.len() * 4 + 16);
-    text.reserve(needed);
-    let (result, _) = decoder.decode_to_string_without_replacement(bytes, text, true);
-    match result {
-        encoding_rs::DecoderResult::InputEmpty => Ok(None),
+    room.resize(needed, 0);
+    match decoder.decode_to_utf8_without_replacement(bytes, room, true) {
+        (DecoderResult::InputEmpty, _, length) => Ok(Decoded::InRoom(length)),
         _ => Err(()),
     }
 }

@@ -1,4 +1,4 @@
-//! A bank that nobody knows, read by a profile that was written from `docs/profiles.md` alone.
+//! Banks that nobody knows, read by profiles that were written from `docs/profiles.md` alone.
 
 use super::samples::read_on;
 use super::*;
@@ -98,4 +98,41 @@ fn its_rows_are_read_exactly_or_refused() {
         reject("\"青山商贸, 有限公司\"", "青山商贸, 有限公司"),
         "6:0: row: 13 fields / 12 fields, as in the header"
     );
+}
+
+/// A second bank: one amount, whose direction two columns say together, and a number of rows behind the last.
+#[test]
+fn two_columns_say_the_direction_together() {
+    const PROFILE: &str = include_str!("../../../../testdata/profiles/rural-bank.toml");
+    const STATEMENT: &[u8] = include_bytes!("../../../../testdata/profiles/rural-bank.csv");
+    assert!(PROFILE.lines().count() < 40);
+    let profile = match Profile::parse(PROFILE, "rural-bank") {
+        Ok(profile) => profile,
+        Err(findings) => panic!("{findings:?}"),
+    };
+    let (result, kept) = read_on(&profile, (2026, 3, 31), STATEMENT);
+    let facts = result.unwrap();
+    assert_eq!(kept.rejects, []);
+    let moved: Vec<String> = kept
+        .rows
+        .iter()
+        .map(|row| row.split('|').skip(4).take(2).collect::<Vec<_>>().join(" "))
+        .collect();
+    assert_eq!(moved, ["C 1250000", "D 120050", "C 120050", "D 500"]);
+    assert_eq!(
+        facts.checked,
+        [
+            "合计: 4 rows",
+            "running balance: 4 rows from 100000.00 CNY to 112495.00 CNY"
+        ]
+    );
+    // A pair that no rule is for is refused, and so is the file: its balances no longer follow.
+    let text = encoding_rs::GB18030.decode(STATEMENT).0.replacen("红;", "紫;", 1);
+    let (result, kept) = read_on(&profile, (2026, 3, 31), &encoding_rs::GB18030.encode(&text).0);
+    let found = &kept.rejects[0];
+    assert_eq!(
+        (found.line, found.field.as_str(), found.found.as_str()),
+        (6, "direction", "借")
+    );
+    assert!(result.unwrap_err().message.contains("cannot be checked"));
 }

@@ -193,6 +193,15 @@ fn wechat_trade_bills_are_read() {
         );
         assert_eq!(kept.places[0].line, 2);
         assert!(bytes[kept.places[2].offset as usize..].starts_with(b"`2021-01-28 16:59:46"));
+        // Some write the mark before titles as well.
+        let text = String::from_utf8(bytes).unwrap();
+        let marked = |line: &str| match line.starts_with('`') {
+            true => format!("{line}\n"),
+            false => format!("`{}\n", line.replace(',', ",`")),
+        };
+        let marked: String = text.lines().map(marked).collect();
+        let (same, held, _) = good("wechat-trade", (2021, 1, 28), marked.as_bytes());
+        assert_eq!((same, held), (rows, checked));
     }
     if let Some(bytes) = sample("wechat/trade_ALL_24col_legacy_2014-11-10.csv") {
         let (rows, checked, _) = good("wechat-trade", (2014, 11, 10), &bytes);

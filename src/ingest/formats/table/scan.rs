@@ -46,6 +46,31 @@ const NOTHING: u8 = 1;
 /// Finds the separators of a text that begins outside quotes. A text without a line end at its end is given one behind
 /// it.
 pub fn separators(text: &[u8], marks: Marks, places: &mut Vec<u32>) -> Seen {
+    #[cfg(target_arch = "x86_64")]
+    if is_x86_feature_detected!("avx2")
+        && is_x86_feature_detected!("bmi1")
+        && is_x86_feature_detected!("popcnt")
+    {
+        // SAFETY: the machine has all three.
+        return unsafe { wide_separators(text, marks, places) };
+    }
+    separators_by(text, marks, places, masks_of)
+}
+
+/// As [`separators`], with the instructions of later machines.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,bmi1,popcnt")]
+fn wide_separators(text: &[u8], marks: Marks, places: &mut Vec<u32>) -> Seen {
+    separators_by(text, marks, places, |bytes, marks| wide_masks(bytes, marks))
+}
+
+#[inline(always)]
+fn separators_by(
+    text: &[u8],
+    marks: Marks,
+    places: &mut Vec<u32>,
+    masks_of: impl Fn(&[u8; 64], Marks) -> Masks,
+) -> Seen {
     assert!(text.len() < PLACE as usize, "a block fits its places");
     let (mut count, mut inside) = (0, 0);
     let (mut quotes, mut quoted_lines, mut nul, mut line_feeds) = (0, 0, 0, 0);
@@ -109,6 +134,27 @@ pub fn end_of_records(bytes: &[u8], quote: Option<u8>) -> Option<usize> {
         delimiter: b'\n',
         quote: Some(quote),
     };
+    #[cfg(target_arch = "x86_64")]
+    if is_x86_feature_detected!("avx2") {
+        // SAFETY: the machine has it.
+        return unsafe { wide_end_of_records(bytes, marks) };
+    }
+    end_of_records_by(bytes, marks, masks_of)
+}
+
+/// As [`end_of_records`], with the instructions of later machines.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+fn wide_end_of_records(bytes: &[u8], marks: Marks) -> Option<usize> {
+    end_of_records_by(bytes, marks, |bytes, marks| wide_masks(bytes, marks))
+}
+
+#[inline(always)]
+fn end_of_records_by(
+    bytes: &[u8],
+    marks: Marks,
+    masks_of: impl Fn(&[u8; 64], Marks) -> Masks,
+) -> Option<usize> {
     let (mut inside, mut end) = (0, None);
     let (words, tail) = bytes.as_chunks::<64>();
     let mut last = [NOTHING; 64];
@@ -157,6 +203,31 @@ fn vector_masks(bytes: &[u8; 64], marks: Marks) -> Masks {
         let wanted = _mm_set1_epi8(byte as i8);
         let mask = |at: usize| u64::from(_mm_movemask_epi8(_mm_cmpeq_epi8(vectors[at], wanted)) as u32);
         mask(0) | mask(1) << 16 | mask(2) << 32 | mask(3) << 48
+    };
+    Masks {
+        delimiter: equal(marks.delimiter),
+        line: equal(b'\n'),
+        quote: marks.quote.map_or(0, equal),
+        nul: equal(0),
+    }
+}
+
+/// Thirty-two bytes at a time.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+#[inline]
+fn wide_masks(bytes: &[u8; 64], marks: Marks) -> Masks {
+    use std::arch::x86_64::{_mm256_cmpeq_epi8, _mm256_movemask_epi8, _mm256_set_epi64x, _mm256_set1_epi8};
+    let quarters = bytes.as_chunks::<8>().0;
+    let load = |half: usize| {
+        let word = |at: usize| i64::from_le_bytes(quarters[4 * half + at]);
+        _mm256_set_epi64x(word(3), word(2), word(1), word(0))
+    };
+    let vectors = [load(0), load(1)];
+    let equal = |byte: u8| {
+        let wanted = _mm256_set1_epi8(byte as i8);
+        let mask = |at: usize| u64::from(_mm256_movemask_epi8(_mm256_cmpeq_epi8(vectors[at], wanted)) as u32);
+        mask(0) | mask(1) << 32
     };
     Masks {
         delimiter: equal(marks.delimiter),
@@ -235,6 +306,9 @@ mod tests {
             let mut places = vec![7; 3];
             let seen = separators(text.as_bytes(), marks, &mut places);
             let expected = slowly(text.as_bytes(), marks);
+            let mut narrow = Vec::new();
+            prop_assert_eq!(separators_by(text.as_bytes(), marks, &mut narrow, masks_of), seen);
+            prop_assert_eq!(&narrow, &places);
             prop_assert_eq!((places, seen, end_of_records(text.as_bytes(), marks.quote)), expected);
         }
 

@@ -47,6 +47,8 @@ struct Counting<'p> {
     group: Option<usize>,
     sums: Vec<BoundSum<'p>>,
     tallies: Vec<Tally>,
+    /// The tally of the row before.
+    last: usize,
     /// First row that could not be counted, with the reason.
     uncounted: Option<(u64, String)>,
     statements: Vec<Statement>,
@@ -70,6 +72,7 @@ impl<'p> Totals<'p> {
             group: None,
             sums: Vec::new(),
             tallies: Vec::new(),
+            last: 0,
             uncounted: None,
             statements: Vec::new(),
         };
@@ -120,8 +123,16 @@ impl<'p> Totals<'p> {
             if !counting.when.is_empty() && !all_hold(&counting.when, row) {
                 continue;
             }
-            let group = counting.group.map_or("", |at| row.cell(at));
-            let at = tally(&mut counting.tallies, self.section, group, counting.sums.len());
+            let group = counting.group.map_or(&b""[..], |at| row.bytes(at));
+            let of_row = |tally: &Tally| tally.section == self.section && tally.group.as_bytes() == group;
+            let at = match counting.tallies.get(counting.last) {
+                Some(last) if of_row(last) => counting.last,
+                _ => {
+                    let group = counting.group.map_or("", |at| row.cell(at));
+                    tally(&mut counting.tallies, self.section, group, counting.sums.len())
+                }
+            };
+            counting.last = at;
             let Counting {
                 tallies,
                 sums,
@@ -138,16 +149,11 @@ impl<'p> Totals<'p> {
                 &mut tally.sums
             };
             for (bound, sum) in sums.iter().zip(into) {
-                let figure = |at: Option<usize>| match at.map_or("", |at| row.cell(at)) {
-                    "" => Ok(0),
-                    text if bound.blank.iter().any(|blank| blank == text) => Ok(0),
-                    text => bound.number.scaled(text).map_err(|_| text),
-                };
                 let minus = match bound.minus {
                     None => Ok(0),
-                    minus => figure(minus),
+                    minus => bound.figure(row, minus),
                 };
-                match (figure(bound.column), minus) {
+                match (bound.figure(row, bound.column), minus) {
                     (Ok(plus), Ok(minus)) => {
                         let scaled = plus - minus;
                         *sum += match bound.sum.take {
@@ -312,6 +318,28 @@ fn tally(tallies: &mut Vec<Tally>, section: u32, group: &str, sums: usize) -> us
 }
 
 impl BoundSum<'_> {
+    #[inline(always)]
+    fn figure<'t>(&self, row: &Row<'t>, at: Option<usize>) -> Result<i128, &'t str> {
+        let Some(at) = at else { return Ok(0) };
+        let text = row.bytes(at);
+        if text.is_empty() {
+            return Ok(0);
+        }
+        match self.number.usual_scaled(text) {
+            Some(scaled) if self.blank.is_empty() => Ok(scaled),
+            _ => self.closely(row.cell(at)),
+        }
+    }
+
+    /// The figure of a text that is not of the usual form, or that may stand for nothing.
+    #[inline(never)]
+    fn closely<'t>(&self, text: &'t str) -> Result<i128, &'t str> {
+        if self.blank.iter().any(|blank| blank == text) {
+            return Ok(0);
+        }
+        self.number.scaled(text).map_err(|_| text)
+    }
+
     /// A sum as people write it: fen are shown as yuan.
     fn shown(&self, scaled: i128) -> String {
         match self.number.unit {
