@@ -12,3 +12,4 @@ mod faults;
 mod golden;
 mod memory;
 mod oracle;
+mod truth;

@@ -270,7 +270,11 @@ fn fault_kinds() -> clap::builder::PossibleValuesParser {
 
 /// `tieout generate`
 #[derive(Args, Debug)]
-#[command(after_help = "Example:\n  tieout generate bigbook --rows 1000000 --seed 7 --date 2026-11-20")]
+#[command(after_help = "\
+Examples:
+  tieout generate bigbook --rows 1000000 --seed 7 --date 2026-11-20
+  tieout generate book --rows 200000 --days 5 --date 2026-11-16 --plant all
+  tieout generate book --rows 10000 --date 2026-11-16 --plant none --plant lump-net=2000 --plant cut-reference=500")]
 pub struct GenerateArgs {
     /// Folder of the new book
     pub folder: PathBuf,
@@ -289,6 +293,12 @@ pub struct GenerateArgs {
     /// Format of the platform's and the bank's files
     #[arg(long, value_enum, default_value_t = TableFormat::Csv)]
     pub format: TableFormat,
+    /// What is planted: `all`, `none`, or a kind and its share in ppm of a day's rows; may be given several times, in order
+    #[arg(long, value_name = "KIND=PPM")]
+    pub plant: Vec<String>,
+    /// Merchants; one for 200 rows unless given
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub merchants: Option<u32>,
 }
 
 /// Format of generated tables.

@@ -19,6 +19,7 @@ pub mod history;
 pub mod run;
 pub mod taken;
 pub mod fates;
+pub mod shares;
 pub mod balances;
 pub mod settle;
 pub mod clock;

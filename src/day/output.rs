@@ -91,6 +91,7 @@ fn report_day<'a>(
         payouts,
         breaks: &computed.breaks.lines,
         causes: &computed.breaks.causes,
+        shares: &computed.shares,
         resolved: &computed.resolved,
         accounts: &computed.accounts,
         pools,

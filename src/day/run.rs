@@ -24,6 +24,7 @@ use crate::day::pool::{Origin, Pool};
 use crate::day::read::read_all;
 use crate::day::residual::{LaterContext, match_later};
 use crate::day::settle::{self, Originals, SettleInputs, Settled};
+use crate::day::shares::shares;
 use crate::day::spill::aside::{Bound, Spill, expected_rows};
 use crate::day::spill::drive::{self, DriveInputs};
 use crate::day::spill::lines::SpilledLines;
@@ -39,6 +40,7 @@ use crate::matching::exact::FeeAgrees;
 use crate::netting::{Participants, positions};
 use crate::payouts::{PayoutInputs, Settlement, add_issued, settle_day};
 use crate::report::manifest::Input;
+use crate::report::shares::LegShares;
 use crate::report::tables::{RejectLine, ResolvedLine};
 use crate::reserve::{self, ReserveReport};
 use crate::settling::Context;
@@ -82,6 +84,8 @@ pub struct Computed {
     pub settled: Settled,
     /// Payouts.
     pub settlement: Settlement,
+    /// What each pass cleared.
+    pub shares: Vec<LegShares>,
     /// Breaks.
     pub breaks: Breaks,
     /// Breaks that are open no longer.
@@ -436,6 +440,7 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
     if spilled.is_some() {
         host::release_memory();
     }
+    let shares = shares(settings, bank_leg, &pool, &agreed, &settled.legs);
     let resolved = resolved(state, &breaks, date);
     let (settlement, issued) = withheld.unwrap_or((all_paid, all_issued));
     let next = State {
@@ -463,6 +468,7 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
         spilled,
         settled,
         settlement,
+        shares,
         breaks,
         resolved,
         rejects: taken.rejects,

@@ -10,6 +10,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::day::figures::{PayoutLine, PayoutStatus};
 use crate::report::pools::{LINES, PoolFigures};
+use crate::report::shares::{percent, share_ppm};
 use crate::report::show::{amount, count, masked, visible};
 use crate::report::summary::{Day, Summary, at_stake_minor};
 use crate::terms::currency::Currency;
@@ -54,6 +55,7 @@ pub fn page(day: &Day<'_>, summary: &Summary) -> Vec<u8> {
                 nav {
                     a href="#reserve" { "Reserve 备付金" } " "
                     a href="#causes" { "Causes 原因" } " "
+                    a href="#matched" { "Matched 勾对" } " "
                     a href="#breaks" { "Breaks 差错" } " "
                     a href="#accounts" { "Accounts 账户" } " "
                     a href="#payouts" { "Payouts 结算" } " "
@@ -65,6 +67,7 @@ pub fn page(day: &Day<'_>, summary: &Summary) -> Vec<u8> {
                     (next_steps(summary))
                     (reserve(day.pools))
                     (causes(summary))
+                    (matched(summary))
                     (breaks(day))
                     (accounts(day))
                     (payouts(day))
@@ -268,6 +271,40 @@ fn causes(summary: &Summary) -> Markup {
                                 td { (cause.class) }
                                 (number(cause.count))
                             }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What each pass cleared of the rows that expected money, and what is left.
+fn matched(summary: &Summary) -> Markup {
+    html! {
+        section #matched {
+            h2 { "Matched by pass 勾对" }
+            table {
+                thead { tr {
+                    th { "Leg" } th { "Pass" } th.num { "Platform rows" } th.num { "Interchangeable" } th.num { "Share" }
+                } }
+                tbody {
+                    @for leg in &summary.matched {
+                        @for share in &leg.passes {
+                            tr {
+                                td { (visible(&leg.leg)) }
+                                th scope="row" { (share.pass) }
+                                (number(share.rows))
+                                (number(share.interchangeable_rows))
+                                td.num { (percent(share.share_ppm)) }
+                            }
+                        }
+                        tr {
+                            td { (visible(&leg.leg)) }
+                            th scope="row" { "open" }
+                            (number(leg.open_rows))
+                            td {}
+                            td.num { (percent(share_ppm(leg.open_rows, leg.rows))) }
                         }
                     }
                 }

@@ -13,6 +13,7 @@ pub mod tables;
 pub mod manifest;
 pub mod pools;
 pub mod causes;
+pub mod shares;
 pub mod summary;
 pub mod html;
 pub mod audit;

@@ -411,6 +411,7 @@ impl Sample {
             payouts: &self.payouts,
             breaks: &self.breaks,
             causes: &[],
+            shares: &[],
             resolved: &self.resolved,
             accounts: &self.accounts,
             pools: &self.pools,

@@ -17,6 +17,7 @@ use crate::day::figures::{AccountLine, BreakLine, CarryReason, PayoutLine, Payou
 use crate::report::causes::{self, CauseLine, DayClock};
 use crate::report::manifest::Input;
 use crate::report::pools::PoolFigures;
+use crate::report::shares::LegShares;
 use crate::report::show;
 use crate::report::tables::{RejectLine, ResolvedLine};
 use crate::terms::currency::Currency;
@@ -41,6 +42,8 @@ pub struct Day<'a> {
     pub breaks: &'a [BreakLine],
     /// What explains them.
     pub causes: &'a [Cause],
+    /// What each pass cleared.
+    pub shares: &'a [LegShares],
     /// resolved.csv.
     pub resolved: &'a [ResolvedLine],
     /// accounts.csv.
@@ -72,6 +75,8 @@ pub struct Summary {
     pub status: &'static str,
     /// By currency.
     pub payouts: Vec<PayoutTotals>,
+    /// What each pass cleared, by leg.
+    pub matched: Vec<LegShares>,
     /// Open breaks by class, all legs.
     pub breaks: Vec<BreakTotals>,
     /// All open breaks.
@@ -240,6 +245,7 @@ pub fn summarise(day: &Day<'_>) -> Summary {
         exit_code,
         status,
         payouts: payout_totals(day.payouts),
+        matched: day.shares.to_vec(),
         breaks: break_totals(day.breaks),
         breaks_open: day.breaks.len() as u64,
         breaks_overdue: day.breaks.iter().filter(|line| line.overdue).count() as u64,
@@ -535,6 +541,9 @@ impl Summary {
                 shown(&line.coverage_minor, &line.currency),
                 shown(&line.shortfall_minor, &line.currency),
             );
+        }
+        for leg in &self.matched {
+            let _ = writeln!(out, "Matched  {}", leg.sentence());
         }
         let _ = writeln!(
             out,

@@ -12,6 +12,7 @@ use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 
+use super::texts::{Reference, Remark, push_batch, push_reference, push_remark};
 use super::{CURRENCIES, GenerateFormat};
 use crate::findings::Stop;
 use crate::terms::date::Date;
@@ -37,10 +38,16 @@ pub struct PlatformOut<'a> {
     pub customer: u32,
     /// Type.
     pub kind: TxnType,
+    /// Index into `CHANNELS`.
+    pub channel: usize,
     /// Index into `CURRENCIES`.
     pub currency: usize,
     /// Minor units.
     pub minor: i64,
+    /// How its reference is written, and the number in it.
+    pub reference: (Reference, u64),
+    /// Number of its batch.
+    pub batch: Option<u64>,
     /// SUCCESS, else FAILED.
     pub success: bool,
 }
@@ -50,9 +57,13 @@ pub struct PlatformOut<'a> {
 pub struct BankOut {
     /// First letter of its id.
     pub prefix: char,
-    /// First letter of its reference.
-    pub reference: char,
-    /// Day in its id.
+    /// How its reference is written, and the number in it.
+    pub reference: (Reference, u64),
+    /// The bank's text.
+    pub remark: Remark,
+    /// Number of its batch.
+    pub batch: Option<u64>,
+    /// Day in its id, its reference and its batch.
     pub day: Date,
     /// Number in its id.
     pub index: u64,
@@ -86,7 +97,7 @@ fn push_digits(text: &mut String, value: u64, width: usize) {
     text.push_str(digits);
 }
 
-fn push_id(text: &mut String, prefix: char, day: Date, index: u64) {
+pub(super) fn push_id(text: &mut String, prefix: char, day: Date, index: u64) {
     let (year, month, of_month) = day.ymd();
     text.push(prefix);
     let stamp = (year as u64 % 100) * 10_000 + u64::from(month) * 100 + u64::from(of_month);
@@ -132,6 +143,9 @@ enum Cell {
     Day,
 }
 
+/// Channels of the rows.
+pub const CHANNELS: [&str; 4] = ["UNIONPAY", "CARD", "QUICKPAY", "BANK"];
+
 const PLATFORM: [(&str, Cell); 10] = [
     ("txn_id", Cell::Text),
     ("txn_time", Cell::Time),
@@ -158,10 +172,14 @@ const BANK: [(&str, Cell); 10] = [
     ("purpose", Cell::Text),
 ];
 
+/// The last column of both tables, where batches are planted.
+const BATCH: (&str, Cell) = ("batch_ref", Cell::Text);
+
 /// A file under way.
 pub struct Sink {
     path: PathBuf,
     form: Form,
+    has_batches: bool,
     id: String,
     reference: String,
 }
@@ -196,16 +214,16 @@ impl Sink {
     ///
     /// # Errors
     /// What the system reports.
-    pub fn platform_table(folder: &Path, format: GenerateFormat) -> Result<Sink, Stop> {
-        Sink::create(folder, "platform", &PLATFORM, format)
+    pub fn platform_table(folder: &Path, format: GenerateFormat, has_batches: bool) -> Result<Sink, Stop> {
+        Sink::create(folder, "platform", &PLATFORM, format, has_batches)
     }
 
     /// `bank.csv` or `bank.parquet` in a folder.
     ///
     /// # Errors
     /// What the system reports.
-    pub fn bank_table(folder: &Path, format: GenerateFormat) -> Result<Sink, Stop> {
-        Sink::create(folder, "bank", &BANK, format)
+    pub fn bank_table(folder: &Path, format: GenerateFormat, has_batches: bool) -> Result<Sink, Stop> {
+        Sink::create(folder, "bank", &BANK, format, has_batches)
     }
 
     fn create(
@@ -213,7 +231,10 @@ impl Sink {
         name: &str,
         columns: &[(&str, Cell)],
         format: GenerateFormat,
+        has_batches: bool,
     ) -> Result<Sink, Stop> {
+        let mut columns = columns.to_vec();
+        columns.extend(has_batches.then_some(BATCH));
         let end = match format {
             GenerateFormat::Csv => "csv",
             GenerateFormat::Parquet => "parquet",
@@ -229,11 +250,12 @@ impl Sink {
                     first: true,
                 }
             }
-            GenerateFormat::Parquet => Form::Parquet(Box::new(ParquetForm::new(&path, file, columns)?)),
+            GenerateFormat::Parquet => Form::Parquet(Box::new(ParquetForm::new(&path, file, &columns)?)),
         };
         Ok(Sink {
             path,
             form,
+            has_batches,
             id: String::new(),
             reference: String::new(),
         })
@@ -244,7 +266,6 @@ impl Sink {
     /// # Errors
     /// What the system reports.
     pub fn platform(&mut self, row: &PlatformOut<'_>) -> Result<(), Stop> {
-        const CHANNELS: [&str; 4] = ["UNIONPAY", "CARD", "QUICKPAY", "BANK"];
         let mut id = std::mem::take(&mut self.id);
         id.clear();
         push_id(&mut id, row.prefix, row.day, row.index);
@@ -256,13 +277,14 @@ impl Sink {
         push_digits(&mut id, u64::from(row.customer), 8);
         self.text(&id);
         self.text(row.kind.name());
-        self.text(CHANNELS[(row.index % 4) as usize]);
+        self.text(CHANNELS[row.channel]);
         self.text(CURRENCIES[row.currency].0);
         self.amount(row.minor);
         id.clear();
-        push_id(&mut id, 'R', row.day, row.index);
+        push_reference(&mut id, row.reference.0, row.day, row.reference.1);
         self.text(&id);
         self.text(if row.success { "SUCCESS" } else { "FAILED" });
+        self.batch(&mut id, row.batch.map(|number| (row.day, number)));
         self.id = id;
         self.end_row()
     }
@@ -277,7 +299,9 @@ impl Sink {
         id.clear();
         push_id(&mut id, row.prefix, row.day, row.index);
         reference.clear();
-        push_id(&mut reference, row.reference, row.day, row.index);
+        push_reference(&mut reference, row.reference.0, row.day, row.reference.1);
+        let mut remark = String::new();
+        push_remark(&mut remark, row.remark, row.day);
         self.entry(
             &id,
             (row.booked, row.ms),
@@ -286,8 +310,10 @@ impl Sink {
             row.debit,
             row.minor,
             &reference,
+            &remark,
             "",
         );
+        self.batch(&mut id, row.batch.map(|number| (row.day, number)));
         self.id = id;
         self.reference = reference;
         self.end_row()
@@ -308,7 +334,18 @@ impl Sink {
         reference: &str,
         purpose: &str,
     ) -> Result<(), Stop> {
-        self.entry(id, (day, 30_000), day, currency, debit, minor, reference, purpose);
+        self.entry(
+            id,
+            (day, 30_000),
+            day,
+            currency,
+            debit,
+            minor,
+            reference,
+            "",
+            purpose,
+        );
+        self.batch(&mut String::new(), None);
         self.end_row()
     }
 
@@ -322,6 +359,7 @@ impl Sink {
         debit: bool,
         minor: i64,
         reference: &str,
+        remark: &str,
         purpose: &str,
     ) {
         let (code, account) = CURRENCIES[currency];
@@ -333,8 +371,16 @@ impl Sink {
         self.amount(minor);
         self.text(code);
         self.text(reference);
-        self.text("");
+        self.text(remark);
         self.text(purpose);
+    }
+
+    fn batch(&mut self, text: &mut String, batch: Option<(Date, u64)>) {
+        if self.has_batches {
+            text.clear();
+            push_batch(text, batch);
+            self.text(text);
+        }
     }
 
     fn text(&mut self, text: &str) {

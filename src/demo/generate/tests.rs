@@ -21,6 +21,7 @@ fn options(root: &Path, rows: u64, days: u32) -> GenerateOptions {
             failed_ppm: 8_000,
             late_at_bank_ppm: 5_000,
             late_at_platform_ppm: 5_000,
+            ..PlantedShares::default()
         },
         // A Thursday before a weekend.
         ..GenerateOptions::new(root, Date(20_713), rows)
@@ -122,6 +123,17 @@ fn the_engine_finds_what_was_planted() {
 }
 
 #[test]
+fn what_later_passes_clear_settles_as_planted() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut shares = PlantedShares::all();
+    shares.situations_ppm.iter_mut().for_each(|ppm| *ppm *= 4);
+    check(&GenerateOptions {
+        shares,
+        ..options(folder.path(), 3_000, 4)
+    });
+}
+
+#[test]
 fn payouts_wait_for_the_end_of_a_holiday() {
     // National Day, 1 to 7 October 2026: eight closes pay on the 8th.
     let folder = tempfile::tempdir().unwrap();
@@ -169,4 +181,8 @@ fn rows_are_as_many_as_were_asked_for() {
     check(|o| o.days = 121);
     check(|o| o.merchants = Some(0));
     check(|o| o.shares.failed_ppm = 1_000_000);
+    check(|o| {
+        o.shares = PlantedShares::all();
+        o.merchants = Some(7);
+    });
 }

@@ -20,28 +20,119 @@ pub enum Resolves {
     Never,
 }
 
-/// `truth_breaks.csv`: every planted row, in the order in which rows are made.
-pub struct PlantedFile {
+/// A row that is planted as a break.
+#[derive(Clone, Copy, Debug)]
+pub struct PlantedBreak<'a> {
+    /// The first close that lists it.
+    pub date: Date,
+    /// Class.
+    pub class: &'a str,
+    /// Reference.
+    pub reference: &'a str,
+    /// txn_id.
+    pub txn: &'a str,
+    /// entry_id.
+    pub entry: &'a str,
+    /// How long.
+    pub resolves: Resolves,
+    /// What was planted.
+    pub planted: &'a str,
+    /// Words that the column `candidates` must have, with spaces between.
+    pub candidates: &'a str,
+}
+
+/// The tables of truth: `truth_breaks.csv`, every planted row in the order in which rows are made, and
+/// `truth_matches.csv`, every line of `matched/` of the leg between platform and bank, where that is asked for.
+pub struct Truth {
+    breaks: Lines,
+    matches: Option<Lines>,
+}
+
+impl Truth {
+    /// Creates the files.
+    ///
+    /// # Errors
+    /// What the system reports.
+    pub fn create(root: &Path, with_matches: bool) -> Result<Truth, Stop> {
+        let breaks = "first_seen,class,bank_ref,txn_id,entry_id,resolved,planted,candidates\n";
+        let matches = "date,pass,txn_id,entry_id,planted\n";
+        Ok(Truth {
+            breaks: Lines::create(root.join("truth_breaks.csv"), breaks)?,
+            matches: match with_matches {
+                true => Some(Lines::create(root.join("truth_matches.csv"), matches)?),
+                false => None,
+            },
+        })
+    }
+
+    /// Adds a planted row.
+    ///
+    /// # Errors
+    /// What the system reports.
+    pub fn is_break(&mut self, row: &PlantedBreak<'_>) -> Result<(), Stop> {
+        let PlantedBreak {
+            date,
+            class,
+            reference,
+            txn,
+            entry,
+            planted,
+            candidates,
+            ..
+        } = *row;
+        let resolved = match row.resolves {
+            Resolves::NextDay => date.plus_days(1).to_string(),
+            Resolves::Never => String::new(),
+        };
+        self.breaks.put(format_args!(
+            "{date},{class},{reference},{txn},{entry},{resolved},{planted},{candidates}\n"
+        ))
+    }
+
+    /// Adds a row and the entry that it matches in the close of a date. A row in several entries has a line for each, all
+    /// but the first without its txn_id.
+    ///
+    /// # Errors
+    /// What the system reports.
+    pub fn is_match(
+        &mut self,
+        date: Date,
+        pass: &str,
+        txn: &str,
+        entry: &str,
+        planted: &str,
+    ) -> Result<(), Stop> {
+        match &mut self.matches {
+            Some(lines) => lines.put(format_args!("{date},{pass},{txn},{entry},{planted}\n")),
+            None => Ok(()),
+        }
+    }
+
+    /// Ends the files.
+    ///
+    /// # Errors
+    /// What the system reports.
+    pub fn finish(self) -> Result<(), Stop> {
+        self.breaks.finish()?;
+        self.matches.map_or(Ok(()), Lines::finish)
+    }
+}
+
+/// A CSV file under way.
+struct Lines {
     path: PathBuf,
     file: BufWriter<File>,
 }
 
-impl PlantedFile {
-    /// Creates the file.
-    ///
-    /// # Errors
-    /// What the system reports.
-    pub fn create(root: &Path) -> Result<PlantedFile, Stop> {
-        let path = root.join("truth_breaks.csv");
+impl Lines {
+    fn create(path: PathBuf, header: &str) -> Result<Lines, Stop> {
         let file = File::create(&path).map_err(|error| Stop::io(&path, "create", &error))?;
-        let mut planted = PlantedFile {
+        let mut lines = Lines {
             path,
             file: BufWriter::new(file),
         };
-        planted.put(format_args!(
-            "first_seen,class,bank_ref,txn_id,entry_id,resolved\n"
-        ))?;
-        Ok(planted)
+        lines.put(format_args!("{header}"))?;
+        Ok(lines)
     }
 
     fn put(&mut self, text: std::fmt::Arguments<'_>) -> Result<(), Stop> {
@@ -50,33 +141,7 @@ impl PlantedFile {
             .map_err(|error| Stop::io(&self.path, "write", &error))
     }
 
-    /// Adds a planted row.
-    ///
-    /// # Errors
-    /// What the system reports.
-    pub fn line(
-        &mut self,
-        date: Date,
-        class: &str,
-        reference: &str,
-        txn: &str,
-        entry: &str,
-        resolves: Resolves,
-    ) -> Result<(), Stop> {
-        let resolved = match resolves {
-            Resolves::NextDay => date.plus_days(1).to_string(),
-            Resolves::Never => String::new(),
-        };
-        self.put(format_args!(
-            "{date},{class},{reference},{txn},{entry},{resolved}\n"
-        ))
-    }
-
-    /// Ends the file.
-    ///
-    /// # Errors
-    /// What the system reports.
-    pub fn finish(mut self) -> Result<(), Stop> {
+    fn finish(mut self) -> Result<(), Stop> {
         self.file
             .flush()
             .map_err(|error| Stop::io(&self.path, "write", &error))
