@@ -17,7 +17,7 @@ use tieout::terms::money::format_minor;
 use crate::oracle::rows::{self, Random, World};
 use crate::support::{Quiet, close_day, close_folder, copy, csv_rows, scratch, write};
 
-const BOOKS: u64 = 160;
+const BOOKS: u64 = 64;
 
 const SOURCE: &str = "[[source]]\nname = \"adjustments\"\nrole = \"adjustments\"\nformat = \"canonical\"\nfiles = [\"adjustments*\"]\n\n";
 const HEADER: &str = "adjustment_id,target,action,amount,reason,prepared_by,approved_by,approved_at\n";
@@ -74,7 +74,10 @@ fn ask(random: &mut Random, close: &Path) -> BTreeMap<String, Asked> {
     let mut used: BTreeSet<(String, String)> = BTreeSet::new();
     let mut asked = BTreeMap::new();
     let mut waiting: Vec<&BTreeMap<String, String>> = Vec::new();
-    for line in &breaks {
+    // Entries first: they wait for rows to be matched with.
+    let (entries, others): (Vec<_>, Vec<_>) =
+        breaks.iter().partition(|line| line["platform_minor"].is_empty());
+    for line in entries.into_iter().chain(others) {
         let is_one = ids.iter().filter(|id| **id == &line["break_id"]).count() == 1;
         let keys = [
             (String::new(), line["txn_id"].clone()),
@@ -104,7 +107,7 @@ fn ask(random: &mut Random, close: &Path) -> BTreeMap<String, Asked> {
         };
         let target = vec![line["break_id"].clone()];
         match (line["platform_minor"].is_empty(), line["bank_minor"].is_empty()) {
-            (false, false) if line["class"] == "CURRENCY_MISMATCH" => continue,
+            (false, false) if (line["account"] == "RA2") != (line["currency"] == "USD") => continue,
             (false, false) => {
                 let own = right_sign(line) * minor(line, "bank_minor")
                     - left_sign(line) * minor(line, "platform_minor");
@@ -236,7 +239,7 @@ fn random_breaks_are_adjusted_as_asked() {
     }
     for action in ["accept", "write_off", "force_match"] {
         assert!(
-            seen.get(action).is_some_and(|count| *count >= 60),
+            seen.get(action).is_some_and(|count| *count >= 10),
             "{action} is rare: {seen:?}"
         );
     }

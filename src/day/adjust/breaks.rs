@@ -132,7 +132,7 @@ fn run(
     let mut board = Board::new(&context, lines, &wanted)?;
     let mut by_hand = std::mem::take(&mut adjusting.done.by_hand);
     let mut stopped = None;
-    adjusting.post_each(|_, request| -> Judged {
+    adjusting.post_each(|request| -> Judged {
         let mut targets = request.adjustment.target.split(JOINT);
         let here = |id: &str| !board.of_id(id).is_empty();
         let is_mine = request.adjustment.action.is_about_breaks() && targets.any(here);
@@ -237,12 +237,17 @@ impl Work<'_, '_> {
             left.currency,
             "the platform's amount",
         )?;
+        let was_booked = left.is_success || left.txn_type != Some(TxnType::Withdrawal);
+        let name = left.name;
         let posted = self.matched(agreed, request, leg, &[left], &[right], line.class.to_owned())?;
+        if !was_booked {
+            self.by_hand.booked.insert(name);
+        }
         Ok(posted)
     }
 
     /// A row that is not SUCCESS was judged by no rule of rows that settle (R18, R25).
-    fn may_settle(&mut self, left: &Row) -> Result<(), Failed> {
+    fn may_settle(&self, left: &Row) -> Result<(), Failed> {
         let context = self.context;
         if context.settings.settle_when.len() > 1 {
             return refused(
@@ -250,24 +255,17 @@ impl Work<'_, '_> {
                 "a row that is SUCCESS, since it needs other legs too: deliver the row again with that status (R19)",
             );
         }
-        match left.txn_type {
-            Some(kind) if kind.is_merchant() => {
-                let code = MerchantCode(left.owner);
-                let foreign = |code| {
-                    let own = context.merchants.currency(code);
-                    own.is_some_and(|own| own != left.currency)
-                };
-                if code == MerchantCode::NONE || foreign(code) {
-                    return refused(
-                        "target",
-                        "a row that could settle: its merchant is not in the master, or is settled in another currency",
-                    );
-                }
-            }
-            Some(TxnType::Withdrawal) => {
-                self.by_hand.booked.insert(left.name);
-            }
-            _ => {}
+        let code = MerchantCode(left.owner);
+        let is_settled_otherwise = |code| {
+            let own = context.merchants.currency(code);
+            own.is_some_and(|own| own != left.currency)
+        };
+        let is_merchants = left.txn_type.is_some_and(TxnType::is_merchant);
+        if is_merchants && (code == MerchantCode::NONE || is_settled_otherwise(code)) {
+            return refused(
+                "target",
+                "a row that could settle: its merchant is not in the master, or is settled in another currency",
+            );
         }
         Ok(())
     }

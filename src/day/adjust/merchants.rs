@@ -17,7 +17,7 @@ pub(super) fn adjust(adjusting: &mut Adjusting<'_>) {
     let mut moves: BTreeMap<String, ManualMoves> = BTreeMap::new();
     // What is held must be there before any of it is released, in whatever order the ids are.
     for releases in [false, true] {
-        adjusting.post_each(|_, request| {
+        adjusting.post_each(|request| {
             let action = request.adjustment.action;
             let now = !action.is_about_breaks() && (action == Action::Release) == releases;
             now.then(|| one(&context, request, &mut moves))

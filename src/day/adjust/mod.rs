@@ -26,13 +26,12 @@ use crate::day::settle::Settled;
 use crate::day::state::{PostedAdjustment, State};
 use crate::entries::block::RowRef;
 use crate::findings::Stop;
+use crate::ingest::canonical::values::Expected;
 use crate::report::tables::RejectLine;
 use crate::terms::currency::Currency;
 use crate::terms::date::Date;
 use crate::terms::money::{format_minor, parse_positive_minor};
-
-use crate::ingest::canonical::values::Expected;
-use requests::{Delivered, Request};
+use requests::Request;
 
 /// Ledger account of write-offs and of differences that were accepted (R43); a part of own money.
 pub const WRITE_OFFS: &str = "equity:write-offs";
@@ -133,7 +132,7 @@ pub struct Adjusting<'a> {
 
 impl<'a> Adjusting<'a> {
     /// Takes what was delivered; what shares an id, or was posted before, is refused.
-    pub fn new(context: Context<'a>, delivered: Vec<Delivered>) -> Adjusting<'a> {
+    pub fn new(context: Context<'a>, delivered: Vec<Request>) -> Adjusting<'a> {
         let mut done = Adjusted::default();
         let pending = requests::once_each(delivered, &context.state.adjustments, &mut done);
         Adjusting {
@@ -173,12 +172,9 @@ impl<'a> Adjusting<'a> {
     }
 
     /// Posts the requests that `apply` has an answer for; the others stay pending.
-    fn post_each(
-        &mut self,
-        mut apply: impl FnMut(&mut Adjusting<'a>, &Request) -> Option<Result<Posted, Refusal>>,
-    ) {
+    fn post_each(&mut self, mut apply: impl FnMut(&Request) -> Option<Result<Posted, Refusal>>) {
         for request in std::mem::take(&mut self.pending) {
-            match apply(self, &request) {
+            match apply(&request) {
                 None => self.pending.push(request),
                 Some(Ok(posted)) => self.done.lines.push(posted.line(request)),
                 Some(Err(refusal)) => self.refused(&request, &refusal),

@@ -64,9 +64,6 @@ pub struct Request {
     pub file: String,
 }
 
-/// As requests are delivered.
-pub type Delivered = Request;
-
 impl Request {
     pub(super) fn reject(&self, refusal: &Refusal) -> RejectLine {
         let adjustment = &self.adjustment;
@@ -89,7 +86,7 @@ impl Request {
 
 /// The requests that can be judged, in the order of their ids.
 pub(super) fn once_each(
-    mut delivered: Vec<Delivered>,
+    mut delivered: Vec<Request>,
     posted: &[PostedAdjustment],
     done: &mut Adjusted,
 ) -> Vec<Request> {
