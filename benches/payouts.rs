@@ -39,6 +39,7 @@ fn payouts(criterion: &mut Criterion) {
         sums: &sums,
         state: &state,
         returned: &[],
+        moves: &[],
         due_date: &due_date,
     };
     let mut group = criterion.benchmark_group("payouts");

@@ -15,6 +15,7 @@ use crate::findings::Stop;
 use crate::ledger::{DayFigures, Journal};
 use crate::reserve::{BalanceRow, PoolFigures, ReserveReport};
 use crate::terms::currency::Currency;
+use crate::terms::kinds::Action;
 
 /// One identity: both sides as text, as they stand in the manifest.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,6 +75,7 @@ pub fn run_all(checked: &Checked<'_>) -> Vec<Invariant> {
     issued_payouts_tie(checked, &mut found);
     statements_add_up(checked, &mut found);
     customers_add_up(checked, &mut found);
+    adjustments_tie(checked, &mut found);
     journal_balances(checked, &mut found);
     trial_balance_rolls(checked, &mut found);
     ledger_ties(checked, &mut found);
@@ -208,7 +210,8 @@ fn payout_lines_add_up(checked: &Checked<'_>, found: &mut Vec<Invariant>) {
         found,
         "payouts.carried",
         day.payouts.iter().map(|line| {
-            let carried = line.opening_minor + line.due_minor - line.payout_minor + line.returned_minor;
+            let carried = line.opening_minor + line.due_minor + line.manual.net_minor() - line.payout_minor
+                + line.returned_minor;
             (key(line), carried, line.carried_minor)
         }),
     );
@@ -216,7 +219,7 @@ fn payout_lines_add_up(checked: &Checked<'_>, found: &mut Vec<Invariant>) {
         found,
         "payouts.no_more_than_payable",
         day.payouts.iter().map(|line| {
-            let payable = (line.opening_minor + line.due_minor).max(0);
+            let payable = (line.opening_minor + line.due_minor + line.manual.net_minor()).max(0);
             let paid = if line.payout_minor == 0 { 0 } else { payable };
             (key(line), line.payout_minor, paid)
         }),
@@ -263,9 +266,14 @@ fn merchant_state_ties(checked: &Checked<'_>, found: &mut Vec<Invariant>) {
     for line in day.payouts {
         let id = day.merchants.get(line.sums.merchant).id.as_str();
         let made = |minor: i128| part(id, line.sums.currency, 0, minor);
-        carried.push(made(line.due_minor - line.payout_minor + line.returned_minor));
+        let manual = &line.manual;
+        carried.push(made(
+            line.due_minor + manual.net_minor() - line.payout_minor + line.returned_minor,
+        ));
         undue.push(made(line.net_minor - line.due_minor));
-        held.push(made(line.hold_minor - line.release_minor));
+        held.push(made(
+            line.hold_minor - line.release_minor + manual.hold_minor - manual.release_minor,
+        ));
     }
     for (id, mut parts) in [
         ("state.carried", carried),
@@ -365,7 +373,7 @@ fn customers_add_up(checked: &Checked<'_>, found: &mut Vec<Invariant>) {
         lines.iter().map(|l| {
             (
                 &l.customer_id,
-                l.topup_minor + l.refund_minor + l.transfer_in_minor,
+                l.topup_minor + l.refund_minor + l.transfer_in_minor + l.unbooked_minor,
                 l.credit_minor,
             )
         }),
@@ -381,6 +389,46 @@ fn customers_add_up(checked: &Checked<'_>, found: &mut Vec<Invariant>) {
             )
         }),
     );
+}
+
+/// What adjustments say is what the payout lines and own money have of them (R24).
+fn adjustments_tie(checked: &Checked<'_>, found: &mut Vec<Invariant>) {
+    let day = checked.day;
+    if day.adjustments.is_empty() {
+        return;
+    }
+    let mut moved: BTreeMap<(&str, Currency), [i128; 2]> = BTreeMap::new();
+    let mut own: BTreeMap<Currency, [i128; 2]> = BTreeMap::new();
+    for line in day.adjustments {
+        let amount = i128::from(line.amount_minor);
+        let moves = match line.action {
+            Action::Hold => -amount,
+            Action::Release | Action::Transfer => amount,
+            Action::Accept | Action::WriteOff | Action::ForceMatch => 0,
+        };
+        if !line.action.is_about_breaks() {
+            moved.entry((&line.merchant_id, line.currency)).or_default()[0] += moves;
+        }
+        own.entry(line.currency).or_default()[0] += i128::from(line.own_money_minor);
+    }
+    for line in day.payouts {
+        let id = day.merchants.get(line.sums.merchant).id.as_str();
+        moved.entry((id, line.sums.currency)).or_default()[1] += line.manual.net_minor();
+    }
+    let steps = checked.reserve.roll_forward.iter();
+    for term in steps.filter(|term| term.figure == "own_money" && matches!(term.step, 86 | 87)) {
+        own.entry(term.currency).or_default()[1] += term.amount_minor;
+    }
+    equal_by_line(
+        found,
+        "adjustments.manual",
+        moved
+            .into_iter()
+            .map(|((merchant, currency), [l, r])| (Named(merchant, currency), l, r)),
+    );
+    for (currency, [lines, rolled]) in own {
+        equal(found, format!("adjustments.own_money {currency}"), lines, rolled);
+    }
 }
 
 /// Debits are credits: per entry and per currency (SPEC §6.10).

@@ -16,12 +16,13 @@ use std::process::{Command, Output};
 use serde::Deserialize;
 
 /// The groups of the page, by the first word of a folder's name.
-const GROUPS: [(&str, &str); 11] = [
+const GROUPS: [(&str, &str); 12] = [
     ("settings", "Settings: book.toml"),
     ("master", "Merchants and calendars"),
     ("file", "Files of the inbox"),
     ("row", "Rows"),
     ("balance", "Statement balances"),
+    ("adjustment", "Adjustments by people"),
     ("camt", "Bank statements: camt.053"),
     ("statement", "Bank statements: MT940, BAI2, OFX, and across files"),
     ("alipay", "Channel bills: Alipay"),

@@ -4,6 +4,7 @@
 
 mod support;
 
+mod adjustments;
 mod cli;
 mod determinism;
 mod errors;

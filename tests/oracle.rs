@@ -5,7 +5,7 @@
 //! (`on_shortfall = "publish"`), and so are later passes, wallets, purposes and the payout leg but for its listing.
 
 mod day;
-mod rows;
+pub mod rows;
 
 use std::collections::BTreeMap;
 use std::path::Path;

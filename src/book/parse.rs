@@ -733,6 +733,7 @@ fn role(role: RoleToml) -> Role {
         RoleToml::Channel => Role::Channel,
         RoleToml::Bank => Role::Bank,
         RoleToml::Balances => Role::Balances,
+        RoleToml::Adjustments => Role::Adjustments,
     }
 }
 

@@ -182,6 +182,8 @@ pub(crate) enum RoleToml {
     Bank,
     /// Statement balances.
     Balances,
+    /// What people decided about breaks and merchants' money.
+    Adjustments,
 }
 
 /// What a reversal indicator does to the sign.

@@ -113,6 +113,8 @@ pub enum Role {
     Bank,
     /// Statement balances.
     Balances,
+    /// What people decided about breaks and merchants' money (R24).
+    Adjustments,
 }
 
 impl Role {
@@ -123,6 +125,7 @@ impl Role {
             Role::Channel => "channel",
             Role::Bank => "bank",
             Role::Balances => "balances",
+            Role::Adjustments => "adjustments",
         }
     }
 }

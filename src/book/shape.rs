@@ -262,7 +262,6 @@ fn key_comes_later(path: &str, name: &str) -> Option<&'static str> {
 fn word_comes_later(path: &str, word: &str) -> Option<&'static str> {
     match (last_name(path), word) {
         ("role", "splits") => Some("splits between merchants come later"),
-        ("role", "adjustments") => Some("adjustments by hand come later"),
         ("role", "fx") => Some("exchange rates come later"),
         ("format", "nacha") => Some("NACHA files come later"),
         _ => None,

@@ -174,10 +174,20 @@ pub struct VerifyArgs {
 
 /// `tieout status`
 #[derive(Args, Debug)]
-#[command(after_help = "Examples:\n  tieout status mybook\n  tieout status mybook --json")]
+#[command(after_help = "\
+Examples:
+  tieout status mybook
+  tieout status mybook --json
+  tieout status mybook --reconciliation --date 2026-11-20    statement ± open items = cash book, as known then")]
 pub struct StatusArgs {
     /// Folder of the book
     pub book: PathBuf,
+    /// Print the bank reconciliation of a closed day: the open items of each account, with their ages
+    #[arg(long)]
+    pub reconciliation: bool,
+    /// The closed day to reconcile; the last one without
+    #[arg(long, value_name = "YYYY-MM-DD", value_parser = parse_date, requires = "reconciliation")]
+    pub date: Option<Date>,
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,

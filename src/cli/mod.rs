@@ -14,6 +14,7 @@ mod init;
 mod inspect;
 mod json;
 mod progress;
+mod reconciliation;
 mod screen;
 mod selftest;
 mod signals;

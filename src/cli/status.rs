@@ -6,6 +6,7 @@ use crate::book::Book;
 use crate::book::layout::Layout;
 use crate::cli::arguments::StatusArgs;
 use crate::cli::json;
+use crate::cli::reconciliation;
 use crate::cli::screen::{Screen, paint, quoted};
 use crate::day::history::{Closed, History, inbox_dates};
 use crate::findings::{Finding, Stop, StopCode};
@@ -26,6 +27,9 @@ struct Next {
 /// # Errors
 /// 78 when the folder is no book; a failure to list folders.
 pub fn run(arguments: &StatusArgs, screen: &Screen) -> Result<u8, Stop> {
+    if arguments.reconciliation {
+        return reconciliation::run(arguments, screen);
+    }
     let layout = Layout::new(&arguments.book);
     let history = History::read(&layout)?;
     let book = match Book::open(&arguments.book) {

@@ -213,7 +213,7 @@ fn leg_kind(settings: &Settings, leg: &str) -> Option<LegKind> {
 }
 
 /// The reference that a leg shows as bank_ref (R13, R26).
-fn reference(row: &OpenRow, leg: &str, settings: &Settings) -> String {
+pub fn reference(row: &OpenRow, leg: &str, settings: &Settings) -> String {
     match leg_kind(settings, leg) {
         Some(LegKind::PlatformChannel) => row.channel_ref.clone(),
         _ => row.bank_ref.clone(),

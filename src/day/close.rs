@@ -137,7 +137,7 @@ pub fn close(options: &CloseOptions, progress: &dyn Progress) -> Result<Outcome,
     };
     let folder = staging.publish(options.date, seal.sequence)?;
     let mut notes = computed.notes;
-    let could_spill = can_spill(&book.settings, &before.state);
+    let could_spill = can_spill(&book.settings, &before.state, &delivery);
     let why = if could_spill { KEPT_IN_MEMORY } else { NOT_ONE_LEG };
     notes.extend(bound_missed(options.memory, why));
     Ok(Outcome {
@@ -297,7 +297,11 @@ impl Before {
     }
 }
 
-fn read_manifest(folder: &Path) -> Result<(Manifest, Vec<u8>), Stop> {
+/// The manifest of a close, and its bytes.
+///
+/// # Errors
+/// 74 when it cannot be read, 65 when it is damaged.
+pub fn read_manifest(folder: &Path) -> Result<(Manifest, Vec<u8>), Stop> {
     let path = folder.join(MANIFEST);
     let bytes = std::fs::read(&path).map_err(|error| Stop::io(&path, "read", &error))?;
     let manifest = Manifest::parse(&bytes).map_err(|why| {

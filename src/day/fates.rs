@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::book::settings::{LegKind, Role, Settings};
 use crate::checks::{Conservation, Totals};
+use crate::day::adjust::Adjusted;
 use crate::day::agree::{Agreed, Completion, name_of};
 use crate::day::breaks::{OpenBreakRows, RowName};
 use crate::day::intake::Sum;
@@ -28,6 +29,12 @@ pub struct FateInputs<'a> {
     pub completion: &'a Completion,
     /// What settled.
     pub settled: &'a Settled,
+    /// What people decided.
+    pub adjusted: &'a Adjusted,
+    /// Adjustments in files delivered before or twice.
+    pub repeated_adjustments: u64,
+    /// Adjustments that could be read, those of such files included.
+    pub adjustments: u64,
     /// All breaks.
     pub open: &'a [OpenBreakRows],
     /// Accepted rows as delivered.
@@ -120,6 +127,7 @@ pub fn count(inputs: &FateInputs<'_>) -> Fates {
             }
         }
     }
+    adjustments(inputs, &mut fates);
     let uncounted = inputs
         .rejected
         .iter()
@@ -137,6 +145,46 @@ pub fn count(inputs: &FateInputs<'_>) -> Fates {
         }
     }
     fates
+}
+
+/// Adjustments have their currency from their target: one that was refused, or read twice, has none that is known. So
+/// their rows are counted and not summed; what was posted is summed in the manifest.
+fn adjustments(inputs: &FateInputs<'_>, fates: &mut Fates) {
+    let adjusted = inputs.adjusted;
+    let rows = |rows: u64| Totals { rows, sum_minor: 0 };
+    let duplicates = inputs.repeated_adjustments + adjusted.duplicates;
+    fates.conservation.push(Conservation {
+        subject: Role::Adjustments.name().to_owned(),
+        entered: rows(inputs.adjustments),
+        fates: vec![
+            ("posted", rows(adjusted.lines.len() as u64)),
+            ("rejected", rows(adjusted.rejects.len() as u64)),
+            ("duplicate_delivery", rows(duplicates)),
+        ],
+    });
+    let mut posted: BTreeMap<Currency, Totals> = BTreeMap::new();
+    for line in &adjusted.lines {
+        put(
+            posted.entry(line.currency).or_default(),
+            1,
+            i128::from(line.amount_minor),
+        );
+    }
+    let fate = |fate: &str, currency: &str, totals: Totals| Fate {
+        role: Role::Adjustments.name().to_owned(),
+        fate: fate.to_owned(),
+        currency: currency.to_owned(),
+        rows: totals.rows,
+        sum_minor: totals.sum_minor,
+    };
+    if duplicates > 0 {
+        fates.lines.push(fate("duplicate_delivery", "", rows(duplicates)));
+    }
+    fates.lines.extend(
+        posted
+            .into_iter()
+            .map(|(currency, totals)| fate("posted", currency.code(), totals)),
+    );
 }
 
 fn put(totals: &mut Totals, rows: u64, minor: i128) {
@@ -213,6 +261,8 @@ fn platform(inputs: &FateInputs<'_>) -> BTreeMap<&'static str, ByCurrency> {
         settled.wallet_pairs.iter().map(|(row, _)| row),
     );
     by_name(fates.entry("open").or_default(), side, &open);
+    let written_off = inputs.adjusted.by_hand.platform.iter().copied().collect();
+    by_name(fates.entry("written_off").or_default(), side, &written_off);
     let no_money = fates.entry("no_money_expected").or_default();
     // A row that expects no money may be listed on several legs.
     let mut unopened: BTreeSet<RowName> = BTreeSet::new();
@@ -277,6 +327,8 @@ fn bank(inputs: &FateInputs<'_>) -> BTreeMap<&'static str, ByCurrency> {
         .filter_map(|row| row.right)
         .collect();
     by_name(fates.entry("open").or_default(), side, &open);
+    let written_off = inputs.adjusted.by_hand.bank.iter().copied().collect();
+    by_name(fates.entry("written_off").or_default(), side, &written_off);
     add_rows(
         fates.entry("duplicate_delivery").or_default(),
         side,
@@ -310,6 +362,9 @@ fn channel(inputs: &FateInputs<'_>) -> BTreeMap<&'static str, ByCurrency> {
             .filter_map(|row| row.right)
             .collect();
         by_name(fates.entry("open").or_default(), side, &open);
+        // A row's name is the same on every leg; those of other legs are not found on this side.
+        let written_off = inputs.adjusted.by_hand.channel.iter().copied().collect();
+        by_name(fates.entry("written_off").or_default(), side, &written_off);
         add_rows(
             fates.entry("no_money_expected").or_default(),
             side,

@@ -4,7 +4,7 @@
 use crate::book::merchants::MerchantCode;
 use crate::terms::currency::Currency;
 use crate::terms::date::Date;
-use crate::terms::kinds::{Direction, Purpose, TxnType};
+use crate::terms::kinds::{Action, Direction, Purpose, TxnType};
 
 /// Sums over the rows of one merchant and currency that settled in this close (R17). All are ≥ 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,6 +129,78 @@ impl PayoutStatus {
     }
 }
 
+/// What adjustments moved of one merchant and currency (R24). Minor units, all ≥ 0.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Manual {
+    /// From carried to held.
+    pub hold_minor: i128,
+    /// From held to carried.
+    pub release_minor: i128,
+    /// From own money to carried.
+    pub transfer_minor: i128,
+}
+
+impl Manual {
+    /// `manual_minor` of payouts.csv: what carried gained before the payout decision.
+    pub fn net_minor(&self) -> i128 {
+        self.transfer_minor + self.release_minor - self.hold_minor
+    }
+}
+
+/// The adjustments of one merchant and currency.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ManualMoves {
+    /// Merchant.
+    pub merchant_id: String,
+    /// Base currency.
+    pub currency: Currency,
+    /// What they move.
+    pub manual: Manual,
+}
+
+/// A line of adjustments.csv: an adjustment that was posted. Minor units.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AdjustmentLine {
+    /// Its id.
+    pub adjustment_id: String,
+    /// What it does.
+    pub action: Action,
+    /// Break ids joined by `+`, or a merchant.
+    pub target: String,
+    /// Leg of the break; empty for merchants.
+    pub leg: String,
+    /// Class of the break; empty for merchants.
+    pub class: String,
+    /// Platform rows, joined by `+`.
+    pub txn_id: String,
+    /// Bank entries or channel references, joined by `+`.
+    pub entry_id: String,
+    /// Account id of the bank entry; empty where none.
+    pub account: String,
+    /// Merchant; empty where none.
+    pub merchant_id: String,
+    /// Currency.
+    pub currency: Currency,
+    /// The amount that was approved.
+    pub amount_minor: i64,
+    /// What own money gained (−: bore).
+    pub own_money_minor: i64,
+    /// The first close that received one of the rows; `None` for merchants.
+    pub first_seen: Option<Date>,
+    /// Why.
+    pub reason: String,
+    /// Who prepared it.
+    pub prepared_by: String,
+    /// Who approved it.
+    pub approved_by: String,
+    /// When, as delivered.
+    pub approved_at: String,
+    /// Where it stands.
+    pub file: String,
+    /// Its physical line.
+    pub line: u64,
+}
+
 /// A line of payouts.csv (R17): one merchant and currency. Minor units.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PayoutLine {
@@ -150,10 +222,12 @@ pub struct PayoutLine {
     pub due_minor: i128,
     /// Paid.
     pub payout_minor: i128,
-    /// `opening + due − payout + returned` (R10).
+    /// `opening + due + manual − payout + returned` (R10).
     pub carried_minor: i128,
     /// Returned payouts credited after the decision (R13).
     pub returned_minor: i128,
+    /// Moved by adjustments before the decision (R24): held back, set free, given.
+    pub manual: Manual,
     /// Nets not yet due after this close.
     pub undue_minor: i128,
     /// Holds not yet released after this close.
@@ -193,6 +267,7 @@ impl PayoutLine {
             self.payout_minor,
             self.carried_minor,
             self.returned_minor,
+            self.manual.net_minor(),
         ];
         counts.iter().any(|count| *count > 0) || amounts_minor.iter().any(|minor| *minor != 0)
     }
@@ -246,6 +321,8 @@ pub struct CustomerLine {
     pub payment_minor: i128,
     /// Transfers sent.
     pub transfer_out_minor: i128,
+    /// Withdrawals booked and written off (R24): a credit.
+    pub unbooked_minor: i128,
 }
 
 /// Sums of bank entries agreed today, by account and by the pool of the obligee they belong to. Minor units.
@@ -292,6 +369,17 @@ pub enum AccountEventKind {
     Residual {
         /// Ledger account it is booked to, part of own money.
         ledger_account: String,
+        /// `Credit` when the bank has more than was booked: own money gains.
+        direction: Direction,
+    },
+    /// What an adjustment books between the bank account and own money (R24).
+    Adjusted {
+        /// Its id.
+        adjustment_id: String,
+        /// `accept`, `write_off` or `force_match`.
+        action: Action,
+        /// Ledger account, part of own money.
+        ledger_account: &'static str,
         /// `Credit` when the bank has more than was booked: own money gains.
         direction: Direction,
     },

@@ -10,11 +10,14 @@ use rustc_hash::FxHashSet;
 
 use crate::book::merchants::{MerchantCode, Merchants};
 use crate::book::settings::{AccountKind, LegKind, Settings};
+use crate::day::adjust::requests::Adjustment;
 use crate::day::spill::aside::{Outlines, Spill};
 use crate::entries::block::{BLOCK_ROWS_MAX, BlockBuilder, EntryBlock, TEXT_BYTES_MAX};
 use crate::entries::bytes::BytesColumn;
 use crate::entries::meta::Meta;
-use crate::entries::rows::{BalanceRow, BankRow, ChannelRow, Place, PlatformRow, Reject, RowSink};
+use crate::entries::rows::{
+    AdjustmentRow, BalanceRow, BankRow, ChannelRow, Place, PlatformRow, Reject, RowSink,
+};
 use crate::ingest::canonical::values::shown;
 use crate::terms::currency::Currency;
 use crate::terms::date::{Date, Instant};
@@ -24,6 +27,14 @@ use crate::terms::kinds::{Funding, Purpose, Status, TxnType};
 /// Separates channel and channel_ref in the key of a channel leg; it stands in no text (control characters are
 /// refused in ids).
 pub const KEY_SEPARATOR: u8 = 0x1f;
+
+/// The channel_ref of a channel leg's key.
+pub fn after_separator(key: &[u8]) -> &[u8] {
+    match memchr::memchr(KEY_SEPARATOR, key) {
+        Some(at) => &key[at + 1..],
+        None => key,
+    }
+}
 
 /// What is the same for every block of a close.
 pub struct IntakeContext<'a> {
@@ -228,6 +239,8 @@ pub struct InputBlock {
     pub rejects: Vec<Reject>,
     /// Statement balances.
     pub balances: Vec<BalanceRow>,
+    /// Adjustments by people.
+    pub adjustments: Vec<Adjustment>,
     /// Sums of accepted rows.
     pub sums: CurrencySums,
     /// Sums of accepted bank entries by account index: credits, debits.
@@ -347,8 +360,11 @@ impl<'a> Intake<'a> {
         let mut block = std::mem::take(&mut self.current);
         self.current.file = self.file;
         self.current.sequence = self.sequence;
-        let nothing =
-            self.rows == 0 && block.rejects.is_empty() && block.balances.is_empty() && block.not_booked == 0;
+        let nothing = self.rows == 0
+            && block.rejects.is_empty()
+            && block.balances.is_empty()
+            && block.adjustments.is_empty()
+            && block.not_booked == 0;
         if nothing {
             return;
         }
@@ -812,6 +828,10 @@ impl RowSink for Intake<'_> {
 
     fn balance(&mut self, row: &BalanceRow) {
         self.current.balances.push(*row);
+    }
+
+    fn adjustment(&mut self, row: &AdjustmentRow<'_>) {
+        self.current.adjustments.push(Adjustment::of(row));
     }
 
     fn reject(&mut self, reject: Reject) {

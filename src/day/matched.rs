@@ -5,7 +5,7 @@ use rustc_hash::FxHashMap;
 use crate::book::merchants::Merchants;
 use crate::book::settings::{LegKind, Settings};
 use crate::day::agree::Agreed;
-use crate::day::intake::KEY_SEPARATOR;
+use crate::day::intake::after_separator;
 use crate::day::pool::Pool;
 use crate::day::publish::{Sealed, Staging};
 use crate::day::spill::lines::SpilledLines;
@@ -405,7 +405,7 @@ impl LegPairs<'_> {
         out.account
             .push(if ends_at_bank { met.account } else { u32::MAX });
         match self.kind {
-            LegKind::PlatformChannel => out.bank_ref.push(after_channel(record.key())),
+            LegKind::PlatformChannel => out.bank_ref.push(after_separator(record.key())),
             LegKind::PlatformBank => out.bank_ref.push_window(record.key_window()),
         }
         out.merchant.push(record.owner());
@@ -413,12 +413,5 @@ impl LegPairs<'_> {
         out.currency.push(u32::from(meta.currency().index()));
         out.amount_minor.push(record.amount_minor());
         out.fee_minor.push(self.pairs.fee_minor(row));
-    }
-}
-
-fn after_channel(key: &[u8]) -> &[u8] {
-    match memchr::memchr(KEY_SEPARATOR, key) {
-        Some(at) => &key[at + 1..],
-        None => key,
     }
 }

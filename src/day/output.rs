@@ -8,7 +8,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use crate::book::Book;
-use crate::book::settings::LegKind;
+use crate::book::settings::{LegKind, Role, Source};
 use crate::day::breaks::WALLET_LEG;
 use crate::day::figures::PayoutLine;
 use crate::day::matched::{LegPairs, MatchedTable};
@@ -97,6 +97,7 @@ fn report_day<'a>(
         pools,
         rejects: &computed.rejects,
         inputs: &computed.inputs,
+        adjustments: &computed.adjusted.lines,
     }
 }
 
@@ -153,6 +154,12 @@ pub fn write(
     ];
     outputs.tables(&with_parquet, true)?;
     outputs.tables(&as_csv, false)?;
+    let takes_adjustments = |source: &Source| source.role == Role::Adjustments;
+    if book.settings.sources.iter().any(takes_adjustments) {
+        let adjusted = &computed.adjusted.lines;
+        let table: MakeTable<'_> = (adjusted.len(), &|rows| Ok(tables::adjustments(&adjusted[rows])));
+        outputs.tables(&[table], false)?;
+    }
 
     let reserve = reserve_json(computed)?;
     outputs.bytes("reserve/reserve.json", computed.reserve.json()?.as_bytes(), None)?;
@@ -351,7 +358,10 @@ impl Outputs<'_> {
                 kind: named.kind,
                 pass: "exact",
                 lies_aside: leg == computed.bank_leg,
-                later: (leg == computed.bank_leg).then_some(&agreed.later.passes),
+                later: match leg == computed.bank_leg {
+                    true => Some(&agreed.later.passes),
+                    false => computed.adjusted.by_hand.passes.get(&leg),
+                },
             })
             .collect();
         let every_row = &pool.left[computed.bank_leg];

@@ -10,6 +10,7 @@ use crate::book::settings::{LegKind, Role, Settings, ShortfallPolicy};
 use crate::checks::{self, Checked, Invariant};
 use crate::clearing::{self, ClearingFile};
 use crate::day::across;
+use crate::day::adjust::{self, Adjusted, Adjusting};
 use crate::day::agree::{Agreed, Completion, match_legs};
 use crate::day::balances::account_lines;
 use crate::day::breaks::{self, BreakContext, Breaks, DEFAULT_POOL};
@@ -34,7 +35,7 @@ use crate::entries::block::{BLOCK_ROWS_MAX, BLOCKS_MAX, EntryBlock};
 use crate::fees::FeeTable;
 use crate::findings::{Finding, Stop, StopCode};
 use crate::host;
-use crate::ingest::files::Delivery;
+use crate::ingest::files::{Delivered, Delivery};
 use crate::ledger::{self, DayFigures, Journal, Standings};
 use crate::matching::exact::FeeAgrees;
 use crate::netting::{Participants, positions};
@@ -90,6 +91,8 @@ pub struct Computed {
     pub breaks: Breaks,
     /// Breaks that are open no longer.
     pub resolved: Vec<ResolvedLine>,
+    /// What people decided.
+    pub adjusted: Adjusted,
     /// Refused rows.
     pub rejects: Vec<RejectLine>,
     /// accounts.csv.
@@ -151,18 +154,21 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
         })?;
     let fees = FeeTable::new(settings, &book.merchants)?;
     let bounds = bounds(settings, date)?;
-    let spill = day.memory.filter(|_| can_spill(settings, state)).map(|bound| {
-        let files = day.delivery.files.iter();
-        let expected = expected_rows(files.map(|file| {
-            let role = settings.sources[file.source].role;
-            (
-                role == Role::Platform,
-                file.seen.bytes,
-                file.parquet || !file.is_plain(),
-            )
-        }));
-        Spill::new(bound.clone(), expected)
-    });
+    let spill = day
+        .memory
+        .filter(|_| can_spill(settings, state, day.delivery))
+        .map(|bound| {
+            let files = day.delivery.files.iter();
+            let expected = expected_rows(files.map(|file| {
+                let role = settings.sources[file.source].role;
+                (
+                    role == Role::Platform,
+                    file.seen.bytes,
+                    file.parquet || !file.is_plain(),
+                )
+            }));
+            Spill::new(bound.clone(), expected)
+        });
     let context = IntakeContext {
         settings,
         merchants: &book.merchants,
@@ -267,7 +273,8 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
                 .any(|terms| !terms.participant_id.is_empty()),
     };
     // A day that lies aside is settled as it is matched: a range is in memory once.
-    let (pool, agreed, settled_aside, spilled) = match spill.as_ref().filter(|spill| spill.is_spilling()) {
+    let (pool, mut agreed, settled_aside, spilled) = match spill.as_ref().filter(|spill| spill.is_spilling())
+    {
         Some(spill) => {
             let inputs = DriveInputs {
                 spill,
@@ -305,6 +312,21 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
     };
     let held = |row| pool.held(bank_leg, row);
     let fetch = |origins: &[Origin]| fetcher.fetch(&pool.forward, origins, &held);
+    let adjustments = std::mem::take(&mut taken.adjustments);
+    let adjustments_read = adjustments.len() as u64 + taken.repeated_adjustments;
+    let mut adjusting = Adjusting::new(
+        adjust::Context {
+            settings,
+            merchants: &book.merchants,
+            state,
+            business_date: date,
+            pool: &pool,
+            bank_leg,
+            fetch: &fetch,
+        },
+        adjustments,
+    );
+    adjusting.on_legs(&mut agreed)?;
     let completion = Completion::new(&pool, settings, &agreed, &state.unsettled);
     let movements = taken.movements(&pool, &agreed, bank_leg);
     let accounts = account_lines(settings, state, &movements, &told, date, day.is_first)?;
@@ -317,6 +339,7 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
         business_date: date,
         pool: &pool,
         agreed: &agreed,
+        by_hand: &adjusting.done.by_hand,
         completion: &completion,
         bank_leg,
         context: &settling,
@@ -328,6 +351,9 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
         None => settle::settle_legs(&settle_inputs)?,
     };
     let mut settled = settle::settle(&settle_inputs, legs)?;
+    let adjusted = adjusting.after_settling(&mut settled)?;
+    taken.reject_adjustments(&adjusted.rejects);
+    taken.refuse(&settings.policy.rejects)?;
     let open: Vec<_> = agreed.open.iter().chain(&settled.open).cloned().collect();
     let undebited: Vec<_> = settled
         .follow
@@ -360,6 +386,7 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
         sums: &settled.sums,
         state,
         returned: &settled.follow.returned,
+        moves: &adjusted.moves,
         due_date: &due_date,
     };
 
@@ -377,6 +404,7 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
         &all_issued,
         &accounts,
         &settled,
+        &adjusted,
         &breaks,
         bank_leg,
         &age,
@@ -398,7 +426,7 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
         None => (&all_paid, &all_issued),
     };
     let view = day_view(
-        day, settlement, issued, &accounts, &settled, &breaks, bank_leg, &age,
+        day, settlement, issued, &accounts, &settled, &adjusted, &breaks, bank_leg, &age,
     );
     let (standings, reserve) = if withhold {
         let standings = standings.with_end_of(&view)?;
@@ -422,6 +450,9 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
         agreed: &agreed,
         completion: &completion,
         settled: &settled,
+        adjusted: &adjusted,
+        repeated_adjustments: taken.repeated_adjustments,
+        adjustments: adjustments_read,
         open: &open,
         sums: &taken.sums,
         repeated: &taken.repeated,
@@ -459,6 +490,7 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
         ledger: journal.closing.clone(),
         open_breaks: std::mem::take(&mut breaks.open_breaks),
         statements: statements.last,
+        adjustments: adjusted.ids(&state.adjustments, date),
     };
     Ok(Computed {
         execution_date,
@@ -471,6 +503,7 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
         shares,
         breaks,
         resolved,
+        adjusted,
         rejects: taken.rejects,
         accounts,
         positions,
@@ -486,11 +519,14 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
 }
 
 /// True for a day that can be put aside: its rows need one leg, so that a range of the hash is all that a row meets.
-pub fn can_spill(settings: &Settings, state: &State) -> bool {
+pub fn can_spill(settings: &Settings, state: &State, delivery: &Delivery) -> bool {
     let one_leg = settings.legs.len() == 1 && settings.settle_when.len() < 2;
     // Later passes see all leftovers of a leg at once.
     let exact_alone = settings.legs.iter().all(|leg| leg.later.is_empty());
-    one_leg && exact_alone && state.unsettled.is_empty()
+    // Rows that people match are looked up among all.
+    let is_adjustment = |file: &Delivered| settings.sources[file.source].role == Role::Adjustments;
+    let adjusted = delivery.files.iter().any(is_adjustment);
+    one_leg && exact_alone && state.unsettled.is_empty() && !adjusted
 }
 
 /// Channel names that a day can number.
@@ -528,6 +564,7 @@ fn day_view<'a>(
     issued: &'a [crate::day::state::IssuedPayout],
     accounts: &'a [AccountLine],
     settled: &'a Settled,
+    adjusted: &'a Adjusted,
     breaks: &'a Breaks,
     bank_leg: usize,
     age: &'a dyn Fn(Date) -> Result<i32, Stop>,
@@ -542,6 +579,7 @@ fn day_view<'a>(
         customers: &settled.wallets.lines,
         agreed: &settled.legs[bank_leg].agreed,
         events: &settled.events,
+        adjustments: &adjusted.lines,
         open: &breaks.open_entries,
         unsettled: &settled.unsettled,
         dues: &settlement.dues,

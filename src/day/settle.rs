@@ -9,6 +9,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use crate::book::Book;
 use crate::book::calendars::due_date;
 use crate::book::merchants::MerchantCode;
+use crate::day::adjust::ByHand;
 use crate::day::agree::{Agreed, Completion};
 use crate::day::breaks::{OpenBreakRows, PAYOUT_LEG, RowName, WALLET_LEG};
 use crate::day::figures::{AccountEvent, AccountEventKind, MerchantSums, Obligation, UnsettledRow};
@@ -44,6 +45,8 @@ pub struct SettleInputs<'a> {
     pub pool: &'a Pool,
     /// Matches.
     pub agreed: &'a Agreed,
+    /// What people decided about single rows.
+    pub by_hand: &'a ByHand,
     /// Which rows are complete.
     pub completion: &'a Completion,
     /// Index of the platform↔bank leg.
@@ -205,10 +208,29 @@ fn wallet_rows<'a>(inputs: &SettleInputs<'a>, legs: &[SettledPairs]) -> WalletRo
                 continue;
             }
             let legless = meta.is_wallet_funded() || meta.txn_type() == Some(TxnType::Transfer);
+            let by_hand = |rows: &FxHashSet<RowName>| rows.contains(&(number, *ordinal));
+            let mut add = |kind| {
+                found.at.insert(name, row);
+                found.rows.push(WalletRow {
+                    handle: name,
+                    kind,
+                    customer_id: extras.party.get(at),
+                    counterparty_id: extras.counterparty.get(at),
+                    currency: meta.currency(),
+                    amount_minor: block.amount_minor(position),
+                    time: extras.time[at],
+                    txn_id: block.id(position),
+                });
+            };
+            if by_hand(&inputs.by_hand.unbooked) {
+                add(WalletKind::Unbooked);
+            }
             let kind = match meta.txn_type() {
                 Some(TxnType::Topup) if complete.contains(&name) => WalletKind::Topup,
                 // Booked by the close that receives it, whatever becomes of its match (R1, R21).
-                Some(TxnType::Withdrawal) if meta.is_success() && !meta.is_brought_forward() => {
+                Some(TxnType::Withdrawal)
+                    if meta.is_success() && !meta.is_brought_forward() || by_hand(&inputs.by_hand.booked) =>
+                {
                     WalletKind::Withdrawal
                 }
                 Some(_) if !legless || conflicts.contains(&row) => continue,
@@ -221,17 +243,7 @@ fn wallet_rows<'a>(inputs: &SettleInputs<'a>, legs: &[SettledPairs]) -> WalletRo
                 Some(TxnType::Payment) => WalletKind::Payment,
                 _ => continue,
             };
-            found.at.insert(name, row);
-            found.rows.push(WalletRow {
-                handle: name,
-                kind,
-                customer_id: extras.party.get(at),
-                counterparty_id: extras.counterparty.get(at),
-                currency: meta.currency(),
-                amount_minor: block.amount_minor(position),
-                time: extras.time[at],
-                txn_id: block.id(position),
-            });
+            add(kind);
         }
     }
     found
@@ -502,7 +514,9 @@ fn side_entries(inputs: &SettleInputs<'_>) -> Result<SideResult, Stop> {
             | AccountEventKind::PayoutReturned { merchant_id, .. } => {
                 inputs.book.merchants.code(merchant_id.as_bytes()).0
             }
-            AccountEventKind::Purpose(_) | AccountEventKind::Residual { .. } => u32::MAX,
+            AccountEventKind::Purpose(_)
+            | AccountEventKind::Residual { .. }
+            | AccountEventKind::Adjusted { .. } => u32::MAX,
         };
         let meta = right[row.block()].meta(row.position());
         small.push(SmallLine {
@@ -575,7 +589,8 @@ fn waiting(inputs: &SettleInputs<'_>) -> (Vec<UnsettledRow>, Vec<Unsettled>) {
             let (earlier, today) = inputs.completion.matched((number, ordinal));
             let meta = block.meta(position);
             let required = inputs.context.channels[usize::from(meta.channel())].required;
-            if earlier | today == 0 || (earlier | today) & required == required {
+            let written_off = inputs.by_hand.platform.contains(&(number, ordinal));
+            if earlier | today == 0 || (earlier | today) & required == required || written_off {
                 continue;
             }
             let txn_id = block.id(position).to_text();

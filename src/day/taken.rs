@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::book::settings::{RejectPolicy, Role};
+use crate::day::adjust::requests::Request;
 use crate::day::agree::Agreed;
 use crate::day::intake::{FORWARD_FILE, InputBlock, Sum};
 use crate::day::pool::Pool;
@@ -43,6 +44,9 @@ fn refused_value(reject: &RejectLine) -> String {
 fn help_for(field: &str) -> &'static str {
     match field {
         "merchant_id" => "add the merchant to the master, or have the row corrected",
+        "target" | "approved_by" | "approved_at" => {
+            "correct the adjustment and have it approved again, or take it out of the file"
+        }
         "account" => {
             "add the account to book.toml as an [[account]] with this number, or have the row corrected"
         }
@@ -68,6 +72,10 @@ pub struct Taken {
     pub rejected: BTreeMap<Role, u64>,
     /// Statement entries that are not booked.
     pub not_booked: u64,
+    /// Adjustments by people, with their files.
+    pub adjustments: Vec<Request>,
+    /// Adjustments in files delivered before or twice.
+    pub repeated_adjustments: u64,
     /// Credits and debits of accepted bank entries by account.
     account_sums: Vec<(u16, [Sum; 2])>,
 }
@@ -90,8 +98,9 @@ impl Taken {
                 .flat_map(|(_, sums)| sums)
                 .map(|sum| sum.rows)
                 .sum();
+            let told = block.balances.len() + block.adjustments.len();
             rows[block.file as usize] +=
-                accepted + block.rejects.len() as u64 + block.not_booked + block.balances.len() as u64;
+                accepted + block.rejects.len() as u64 + block.not_booked + told as u64;
         }
         let mut known: BTreeMap<String, KnownFile> = day
             .state
@@ -134,6 +143,8 @@ impl Taken {
             repeated: BTreeMap::new(),
             rejected: BTreeMap::new(),
             not_booked: 0,
+            adjustments: Vec::new(),
+            repeated_adjustments: 0,
             account_sums: Vec::new(),
         };
         let mut inputs: Vec<Input> = files
@@ -156,7 +167,7 @@ impl Taken {
             notes.extend(report.notes.iter().map(|note| format!("{}: {note}", file.name)));
         }
         let mut outside = 0;
-        for block in blocks {
+        for mut block in blocks {
             let file = block.file as usize;
             let role = settings.sources[files[file].source].role;
             let input = &mut inputs[file];
@@ -181,8 +192,14 @@ impl Taken {
                 });
             }
             if repeated_file[file] {
+                taken.repeated_adjustments += block.adjustments.len() as u64;
                 continue;
             }
+            let adjustments = std::mem::take(&mut block.adjustments).into_iter();
+            taken.adjustments.extend(adjustments.map(|adjustment| Request {
+                adjustment,
+                file: files[file].name.clone(),
+            }));
             taken.not_booked += block.not_booked;
             taken.account_sums.extend_from_slice(&block.accounts);
             outside += block.outside_day;
@@ -207,6 +224,13 @@ impl Taken {
         taken.rejects.sort();
         taken.inputs = inputs;
         taken
+    }
+
+    /// Takes adjustments that were refused once their targets were known.
+    pub fn reject_adjustments(&mut self, rejects: &[RejectLine]) {
+        *self.rejected.entry(Role::Adjustments).or_insert(0) += rejects.len() as u64;
+        self.rejects.extend_from_slice(rejects);
+        self.rejects.sort();
     }
 
     /// Stops the day when its policy does not take so many rejects.

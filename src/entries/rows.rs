@@ -2,7 +2,7 @@
 
 use crate::terms::currency::Currency;
 use crate::terms::date::{Date, Instant};
-use crate::terms::kinds::{Direction, Funding, Purpose, Status, TxnType};
+use crate::terms::kinds::{Action, Direction, Funding, Purpose, Status, TxnType};
 
 /// Where a row stands in the file as delivered.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -142,6 +142,29 @@ pub struct BalanceRow {
     pub closing_minor: i64,
 }
 
+/// A row of an `adjustments` table (SPEC §6.7).
+#[derive(Clone, Copy, Debug)]
+pub struct AdjustmentRow<'a> {
+    /// Where it stands.
+    pub place: Place,
+    /// Unique id, over all days.
+    pub adjustment_id: &'a [u8],
+    /// A break, several breaks joined by `+`, or a merchant.
+    pub target: &'a [u8],
+    /// What is decided.
+    pub action: Action,
+    /// A decimal above zero. Its currency is the target's, so its decimals are judged where the target is known.
+    pub amount: &'a [u8],
+    /// Why; not empty.
+    pub reason: &'a [u8],
+    /// Who prepared it; not empty.
+    pub prepared_by: &'a [u8],
+    /// Who approved it; another person than who prepared it.
+    pub approved_by: &'a [u8],
+    /// When it was approved, as delivered (RFC 3339), already checked.
+    pub approved_at: &'a [u8],
+}
+
 /// One refused value (SPEC §4.1): what was found where, and what was expected.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Reject {
@@ -170,6 +193,8 @@ pub trait RowSink {
     fn channel(&mut self, row: &ChannelRow<'_>);
     /// A balance.
     fn balance(&mut self, row: &BalanceRow);
+    /// An adjustment by people. Readers that look for money rows only pass it by.
+    fn adjustment(&mut self, _row: &AdjustmentRow<'_>) {}
     /// A refused row. Its amount, where it could be read, keeps control totals whole (R36).
     fn reject(&mut self, reject: Reject);
     /// A row that moves no money by its own status (R45: pending or zero statement entries).

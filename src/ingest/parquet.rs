@@ -314,6 +314,9 @@ impl ParquetFile {
             Role::Bank => self.read_table::<rules::Bank, S>(group, taken, wanted, context, sink),
             Role::Channel => self.read_table::<rules::Channel, S>(group, taken, wanted, context, sink),
             Role::Balances => self.read_table::<rules::Balances, S>(group, taken, wanted, context, sink),
+            Role::Adjustments => {
+                self.read_table::<rules::Adjustments, S>(group, taken, wanted, context, sink)
+            }
         }
     }
 
@@ -485,7 +488,7 @@ fn column_type(field: &str, found: &DataType) -> Result<(DataType, Option<Zone>)
             }
             _ => Err("a decimal of up to 38 digits, or a text"),
         },
-        "txn_time" | "booking_time" => match inner {
+        "txn_time" | "booking_time" | "approved_at" => match inner {
             DataType::Timestamp(_, Some(zone)) => match zone_of(zone) {
                 Some(zone) => Ok((inner.clone(), Some(zone))),
                 None => Err("a timestamp with a time zone that is known"),

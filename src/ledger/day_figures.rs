@@ -5,7 +5,7 @@ use rustc_hash::FxHashSet;
 use crate::book::merchants::Merchants;
 use crate::book::settings::Settings;
 use crate::day::figures::{
-    AccountEvent, AccountLine, AgreedSums, CustomerLine, OpenEntry, PayoutLine, UnsettledRow,
+    AccountEvent, AccountLine, AdjustmentLine, AgreedSums, CustomerLine, OpenEntry, PayoutLine, UnsettledRow,
 };
 use crate::day::state::{Carried, Due, Hold, IssuedPayout, State};
 use crate::findings::Stop;
@@ -35,6 +35,8 @@ pub struct DayFigures<'a> {
     pub agreed: &'a [AgreedSums],
     /// Purpose entries and payout movements of today.
     pub events: &'a [AccountEvent],
+    /// Adjustments posted today.
+    pub adjustments: &'a [AdjustmentLine],
     /// Rows still open after D: each row once, whatever number of lines or legs it stands in.
     pub open: &'a [OpenEntry],
     /// Rows matched at the bank that wait for another leg, after D.

@@ -17,7 +17,7 @@ use crate::ledger::day_figures::DayFigures;
 use crate::ledger::standing::{Claim, ItemClass, Obligee, Standing, Standings};
 use crate::terms::currency::Currency;
 use crate::terms::digest;
-use crate::terms::kinds::{Direction, Purpose};
+use crate::terms::kinds::{Action, Direction, Purpose};
 use crate::terms::money;
 
 /// A line of journal.csv (R43). The lines of one `entry_id` balance.
@@ -196,6 +196,18 @@ fn balance_of(ledger_account: &str, currency: Currency, balance: i128) -> Result
     })
 }
 
+/// The kind of the entries that an adjustment of a break makes on a bank account.
+fn adjustment_kind(action: Action) -> &'static str {
+    match action {
+        Action::Accept => "accept",
+        Action::ForceMatch => "force-match",
+        Action::WriteOff => "write-off",
+        Action::Hold => "manual-hold",
+        Action::Release => "manual-release",
+        Action::Transfer => "manual-transfer",
+    }
+}
+
 fn payee_account(obligee: Obligee<'_>) -> &'static str {
     match obligee {
         Obligee::Merchant(_) => MERCHANTS,
@@ -285,6 +297,22 @@ impl<'a> Book<'a> {
             );
             self.post(currency, id, "hold", [MERCHANTS, HELD], line.hold_minor);
             self.post(currency, id, "release", [HELD, MERCHANTS], line.release_minor);
+            let manual = &line.manual;
+            self.post(currency, id, "manual-hold", [MERCHANTS, HELD], manual.hold_minor);
+            self.post(
+                currency,
+                id,
+                "manual-release",
+                [HELD, MERCHANTS],
+                manual.release_minor,
+            );
+            self.post(
+                currency,
+                id,
+                "manual-transfer",
+                [OWN_MONEY, MERCHANTS],
+                manual.transfer_minor,
+            );
             // Outflows that settled were agreed today or earlier; what was booked and what was agreed follows
             // in `claims` from the change of the items.
             let outflows = sums.refund_minor - sums.balance_refund_minor + sums.chargeback_minor;
@@ -387,6 +415,19 @@ impl<'a> Book<'a> {
                     };
                     self.post(currency, account, "residual", sides, amount);
                 }
+                AccountEventKind::Adjusted {
+                    action,
+                    ledger_account,
+                    direction,
+                    ..
+                } => {
+                    let account: &'a str = &day.settings.accounts[event.account].id;
+                    let sides = match direction {
+                        Direction::Credit => [bank, *ledger_account],
+                        Direction::Debit => [*ledger_account, bank],
+                    };
+                    self.post(currency, account, adjustment_kind(*action), sides, amount);
+                }
                 AccountEventKind::Purpose(_) => {}
             }
         }
@@ -410,6 +451,21 @@ impl<'a> Book<'a> {
                 "withdrawal-agreed",
                 [REFUNDS, IN_TRANSIT],
                 line.withdrawal_minor,
+            );
+            // What people took out of the books was in flight as well, and was never agreed.
+            self.post(
+                currency,
+                id,
+                "withdrawal-written-off",
+                [REFUNDS, CUSTOMERS],
+                line.unbooked_minor,
+            );
+            self.post(
+                currency,
+                id,
+                "withdrawal-agreed",
+                [REFUNDS, IN_TRANSIT],
+                -line.unbooked_minor,
             );
             self.post(
                 currency,

@@ -25,6 +25,10 @@
 //! | fee | `liabilities:merchants` | `income:fees` |
 //! | hold | `liabilities:merchants` | `liabilities:merchants:held` |
 //! | purpose entry in | `assets:bank:A` | `equity:own-money` |
+//! | bank credit written off, difference accepted in the bank's favour | `assets:bank:A` | `equity:write-offs` |
+//! | held, released by an adjustment | `liabilities:merchants` | `liabilities:merchants:held`, and back |
+//! | own money transferred to a merchant | `equity:own-money` | `liabilities:merchants` |
+//! | withdrawal written off | `liabilities:refunds-in-flight` | `liabilities:customers` |
 //! | wallet to wallet, wallet to merchant | payer's account | `liabilities:wallet-clearing`, and on to the payee's |
 //!
 //! `liabilities:unreceived` is a memo: nobody is owed before the money is received. `liabilities:wallet-clearing`

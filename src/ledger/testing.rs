@@ -138,6 +138,7 @@ pub struct Day {
     pub customers: Vec<CustomerLine>,
     pub agreed: Vec<AgreedSums>,
     pub events: Vec<AccountEvent>,
+    pub adjustments: Vec<AdjustmentLine>,
     pub open: Vec<OpenEntry>,
     pub unsettled: Vec<UnsettledRow>,
     pub next: State,
@@ -186,6 +187,7 @@ impl Day {
             customers: Vec::new(),
             agreed: Vec::new(),
             events: Vec::new(),
+            adjustments: Vec::new(),
             open: Vec::new(),
             unsettled: Vec::new(),
         }
@@ -203,6 +205,7 @@ impl Day {
             customers: &self.customers,
             agreed: &self.agreed,
             events: &self.events,
+            adjustments: &self.adjustments,
             open: &self.open,
             unsettled: &self.unsettled,
             dues: &self.next.dues,
@@ -279,6 +282,7 @@ impl Day {
                 payout_minor: 0,
                 carried_minor: 0,
                 returned_minor: 0,
+                manual: Manual::default(),
                 undue_minor: 0,
                 held_minor_total: 0,
                 payout_id: None,
@@ -315,6 +319,7 @@ impl Day {
                 withdrawal_minor: 0,
                 payment_minor: 0,
                 transfer_out_minor: 0,
+                unbooked_minor: 0,
             });
             self.customers.len() - 1
         });
@@ -866,12 +871,14 @@ impl World {
                 .dues
                 .retain(|d| !mine(&d.merchant_id, d.currency) || d.due_date > date);
             let release: i64 = (day.next.holds.iter())
-                .filter(|h| mine(&h.merchant_id, h.currency) && h.release_date <= date)
+                .filter(|h| {
+                    mine(&h.merchant_id, h.currency) && h.release_date.is_some_and(|release| release <= date)
+                })
                 .map(|h| h.amount_minor)
                 .sum();
-            day.next
-                .holds
-                .retain(|h| !mine(&h.merchant_id, h.currency) || h.release_date > date);
+            day.next.holds.retain(|h| {
+                !mine(&h.merchant_id, h.currency) || h.release_date.is_none_or(|release| release > date)
+            });
             let code = day.merchants.code(merchant_id.as_bytes()).0;
             let (withheld, own) = (self.below(3) == 0, self.below(4) == 0);
             let line = day.line(code, currency);
@@ -907,7 +914,7 @@ impl World {
                 day.next.holds.push(Hold {
                     merchant_id: merchant_id.clone(),
                     currency,
-                    release_date: date.plus_days(2),
+                    release_date: Some(date.plus_days(2)),
                     amount_minor: line.hold_minor as i64,
                 });
             }

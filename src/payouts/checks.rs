@@ -30,6 +30,7 @@ pub(crate) fn first_too_large(
         ("payout_minor", line.payout_minor),
         ("carried_minor", line.carried_minor),
         ("returned_minor", line.returned_minor),
+        ("manual_minor", line.manual.net_minor()),
         ("undue_minor", line.undue_minor),
         ("held_minor_total", line.held_minor_total),
     ];
@@ -48,7 +49,8 @@ pub(crate) fn fits(minor: i128) -> i64 {
     narrowed.unwrap_or_default()
 }
 
-/// Conservation per currency: what lay there and what came in is paid, carried, not yet due, or held.
+/// Conservation per currency: what lay there and what came in is paid, carried, not yet due, or held. Adjustments
+/// between carried and held change nothing; a transfer comes in.
 pub(crate) fn check_conserved(inputs: &PayoutInputs<'_>, out: &Settlement) -> Result<(), Stop> {
     let mut entered: BTreeMap<Currency, i128> = BTreeMap::new();
     let mut left: BTreeMap<Currency, i128> = BTreeMap::new();
@@ -70,6 +72,10 @@ pub(crate) fn check_conserved(inputs: &PayoutInputs<'_>, out: &Settlement) -> Re
         .returned
         .iter()
         .for_each(|row| enter(row.currency, row.amount_minor.into()));
+    inputs
+        .moves
+        .iter()
+        .for_each(|row| enter(row.currency, row.manual.transfer_minor));
     for line in &out.lines {
         let sums = &line.sums;
         let day = sums.gross_minor - sums.refund_minor - sums.chargeback_minor

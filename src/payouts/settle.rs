@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::book::merchants::{MerchantCode, MerchantTerms, Merchants};
 use crate::book::settings::Settings;
-use crate::day::figures::{MerchantSums, PayoutLine, PayoutStatus};
+use crate::day::figures::{Manual, ManualMoves, MerchantSums, PayoutLine, PayoutStatus};
 use crate::day::state::{Carried, Due, Hold, IssuedPayout, PayoutProgress, State};
 use crate::fees::FeeTable;
 use crate::findings::{Finding, Stop, StopCode};
@@ -42,6 +42,9 @@ pub struct PayoutInputs<'a> {
     pub state: &'a State,
     /// Payouts that came back (R13), sorted by (merchant_id, currency), one per key.
     pub returned: &'a [Returned],
+    /// What adjustments move of merchants' money (R24), sorted by (merchant_id, currency), one per key. Releases are no
+    /// more than is held.
+    pub moves: &'a [ManualMoves],
     /// When a merchant's net of day D falls due (R8).
     pub due_date: &'a dyn Fn(MerchantCode, Date) -> Result<Date, Stop>,
 }
@@ -99,13 +102,14 @@ pub fn settle_day(
     day.finish()
 }
 
-/// The five sorted tables, walked side by side.
+/// The six sorted tables, walked side by side.
 struct Walk<'a> {
     sums: std::iter::Peekable<std::slice::Iter<'a, MerchantSums>>,
     dues: Cursor<'a, Due>,
     holds: Cursor<'a, Hold>,
     carried: Cursor<'a, Carried>,
     returned: Cursor<'a, Returned>,
+    moves: Cursor<'a, ManualMoves>,
 }
 
 /// Everything about one merchant and currency that enters the close.
@@ -115,6 +119,7 @@ struct Brought<'a> {
     holds: &'a [Hold],
     carried: &'a [Carried],
     returned: &'a [Returned],
+    manual: Manual,
 }
 
 impl<'a> Walk<'a> {
@@ -163,6 +168,12 @@ impl<'a> Walk<'a> {
                 |row| (&row.merchant_id, row.currency),
                 |id, c| note(id, c, "a returned payout"),
             ),
+            moves: Cursor::new(
+                inputs.moves,
+                merchants,
+                |row| (&row.merchant_id, row.currency),
+                |id, c| note(id, c, "an adjustment"),
+            ),
         };
         if unknown.is_empty() {
             return Ok(walk);
@@ -181,6 +192,7 @@ impl<'a> Walk<'a> {
             self.holds.peek(),
             self.carried.peek(),
             self.returned.peek(),
+            self.moves.peek(),
         ]
         .into_iter()
         .flatten()
@@ -198,6 +210,11 @@ impl<'a> Walk<'a> {
             holds: self.holds.take(key),
             carried: self.carried.take(key),
             returned: self.returned.take(key),
+            manual: self
+                .moves
+                .take(key)
+                .first()
+                .map_or(Manual::default(), |moves| moves.manual),
         }
     }
 }
@@ -266,7 +283,7 @@ impl Day<'_, '_> {
             },
         };
 
-        let mut next_dues = SumByDate::default();
+        let mut next_dues = ByDate::new();
         let mut due_minor = 0;
         let nets = brought
             .dues
@@ -280,7 +297,8 @@ impl Day<'_, '_> {
         }
         let opening_minor: i128 = brought.carried.iter().map(|c| i128::from(c.amount_minor)).sum();
         let returned_minor: i128 = brought.returned.iter().map(|r| i128::from(r.amount_minor)).sum();
-        let payable_minor = opening_minor + due_minor;
+        let manual = brought.manual;
+        let payable_minor = opening_minor + due_minor + manual.net_minor();
         let (status, reason) = decide(
             inputs.settings,
             terms,
@@ -304,6 +322,7 @@ impl Day<'_, '_> {
             payout_minor,
             carried_minor: payable_minor - payout_minor + returned_minor,
             returned_minor,
+            manual,
             undue_minor: next_dues.total(),
             held_minor_total: net.holds.total(),
             payout_id: None,
@@ -316,7 +335,8 @@ impl Day<'_, '_> {
             return;
         }
         self.bring_forward(terms, &mut line, next_dues, net.holds);
-        if line.is_listed() || line.undue_minor != 0 || line.held_minor_total != 0 {
+        let moved = line.manual != Manual::default();
+        if line.is_listed() || line.undue_minor != 0 || line.held_minor_total != 0 || moved {
             self.out.lines.push(line);
         }
     }
@@ -338,15 +358,17 @@ impl Day<'_, '_> {
             .checked_add(i32::try_from(terms.hold_days).ok()?)
             .map(Date)?;
 
-        let mut holds = SumByDate::default();
+        let mut holds = ByRelease::new();
         let mut release_minor = 0;
         for hold in brought.holds {
-            match hold.release_date <= date {
+            match hold.release_date.is_some_and(|release| release <= date) {
                 true => release_minor += i128::from(hold.amount_minor),
                 false => holds.add(hold.release_date, i128::from(hold.amount_minor)),
             }
         }
-        holds.add(release_on, hold_minor);
+        holds.add(None, brought.manual.hold_minor);
+        holds.release(brought.manual.release_minor);
+        holds.add(Some(release_on), hold_minor);
         let net_minor = sums.gross_minor - sums.refund_minor - sums.chargeback_minor
             + sums.reversal_minor
             + sums.adjustment_minor
@@ -368,8 +390,8 @@ impl Day<'_, '_> {
         &mut self,
         terms: &MerchantTerms,
         line: &mut PayoutLine,
-        dues: SumByDate,
-        holds: SumByDate,
+        dues: ByDate,
+        holds: ByRelease,
     ) {
         let inputs = self.inputs;
         let currency = line.sums.currency;
@@ -465,17 +487,25 @@ struct Net {
     hold_minor: i128,
     release_minor: i128,
     net_minor: i128,
-    holds: SumByDate,
+    holds: ByRelease,
 }
 
 /// Amounts by day, one per day.
-#[derive(Default)]
-struct SumByDate(BTreeMap<Date, i128>);
+type ByDate = SumBy<Date>;
+/// Amounts held, by the day of their release; those without one come first (R24).
+type ByRelease = SumBy<Option<Date>>;
 
-impl SumByDate {
-    fn add(&mut self, date: Date, amount_minor: i128) {
+/// Amounts by a key, one per key.
+struct SumBy<K>(BTreeMap<K, i128>);
+
+impl<K: Ord> SumBy<K> {
+    fn new() -> SumBy<K> {
+        SumBy(BTreeMap::new())
+    }
+
+    fn add(&mut self, key: K, amount_minor: i128) {
         if amount_minor != 0 {
-            *self.0.entry(date).or_default() += amount_minor;
+            *self.0.entry(key).or_default() += amount_minor;
         }
     }
 
@@ -487,7 +517,20 @@ impl SumByDate {
         self.amounts().sum()
     }
 
-    fn into_rows(self) -> impl Iterator<Item = (Date, i128)> {
+    fn into_rows(self) -> impl Iterator<Item = (K, i128)> {
         self.0.into_iter().filter(|(_, amount)| *amount != 0)
+    }
+}
+
+impl ByRelease {
+    /// Takes an amount out by people's decision: first what they held, then what would be released soonest.
+    fn release(&mut self, amount_minor: i128) {
+        let mut left_minor = amount_minor;
+        for held_minor in self.0.values_mut() {
+            let taken_minor = left_minor.min(*held_minor);
+            *held_minor -= taken_minor;
+            left_minor -= taken_minor;
+        }
+        assert!(left_minor == 0, "no more is released than is held");
     }
 }

@@ -79,6 +79,7 @@ impl Book {
             sums,
             state,
             returned,
+            moves: &[],
             due_date: &due_by_code,
         };
         let withheld = withheld
@@ -155,7 +156,7 @@ fn a_hold_is_rounded_once_and_comes_back_on_its_day() {
     );
     assert_eq!(
         (first.holds[0].release_date, first.holds[0].amount_minor),
-        (FRIDAY.plus_days(3), 101)
+        (Some(FRIDAY.plus_days(3)), 101)
     );
     let early = book
         .settle(FRIDAY.plus_days(2), &[], &next_state(&first), &[], &[])
@@ -284,6 +285,7 @@ fn one_finding_for_a_calendar_that_ends() {
         sums: &[gross(0, 1), gross(1, 1)],
         state: &State::default(),
         returned: &[],
+        moves: &[],
         due_date: &|_, _| {
             Err(Stop::new(
                 StopCode::Settings,

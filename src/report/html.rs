@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use crate::day::figures::{PayoutLine, PayoutStatus};
+use crate::day::figures::{AdjustmentLine, PayoutLine, PayoutStatus};
 use crate::report::pools::{LINES, PoolFigures};
 use crate::report::shares::{percent, share_ppm};
 use crate::report::show::{amount, count, masked, visible};
@@ -18,6 +18,7 @@ use crate::terms::currency::Currency;
 const PAYOUTS_SHOWN: usize = 500;
 const BREAKS_SHOWN: usize = 200;
 const REJECTS_SHOWN: usize = 200;
+const ADJUSTMENTS_SHOWN: usize = 200;
 const INPUTS_SHOWN: usize = 1000;
 
 /// The page.
@@ -57,6 +58,7 @@ pub fn page(day: &Day<'_>, summary: &Summary) -> Vec<u8> {
                     a href="#causes" { "Causes 原因" } " "
                     a href="#matched" { "Matched 勾对" } " "
                     a href="#breaks" { "Breaks 差错" } " "
+                    @if !day.adjustments.is_empty() { a href="#adjustments" { "Adjustments 调账" } " " }
                     a href="#accounts" { "Accounts 账户" } " "
                     a href="#payouts" { "Payouts 结算" } " "
                     a href="#rejects" { "Rejects 拒收" } " "
@@ -69,6 +71,7 @@ pub fn page(day: &Day<'_>, summary: &Summary) -> Vec<u8> {
                     (causes(summary))
                     (matched(summary))
                     (breaks(day))
+                    (adjustments(day.adjustments))
                     (accounts(day))
                     (payouts(day))
                     (rejects(day))
@@ -406,6 +409,45 @@ fn more(rows: usize, shown: usize, table: &str) -> Markup {
     html! {
         @if rows > shown {
             p.sub { (count((rows - shown) as u64)) " more in " (table) }
+        }
+    }
+}
+
+/// What people decided; nothing where nobody did.
+fn adjustments(lines: &[AdjustmentLine]) -> Markup {
+    html! {
+        @if !lines.is_empty() {
+            section #adjustments {
+                h2 { "Adjustments 调账" }
+                table {
+                    thead { tr {
+                        th { "Id" } th { "Action" } th { "Closes" } th { "Rows" } th { "Merchant" } th { "Currency" }
+                        th.num { "Amount" } th.num { "Own money" } th { "Reason" } th { "Prepared by" } th { "Approved by" }
+                    } }
+                    tbody {
+                        @for line in lines.iter().take(ADJUSTMENTS_SHOWN) {
+                            tr {
+                                th.id scope="row" { (visible(&line.adjustment_id)) }
+                                td { (line.action.name()) }
+                                td { (visible(&line.class)) }
+                                td.id {
+                                    (visible(&line.txn_id))
+                                    @if !line.txn_id.is_empty() && !line.entry_id.is_empty() { br; }
+                                    (visible(&line.entry_id))
+                                }
+                                td.id { (visible(&line.merchant_id)) }
+                                td { (line.currency) }
+                                (money(i128::from(line.amount_minor), line.currency))
+                                (money(i128::from(line.own_money_minor), line.currency))
+                                td { (visible(&line.reason)) }
+                                td { (visible(&line.prepared_by)) }
+                                td { (visible(&line.approved_by)) br; span.sub { (visible(&line.approved_at)) } }
+                            }
+                        }
+                    }
+                }
+                (more(lines.len(), ADJUSTMENTS_SHOWN, "adjustments.csv"))
+            }
         }
     }
 }

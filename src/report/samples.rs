@@ -7,7 +7,9 @@ use crate::book::settings::{
     Account, AccountKind, Basis, Cycle, DuplicatePolicy, Institution, Netting, NettingMode, PayoutFormat,
     PayoutSettings, Policy, Privacy, RejectPolicy, ReserveSettings, Settings, ShortfallPolicy,
 };
-use crate::day::figures::{AccountLine, BreakLine, CarryReason, MerchantSums, PayoutLine, PayoutStatus};
+use crate::day::figures::{
+    AccountLine, AdjustmentLine, BreakLine, CarryReason, Manual, MerchantSums, PayoutLine, PayoutStatus,
+};
 use crate::report::json::{Json, parse};
 use crate::report::manifest::{
     CalendarSeal, Fate, Input, InputBalance, Invariant, Manifest, Output, SealedFile,
@@ -17,6 +19,7 @@ use crate::report::summary::Day;
 use crate::report::tables::{RejectLine, ResolvedLine};
 use crate::terms::currency::Currency;
 use crate::terms::date::Date;
+use crate::terms::kinds::Action;
 
 /// A currency by its code.
 pub fn currency(code: &str) -> Currency {
@@ -157,6 +160,7 @@ fn payout(code: u32, net_minor: i128, status: PayoutStatus, reason: Option<Carry
         payout_minor: paid,
         carried_minor: net_minor - paid,
         returned_minor: 0,
+        manual: Manual::default(),
         undue_minor: 0,
         held_minor_total: 0,
         payout_id: (paid > 0).then(|| format!("{code:032x}")),
@@ -358,6 +362,7 @@ pub struct Sample {
     pub pools: Vec<PoolFigures>,
     rejects: Vec<RejectLine>,
     inputs: Vec<Input>,
+    adjustments: Vec<AdjustmentLine>,
 }
 
 impl Sample {
@@ -397,6 +402,27 @@ impl Sample {
                 expected: "at most 2 decimals (CNY)".to_owned(),
             }],
             inputs: manifest().inputs,
+            adjustments: vec![AdjustmentLine {
+                adjustment_id: "ADJ-1".to_owned(),
+                action: Action::WriteOff,
+                target: "1".repeat(32),
+                leg: "platform-bank".to_owned(),
+                class: "MISSING_AT_PLATFORM".to_owned(),
+                txn_id: String::new(),
+                entry_id: "E9".to_owned(),
+                account: "RA1".to_owned(),
+                merchant_id: String::new(),
+                currency: currency("CNY"),
+                amount_minor: 700,
+                own_money_minor: 700,
+                first_seen: Some(date("2026-11-19")),
+                reason: "nobody <claims> it".to_owned(),
+                prepared_by: "lin".to_owned(),
+                approved_by: "wang".to_owned(),
+                approved_at: "2026-11-20T18:00:00+08:00".to_owned(),
+                file: "adjustments.csv".to_owned(),
+                line: 2,
+            }],
         }
     }
 
@@ -417,6 +443,7 @@ impl Sample {
             pools: &self.pools,
             rejects: &self.rejects,
             inputs: &self.inputs,
+            adjustments: &self.adjustments,
         }
     }
 }

@@ -13,7 +13,7 @@ use serde::Serialize;
 use crate::book::merchants::Merchants;
 use crate::book::settings::{Policy, Settings};
 use crate::causes::Cause;
-use crate::day::figures::{AccountLine, BreakLine, CarryReason, PayoutLine, PayoutStatus};
+use crate::day::figures::{AccountLine, AdjustmentLine, BreakLine, CarryReason, PayoutLine, PayoutStatus};
 use crate::report::causes::{self, CauseLine, DayClock};
 use crate::report::manifest::Input;
 use crate::report::pools::PoolFigures;
@@ -54,6 +54,8 @@ pub struct Day<'a> {
     pub rejects: &'a [RejectLine],
     /// Files taken.
     pub inputs: &'a [Input],
+    /// Adjustments posted, sorted by id.
+    pub adjustments: &'a [AdjustmentLine],
 }
 
 /// summary.json. Amounts are texts of minor units beside their currency.
@@ -85,6 +87,8 @@ pub struct Summary {
     pub breaks_overdue: u64,
     /// Breaks of the previous close that are open no longer.
     pub breaks_resolved: u64,
+    /// Adjustments posted (R24).
+    pub adjustments: u64,
     /// Thresholds that were passed.
     pub alerts: Vec<AlertLine>,
     /// By pool and currency.
@@ -250,6 +254,7 @@ pub fn summarise(day: &Day<'_>) -> Summary {
         breaks_open: day.breaks.len() as u64,
         breaks_overdue: day.breaks.iter().filter(|line| line.overdue).count() as u64,
         breaks_resolved: day.resolved.len() as u64,
+        adjustments: day.adjustments.len() as u64,
         reserve: day.pools.iter().map(headline).collect(),
         rejects: day.rejects.len() as u64,
         top_findings: top_findings(day.breaks),
@@ -566,6 +571,9 @@ impl Summary {
                 show::count(line.overdue),
                 sums.join(", ")
             );
+        }
+        if self.adjustments > 0 {
+            let _ = writeln!(out, "Adjusted {} by people", show::count(self.adjustments));
         }
         if self.rejects > 0 {
             let _ = writeln!(out, "Rejects  {}", paint("33", &show::count(self.rejects)));

@@ -8,7 +8,9 @@ use std::borrow::Cow;
 
 use crate::book::merchants::Merchants;
 use crate::book::settings::Settings;
-use crate::day::figures::{AccountLine, BreakLine, CustomerLine, PayoutLine, PayoutStatus, Position};
+use crate::day::figures::{
+    AccountLine, AdjustmentLine, BreakLine, CustomerLine, PayoutLine, PayoutStatus, Position,
+};
 use crate::findings::{Finding, Stop, StopCode};
 use crate::ledger::{JournalLine, TrialLine};
 use crate::report::table::{Column, Table, Values};
@@ -100,12 +102,12 @@ pub fn payouts<'a>(
             count("reversal_count", lines.iter().map(|l| l.sums.reversal_count)),
             minor("reversal_minor", |l| l.sums.reversal_minor)?,
             minor("fee_returned_minor", |l| l.sums.fee_returned_minor)?,
-            // Splits (R23), exchange (R25) and manual adjustments (R24) have no stage yet; their columns keep their place.
+            // Splits (R23) and exchange (R25) have no stage yet; their columns keep their place.
             minor("split_in_minor", |_| 0)?,
             minor("split_out_minor", |_| 0)?,
             minor("fx_minor", |_| 0)?,
             minor("returned_minor", |l| l.returned_minor)?,
-            minor("manual_minor", |_| 0)?,
+            minor("manual_minor", |l| l.manual.net_minor())?,
             minor("undue_minor", |l| l.undue_minor)?,
             minor("held_minor_total", |l| l.held_minor_total)?,
             date(
@@ -338,6 +340,42 @@ pub fn resolved(lines: &[ResolvedLine]) -> Table<'_> {
             date("first_seen", lines.iter().map(|l| Some(l.first_seen))),
             date("resolved_on", lines.iter().map(|l| Some(l.resolved_on))),
             days("age_days", lines.iter().map(|l| l.age_days)),
+        ],
+    )
+}
+
+/// adjustments (R24), by adjustment_id.
+pub fn adjustments(lines: &[AdjustmentLine]) -> Table<'_> {
+    assert!(
+        lines.is_sorted_by(|a, b| a.adjustment_id < b.adjustment_id),
+        "adjustments are sorted by id, one line each"
+    );
+    let minor = |name, get: fn(&AdjustmentLine) -> i64| Column {
+        name,
+        values: Values::Minor(lines.iter().map(|line| Some(get(line))).collect()),
+    };
+    Table::new(
+        "adjustments",
+        vec![
+            text("adjustment_id", lines.iter().map(|l| l.adjustment_id.as_str())),
+            text("action", lines.iter().map(|l| l.action.name())),
+            text("target", lines.iter().map(|l| l.target.as_str())),
+            text("leg", lines.iter().map(|l| l.leg.as_str())),
+            text("class", lines.iter().map(|l| l.class.as_str())),
+            text("txn_id", lines.iter().map(|l| l.txn_id.as_str())),
+            text("entry_id", lines.iter().map(|l| l.entry_id.as_str())),
+            text("merchant_id", lines.iter().map(|l| l.merchant_id.as_str())),
+            text("account", lines.iter().map(|l| l.account.as_str())),
+            minor("amount_minor", |l| l.amount_minor),
+            minor("own_money_minor", |l| l.own_money_minor),
+            text("currency", lines.iter().map(|l| l.currency.code())),
+            date("first_seen", lines.iter().map(|l| l.first_seen)),
+            text("reason", lines.iter().map(|l| l.reason.as_str())),
+            text("prepared_by", lines.iter().map(|l| l.prepared_by.as_str())),
+            text("approved_by", lines.iter().map(|l| l.approved_by.as_str())),
+            text("approved_at", lines.iter().map(|l| l.approved_at.as_str())),
+            text("file", lines.iter().map(|l| l.file.as_str())),
+            place("line", lines.iter().map(|l| l.line)),
         ],
     )
 }

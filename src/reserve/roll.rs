@@ -11,7 +11,7 @@ use crate::day::figures::AccountEventKind;
 use crate::findings::{Finding, Stop, StopCode};
 use crate::ledger::{DEFAULT_POOL, DayFigures, home_pool};
 use crate::terms::currency::Currency;
-use crate::terms::kinds::{Direction, Purpose};
+use crate::terms::kinds::{Action, Direction, Purpose};
 
 /// A line of roll_forward.csv.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -85,6 +85,7 @@ impl<'a> Movements<'a> {
         movements.merchant_lines(day);
         movements.payouts_issued(day)?;
         movements.events(day)?;
+        movements.transfers(day);
         Ok(movements)
     }
 
@@ -269,6 +270,20 @@ impl<'a> Movements<'a> {
                     self.add(here, BANK, RESIDUAL, &event.entry_id, gained);
                     self.add(here, OWN, RESIDUAL, &event.entry_id, gained);
                 }
+                AccountEventKind::Adjusted {
+                    adjustment_id,
+                    direction,
+                    ..
+                } => {
+                    const ADJUSTED: Term = (86, "adjustments of breaks", "adjustments.csv own_money_minor");
+                    let gained = match direction {
+                        Direction::Credit => amount,
+                        Direction::Debit => -amount,
+                    };
+                    *self.books.entry(event.account).or_insert(0) += gained;
+                    self.add(here, BANK, ADJUSTED, adjustment_id, gained);
+                    self.add(here, OWN, ADJUSTED, adjustment_id, gained);
+                }
                 AccountEventKind::PayoutDebited { payout_id, .. } => {
                     self.payout_debited(day, event.account, payout_id, amount)?;
                 }
@@ -296,6 +311,20 @@ impl<'a> Movements<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Own money given to merchants by adjustments (R24).
+    fn transfers(&mut self, day: &DayFigures<'a>) {
+        const TRANSFERRED: Term = (87, "transfers to merchants", "adjustments.csv own_money_minor");
+        for line in day.adjustments {
+            if line.action != Action::Transfer {
+                continue;
+            }
+            let owner = (day.merchant_pool(&line.merchant_id), line.currency);
+            let amount = i128::from(line.amount_minor);
+            self.add(owner, REQUIREMENT, TRANSFERRED, &line.adjustment_id, amount);
+            self.add(owner, OWN, TRANSFERRED, &line.adjustment_id, -amount);
+        }
     }
 
     fn purpose(

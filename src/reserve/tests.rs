@@ -203,7 +203,7 @@ fn worked_day(basis: Basis, paid: bool) -> Day {
     day.next.holds = vec![crate::day::state::Hold {
         merchant_id: "M1".to_owned(),
         currency: cny(),
-        release_date: day_one().plus_days(180),
+        release_date: Some(day_one().plus_days(180)),
         amount_minor: 1000,
     }];
     day.next.carried = vec![carried("M1", 50000)];

@@ -1,4 +1,4 @@
-//! The closed vocabularies of SPEC §4.2: transaction types, statuses, directions, funding, purposes.
+//! The closed vocabularies of SPEC §4.2 and §6.7: transaction types, statuses, directions, funding, purposes, actions.
 
 /// What a platform or channel row does. The expected direction at the bank follows from it (SPEC §4.2).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -292,5 +292,65 @@ impl Purpose {
             Purpose::OwnIn | Purpose::Interest => Some(Direction::Credit),
             Purpose::OwnOut | Purpose::FeeSweep | Purpose::BankFee => Some(Direction::Debit),
         }
+    }
+}
+
+/// What an adjustment by people does (SPEC §6.7, R24).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[repr(u8)]
+pub enum Action {
+    /// A broken pair is taken as it is.
+    Accept = 0,
+    /// A row without counterpart is given up.
+    WriteOff = 1,
+    /// Rows without counterpart are said to be each other's.
+    ForceMatch = 2,
+    /// Money of a merchant is held back.
+    Hold = 3,
+    /// Money held back is set free.
+    Release = 4,
+    /// Own money is given to a merchant.
+    Transfer = 5,
+}
+
+/// Names of [`Action`] as they stand in files, in the order of its numbers.
+pub const ACTIONS: [&str; 6] = [
+    "accept",
+    "write_off",
+    "force_match",
+    "hold",
+    "release",
+    "transfer",
+];
+
+const ACTION_VALUES: [Action; 6] = [
+    Action::Accept,
+    Action::WriteOff,
+    Action::ForceMatch,
+    Action::Hold,
+    Action::Release,
+    Action::Transfer,
+];
+
+impl Action {
+    /// The action of a name as it stands in files.
+    pub fn parse(name: &[u8]) -> Option<Action> {
+        let at = ACTIONS.iter().position(|known| known.as_bytes() == name)?;
+        Some(ACTION_VALUES[at])
+    }
+
+    /// The action of a number given by `as u8`.
+    pub fn from_index(index: u8) -> Option<Action> {
+        ACTION_VALUES.get(usize::from(index)).copied()
+    }
+
+    /// The name as it stands in files.
+    pub fn name(self) -> &'static str {
+        ACTIONS[self as usize]
+    }
+
+    /// True when the target is a break or several, false when it is a merchant.
+    pub fn is_about_breaks(self) -> bool {
+        matches!(self, Action::Accept | Action::WriteOff | Action::ForceMatch)
     }
 }

@@ -3,7 +3,7 @@
 //! In: opening balances, and the rows that move wallets in this close: top-ups that settled, withdrawals booked,
 //! transfers, payments and refunds funded by balance; also those still open from earlier closes. Out: a line per
 //! customer and currency, the next balances, and which rows were posted or would have made their payer negative
-//! (NEGATIVE_BALANCE, leg `wallet`, tried again each close).
+//! (NEGATIVE_BALANCE, leg `wallet`, tried again each close). A withdrawal that people wrote off is credited again (R24).
 //!
 //! Credits come first, then debits by (txn_time, txn_id). A withdrawal is always posted. A transfer credits its payee
 //! at the moment it debits its payer, so debits couple customers and are posted in one order over all of them.
@@ -37,6 +37,8 @@ pub enum WalletKind {
     Payment,
     /// TRANSFER: debit of the customer, credit of the counterparty.
     Transfer,
+    /// WITHDRAWAL booked in this close or before and written off by people (R24): credit.
+    Unbooked,
 }
 
 /// A row that moves a wallet. Rows are of one close, each once.
@@ -95,7 +97,7 @@ pub fn post_wallets(opening: &[CustomerBalance], rows: &[WalletRow<'_>]) -> Resu
             )));
         }
         match row.kind {
-            WalletKind::Topup | WalletKind::Refund => {
+            WalletKind::Topup | WalletKind::Refund | WalletKind::Unbooked => {
                 wallets.credit(row);
                 day.posted.push(row.handle);
             }
@@ -134,11 +136,12 @@ struct Wallet {
     withdrawal_minor: i128,
     payment_minor: i128,
     transfer_out_minor: i128,
+    unbooked_minor: i128,
 }
 
 impl Wallet {
     fn credit_minor(&self) -> i128 {
-        self.topup_minor + self.refund_minor + self.transfer_in_minor
+        self.topup_minor + self.refund_minor + self.transfer_in_minor + self.unbooked_minor
     }
 
     fn debit_minor(&self) -> i128 {
@@ -168,6 +171,7 @@ impl<'a> Wallets<'a> {
         let amount = i128::from(row.amount_minor);
         match row.kind {
             WalletKind::Topup => self.all[place].topup_minor += amount,
+            WalletKind::Unbooked => self.all[place].unbooked_minor += amount,
             _ => self.all[place].refund_minor += amount,
         }
     }
@@ -236,6 +240,7 @@ impl<'a> Wallets<'a> {
                 withdrawal_minor: wallet.withdrawal_minor,
                 payment_minor: wallet.payment_minor,
                 transfer_out_minor: wallet.transfer_out_minor,
+                unbooked_minor: wallet.unbooked_minor,
             });
         }
         if transferred != 0 {

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::closes::{Day, Days, TableRow, money};
 use super::find::{Wanted, search};
-use super::{NAMED_ROWS_MAX, Section, rows, words};
+use super::{NAMED_ROWS_MAX, Section, adjustments, rows, words};
 use crate::findings::Stop;
 use crate::terms::date::Date;
 
@@ -102,9 +102,11 @@ pub(super) fn broken(days: &Days, what: &str, date: Option<Date>) -> Result<Vec<
             .into_iter()
             .next())
     };
+    let adjusted = adjustments::of_break(days, what)?;
     if let Some(date) = date
         && let Some(day) = days.of(date)
         && known(day)?.is_none()
+        && !adjusted.iter().any(|(day, _)| day.date() == date)
     {
         return Ok(Vec::new());
     }
@@ -143,8 +145,16 @@ pub(super) fn broken(days: &Days, what: &str, date: Option<Date>) -> Result<Vec<
             );
         }
     }
+    for (day, adjustment) in &adjusted {
+        adjustments::tell(day, adjustment, &mut section);
+    }
     let Some((day, line)) = last else {
-        return Ok(Vec::new());
+        // Closed on the day it arose: it stands in no list of breaks.
+        return Ok(if section.lines.is_empty() {
+            Vec::new()
+        } else {
+            vec![section]
+        });
     };
     if let Some(cause) = cause_of(day, &line) {
         section.note(cause);
@@ -156,7 +166,9 @@ pub(super) fn broken(days: &Days, what: &str, date: Option<Date>) -> Result<Vec<
         shown(&line, "platform_minor"),
         shown(&line, "bank_minor")
     ));
-    section.note(words::remedy(line.get("class"), line.get("leg")));
+    if adjusted.is_empty() {
+        section.note(words::remedy(line.get("class"), line.get("leg")));
+    }
     if !line.get("candidates").is_empty() {
         section.note(format!("candidates: {}", line.get("candidates")));
     }

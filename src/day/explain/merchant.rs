@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::closes::{Day, Days, TableRow, money};
 use super::find::{Wanted, search};
-use super::{NAMED_ROWS_MAX, Section, payout, rows, words};
+use super::{NAMED_ROWS_MAX, Section, adjustments, payout, rows, words};
 use crate::findings::Stop;
 use crate::terms::date::Date;
 use crate::terms::kinds::TxnType;
@@ -107,6 +107,11 @@ fn told(days: &Days, day: &Day, line: &TableRow) -> Result<Section, Stop> {
             section.step(words::due(&book, terms, day.date()).1);
         }
         section.step(words::execution(&book, day.date()).1);
+    }
+    if currency == book.settings.institution.base_currency.code() {
+        for adjustment in adjustments::of_merchant(day, merchant)? {
+            adjustments::tell(day, &adjustment, &mut section);
+        }
     }
     payout::payable(days, day, line, &mut section)?;
     section.figure(format!(

@@ -9,6 +9,7 @@
 //! [`closes`] reads tables, [`find`] looks rows up in inputs, [`words`] puts rules into words; the rest is one module
 //! for each kind of thing.
 
+mod adjustments;
 mod books;
 mod closes;
 mod find;
@@ -202,7 +203,7 @@ impl Explanation {
     }
 }
 
-/// Explains `what`: an id or reference of a row, a payout, a merchant, a customer, a break, a reserve line
+/// Explains `what`: an id or reference of a row, a payout, a merchant, a customer, a break, an adjustment, a reserve line
 /// (`reserve:POOL/CURRENCY[/FIGURE]`), a ledger account or a journal entry. With a date it must be known to that
 /// close; without, the latest close that knows it is taken.
 ///
@@ -243,6 +244,7 @@ pub fn explain(root: &Path, what: &str, date: Option<Date>) -> Result<Explanatio
     sections.extend(merchant::explain(&days, what, date)?);
     sections.extend(books::customer(&days, what, date)?);
     sections.extend(payout::explain(&days, what, date)?);
+    sections.extend(adjustments::explain(&days, what, date)?);
     sections.extend(books::broken(&days, what, date)?);
     sections.extend(books::journal(&days, what, date)?);
     // Ids of masters and ledgers are also fields of rows; those rows are told above.
@@ -330,6 +332,7 @@ fn not_found(days: &Days, what: &str, date: Option<Date>) -> Result<Stop, Stop> 
         ("customers.csv", &["customer_id"]),
         ("trial_balance.csv", &["ledger_account"]),
         ("state/payouts.csv", &["payout_id"]),
+        ("adjustments.csv", &["adjustment_id"]),
     ] {
         for row in day.rows(table, |_| true)? {
             known.extend(columns.iter().map(|column| row.get(column).to_owned()));

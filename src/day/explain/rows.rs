@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::closes::{Day, Days, Matched, TableRow, money};
 use super::find::{Found, Searched, Wanted, search, searched_days};
-use super::{NAMED_ROWS_MAX, Section, payout, words};
+use super::{NAMED_ROWS_MAX, Section, adjustments, payout, words};
 use crate::day::state::OpenSide;
 use crate::findings::Stop;
 use crate::terms::date::Date;
@@ -345,6 +345,9 @@ fn about(days: &Days, story: &Story, found: &Found, title: String) -> Result<Sec
             section.event(*date, told);
             continue;
         }
+        if found.side == OpenSide::Bank && line.txn_id.is_empty() && line.pass == "write_off" {
+            continue; // The adjustment itself is told below.
+        }
         if found.side == OpenSide::Bank && line.txn_id.is_empty() {
             section.event(
                 *date,
@@ -380,7 +383,20 @@ fn about(days: &Days, story: &Story, found: &Found, title: String) -> Result<Sec
             ),
         );
     }
-    if found.side == OpenSide::Platform {
+    let column = match found.side {
+        OpenSide::Platform => "txn_id",
+        _ => "entry_id",
+    };
+    let by_hand = adjustments::of_row(days, column, &row.id)?;
+    let mine = |line: &TableRow| found.side != OpenSide::Bank || line.get("account") == row.account;
+    for (day, line) in by_hand
+        .iter()
+        .filter(|(day, line)| day.date() >= found.date && mine(line))
+    {
+        adjustments::tell(day, line, &mut section);
+    }
+    let written_off = by_hand.iter().any(|(_, line)| line.get("action") == "write_off");
+    if found.side == OpenSide::Platform && !written_off {
         let settled = agreed.iter().find(|(_, line)| line.fee_minor.is_some());
         if let Some((date, line)) = settled {
             settle(days, found, *date, line, &mut section)?;

@@ -390,6 +390,19 @@ pub(super) fn remedy(class: &str, leg: &str) -> &'static str {
     }
 }
 
+/// What an adjustment did, of its action.
+pub(super) fn decided(action: &str) -> &'static str {
+    match action {
+        "accept" => "accepted as it is, at the platform's amount,",
+        "write_off" => "written off",
+        "force_match" => "matched by hand, at the platform's amounts,",
+        "hold" => "held back",
+        "release" => "released",
+        "transfer" => "given from own money",
+        _ => "adjusted",
+    }
+}
+
 /// `1,234.56 CNY` of an amount of the row.
 pub(super) fn amount(minor: i64, currency: crate::terms::currency::Currency) -> String {
     money(i128::from(minor), currency.code())

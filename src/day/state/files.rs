@@ -6,8 +6,9 @@ use crate::day::state::cells::{Record, nearest, read_table, write_table};
 use crate::findings::{Finding, Stop, StopCode};
 
 /// Names of the files of the state, sorted.
-pub const FILES: [&str; 15] = [
+pub const FILES: [&str; 16] = [
     "accounts.csv",
+    "adjustments.csv",
     "breaks.csv",
     "carried.csv",
     "customers.csv",
@@ -60,6 +61,7 @@ impl State {
             ledger: reader.table(),
             open_breaks: reader.table(),
             statements: reader.table(),
+            adjustments: reader.table(),
         };
         findings.sort();
         match findings.is_empty() {
@@ -99,7 +101,7 @@ impl State {
     }
 
     /// Writes the state: every table with its header, sorted by its key, in the order of [`FILES`]. Numbers of
-    /// statements are written where a bank counts them: few books have any.
+    /// statements and ids of adjustments are written where there are any: few books have them.
     pub fn to_files(&self) -> Vec<(String, Vec<u8>)> {
         let mut files = vec![
             file(&self.open_items),
@@ -119,6 +121,9 @@ impl State {
         ];
         if !self.statements.is_empty() {
             files.push(file(&self.statements));
+        }
+        if !self.adjustments.is_empty() {
+            files.push(file(&self.adjustments));
         }
         files.sort();
         files

@@ -135,8 +135,8 @@ pub struct Hold {
     pub merchant_id: String,
     /// Currency.
     pub currency: Currency,
-    /// First close on or after which it is released.
-    pub release_date: Date,
+    /// First close on or after which it is released; `None` where an adjustment holds it until another releases it (R24).
+    pub release_date: Option<Date>,
     /// Minor units, > 0.
     pub amount_minor: i64,
 }
@@ -300,6 +300,15 @@ pub struct StatementNumber {
     pub closed_on: Date,
 }
 
+/// `adjustments.csv`: an adjustment that was posted. Its id cannot be posted again.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PostedAdjustment {
+    /// Its id.
+    pub adjustment_id: String,
+    /// The close that posted it.
+    pub posted_on: Date,
+}
+
 /// Everything that is brought forward.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct State {
@@ -333,4 +342,6 @@ pub struct State {
     pub open_breaks: Vec<OpenBreak>,
     /// Sorted by (account, format).
     pub statements: Vec<StatementNumber>,
+    /// Sorted by adjustment_id.
+    pub adjustments: Vec<PostedAdjustment>,
 }

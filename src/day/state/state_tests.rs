@@ -340,7 +340,7 @@ fn state() -> impl Strategy<Value = State> {
             amount_minor,
         },
     );
-    let hold = (id(), any_currency(), date(), 1..=i64::MAX).prop_map(
+    let hold = (id(), any_currency(), proptest::option::of(date()), 1..=i64::MAX).prop_map(
         |(merchant_id, currency, release_date, amount_minor)| Hold {
             merchant_id,
             currency,
@@ -442,6 +442,10 @@ fn state() -> impl Strategy<Value = State> {
                 closed_on,
             }
         });
+    let adjustment = (id(), date()).prop_map(|(adjustment_id, posted_on)| PostedAdjustment {
+        adjustment_id,
+        posted_on,
+    });
     let unsettled = (id(), id(), date()).prop_map(|(txn_id, leg, matched_on)| Unsettled {
         txn_id,
         leg,
@@ -465,6 +469,7 @@ fn state() -> impl Strategy<Value = State> {
         keyed(open_break),
         keyed(inter_pool),
         keyed(statement),
+        keyed(adjustment),
     );
     (first, second).prop_map(|(first, second)| State {
         open_items: first.0,
@@ -482,6 +487,7 @@ fn state() -> impl Strategy<Value = State> {
         open_breaks: second.6,
         inter_pool: second.7,
         statements: second.8,
+        adjustments: second.9,
     })
 }
 

@@ -61,7 +61,7 @@ impl Record for Hold {
         Hold {
             merchant_id: cells.id(),
             currency: cells.currency(),
-            release_date: cells.date(),
+            release_date: cells.date_or_none(),
             amount_minor: cells.minor_positive(),
         }
     }
@@ -69,7 +69,7 @@ impl Record for Hold {
     fn write(&self, line: &mut Line) {
         line.text(&self.merchant_id)
             .currency(self.currency)
-            .date(self.release_date)
+            .text(&self.release_date.map_or(String::new(), |date| date.to_string()))
             .integer(self.amount_minor);
     }
 
@@ -365,6 +365,27 @@ impl Record for StatementNumber {
         self.account
             .cmp(&other.account)
             .then(self.format.cmp(&other.format))
+    }
+}
+
+impl Record for PostedAdjustment {
+    const TABLE: &'static str = "adjustments";
+    const COLUMNS: &'static [Column] = &[must("adjustment_id"), must("posted_on")];
+    const UNIQUE: bool = true;
+
+    fn read(cells: &mut Cells<'_>) -> PostedAdjustment {
+        PostedAdjustment {
+            adjustment_id: cells.id(),
+            posted_on: cells.date(),
+        }
+    }
+
+    fn write(&self, line: &mut Line) {
+        line.text(&self.adjustment_id).date(self.posted_on);
+    }
+
+    fn order(&self, other: &PostedAdjustment) -> Ordering {
+        self.adjustment_id.cmp(&other.adjustment_id)
     }
 }
 

@@ -1,4 +1,4 @@
-//! The four canonical tables: their fields, and how a header is bound to them by name (SPEC §4.2).
+//! The five canonical tables: their fields, and how a header is bound to them by name (SPEC §4.2).
 
 use crate::book::settings::Role;
 use crate::ingest::formats::FileRefused;
@@ -117,6 +117,18 @@ pub static BALANCES: [Field; 5] = [
     required("closing"),
 ];
 
+/// Fields of `adjustments`.
+pub static ADJUSTMENTS: [Field; 8] = [
+    required_id("adjustment_id"),
+    required_id("target"),
+    required("action"),
+    required("amount"),
+    required("reason"),
+    required_id("prepared_by"),
+    required_id("approved_by"),
+    required("approved_at"),
+];
+
 /// The fields of a role's table.
 pub fn fields(role: Role) -> &'static [Field] {
     match role {
@@ -124,6 +136,7 @@ pub fn fields(role: Role) -> &'static [Field] {
         Role::Bank => &BANK,
         Role::Channel => &CHANNEL,
         Role::Balances => &BALANCES,
+        Role::Adjustments => &ADJUSTMENTS,
     }
 }
 

@@ -119,6 +119,7 @@ pub fn parse_block<S: RowSink>(
         Role::Bank => parse::<rules::Bank, S>(binding, head, bytes, context, work, sink),
         Role::Channel => parse::<rules::Channel, S>(binding, head, bytes, context, work, sink),
         Role::Balances => parse::<rules::Balances, S>(binding, head, bytes, context, work, sink),
+        Role::Adjustments => parse::<rules::Adjustments, S>(binding, head, bytes, context, work, sink),
     }
 }
 

@@ -1,17 +1,17 @@
-//! The rules of a canonical row (SPEC §4.1 and §4.2; R14, R27, R29, R37, R41): read exactly or refused.
+//! The rules of a canonical row (SPEC §4.1, §4.2 and §6.7; R14, R24, R27, R29, R37, R41): read exactly or refused.
 //!
 //! One function a table, over [`Fields`], so that CSV and Parquet obey the same rules in the same order. The first
 //! wrong field of a row is named. Merchant ids are judged where rows settle (R18), not here.
 
 use crate::book::settings::Role;
-use crate::entries::rows::{BalanceRow, BankRow, ChannelRow, Place, PlatformRow, RowSink};
+use crate::entries::rows::{AdjustmentRow, BalanceRow, BankRow, ChannelRow, Place, PlatformRow, RowSink};
 use crate::ingest::canonical::context::{Memory, ReadContext};
 use crate::ingest::canonical::layout;
 use crate::ingest::canonical::values::{Expected, Fields, TimeText, Wrong};
 use crate::terms::currency::Currency;
 use crate::terms::date::{Date, Instant};
-use crate::terms::kinds::{Direction, Funding, Purpose, Status, TxnType};
-use crate::terms::money::AmountError;
+use crate::terms::kinds::{Action, Direction, Funding, Purpose, Status, TxnType};
+use crate::terms::money::{self, AmountError};
 
 /// Reads one row of a table and hands it on.
 pub trait Table {
@@ -493,4 +493,128 @@ impl Table for Balances {
         });
         Ok(())
     }
+}
+
+/// `adjustments`.
+pub struct Adjustments;
+
+/// Numbers of the fields of [`layout::ADJUSTMENTS`].
+mod adjustments {
+    pub const ADJUSTMENT_ID: usize = 0;
+    pub const TARGET: usize = 1;
+    pub const ACTION: usize = 2;
+    pub const AMOUNT: usize = 3;
+    pub const REASON: usize = 4;
+    pub const PREPARED_BY: usize = 5;
+    pub const APPROVED_BY: usize = 6;
+    pub const APPROVED_AT: usize = 7;
+}
+
+/// Most decimals that any currency has: a decimal of Parquet is read with them and written out again.
+const DECIMALS_MAX: u32 = 4;
+
+impl Table for Adjustments {
+    const ROLE: Role = Role::Adjustments;
+
+    fn row<F: Fields, S: RowSink>(
+        fields: &F,
+        place: Place,
+        irregular: bool,
+        _context: &ReadContext,
+        memory: &mut Memory,
+        sink: &mut S,
+    ) -> Result<(), Wrong> {
+        use adjustments::*;
+        if irregular {
+            no_controls(fields, Role::Adjustments)?;
+        }
+        let adjustment_id = not_empty(fields, ADJUSTMENT_ID)?;
+        let target = not_empty(fields, TARGET)?;
+        let action = fields.word(ACTION, Action::parse).ok_or_else(words(
+            ACTION,
+            "accept, write_off, force_match, hold, release or transfer",
+        ))?;
+        let amount = decimal_above_zero(fields, AMOUNT)?;
+        let reason = match fields.text(REASON) {
+            [] => return wrong(REASON, "why: an adjustment without a reason is not posted"),
+            text => text,
+        };
+        let prepared_by = match fields.text(PREPARED_BY) {
+            [] => return wrong(PREPARED_BY, "who prepared the adjustment"),
+            text => text,
+        };
+        let approved_by = match fields.text(APPROVED_BY) {
+            [] => {
+                return wrong(
+                    APPROVED_BY,
+                    "who approved the adjustment: it needs an approval (R24)",
+                );
+            }
+            text => text,
+        };
+        if same_person(prepared_by, approved_by) {
+            return wrong(
+                APPROVED_BY,
+                "another person than the preparer: nobody approves an adjustment of their own (R24)",
+            );
+        }
+        let mut time = TimeText::default();
+        let approved_at = fields.time_text(APPROVED_AT, &mut time);
+        if approved_at.is_empty() {
+            return wrong(
+                APPROVED_AT,
+                "when the adjustment was approved: it needs an approval (R24)",
+            );
+        }
+        instant(fields, APPROVED_AT, memory)?;
+        sink.adjustment(&AdjustmentRow {
+            place,
+            adjustment_id,
+            target,
+            action,
+            amount: amount.as_bytes(),
+            reason,
+            prepared_by,
+            approved_by,
+            approved_at,
+        });
+        Ok(())
+    }
+}
+
+/// A decimal above zero, as text: which decimals it may have is known where its currency is.
+fn decimal_above_zero<F: Fields>(fields: &F, field: usize) -> Result<String, Wrong> {
+    let form = || {
+        words(
+            field,
+            "an amount above zero in plain ASCII digits, such as 1234.50",
+        )
+    };
+    let text = fields.text(field);
+    if text.is_empty()
+        && let Some(finest) = Currency::parse(b"UYW")
+    {
+        // Empty, or a decimal of Parquet, which has no text.
+        assert_eq!(finest.digits(), DECIMALS_MAX, "no currency has more decimals");
+        let minor = fields
+            .amount_minor(field, finest, false)
+            .ok()
+            .filter(|minor| *minor > 0)
+            .ok_or_else(form())?;
+        let decimal = money::format_minor(i128::from(minor), DECIMALS_MAX);
+        return Ok(decimal.trim_end_matches('0').trim_end_matches('.').to_owned());
+    }
+    match money::parse_positive_minor(text, DECIMALS_MAX) {
+        Err(AmountError::Form | AmountError::Zero) => Err(form()()),
+        // Too fine or too large is said in words of the currency.
+        Ok(_) | Err(AmountError::Decimals | AmountError::Overflow) => {
+            Ok(String::from_utf8_lossy(text).into_owned())
+        }
+    }
+}
+
+/// True when two names are one person's: spaces around them and capitals do not make another person.
+fn same_person(one: &[u8], other: &[u8]) -> bool {
+    let name = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_lowercase();
+    name(one) == name(other)
 }

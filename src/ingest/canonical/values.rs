@@ -6,7 +6,7 @@ use std::fmt;
 
 use crate::terms::currency::Currency;
 use crate::terms::date::{Date, Instant};
-use crate::terms::kinds::{Direction, Funding, Purpose, Status, TxnType};
+use crate::terms::kinds::{Action, Direction, Funding, Purpose, Status, TxnType};
 use crate::terms::money::{self, AmountError};
 
 /// The fields of one row, whatever file it stands in. Fields are numbers of the row's layout.
@@ -60,7 +60,7 @@ macro_rules! numbered_words {
     };
 }
 
-numbered_words!(TxnType Status Direction Funding Purpose);
+numbered_words!(TxnType Status Direction Funding Purpose Action);
 
 impl Word for Currency {
     #[inline(always)]

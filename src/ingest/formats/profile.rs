@@ -526,7 +526,7 @@ impl Profile {
         match role {
             Role::Channel => &CHANNEL_FIELDS,
             Role::Bank => &BANK_FIELDS,
-            Role::Platform | Role::Balances => &[],
+            Role::Platform | Role::Balances | Role::Adjustments => &[],
         }
     }
 

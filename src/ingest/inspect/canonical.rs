@@ -14,13 +14,20 @@ use crate::ingest::formats::{FileFacts, FileRefused};
 use crate::ingest::parquet::{Columns, ParquetFile};
 use crate::terms::currency::Currency;
 
-const ROLES: [Role; 4] = [Role::Platform, Role::Bank, Role::Channel, Role::Balances];
+const ROLES: [Role; 5] = [
+    Role::Platform,
+    Role::Bank,
+    Role::Channel,
+    Role::Balances,
+    Role::Adjustments,
+];
 /// Columns that a table of the role has and no table of another role.
-const TELLING: [(Role, &[&str]); 4] = [
+const TELLING: [(Role, &[&str]); 5] = [
     (Role::Platform, &["txn_id", "txn_time", "merchant_id"]),
     (Role::Bank, &["entry_id", "direction", "booking_time"]),
     (Role::Channel, &["channel_ref", "settle_date", "fee"]),
     (Role::Balances, &["opening", "closing", "date"]),
+    (Role::Adjustments, &["adjustment_id", "action", "prepared_by"]),
 ];
 /// Accounts that inspection lists.
 const ACCOUNTS_MAX: usize = 1000;

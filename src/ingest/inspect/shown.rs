@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Inspected;
-use crate::entries::rows::{BalanceRow, BankRow, ChannelRow, Place, PlatformRow, Reject, RowSink};
+use crate::entries::rows::{
+    AdjustmentRow, BalanceRow, BankRow, ChannelRow, Place, PlatformRow, Reject, RowSink,
+};
 use crate::terms::currency::Currency;
 use crate::terms::date::Date;
 use crate::terms::kinds::Direction;
@@ -234,6 +236,27 @@ impl RowSink for Shown {
 
     fn balance(&mut self, row: &BalanceRow) {
         self.day(row.date);
+    }
+
+    fn adjustment(&mut self, row: &AdjustmentRow<'_>) {
+        // Its currency is that of its target, so there is nothing to add up.
+        self.rows += 1;
+        if self.first.len() < FIRST {
+            self.keep(
+                row.place,
+                None,
+                vec![
+                    ("adjustment_id", text(row.adjustment_id)),
+                    ("target", text(row.target)),
+                    ("action", row.action.name().to_owned()),
+                    ("amount", text(row.amount)),
+                    ("reason", text(row.reason)),
+                    ("prepared_by", text(row.prepared_by)),
+                    ("approved_by", text(row.approved_by)),
+                    ("approved_at", text(row.approved_at)),
+                ],
+            );
+        }
     }
 
     fn reject(&mut self, reject: Reject) {

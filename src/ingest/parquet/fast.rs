@@ -72,7 +72,7 @@ pub fn kept_fields(role: Role) -> Option<[usize; 3]> {
     let id = match role {
         Role::Platform => "txn_id",
         Role::Bank => "entry_id",
-        Role::Channel | Role::Balances => return None,
+        Role::Channel | Role::Balances | Role::Adjustments => return None,
     };
     let mut numbers = [0; 3];
     for (number, name) in numbers.iter_mut().zip([id, "bank_ref", "amount"]) {

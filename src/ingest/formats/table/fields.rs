@@ -136,7 +136,7 @@ pub fn bind_fields<'p>(
             named_before: String::new(),
             other_account: None,
         }),
-        Role::Platform | Role::Balances => return None,
+        Role::Platform | Role::Balances | Role::Adjustments => return None,
     })
 }
 
