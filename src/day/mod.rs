@@ -12,6 +12,7 @@ pub mod causes;
 pub mod reversals;
 pub mod agree;
 pub mod residual;
+pub mod batches;
 pub mod close;
 pub mod originals;
 pub mod output;

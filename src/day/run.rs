@@ -12,6 +12,7 @@ use crate::clearing::{self, ClearingFile};
 use crate::day::across;
 use crate::day::agree::{Agreed, Completion, match_legs};
 use crate::day::balances::account_lines;
+use crate::day::batches::{self, BatchContext, match_batches};
 use crate::day::breaks::{self, BreakContext, Breaks, DEFAULT_POOL};
 use crate::day::clock::bounds;
 use crate::day::close::Progress;
@@ -176,6 +177,8 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
             .any(|plan| plan.on_refund == crate::book::settings::OnRefund::Return),
         channels: ChannelCodes::default(),
         bank_leg,
+        ends_at_bank: settings.legs_at_the_bank(),
+        batch_leg: settings.first_batch_leg(),
         spill: spill.as_ref(),
     };
 
@@ -213,7 +216,7 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
 
     // Stage 2: match.
     progress.stage("match", 0);
-    let forward = forward::rows(&state.open_items, settings);
+    let forward = forward::rows(&state.open_items, &state.unsettled, settings)?;
     let mut blocks = forward::blocks(&forward, &context)?;
     let names: Vec<String> = day.delivery.files.iter().map(|file| file.name.clone()).collect();
     let told = taken.told(&names);
@@ -295,6 +298,15 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
             };
             match_later(&pool, &mut agreed, &later)?;
             notes.extend(agreed.later.notes.iter().cloned());
+            let batch_context = BatchContext {
+                settings,
+                channel_names: &channel_names,
+                chained: &state.chained,
+                business_date: date,
+                bank_leg,
+            };
+            match_batches(&pool, &mut agreed, &batch_context)?;
+            notes.extend(agreed.batches.notes.iter().cloned());
             (pool, agreed, None, None)
         }
     };
@@ -338,6 +350,7 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
         fetch: &fetch,
         fee_due: &|channel, txn_type, amount_minor| fee_due(settings, &fees, channel, txn_type, amount_minor),
         candidates: &agreed.later.candidates,
+        batches: &agreed.batches,
     };
     let breaks = breaks::list(&pool, &open, &undebited, &break_context)?;
     let due_date = |merchant: MerchantCode, date: Date| settle::merchant_due_date(book, merchant, date);
@@ -361,16 +374,7 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
     };
     let all_paid = settle_day(&payout_inputs, &BTreeSet::new())?;
     let all_issued = add_issued(settled.follow.next.clone(), all_paid.issued.clone())?;
-    let view = day_view(
-        day,
-        &all_paid,
-        &all_issued,
-        &accounts,
-        &settled,
-        &breaks,
-        bank_leg,
-        &age,
-    );
+    let view = day_view(day, &all_paid, &all_issued, &accounts, &settled, &breaks, &age);
     let standings = Standings::of(&view)?;
     let as_if = reserve::figures(&view, &standings)?;
     let short: BTreeSet<(String, Currency)> = as_if.short().into_iter().collect();
@@ -387,9 +391,7 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
         Some((settlement, issued)) => (settlement, issued),
         None => (&all_paid, &all_issued),
     };
-    let view = day_view(
-        day, settlement, issued, &accounts, &settled, &breaks, bank_leg, &age,
-    );
+    let view = day_view(day, settlement, issued, &accounts, &settled, &breaks, &age);
     let (standings, reserve) = if withhold {
         let standings = standings.with_end_of(&view)?;
         let reserve = reserve::figures(&view, &standings)?.with_if_paid(&as_if);
@@ -424,6 +426,11 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
         positions: &positions,
         journal: &journal,
         reserve: &reserve,
+        batches: &batches::sums(&pool, &agreed, settings, bank_leg),
+        halfway: [
+            breaks.chained.len() as u64,
+            (agreed.batches.waiting.len() + agreed.batches.at_bank.len()) as u64,
+        ],
     });
     checks::all_hold(&invariants)?;
 
@@ -432,6 +439,7 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
     let next = State {
         open_items: breaks.open_items.clone(),
         unsettled: std::mem::take(&mut settled.unsettled_state),
+        chained: breaks.chained.clone(),
         dues: settlement.dues.clone(),
         holds: settlement.holds.clone(),
         carried: settlement.carried.clone(),
@@ -506,7 +514,6 @@ fn too_many_blocks(blocks: usize) -> Stop {
 }
 
 /// The day as the ledger and the reserve see it, for payouts as given.
-#[allow(clippy::too_many_arguments)]
 fn day_view<'a>(
     day: &DayInputs<'a>,
     settlement: &'a Settlement,
@@ -514,7 +521,6 @@ fn day_view<'a>(
     accounts: &'a [AccountLine],
     settled: &'a Settled,
     breaks: &'a Breaks,
-    bank_leg: usize,
     age: &'a dyn Fn(Date) -> Result<i32, Stop>,
 ) -> DayFigures<'a> {
     DayFigures {
@@ -525,7 +531,7 @@ fn day_view<'a>(
         payouts: &settlement.lines,
         accounts,
         customers: &settled.wallets.lines,
-        agreed: &settled.legs[bank_leg].agreed,
+        agreed: &settled.agreed,
         events: &settled.events,
         open: &breaks.open_entries,
         unsettled: &settled.unsettled,

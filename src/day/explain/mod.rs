@@ -9,6 +9,7 @@
 //! [`closes`] reads tables, [`find`] looks rows up in inputs, [`words`] puts rules into words; the rest is one module
 //! for each kind of thing.
 
+mod batches;
 mod books;
 mod closes;
 mod find;

@@ -6,10 +6,11 @@ use crate::day::state::cells::{Record, nearest, read_table, write_table};
 use crate::findings::{Finding, Stop, StopCode};
 
 /// Names of the files of the state, sorted.
-pub const FILES: [&str; 15] = [
+pub const FILES: [&str; 16] = [
     "accounts.csv",
     "breaks.csv",
     "carried.csv",
+    "chained.csv",
     "customers.csv",
     "dues.csv",
     "fee_returns.csv",
@@ -47,6 +48,7 @@ impl State {
         let state = State {
             open_items: reader.table(),
             unsettled: reader.table(),
+            chained: reader.table(),
             dues: reader.table(),
             holds: reader.table(),
             carried: reader.table(),
@@ -99,7 +101,7 @@ impl State {
     }
 
     /// Writes the state: every table with its header, sorted by its key, in the order of [`FILES`]. Numbers of
-    /// statements are written where a bank counts them: few books have any.
+    /// statements are written where a bank counts them, bill rows half-way where there are any: few books have them.
     pub fn to_files(&self) -> Vec<(String, Vec<u8>)> {
         let mut files = vec![
             file(&self.open_items),
@@ -117,6 +119,9 @@ impl State {
             file(&self.ledger),
             file(&self.open_breaks),
         ];
+        if !self.chained.is_empty() {
+            files.push(file(&self.chained));
+        }
         if !self.statements.is_empty() {
             files.push(file(&self.statements));
         }
