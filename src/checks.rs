@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use rustc_hash::FxHashMap;
 
 use crate::book::settings::{AccountKind, Basis};
+use crate::day::batches::BatchSums;
 use crate::day::figures::{AccountEventKind, PayoutLine, PayoutStatus, Position};
 use crate::day::state::PayoutProgress;
 use crate::findings::Stop;
@@ -63,12 +64,17 @@ pub struct Checked<'a> {
     pub journal: &'a Journal,
     /// The reserve as it will be published.
     pub reserve: &'a ReserveReport,
+    /// What batches paid today come to, by account.
+    pub batches: &'a BTreeMap<usize, BatchSums>,
+    /// Bill rows that are half-way: as the state has them, and as matching left them.
+    pub halfway: [u64; 2],
 }
 
 /// Runs every check, in the order they are listed.
 pub fn run_all(checked: &Checked<'_>) -> Vec<Invariant> {
     let mut found = Vec::new();
     each_row_has_one_fate(checked, &mut found);
+    batches_are_their_rows(checked, &mut found);
     positions_sum_to_zero(checked, &mut found);
     payout_lines_add_up(checked, &mut found);
     merchant_state_ties(checked, &mut found);
@@ -299,6 +305,24 @@ type Part<'a> = ((&'a str, Currency), usize, i128);
 
 fn part(merchant: &str, currency: Currency, side: usize, minor: impl Into<i128>) -> Part<'_> {
     ((merchant, currency), side, minor.into())
+}
+
+/// An entry that pays a batch is the batch's rows less what the channel kept, per account (R26); a bill row that is half-way is
+/// brought forward. No line in a book without such legs.
+fn batches_are_their_rows(checked: &Checked<'_>, found: &mut Vec<Invariant>) {
+    for (account, sums) in checked.batches {
+        let account = &checked.day.settings.accounts[*account];
+        equal(
+            found,
+            format!("batches.entries {} {}", account.id, account.currency),
+            sums.entries_minor,
+            sums.rows_minor + sums.kept_minor,
+        );
+    }
+    let [brought, left] = checked.halfway;
+    if checked.halfway != [0, 0] {
+        equal(found, "batches.halfway".to_owned(), brought.into(), left.into());
+    }
 }
 
 /// Payouts issued today are those of payouts.csv, and P rolls: opening + issued − debited = still undebited (R13).
@@ -712,6 +736,8 @@ mod tests {
                 positions,
                 journal: &crate::ledger::journal(day, &standings)?,
                 reserve: &crate::reserve::figures(day, &standings)?,
+                batches: &BTreeMap::new(),
+                halfway: [0, 0],
             }))
         })
     }

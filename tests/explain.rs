@@ -391,3 +391,55 @@ fn later_passes_are_told() {
         &["candidates: batch: 1 row of the batch: 70.00 (69.30 less the channel's fees)"],
     );
 }
+
+/// One payment from the platform to the channel's bill, and from there by its batch to the bank, down to file and line.
+#[test]
+fn a_payment_is_followed_through_its_batch() {
+    let folder = crate::support::scratch();
+    let book = folder.path();
+    let day = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/days/batch-over-days");
+    crate::support::copy(&day, book, |name| {
+        !name.starts_with("expected/") && name != "README.md"
+    });
+    let root = book.to_str().unwrap();
+    for date in ["2026-03-03", "2026-03-04", "2026-03-05", "2026-03-06"] {
+        run(&["close", root, "--date", date], &[0, 10]);
+    }
+    let check = |what: &str, says: &[&str]| {
+        let text = run(&["explain", root, what], &[0]);
+        for said in says {
+            assert!(text.contains(said), "{what}: {said}\n{text}");
+        }
+    };
+    check(
+        "T1",
+        &[
+            "inbox/2026-03-03/platform.csv:2",
+            "its batch L1 is open as MISSING_AT_BANK on leg bill-bank: batch: 2 rows: 150.00 (149.43 less the channel's fees) against no entry",
+            "matched on leg platform-bill by pass exact with channel row A1 (inbox/2026-03-03/bill.csv:2)",
+            "matched on leg bill-bank by pass batch with bank entry E1 (inbox/2026-03-04/bank.csv:2)",
+            "settled by the close of 2026-03-04",
+            "fee 0.60 CNY",
+            // The bill row, told beside it, knows where its batch went.
+            "its batch L1 is at the bank: entry E1 of account RA1 (inbox/2026-03-04/bank.csv:2)",
+        ],
+    );
+    // A bill row that was paid with its batch before its platform row came.
+    check(
+        "A5",
+        &[
+            "open as MISSING_AT_PLATFORM on leg platform-bill",
+            "its batch L2 is at the bank, entry E2 of account RA1",
+            "its platform row is not agreed: money without an owner",
+            "matched on leg platform-bill by pass exact with platform row T5",
+        ],
+    );
+    check(
+        "E2",
+        &[
+            "open as MISSING_AT_CHANNEL on leg bill-bank",
+            "matched on leg bill-bank by pass batch with platform row T4",
+            "matched on leg bill-bank by pass batch with platform row T5",
+        ],
+    );
+}

@@ -5,6 +5,7 @@
 mod support;
 
 mod adjustments;
+mod batches;
 mod cli;
 mod determinism;
 mod errors;

@@ -181,6 +181,7 @@ impl Reader<'_> {
         let sources = self.sources(book);
         let before = self.found.len();
         let legs = self.legs(book);
+        self.batch_legs_stand(book, &legs);
         let settle_when = self.settle_when(book);
         let legs_stand = self.found.len() == before;
         let fee_plans = self.fee_plans(book);

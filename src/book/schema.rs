@@ -216,7 +216,7 @@ pub(crate) enum StatementNumbersToml {
 pub(crate) struct LegToml {
     /// Name, as it stands in every table.
     pub name: String,
-    /// Left role: platform.
+    /// Left role: platform, or channel where right is bank.
     pub left: LegRoleToml,
     /// Right role: bank or channel.
     pub right: LegRoleToml,

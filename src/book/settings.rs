@@ -185,6 +185,8 @@ pub enum LegKind {
     PlatformBank,
     /// By `(channel, channel_ref)` (R26).
     PlatformChannel,
+    /// A channel's rows of one `batch_ref` against one entry (R26). Behind platform↔channel it is a row's way to the bank.
+    ChannelBank,
 }
 
 /// `[[leg]]`.
@@ -421,15 +423,64 @@ impl Settings {
     pub fn required_legs(&self, channel: &str) -> u8 {
         let mut mask = 0;
         for (index, leg) in self.legs.iter().enumerate() {
-            let applies = leg
-                .channels
-                .as_ref()
-                .is_none_or(|names| names.iter().any(|name| name == channel));
-            if applies && self.settle_when.contains(&leg.name) {
+            if Settings::takes(leg, channel) && self.settle_when.contains(&leg.name) {
                 mask |= 1 << index;
             }
         }
         mask
+    }
+
+    /// True when a leg takes a channel's rows.
+    fn takes(leg: &Leg, channel: &str) -> bool {
+        leg.channels
+            .as_ref()
+            .is_none_or(|names| names.iter().any(|name| name == channel))
+    }
+
+    /// True when the book has a leg of this name that takes the channel's rows.
+    pub fn leg_takes(&self, name: &str, channel: &str) -> bool {
+        self.legs
+            .iter()
+            .any(|leg| leg.name == name && Settings::takes(leg, channel))
+    }
+
+    /// The channel↔bank leg by which a channel's rows reach the bank (R26, R41), as an index into [`Settings::legs`].
+    pub fn batch_leg(&self, channel: &str) -> Option<usize> {
+        self.legs
+            .iter()
+            .position(|leg| leg.kind == LegKind::ChannelBank && Settings::takes(leg, channel))
+    }
+
+    /// The platform↔channel leg that takes a channel's rows, as an index into [`Settings::legs`].
+    pub fn bill_leg(&self, channel: &str) -> Option<usize> {
+        self.legs
+            .iter()
+            .position(|leg| leg.kind == LegKind::PlatformChannel && Settings::takes(leg, channel))
+    }
+
+    /// The leg to which bank entries with a batch_ref belong where the book has channel↔bank legs: the first of them.
+    pub fn first_batch_leg(&self) -> Option<usize> {
+        self.legs.iter().position(|leg| leg.kind == LegKind::ChannelBank)
+    }
+
+    /// Bits of the legs between channel and bank.
+    pub fn batch_legs(&self) -> u8 {
+        let of_batches = |(_, leg): &(usize, &Leg)| leg.kind == LegKind::ChannelBank;
+        self.legs
+            .iter()
+            .enumerate()
+            .filter(of_batches)
+            .fold(0, |mask, (index, _)| mask | 1 << index)
+    }
+
+    /// Bits of the legs that end at the bank.
+    pub fn legs_at_the_bank(&self) -> u8 {
+        let ends = |(_, leg): &(usize, &Leg)| leg.kind != LegKind::PlatformChannel;
+        self.legs
+            .iter()
+            .enumerate()
+            .filter(ends)
+            .fold(0, |mask, (index, _)| mask | 1 << index)
     }
 
     /// Reserve pools and currencies in use, sorted.

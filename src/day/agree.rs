@@ -3,7 +3,8 @@
 use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::book::settings::{LegKind, Settings};
+use crate::book::settings::{Leg, LegKind, Settings};
+use crate::day::batches::Batches;
 use crate::day::breaks::{OpenBreakRows, RowName, WALLET_LEG};
 use crate::day::identify::{Fetch, Identified, identify, row_name};
 use crate::day::pool::{Origin, Pool};
@@ -45,6 +46,8 @@ pub struct Agreed {
     pub open: Vec<OpenBreakRows>,
     /// What the later passes did with them.
     pub later: Later,
+    /// What the legs between channel and bank came to.
+    pub batches: Batches,
 }
 
 /// Matches all legs of a pool.
@@ -66,8 +69,18 @@ pub fn match_legs(
         legs: Vec::new(),
         open: Vec::new(),
         later: Later::default(),
+        batches: Batches::default(),
     };
     for (leg, named) in settings.legs.iter().enumerate() {
+        if named.kind == LegKind::ChannelBank {
+            // It has no rows of its own: platform rows meet entries there once their bills have (day::batches).
+            agreed.right.push(Identified::default());
+            agreed.legs.push(LegResult {
+                met: Met::new(&pool.left[bank_leg]),
+                ..LegResult::default()
+            });
+            continue;
+        }
         let right = identify(pool, &pool.right[leg], false, fetch)?;
         let rules = Rules {
             business_date,
@@ -89,7 +102,7 @@ pub fn match_legs(
         };
         let other = match named.kind {
             LegKind::PlatformBank => OtherSide::Bank,
-            LegKind::PlatformChannel => OtherSide::Channel,
+            LegKind::PlatformChannel | LegKind::ChannelBank => OtherSide::Channel,
         };
         let mut result = LegResult {
             met: run.met,
@@ -131,14 +144,40 @@ pub fn list_conflicts(pool: &Pool, settings: &Settings, bank_leg: usize, agreed:
         }
         // A row brought forward stays open where it was open: what has matched at the bank is no open item there.
         let open_legs = match pool.origin_of(&pool.left[bank_leg], *row) {
-            Origin::Forward(index) => pool.forward[index].open_legs,
-            Origin::Today(..) => 1 << bank_leg,
+            Origin::Forward(index) if pool.forward[index].open_legs & settings.batch_legs() == 0 => {
+                pool.forward[index].open_legs
+            }
+            // Its match with its bill is taken back (day::batches), so it is open there again.
+            Origin::Forward(index) => {
+                let bill = settings.bill_leg(&pool.forward[index].item.row.channel);
+                1 << bill.unwrap_or(bank_leg)
+            }
+            Origin::Today(..) if meta.has_leg() => 1 << bank_leg,
+            // A row that reaches the bank by its channel's batch is open where its bill should be.
+            Origin::Today(..) => {
+                let ordinal = pool.left[bank_leg][row.block()].ordinal(row.position());
+                let holds = |leg: &usize| {
+                    settings.legs[*leg].kind == LegKind::PlatformChannel
+                        && pool.left[*leg][row.block()].position_of(ordinal).is_some()
+                };
+                1 << (0..settings.legs.len()).find(holds).unwrap_or(bank_leg)
+            }
         };
         for (leg, named) in settings.legs.iter().enumerate() {
             if open_legs & (1 << leg) != 0 {
                 agreed.open.push(conflict(&named.name, name, None));
             }
         }
+    }
+}
+
+/// The platform rows that a leg's matches speak of. Between channel and bank they are those of the platform↔bank leg, which
+/// holds all of them.
+pub fn platform_side<'a>(pool: &'a Pool, settings: &Settings, leg: usize) -> &'a [EntryBlock] {
+    let bank_leg = |leg: &Leg| leg.kind == LegKind::PlatformBank;
+    match settings.legs[leg].kind {
+        LegKind::ChannelBank => &pool.left[settings.legs.iter().position(bank_leg).unwrap_or(leg)],
+        LegKind::PlatformBank | LegKind::PlatformChannel => &pool.left[leg],
     }
 }
 
@@ -331,8 +370,9 @@ impl Completion {
             }
         }
         for (leg, result) in agreed.legs.iter().enumerate() {
+            let side = platform_side(pool, settings, leg);
             for (row, _) in result.met.pairs() {
-                let ordinal = pool.left[leg][row.block()].ordinal(row.position());
+                let ordinal = side[row.block()].ordinal(row.position());
                 today[row.block()][ordinal as usize] |= 1 << leg;
             }
         }

@@ -8,18 +8,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::book::merchants::Merchants;
 use crate::book::settings::{AccountKind, LegKind, Settings};
 use crate::causes::Cause;
+use crate::day::batches::{Batches, OpenBatch};
 use crate::day::causes::{self, Broken, FeeDue, Full};
 use crate::day::figures::{BreakLine, OpenEntry};
 use crate::day::identify::Fetch;
 use crate::day::pool::{Origin, Pool};
 use crate::day::residual::Candidates;
-use crate::day::state::{IssuedPayout, OpenBreak, OpenItem, OpenRow, OpenSide};
+use crate::day::state::{Chained, IssuedPayout, OpenBreak, OpenItem, OpenRow, OpenSide};
 use crate::findings::{Finding, Stop, StopCode};
 use crate::matching::class::{Class, OtherSide};
 use crate::terms::calendar::Calendar;
 use crate::terms::date::Date;
 use crate::terms::digest::break_id;
-use crate::terms::kinds::Direction;
+use crate::terms::kinds::{Direction, TxnType};
+use crate::terms::money::narrow;
 
 /// Leg names that are not in the settings.
 pub const PAYOUT_LEG: &str = "payout-bank";
@@ -53,6 +55,8 @@ pub struct Breaks {
     pub open_items: Vec<OpenItem>,
     /// Rows that count in A1, A2, B1 or B2.
     pub open_entries: Vec<OpenEntry>,
+    /// Bill rows that are half-way, sorted as the state wants them.
+    pub chained: Vec<Chained>,
     /// The next open breaks, sorted by id.
     pub open_breaks: Vec<OpenBreak>,
     /// What explains the lines, in the order of their numbers.
@@ -77,6 +81,8 @@ pub struct BreakContext<'a> {
     pub fee_due: FeeDue<'a>,
     /// What later passes saw of rows that stay open.
     pub candidates: &'a Candidates,
+    /// Batches and entries that do not agree, and the rows in them.
+    pub batches: &'a Batches,
 }
 
 /// Makes lines and items of what did not agree, and of payouts not debited.
@@ -90,7 +96,10 @@ pub fn list(
     context: &BreakContext<'_>,
 ) -> Result<Breaks, Stop> {
     let mut names: BTreeSet<RowName> = open.iter().flat_map(|b| [b.left, b.right]).flatten().collect();
-    let chosen = causes::choose(pool, open.len());
+    let batches = context.batches;
+    names.extend(batches.open.iter().flat_map(|b| b.bill.iter().chain(&b.entry)));
+    names.extend(batches.waiting.iter().flat_map(|(bill, row)| [bill, row]));
+    let chosen = causes::choose(pool, open.len() + batches.open.len());
     names.extend(chosen.iter().flat_map(|side| &side.names));
     let full = full_rows(pool, &names, context)?;
     let mut breaks = Breaks::default();
@@ -100,10 +109,24 @@ pub fn list(
         breaks.lines.push(line(rows, left, right, context)?);
     }
     carry(open, &full, context, &mut breaks);
+    for batch in &batches.open {
+        breaks.lines.push(batch_line(batch, &full, context)?);
+    }
+    let lines = breaks.lines.split_off(open.len());
+    carry_batches(&lines, &full, context, &mut breaks);
+    breaks.lines.extend(lines);
+    sort_carried(&mut breaks);
+    breaks.chained = chained(&full, context);
     for payout in undebited {
         breaks.lines.push(undebited_line(payout, context)?);
     }
     let rows = open.iter().map(|rows| [rows.left, rows.right]);
+    let rows = rows.chain(
+        batches
+            .open
+            .iter()
+            .map(|batch| [batch.bill.first().copied(), batch.entry]),
+    );
     let rows = rows.chain(std::iter::repeat([None, None]));
     // Lines are large: their numbers are sorted, and each line moves once.
     let mut order: Vec<usize> = (0..breaks.lines.len()).collect();
@@ -216,6 +239,9 @@ fn leg_kind(settings: &Settings, leg: &str) -> Option<LegKind> {
 pub fn reference(row: &OpenRow, leg: &str, settings: &Settings) -> String {
     match leg_kind(settings, leg) {
         Some(LegKind::PlatformChannel) => row.channel_ref.clone(),
+        // A row that stands there by itself is a platform row in doubt; batches have lines of their own.
+        Some(LegKind::ChannelBank) if row.account.is_empty() => row.channel_ref.clone(),
+        Some(LegKind::ChannelBank) => row.batch_ref.clone(),
         _ => row.bank_ref.clone(),
     }
 }
@@ -369,6 +395,10 @@ fn carry(
             }
         }
     }
+}
+
+/// Items and entries in their published order.
+fn sort_carried(breaks: &mut Breaks) {
     breaks.open_items.sort_by(|a, b| {
         (
             &a.leg,
@@ -415,8 +445,8 @@ fn carry(
     });
 }
 
-/// Rows on legs that end at the bank, and wallet rows that were not posted, are not all in A and B: only the
-/// platform↔bank and payout↔bank legs are (R1, R13).
+/// Rows on legs that end at the bank, and wallet rows that were not posted, are not all in A and B: only those of the legs
+/// that end at the bank are (R1, R13, R41).
 fn open_entry(
     rows: &OpenBreakRows,
     found: &Full,
@@ -426,11 +456,21 @@ fn open_entry(
 ) -> Option<OpenEntry> {
     let settings = context.settings;
     let at_bank = side == OpenSide::Bank;
-    let on_bank_leg = kind == Some(LegKind::PlatformBank) || rows.leg == PAYOUT_LEG;
-    if !on_bank_leg || side == OpenSide::Channel {
+    let row = &found.row;
+    // Rows that reach the bank in batches are under way wherever on that way they are (R41).
+    let by_batch = settings.batch_leg(&row.channel).is_some();
+    let on_bank_leg = match kind {
+        Some(LegKind::PlatformBank | LegKind::ChannelBank) => true,
+        Some(LegKind::PlatformChannel) => by_batch,
+        None => rows.leg == PAYOUT_LEG,
+    };
+    if side == OpenSide::Channel {
+        let name = rows.right?;
+        return bill_row_at_bank(rows, name, found, context);
+    }
+    if !on_bank_leg {
         return None;
     }
-    let row = &found.row;
     let direction: Direction = row.direction?;
     let account = at_bank.then(|| settings.account_index(&row.account)).flatten();
     let is_customer = row.txn_type.is_some_and(|t| t.is_wallet());
@@ -468,6 +508,193 @@ fn open_entry(
         txn_type: row.txn_type,
         counts: at_bank || row.status == crate::terms::kinds::Status::Success,
     })
+}
+
+/// A bill row whose batch is at the bank and whose platform row is not agreed: money without an owner (R26).
+fn bill_row_at_bank(
+    rows: &OpenBreakRows,
+    name: RowName,
+    found: &Full,
+    context: &BreakContext<'_>,
+) -> Option<OpenEntry> {
+    let at_bank = context.batches.at_bank.get(&name)?;
+    let row = &found.row;
+    Some(OpenEntry {
+        leg: rows.leg.clone(),
+        break_id: String::new(),
+        at_bank: true,
+        id: row.id.clone(),
+        reference: at_bank.batch_ref.clone(),
+        account: Some(at_bank.account),
+        obligee_id: String::new(),
+        obligee_is_customer: false,
+        pool: context.settings.accounts[at_bank.account].pool.clone(),
+        currency: row.currency,
+        direction: row.direction?,
+        amount_minor: row.amount_minor,
+        first_seen: found.first_seen,
+        txn_type: row.txn_type,
+        counts: true,
+    })
+}
+
+/// A line between channel and bank (R26): a batch stands as a whole, its sum as the account would see it, and so does the
+/// entry. The place is that of the batch's first row.
+fn batch_line(
+    batch: &OpenBatch,
+    full: &BTreeMap<RowName, Full>,
+    context: &BreakContext<'_>,
+) -> Result<BreakLine, Stop> {
+    let entry = batch.entry.and_then(|name| full.get(&name));
+    let first = batch.bill.first().and_then(|name| full.get(name));
+    let rows = || batch.bill.iter().filter_map(|name| full.get(name)).chain(entry);
+    let first_seen = rows().map(|full| full.first_seen).min();
+    let first_seen = first_seen.unwrap_or(context.business_date);
+    let account = entry.map_or("", |full| full.row.account.as_str());
+    let entry_id = entry.map_or(batch.row_without_batch.as_str(), |full| full.row.id.as_str());
+    let shown = |minor: Option<i128>| -> Result<Option<i64>, Stop> {
+        let narrowed = minor.map(narrow).transpose();
+        narrowed.map_err(|_| {
+            Stop::new(
+                StopCode::BadData,
+                Finding::about(
+                    "inbox",
+                    format!(
+                        "batch {}: its sum does not fit 64 bits of minor units",
+                        batch.reference
+                    ),
+                    "check the amounts of its rows",
+                ),
+            )
+        })
+    };
+    let (age_days, age_business_days) = ages(first_seen, context)?;
+    Ok(BreakLine {
+        leg: batch.leg.clone(),
+        class: batch.class,
+        bank_ref: batch.reference.clone(),
+        txn_id: String::new(),
+        entry_id: entry_id.to_owned(),
+        merchant_id: String::new(),
+        platform_minor: shown(batch.batch_minor)?,
+        bank_minor: shown(batch.bank_minor)?,
+        currency: batch.currency,
+        account: account.to_owned(),
+        break_id: break_id(
+            &batch.leg,
+            batch.reference.as_bytes(),
+            b"",
+            account.as_bytes(),
+            entry_id.as_bytes(),
+        ),
+        first_seen,
+        age_days,
+        age_business_days,
+        overdue: i64::from(age_days) > i64::from(context.settings.policy.max_age_days),
+        platform_file: first.map_or(String::new(), |full| full.file.clone()),
+        platform_line: first.map_or(0, |full| full.line),
+        bank_file: entry.map_or(String::new(), |full| full.file.clone()),
+        bank_line: entry.map_or(0, |full| full.line),
+        cause: None,
+        candidates: batch.compared.clone(),
+    })
+}
+
+/// Open items and open entries of batches: their bill rows, the platform rows that wait with them, their entries. Each once,
+/// however many lines a batch stands in.
+fn carry_batches(
+    lines: &[BreakLine],
+    full: &BTreeMap<RowName, Full>,
+    context: &BreakContext<'_>,
+    breaks: &mut Breaks,
+) {
+    let batches = context.batches;
+    let platform: BTreeMap<RowName, RowName> = batches.waiting.iter().copied().collect();
+    let mut seen: BTreeSet<RowName> = BTreeSet::new();
+    let mut published: Vec<usize> = (0..batches.open.len()).collect();
+    published.sort_by(|a, b| in_order(&lines[*a], &lines[*b]));
+    let (mut items, mut entries) = (Vec::new(), Vec::new());
+    for index in published {
+        let batch = &batches.open[index];
+        let rows_of = |left, right| OpenBreakRows {
+            leg: batch.leg.clone(),
+            class: batch.class,
+            left,
+            right,
+            was_duplicate: (false, batch.entry_was_duplicate),
+        };
+        let bill = batch.bill.iter().map(|name| (*name, OpenSide::Channel));
+        let waiting = batch.bill.iter().filter_map(|name| platform.get(name));
+        let waiting = waiting.map(|name| (*name, OpenSide::Platform));
+        let entry = batch.entry.iter().map(|name| (*name, OpenSide::Bank));
+        for (name, side) in bill.chain(waiting).chain(entry) {
+            let Some(found) = full.get(&name).filter(|_| seen.insert(name)) else {
+                continue;
+            };
+            items.push(OpenItem {
+                leg: batch.leg.clone(),
+                side,
+                first_seen: found.first_seen,
+                was_duplicate: side == OpenSide::Bank && batch.entry_was_duplicate,
+                class: batch.class.to_owned(),
+                file: found.file.clone(),
+                line: found.line,
+                row: found.row.clone(),
+            });
+            let rows = match side {
+                OpenSide::Channel => continue,
+                OpenSide::Platform => rows_of(Some(name), None),
+                OpenSide::Bank => rows_of(None, Some(name)),
+            };
+            if let Some(mut entry) = open_entry(&rows, found, side, Some(LegKind::ChannelBank), context) {
+                entry.break_id.clone_from(&lines[index].break_id);
+                entries.push(entry);
+            }
+        }
+    }
+    breaks.open_items.extend(items);
+    breaks.open_entries.extend(entries);
+}
+
+/// Bill rows that have gone one of their two ways.
+fn chained(full: &BTreeMap<RowName, Full>, context: &BreakContext<'_>) -> Vec<Chained> {
+    let batches = context.batches;
+    let row = |full: &Full| Chained {
+        channel: full.row.channel.clone(),
+        channel_ref: full.row.id.clone(),
+        txn_type: full.row.txn_type.unwrap_or(TxnType::Payment),
+        refund_ref: full.row.refund_ref.clone(),
+        leg: String::new(),
+        txn_id: String::new(),
+        account: String::new(),
+        entry_id: String::new(),
+        batch_ref: full.row.batch_ref.clone(),
+    };
+    let leg = |channel: &str| {
+        let leg = context.settings.batch_leg(channel);
+        leg.map_or(String::new(), |leg| context.settings.legs[leg].name.clone())
+    };
+    let waiting = batches.waiting.iter().filter_map(|(bill, platform)| {
+        let (bill, platform) = (full.get(bill)?, full.get(platform)?);
+        Some(Chained {
+            leg: leg(&bill.row.channel),
+            txn_id: platform.row.id.clone(),
+            ..row(bill)
+        })
+    });
+    let at_bank = batches.at_bank.iter().filter_map(|(bill, at_bank)| {
+        let bill = full.get(bill)?;
+        Some(Chained {
+            leg: at_bank.leg.clone(),
+            account: context.settings.accounts[at_bank.account].id.clone(),
+            entry_id: at_bank.entry_id.clone(),
+            batch_ref: at_bank.batch_ref.clone(),
+            ..row(bill)
+        })
+    });
+    let mut rows: Vec<Chained> = waiting.chain(at_bank).collect();
+    rows.sort_by(|a, b| a.identity().cmp(&b.identity()));
+    rows
 }
 
 /// The pool of obligees that name none (R28).

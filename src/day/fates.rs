@@ -228,7 +228,8 @@ fn platform(inputs: &FateInputs<'_>) -> BTreeMap<&'static str, ByCurrency> {
         ..
     } = *inputs;
     let side = &pool.left[inputs.bank_leg];
-    let open: BTreeSet<RowName> = inputs.open.iter().filter_map(|row| row.left).collect();
+    let mut open: BTreeSet<RowName> = inputs.open.iter().filter_map(|row| row.left).collect();
+    open.extend(agreed.batches.waiting.iter().map(|(_, row)| *row));
     let mut fates: BTreeMap<&'static str, ByCurrency> = BTreeMap::new();
     let mut matched = ByCurrency::new();
     for (currency, totals) in &settled.legs[inputs.bank_leg].matched {
@@ -238,6 +239,7 @@ fn platform(inputs: &FateInputs<'_>) -> BTreeMap<&'static str, ByCurrency> {
         // A row that matched at the bank today and is open elsewhere is open; one that matched there earlier and is
         // complete today is matched.
         let bank_bit = 1u8 << inputs.bank_leg;
+        let batch_bits = inputs.settings.legs_at_the_bank() & !bank_bit;
         for (number, block) in side.iter().enumerate() {
             for position in 0..block.len() {
                 let name = (number, block.ordinal(position));
@@ -249,6 +251,9 @@ fn platform(inputs: &FateInputs<'_>) -> BTreeMap<&'static str, ByCurrency> {
                     totals.rows -= 1;
                     totals.sum_minor -= minor;
                 } else if earlier & bank_bit != 0 && today & bank_bit == 0 && !is_open {
+                    put(totals, 1, minor);
+                } else if today & batch_bits != 0 {
+                    // It met its batch's entry, which it does last or together with its bill.
                     put(totals, 1, minor);
                 }
             }
@@ -310,6 +315,7 @@ fn bank(inputs: &FateInputs<'_>) -> BTreeMap<&'static str, ByCurrency> {
         bank.sum_minor -= totals.sum_minor;
     }
     add_rows(matched, side, agreed.later.bank.iter());
+    add_rows(matched, side, agreed.batches.entries.iter());
     add_rows(
         matched,
         side,
@@ -320,12 +326,13 @@ fn bank(inputs: &FateInputs<'_>) -> BTreeMap<&'static str, ByCurrency> {
         side,
         inputs.settled.posted.iter(),
     );
-    let open: BTreeSet<RowName> = inputs
+    let mut open: BTreeSet<RowName> = inputs
         .open
         .iter()
         .filter(|row| row.leg == inputs.settings.legs[leg].name || row.leg == crate::day::breaks::PAYOUT_LEG)
         .filter_map(|row| row.right)
         .collect();
+    open.extend(agreed.batches.open.iter().filter_map(|batch| batch.entry));
     by_name(fates.entry("open").or_default(), side, &open);
     let written_off = inputs.adjusted.by_hand.bank.iter().copied().collect();
     by_name(fates.entry("written_off").or_default(), side, &written_off);
@@ -339,12 +346,19 @@ fn bank(inputs: &FateInputs<'_>) -> BTreeMap<&'static str, ByCurrency> {
 
 fn channel(inputs: &FateInputs<'_>) -> BTreeMap<&'static str, ByCurrency> {
     let mut fates: BTreeMap<&'static str, ByCurrency> = BTreeMap::new();
+    let batches = &inputs.agreed.batches;
+    fates.insert("matched", batches.completed.clone());
     for (leg, named) in inputs.settings.legs.iter().enumerate() {
         if named.kind != LegKind::PlatformChannel {
             continue;
         }
         let side = &inputs.pool.right[leg];
         let result = &inputs.agreed.legs[leg];
+        // A row that goes on to the bank is matched once it has gone both ways.
+        let goes_on = |row: &RowRef| {
+            let channel = side[row.block()].meta(row.position()).channel();
+            batches.channels.get(usize::from(channel)) == Some(&true)
+        };
         add_rows(
             fates.entry("matched").or_default(),
             side,
@@ -352,15 +366,17 @@ fn channel(inputs: &FateInputs<'_>) -> BTreeMap<&'static str, ByCurrency> {
                 .met
                 .pairs()
                 .map(|(_, met)| met.right)
+                .filter(|row| !goes_on(row))
                 .collect::<Vec<_>>()
                 .iter(),
         );
-        let open: BTreeSet<RowName> = inputs
+        let mut open: BTreeSet<RowName> = inputs
             .open
             .iter()
             .filter(|row| row.leg == named.name)
             .filter_map(|row| row.right)
             .collect();
+        open.extend(batches.open.iter().flat_map(|batch| &batch.bill));
         by_name(fates.entry("open").or_default(), side, &open);
         // A row's name is the same on every leg; those of other legs are not found on this side.
         let written_off = inputs.adjusted.by_hand.channel.iter().copied().collect();

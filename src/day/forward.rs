@@ -1,11 +1,17 @@
 //! Open items of the previous close, as entries again (R6): they meet today's rows as if all had come today.
 
+use std::collections::BTreeMap;
+
+use rustc_hash::FxHashMap;
+
 use crate::book::merchants::MerchantCode;
 use crate::book::settings::Settings;
 use crate::day::intake::{FORWARD_FILE, Forward, InputBlock, Intake, IntakeContext};
-use crate::day::state::{OpenItem, OpenRow, OpenSide};
+use crate::day::state::tables::OWN_LEGS;
+use crate::day::state::{OpenItem, OpenRow, OpenSide, Unsettled};
 use crate::entries::rows::{BankRow, ChannelRow, Place, PlatformRow, RowSink};
 use crate::findings::{Finding, Stop, StopCode};
+use crate::matching::class::{Class, OtherSide};
 use crate::terms::date::{Date, Instant};
 use crate::terms::kinds::{Purpose, Status, TxnType};
 
@@ -20,8 +26,17 @@ pub struct ForwardRow {
 
 /// Joins the open items of a state into rows: an item per leg becomes one row.
 ///
-/// The platform rows come first, then bank, then channel, each in the order of the state.
-pub fn rows(items: &[OpenItem], settings: &Settings) -> Vec<ForwardRow> {
+/// The platform rows come first, then bank, then channel, each in the order of the state. A leg that `settle.when` has
+/// named since a row was opened is one that the row needs too: it is open there.
+///
+/// # Errors
+/// 78 when a row waits for a leg that the settings no longer have, or that no longer takes its channel.
+pub fn rows(
+    items: &[OpenItem],
+    unsettled: &[Unsettled],
+    settings: &Settings,
+) -> Result<Vec<ForwardRow>, Stop> {
+    legs_stand(items, settings)?;
     let mut sorted: Vec<&OpenItem> = items.iter().collect();
     // Two open items are one row when all but leg and class agree; the order below brings them together.
     let identity = |item: &OpenItem| {
@@ -53,7 +68,72 @@ pub fn rows(items: &[OpenItem], settings: &Settings) -> Vec<ForwardRow> {
             }),
         }
     }
-    rows
+    let mut matched: FxHashMap<&str, u8> = FxHashMap::default();
+    for row in unsettled {
+        if let Some(leg) = settings.legs.iter().position(|leg| leg.name == row.leg) {
+            *matched.entry(&row.txn_id).or_insert(0) |= 1 << leg;
+        }
+    }
+    for row in &mut rows {
+        let item = &row.item;
+        // A row in doubt is open where it stands, and matches nowhere (R19).
+        let waits = item.side == OpenSide::Platform
+            && item.row.status == Status::Success
+            && item.class != Class::IdConflict.name(OtherSide::Bank)
+            && row.open_legs != 0;
+        if waits {
+            let known = matched.get(item.row.id.as_str()).copied().unwrap_or(0);
+            // Between channel and bank it stands with its bill row, not by itself.
+            let by_itself = settings.required_legs(&item.row.channel) & !settings.batch_legs();
+            row.open_legs |= by_itself & !known;
+        }
+    }
+    Ok(rows)
+}
+
+/// Refuses settings that leave open rows without the leg for which they wait: nothing could ever match them, and what has
+/// matched of them would be owed to nobody.
+fn legs_stand(items: &[OpenItem], settings: &Settings) -> Result<(), Stop> {
+    let mut lost: BTreeMap<(&str, OpenSide, &str), Vec<&str>> = BTreeMap::new();
+    for item in items.iter().filter(|item| item.side != OpenSide::Bank) {
+        if !OWN_LEGS.contains(&item.leg.as_str()) && !settings.leg_takes(&item.leg, &item.row.channel) {
+            lost.entry((&item.leg, item.side, &item.row.channel))
+                .or_default()
+                .push(&item.row.id);
+        }
+    }
+    let findings: Vec<Finding> = lost
+        .into_iter()
+        .map(|((leg, side, channel), ids)| {
+            let rows = match (side, ids.len()) {
+                (OpenSide::Channel, 1) => "1 bill row".to_owned(),
+                (OpenSide::Channel, count) => format!("{count} bill rows"),
+                (_, 1) => "1 row".to_owned(),
+                (_, count) => format!("{count} rows"),
+            };
+            let gone = match settings.legs.iter().any(|known| known.name == leg) {
+                true => "which no longer takes the channel",
+                false => "which is no longer there",
+            };
+            Finding::about(
+                "book.toml",
+                format!(
+                    "{rows} of channel `{channel}` ({}{}) {} for the leg `{leg}`, {gone}",
+                    ids[0],
+                    if ids.len() > 1 { ", …" } else { "" },
+                    if ids.len() > 1 { "wait" } else { "waits" },
+                ),
+                "put the leg back as it was, in settle.when too, until nothing waits for it (`tieout status` shows what is open); items of opening/ name a leg of book.toml",
+            )
+        })
+        .collect();
+    match findings.is_empty() {
+        true => Ok(()),
+        false => Err(Stop {
+            code: StopCode::Settings,
+            findings,
+        }),
+    }
 }
 
 /// Lays the rows into blocks. The line of a row's place is its index in `rows` + 1.
@@ -301,4 +381,61 @@ pub fn open_channel(row: &ChannelRow<'_>) -> OpenRow {
 // Readers refuse text that is not UTF-8, so nothing is replaced here.
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::day::state::State;
+    use crate::payouts::fixture::settings;
+
+    /// Open items of one leg, as `opening/` would have them.
+    fn items(leg: &str, side: &str) -> Vec<OpenItem> {
+        let table = format!(
+            "leg,side,first_seen,id,account,currency,amount_minor,direction,txn_type,value_date,channel\n\
+             {leg},{side},2026-11-19,X1,RA1,CNY,100,C,PAYMENT,2026-11-19,ALI\n"
+        );
+        let read = |name: &str| (name == "open_items.csv").then(|| table.clone().into_bytes());
+        State::from_files(&read, &settings(), "state").unwrap().open_items
+    }
+
+    #[test]
+    fn rows_keep_the_legs_that_they_wait_for() {
+        let mut settings = settings();
+        assert_eq!(
+            rows(&items("platform-bank", "platform"), &[], &settings).unwrap()[0].open_legs,
+            1
+        );
+        let gone = rows(&items("platform-ali", "platform"), &[], &settings).unwrap_err();
+        assert_eq!(gone.code, StopCode::Settings);
+        assert!(gone.to_string().contains("which is no longer there"), "{gone}");
+        assert!(rows(&items("platform-ali", "channel"), &[], &settings).is_err());
+        assert!(rows(&items("wallet", "platform"), &[], &settings).is_ok());
+        // An entry waits for whoever names it.
+        assert!(rows(&items("ali-bank", "bank"), &[], &settings).is_ok());
+        settings.legs[0].channels = Some(vec!["CARD".to_owned()]);
+        let not_taken = rows(&items("platform-bank", "platform"), &[], &settings).unwrap_err();
+        assert!(
+            not_taken.to_string().contains("no longer takes the channel"),
+            "{not_taken}"
+        );
+    }
+
+    #[test]
+    fn a_leg_that_is_new_is_one_that_open_rows_need() {
+        let mut settings = settings();
+        let mut bill = settings.legs[0].clone();
+        bill.name = "platform-ali".to_owned();
+        bill.kind = crate::book::settings::LegKind::PlatformChannel;
+        settings.legs.push(bill);
+        settings.settle_when.push("platform-ali".to_owned());
+        let open = items("platform-bank", "platform");
+        assert_eq!(rows(&open, &[], &settings).unwrap()[0].open_legs, 0b11);
+        let matched = Unsettled {
+            txn_id: "X1".to_owned(),
+            leg: "platform-ali".to_owned(),
+            matched_on: Date(20_000),
+        };
+        assert_eq!(rows(&open, &[matched], &settings).unwrap()[0].open_legs, 0b01);
+    }
 }

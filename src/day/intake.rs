@@ -56,6 +56,10 @@ pub struct IntakeContext<'a> {
     pub channels: ChannelCodes,
     /// Index of the platform↔bank leg.
     pub bank_leg: usize,
+    /// Legs that end at the bank, as bits.
+    pub ends_at_bank: u8,
+    /// The leg of bank entries with a batch_ref, where the book compares channels with the bank (R26).
+    pub batch_leg: Option<usize>,
     /// Takes blocks when memory runs out, where the day has a bound.
     pub spill: Option<&'a Spill>,
 }
@@ -227,9 +231,10 @@ pub struct InputBlock {
     pub sequence: u32,
     /// Places by ordinal.
     pub places: Places,
-    /// Platform side of every leg.
+    /// Platform side of every leg; the channel's rows on a leg between channel and bank.
     pub left: Vec<EntryBlock>,
-    /// Other side of every leg.
+    /// Other side of every leg. Entries with a batch_ref lie on the first leg between channel and bank, and without a key on
+    /// the platform↔bank leg, which holds every entry.
     pub right: Vec<EntryBlock>,
     /// Texts that few rows need.
     pub extras: Extras,
@@ -509,8 +514,8 @@ impl<'a> Intake<'a> {
     ) -> Option<(&'static str, Vec<u8>, String)> {
         let success = row.status == Status::Success;
         let legless = is_legless(row);
-        if !legless && required & (1 << self.context.bank_leg) == 0 {
-            let expected = "a channel whose rows a platform-bank leg of settle.when takes (R41)".to_owned();
+        if !legless && required & self.context.ends_at_bank == 0 {
+            let expected = "a channel whose rows a leg of settle.when takes to the bank (R41)".to_owned();
             return Some(("channel", row.channel.to_vec(), expected));
         }
         if success && row.txn_type.is_merchant() {
@@ -539,6 +544,15 @@ impl<'a> Intake<'a> {
 
     fn within_day(&self, time: Instant) -> bool {
         self.context.day.0 <= time && time < self.context.day.1
+    }
+
+    /// A batch_ref where it is a key.
+    fn batch_ref<'t>(&self, text: &'t [u8]) -> &'t [u8] {
+        if self.context.batch_leg.is_some() {
+            text
+        } else {
+            b""
+        }
     }
 
     /// The key of a channel leg, in the buffer that the caller gives back.
@@ -695,7 +709,7 @@ impl RowSink for Intake<'_> {
                     );
                     self.key = key;
                 }
-                LegKind::PlatformChannel => {}
+                LegKind::PlatformChannel | LegKind::ChannelBank => {}
             }
         }
         if !self.within_day(row.txn_time) {
@@ -710,19 +724,21 @@ impl RowSink for Intake<'_> {
     }
 
     fn bank(&mut self, row: &BankRow<'_>) {
-        if may_be_long([row.entry_id, row.bank_ref, row.original_ref])
+        if may_be_long([row.entry_id, row.bank_ref, row.original_ref, row.batch_ref])
             && self.refuses_long(
                 row.place,
                 &[
                     ("entry_id", row.entry_id),
                     ("bank_ref", row.bank_ref),
                     ("original_ref", row.original_ref),
+                    ("batch_ref", self.batch_ref(row.batch_ref)),
                 ],
             )
         {
             return;
         }
-        let ordinal = self.begin_row(row.place, row.entry_id.len() + row.bank_ref.len());
+        let text_bytes = row.bank_ref.len().max(row.batch_ref.len());
+        let ordinal = self.begin_row(row.place, row.entry_id.len() + text_bytes);
         let account = &self.context.settings.accounts[usize::from(row.account)];
         let ids = &self.context.payout_ids;
         let named = |text: &[u8]| !text.is_empty() && ids.contains(text);
@@ -751,9 +767,26 @@ impl RowSink for Intake<'_> {
             extras.original.push(b"");
             extras.time.push(Instant(0));
         }
-        let key = if side.is_some() { b"" } else { row.bank_ref };
-        let meta = if side.is_some() { meta.without_leg() } else { meta };
         let owner = u32::from(row.account);
+        let batch_leg = self
+            .context
+            .batch_leg
+            .filter(|_| side.is_none() && !row.batch_ref.is_empty());
+        if let Some(leg) = batch_leg {
+            self.push(
+                Side::Right,
+                leg,
+                row.batch_ref,
+                row.entry_id,
+                row.amount_minor,
+                meta,
+                owner,
+                ordinal,
+            );
+        }
+        let stands_aside = side.is_some() || batch_leg.is_some();
+        let key = if stands_aside { b"" } else { row.bank_ref };
+        let meta = if stands_aside { meta.without_leg() } else { meta };
         let leg = self.context.bank_leg;
         self.push(
             Side::Right,
@@ -779,7 +812,11 @@ impl RowSink for Intake<'_> {
     fn channel(&mut self, row: &ChannelRow<'_>) {
         if self.refuses_long(
             row.place,
-            &[("channel_ref", row.channel_ref), ("channel", row.channel)],
+            &[
+                ("channel_ref", row.channel_ref),
+                ("channel", row.channel),
+                ("batch_ref", self.batch_ref(row.batch_ref)),
+            ],
         ) {
             return;
         }
@@ -793,9 +830,9 @@ impl RowSink for Intake<'_> {
         };
         let applies = self.channels[at].applies;
         let legs = &self.context.settings.legs;
-        let leg =
-            (0..legs.len()).find(|i| legs[*i].kind == LegKind::PlatformChannel && applies & (1 << i) != 0);
-        let Some(leg) = leg else {
+        let leg_of = |kind| (0..legs.len()).find(|i| legs[*i].kind == kind && applies & (1 << i) != 0);
+        let batch_leg = leg_of(LegKind::ChannelBank);
+        let Some(leg) = leg_of(LegKind::PlatformChannel) else {
             return self.refuse(
                 row.place,
                 "channel",
@@ -803,22 +840,46 @@ impl RowSink for Intake<'_> {
                 "a channel that a platform-channel leg takes",
             );
         };
-        let ordinal = self.begin_row(row.place, row.channel.len() + 2 * row.channel_ref.len() + 1);
+        let text_bytes = (row.channel.len() + row.channel_ref.len() + 1).max(row.batch_ref.len());
+        let ordinal = self.begin_row(row.place, text_bytes + row.channel_ref.len());
         let meta = Meta::typed(row.txn_type, row.status, row.currency, self.channels[at].code)
             .with_value_date(row.settle_date, self.context.business_date);
+        let is_open = |leg: usize| {
+            self.forward
+                .is_none_or(|forward| forward.open_legs & (1 << leg) != 0)
+        };
+        // A row that waits for the bank only stays in the block for its id.
+        let (is_open_on_the_bill, batch_leg) = (is_open(leg), batch_leg.filter(|leg| is_open(*leg)));
         let key = self.channel_key(row.channel, row.channel_ref);
+        let (bill_key, bill_meta) = match is_open_on_the_bill || batch_leg.is_none() {
+            true => (key.as_slice(), meta),
+            false => (&b""[..], meta.without_leg()),
+        };
         self.push(
             Side::Right,
             leg,
-            &key,
+            bill_key,
             row.channel_ref,
             row.amount_minor,
-            meta,
+            bill_meta,
             0,
             ordinal,
         );
         self.key = key;
         self.right[leg].aux_minor(row.fee_minor);
+        if let Some(leg) = batch_leg {
+            self.push(
+                Side::Left,
+                leg,
+                row.batch_ref,
+                row.channel_ref,
+                row.amount_minor,
+                meta,
+                0,
+                ordinal,
+            );
+            self.left[leg].aux_minor(row.fee_minor);
+        }
         self.add_sum(
             row.currency,
             row.txn_type.direction().map_or(2, |d| d as usize),

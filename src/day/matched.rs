@@ -5,11 +5,13 @@ use rustc_hash::FxHashMap;
 use crate::book::merchants::Merchants;
 use crate::book::settings::{LegKind, Settings};
 use crate::day::agree::Agreed;
+use crate::day::batches::AtBank;
 use crate::day::intake::after_separator;
 use crate::day::pool::Pool;
 use crate::day::publish::{Sealed, Staging};
 use crate::day::spill::lines::SpilledLines;
 use crate::entries::block::{BUCKET_BITS, EntryBlock, RowRef};
+use crate::entries::meta::Meta;
 use crate::findings::Stop;
 use crate::host::HashingFile;
 use crate::matching::met::{Meeting, Settlings};
@@ -58,6 +60,38 @@ pub struct LegPairs<'a> {
     pub lies_aside: bool,
     /// Passes of rows that a later pass matched; no row on most legs.
     pub later: Option<&'a FxHashMap<RowRef, &'static str>>,
+    /// Between channel and bank: the entries with what they are called there.
+    pub batches: Option<BatchEntries<'a>>,
+}
+
+/// Entries of batches.
+#[derive(Clone, Copy)]
+pub struct BatchEntries<'a> {
+    /// The entries by block, their batch_ref as key.
+    pub named: &'a [EntryBlock],
+    /// Entries of earlier closes, by platform row.
+    pub paid_before: &'a FxHashMap<RowRef, AtBank>,
+}
+
+impl BatchEntries<'_> {
+    /// entry_id and batch_ref of what a platform row met, account and all.
+    fn line(&self, row: RowRef, met: Meeting, right: &[EntryBlock], out: &mut Lines) {
+        out.account.push(met.account);
+        if met.right == RowRef::NONE {
+            let known = self.paid_before.get(&row);
+            out.entry_id
+                .push(known.map_or(b"", |known| known.entry_id.as_bytes()));
+            out.bank_ref
+                .push(known.map_or(b"", |known| known.batch_ref.as_bytes()));
+            return;
+        }
+        let block = &right[met.right.block()];
+        let named = &self.named[met.right.block()];
+        out.entry_id
+            .push_id(block.record(met.right.position()).id_window());
+        let key = named.position_of(block.ordinal(met.right.position()));
+        out.bank_ref.push(key.map_or(b"", |position| named.key(position)));
+    }
 }
 
 fn part_of(hash: u64, bits: u32) -> usize {
@@ -395,6 +429,11 @@ impl LegPairs<'_> {
         let record = self.left[row.block()].record(row.position());
         let meta = record.meta();
         out.txn_id.push_id(record.id_window());
+        if let Some(batches) = &self.batches {
+            batches.line(row, met, self.right, out);
+            self.rest(row, record.owner(), meta, record.amount_minor(), out);
+            return;
+        }
         if met.right == RowRef::NONE {
             out.entry_id.push(b"");
         } else {
@@ -406,12 +445,17 @@ impl LegPairs<'_> {
             .push(if ends_at_bank { met.account } else { u32::MAX });
         match self.kind {
             LegKind::PlatformChannel => out.bank_ref.push(after_separator(record.key())),
-            LegKind::PlatformBank => out.bank_ref.push_window(record.key_window()),
+            LegKind::PlatformBank | LegKind::ChannelBank => out.bank_ref.push_window(record.key_window()),
         }
-        out.merchant.push(record.owner());
+        self.rest(row, record.owner(), meta, record.amount_minor(), out);
+    }
+
+    #[inline]
+    fn rest(&self, row: RowRef, owner: u32, meta: Meta, amount_minor: i64, out: &mut Lines) {
+        out.merchant.push(owner);
         out.txn_type.push(meta.txn_type().map_or(u32::MAX, |t| t as u32));
         out.currency.push(u32::from(meta.currency().index()));
-        out.amount_minor.push(record.amount_minor());
+        out.amount_minor.push(amount_minor);
         out.fee_minor.push(self.pairs.fee_minor(row));
     }
 }

@@ -13,6 +13,7 @@ pub mod reversals;
 pub mod agree;
 pub mod residual;
 pub mod adjust;
+pub mod batches;
 pub mod close;
 pub mod originals;
 pub mod output;

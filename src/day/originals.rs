@@ -14,12 +14,26 @@ use rustc_hash::FxHashSet;
 
 use crate::day::history::History;
 use crate::findings::{Finding, Stop, StopCode};
+use crate::terms::currency::Currency;
 use crate::terms::date::Date;
 
 /// Days back in which an original is looked for (R16).
 const REACH_DAYS: i32 = 365;
 
-/// Finds payments by txn_id in the closes before `date`, the latest first: amount and fee, minor units.
+/// A settled payment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settled {
+    /// Its merchant.
+    pub merchant_id: String,
+    /// Currency.
+    pub currency: Currency,
+    /// Minor units.
+    pub amount_minor: i64,
+    /// Fee charged, minor units.
+    pub fee_minor: i64,
+}
+
+/// Finds payments by txn_id in the closes before `date`, the latest first.
 ///
 /// # Errors
 /// 65 when a `matched` table of a close cannot be read.
@@ -27,7 +41,7 @@ pub fn find(
     history: &History,
     date: Date,
     wanted: &FxHashSet<Vec<u8>>,
-) -> Result<BTreeMap<Vec<u8>, (i64, i64)>, Stop> {
+) -> Result<BTreeMap<Vec<u8>, Settled>, Stop> {
     let mut found = BTreeMap::new();
     let mut missing: FxHashSet<Vec<u8>> = wanted.clone();
     for closed in history.in_force().into_iter().rev() {
@@ -65,7 +79,7 @@ pub fn find(
 fn search(
     part: &Path,
     missing: &mut FxHashSet<Vec<u8>>,
-    found: &mut BTreeMap<Vec<u8>, (i64, i64)>,
+    found: &mut BTreeMap<Vec<u8>, Settled>,
 ) -> Result<(), Box<dyn std::error::Error>> {
     let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(part)?)?;
     let schema = builder.parquet_schema();
@@ -91,7 +105,14 @@ fn search(
     if groups.is_empty() {
         return Ok(());
     }
-    let names = ["txn_id", "txn_type", "amount_minor", "fee_minor"];
+    let names = [
+        "txn_id",
+        "txn_type",
+        "merchant_id",
+        "currency",
+        "amount_minor",
+        "fee_minor",
+    ];
     let mask = ProjectionMask::leaves(schema, names.iter().filter_map(|name| place(name)));
     for batch in builder.with_projection(mask).with_row_groups(groups).build()? {
         let batch = batch?;
@@ -113,6 +134,7 @@ fn search(
                 .clone())
         };
         let (ids, types) = (text("txn_id")?, text("txn_type")?);
+        let (merchants, currencies) = (text("merchant_id")?, text("currency")?);
         let (amounts, fees) = (number("amount_minor")?, number("fee_minor")?);
         for row in 0..batch.num_rows() {
             if ids.is_null(row) || fees.is_null(row) || types.is_null(row) || types.value(row) != "PAYMENT" {
@@ -121,7 +143,13 @@ fn search(
             if missing.remove(ids.value(row).as_bytes()) {
                 found.insert(
                     ids.value(row).as_bytes().to_vec(),
-                    (amounts.value(row), fees.value(row)),
+                    Settled {
+                        merchant_id: merchants.value(row).to_owned(),
+                        currency: Currency::parse(currencies.value(row).as_bytes())
+                            .ok_or("a currency is none")?,
+                        amount_minor: amounts.value(row),
+                        fee_minor: fees.value(row),
+                    },
                 );
             }
         }

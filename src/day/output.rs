@@ -8,10 +8,12 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use crate::book::Book;
+use crate::book::passes::PassName;
 use crate::book::settings::{LegKind, Role, Source};
+use crate::day::agree::platform_side;
 use crate::day::breaks::WALLET_LEG;
 use crate::day::figures::PayoutLine;
-use crate::day::matched::{LegPairs, MatchedTable};
+use crate::day::matched::{BatchEntries, LegPairs, MatchedTable};
 use crate::day::publish::{Sealed, Staging};
 use crate::day::run::Computed;
 use crate::entries::block::{BUCKET_BITS, EntryBlock, RowRef};
@@ -342,26 +344,37 @@ impl Outputs<'_> {
     fn matched(&mut self, book: &Book, computed: &Computed) -> Result<(), Stop> {
         let settings = &book.settings;
         let (pool, agreed, settled) = (&computed.pool, &computed.agreed, &computed.settled);
+        let first_batch_leg = settings.first_batch_leg();
         let mut legs: Vec<LegPairs<'_>> = settings
             .legs
             .iter()
             .enumerate()
             .map(|(leg, named)| LegPairs {
                 leg: named.name.clone(),
-                left: &pool.left[leg],
-                right: &pool.right[leg],
+                left: platform_side(pool, settings, leg),
+                right: match named.kind {
+                    LegKind::ChannelBank => &pool.right[computed.bank_leg],
+                    LegKind::PlatformBank | LegKind::PlatformChannel => &pool.right[leg],
+                },
                 pairs: Settlings {
                     met: &agreed.legs[leg].met,
                     fees: &settled.legs[leg].fees,
                 },
-                holds_every_row: leg == computed.bank_leg,
+                holds_every_row: named.kind != LegKind::PlatformChannel,
                 kind: named.kind,
-                pass: "exact",
+                pass: match named.kind {
+                    LegKind::ChannelBank => PassName::Batch.name(),
+                    LegKind::PlatformBank | LegKind::PlatformChannel => "exact",
+                },
                 lies_aside: leg == computed.bank_leg,
                 later: match leg == computed.bank_leg {
                     true => Some(&agreed.later.passes),
                     false => computed.adjusted.by_hand.passes.get(&leg),
                 },
+                batches: (named.kind == LegKind::ChannelBank).then_some(BatchEntries {
+                    named: &pool.right[first_batch_leg.unwrap_or(leg)],
+                    paid_before: &agreed.batches.paid_before,
+                }),
             })
             .collect();
         let every_row = &pool.left[computed.bank_leg];
@@ -379,6 +392,7 @@ impl Outputs<'_> {
             pass: "balance",
             lies_aside: false,
             later: None,
+            batches: None,
         });
         let table = MatchedTable {
             settings,

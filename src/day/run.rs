@@ -13,6 +13,7 @@ use crate::day::across;
 use crate::day::adjust::{self, Adjusted, Adjusting};
 use crate::day::agree::{Agreed, Completion, match_legs};
 use crate::day::balances::account_lines;
+use crate::day::batches::{self, BatchContext, match_batches};
 use crate::day::breaks::{self, BreakContext, Breaks, DEFAULT_POOL};
 use crate::day::clock::bounds;
 use crate::day::close::Progress;
@@ -186,6 +187,8 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
             .any(|plan| plan.on_refund == crate::book::settings::OnRefund::Return),
         channels: ChannelCodes::default(),
         bank_leg,
+        ends_at_bank: settings.legs_at_the_bank(),
+        batch_leg: settings.first_batch_leg(),
         spill: spill.as_ref(),
     };
 
@@ -223,7 +226,7 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
 
     // Stage 2: match.
     progress.stage("match", 0);
-    let forward = forward::rows(&state.open_items, settings);
+    let forward = forward::rows(&state.open_items, &state.unsettled, settings)?;
     let mut blocks = forward::blocks(&forward, &context)?;
     let names: Vec<String> = day.delivery.files.iter().map(|file| file.name.clone()).collect();
     let told = taken.told(&names);
@@ -307,6 +310,15 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
             };
             match_later(&pool, &mut agreed, &later)?;
             notes.extend(agreed.later.notes.iter().cloned());
+            let batch_context = BatchContext {
+                settings,
+                channel_names: &channel_names,
+                chained: &state.chained,
+                business_date: date,
+                bank_leg,
+            };
+            match_batches(&pool, &mut agreed, &batch_context)?;
+            notes.extend(agreed.batches.notes.iter().cloned());
             (pool, agreed, None, None)
         }
     };
@@ -370,6 +382,7 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
         fetch: &fetch,
         fee_due: &|channel, txn_type, amount_minor| fee_due(settings, &fees, channel, txn_type, amount_minor),
         candidates: &agreed.later.candidates,
+        batches: &agreed.batches,
     };
     let mut breaks = breaks::list(&pool, &open, &undebited, &break_context)?;
     // The full rows it was made of are gone; where memory is short, the system has that back before the ledger is made.
@@ -406,7 +419,6 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
         &settled,
         &adjusted,
         &breaks,
-        bank_leg,
         &age,
     );
     let standings = Standings::of(&view)?;
@@ -426,7 +438,7 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
         None => (&all_paid, &all_issued),
     };
     let view = day_view(
-        day, settlement, issued, &accounts, &settled, &adjusted, &breaks, bank_leg, &age,
+        day, settlement, issued, &accounts, &settled, &adjusted, &breaks, &age,
     );
     let (standings, reserve) = if withhold {
         let standings = standings.with_end_of(&view)?;
@@ -465,6 +477,11 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
         positions: &positions,
         journal: &journal,
         reserve: &reserve,
+        batches: &batches::sums(&pool, &agreed, settings, bank_leg),
+        halfway: [
+            breaks.chained.len() as u64,
+            (agreed.batches.waiting.len() + agreed.batches.at_bank.len()) as u64,
+        ],
     });
     checks::all_hold(&invariants)?;
 
@@ -477,6 +494,7 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
     let next = State {
         open_items: std::mem::take(&mut breaks.open_items),
         unsettled: std::mem::take(&mut settled.unsettled_state),
+        chained: breaks.chained.clone(),
         dues: settlement.dues.clone(),
         holds: settlement.holds.clone(),
         carried: settlement.carried.clone(),
@@ -557,7 +575,6 @@ fn too_many_blocks(blocks: usize) -> Stop {
 }
 
 /// The day as the ledger and the reserve see it, for payouts as given.
-#[allow(clippy::too_many_arguments)]
 fn day_view<'a>(
     day: &DayInputs<'a>,
     settlement: &'a Settlement,
@@ -566,7 +583,6 @@ fn day_view<'a>(
     settled: &'a Settled,
     adjusted: &'a Adjusted,
     breaks: &'a Breaks,
-    bank_leg: usize,
     age: &'a dyn Fn(Date) -> Result<i32, Stop>,
 ) -> DayFigures<'a> {
     DayFigures {
@@ -577,7 +593,7 @@ fn day_view<'a>(
         payouts: &settlement.lines,
         accounts,
         customers: &settled.wallets.lines,
-        agreed: &settled.legs[bank_leg].agreed,
+        agreed: &settled.agreed,
         events: &settled.events,
         adjustments: &adjusted.lines,
         open: &breaks.open_entries,

@@ -10,12 +10,15 @@ use crate::book::Book;
 use crate::book::calendars::due_date;
 use crate::book::merchants::MerchantCode;
 use crate::day::adjust::ByHand;
-use crate::day::agree::{Agreed, Completion};
+use crate::day::agree::{Agreed, Completion, platform_side};
 use crate::day::breaks::{OpenBreakRows, PAYOUT_LEG, RowName, WALLET_LEG};
-use crate::day::figures::{AccountEvent, AccountEventKind, MerchantSums, Obligation, UnsettledRow};
+use crate::day::figures::{
+    AccountEvent, AccountEventKind, AgreedSums, MerchantSums, Obligation, UnsettledRow,
+};
 use crate::day::identify::row_name;
 use crate::day::intake::SideKind;
 use crate::day::matched::SmallLine;
+use crate::day::originals;
 use crate::day::pool::Pool;
 use crate::day::state::{State, Unsettled};
 use crate::entries::block::{EntryBlock, RowRef};
@@ -29,8 +32,9 @@ use crate::terms::date::Date;
 use crate::terms::kinds::{Direction, TxnType};
 use crate::wallets::{WalletDay, WalletKind, WalletRow, post_wallets};
 
-/// Finds settled payments of earlier closes by txn_id: amount and fee, minor units.
-pub type Originals<'a> = &'a dyn Fn(&FxHashSet<Vec<u8>>) -> Result<BTreeMap<Vec<u8>, (i64, i64)>, Stop>;
+/// Finds settled payments of earlier closes by txn_id.
+pub type Originals<'a> =
+    &'a dyn Fn(&FxHashSet<Vec<u8>>) -> Result<BTreeMap<Vec<u8>, originals::Settled>, Stop>;
 
 /// What settling works on.
 #[derive(Clone, Copy)]
@@ -64,6 +68,8 @@ pub struct SettleInputs<'a> {
 pub struct Settled {
     /// By leg.
     pub legs: Vec<SettledPairs>,
+    /// Bank entries agreed today, of all legs that end at the bank, by account and pool.
+    pub agreed: Vec<AgreedSums>,
     /// Rows that settled without a leg, with their fees, by row.
     pub wallet_pairs: Vec<(RowRef, i64)>,
     /// Wallets.
@@ -105,7 +111,7 @@ pub fn settle_legs(inputs: &SettleInputs<'_>) -> Result<Vec<SettledPairs>, Stop>
     } = *inputs;
     let mut legs = Vec::new();
     for (leg, result) in agreed.legs.iter().enumerate() {
-        let left = &pool.left[leg];
+        let left = platform_side(pool, &inputs.book.settings, leg);
         let completes = |row: RowRef, meta: Meta| {
             let required = context.channels[usize::from(meta.channel())].required;
             let name = (row.block(), left[row.block()].ordinal(row.position()));
@@ -114,7 +120,7 @@ pub fn settle_legs(inputs: &SettleInputs<'_>) -> Result<Vec<SettledPairs>, Stop>
         let rows = LegRows {
             left,
             met: &result.met,
-            ends_at_bank: leg == inputs.bank_leg,
+            ends_at_bank: inputs.book.settings.legs_at_the_bank() & (1 << leg) != 0,
         };
         legs.push(settle_pairs(&rows, &completes, context)?);
     }
@@ -142,8 +148,10 @@ pub fn settle(inputs: &SettleInputs<'_>, legs: Vec<SettledPairs>) -> Result<Sett
     let (unsettled, unsettled_state) = waiting(inputs);
     let mut open = settled_wallet.open;
     open.extend(side.open);
+    let agreed = agreed_at_bank(inputs, &legs);
     Ok(Settled {
         legs,
+        agreed,
         wallet_pairs: settled_wallet.pairs,
         wallets,
         sums: lines,
@@ -160,6 +168,28 @@ pub fn settle(inputs: &SettleInputs<'_>, legs: Vec<SettledPairs>) -> Result<Sett
     })
 }
 
+/// What was agreed with bank entries today, whether a row each or by batches.
+fn agreed_at_bank(inputs: &SettleInputs<'_>, legs: &[SettledPairs]) -> Vec<AgreedSums> {
+    let ends = inputs.book.settings.legs_at_the_bank();
+    let mut sums: BTreeMap<(usize, &str), [i128; 2]> = BTreeMap::new();
+    for (_, leg) in legs.iter().enumerate().filter(|(leg, _)| ends & (1 << leg) != 0) {
+        for agreed in &leg.agreed {
+            let sum = sums
+                .entry((agreed.account, agreed.obligee_pool.as_str()))
+                .or_default();
+            sum[0] += agreed.credit_minor;
+            sum[1] += agreed.debit_minor;
+        }
+    }
+    let line = |((account, pool), [credit_minor, debit_minor]): ((usize, &str), [i128; 2])| AgreedSums {
+        account,
+        obligee_pool: pool.to_owned(),
+        credit_minor,
+        debit_minor,
+    };
+    sums.into_iter().map(line).collect()
+}
+
 /// Wallet rows of the day, with where they stand.
 struct WalletRows<'a> {
     rows: Vec<WalletRow<'a>>,
@@ -172,11 +202,9 @@ fn wallet_rows<'a>(inputs: &SettleInputs<'a>, legs: &[SettledPairs]) -> WalletRo
     let (pool, agreed, bank_leg) = (inputs.pool, inputs.agreed, inputs.bank_leg);
     let mut complete: FxHashSet<u64> = FxHashSet::default();
     for (leg, settled) in legs.iter().enumerate() {
+        let side = platform_side(pool, &inputs.book.settings, leg);
         for row in &settled.wallet {
-            complete.insert(row_name(
-                row.block(),
-                pool.left[leg][row.block()].ordinal(row.position()),
-            ));
+            complete.insert(row_name(row.block(), side[row.block()].ordinal(row.position())));
         }
     }
     let conflicts: FxHashSet<RowRef> = agreed.left.conflicts.iter().copied().collect();
@@ -312,8 +340,9 @@ fn give_fees_back(
     // (block, ordinal) of refunds whose merchant's plan returns fees, and the merchant and currency to credit.
     let mut rows: Vec<(RowName, RowRef, &EntryBlock)> = Vec::new();
     for (leg, settled) in legs.iter().enumerate() {
+        let side = platform_side(pool, &inputs.book.settings, leg);
         for row in &settled.refunds {
-            let block = &pool.left[leg][row.block()];
+            let block = &side[row.block()];
             rows.push(((row.block(), block.ordinal(row.position())), *row, block));
         }
     }
@@ -345,6 +374,8 @@ fn give_fees_back(
         refunds.push(RefundRow {
             handle,
             txn_id: block.id(position),
+            merchant_id: &inputs.book.merchants.get(MerchantCode(block.owner(position))).id,
+            currency: block.meta(position).currency(),
             time: found.map_or(crate::terms::date::Instant(0), |at| extras.time[at]),
             original_txn_id: found.map_or(&b""[..], |at| extras.original.get(at)),
             amount_minor: block.amount_minor(position),
@@ -362,7 +393,7 @@ fn give_fees_back(
             known.is_err()
         })
         .collect();
-    let mut found: BTreeMap<Vec<u8>, (i64, i64)> = BTreeMap::new();
+    let mut found: BTreeMap<Vec<u8>, originals::Settled> = BTreeMap::new();
     for id in &wanted {
         if let Some(original) = settled_today(inputs, legs, wallet, id) {
             found.insert(id.clone(), original);
@@ -374,10 +405,12 @@ fn give_fees_back(
     }
     let originals: Vec<Original<'_>> = found
         .iter()
-        .map(|(id, (amount_minor, fee_minor))| Original {
+        .map(|(id, settled)| Original {
             txn_id: id,
-            amount_minor: *amount_minor,
-            fee_minor: *fee_minor,
+            merchant_id: &settled.merchant_id,
+            currency: settled.currency,
+            amount_minor: settled.amount_minor,
+            fee_minor: settled.fee_minor,
         })
         .collect();
     let returns = return_fees(
@@ -397,13 +430,13 @@ fn give_fees_back(
     Ok(returns)
 }
 
-/// Amount and fee of a payment that settled in this very close.
+/// A payment that settled in this very close.
 fn settled_today(
     inputs: &SettleInputs<'_>,
     legs: &[SettledPairs],
     wallet: &WalletSettled,
     id: &[u8],
-) -> Option<(i64, i64)> {
+) -> Option<originals::Settled> {
     let side = &inputs.pool.left[inputs.bank_leg];
     for row in inputs.agreed.left.order.rows_of(side, id.into()) {
         let (block, position) = (&side[row.block()], row.position());
@@ -412,7 +445,7 @@ fn settled_today(
         }
         let ordinal = block.ordinal(position);
         let fee = legs.iter().enumerate().find_map(|(leg, settled)| {
-            let side = inputs.pool.left.get(leg)?.get(row.block())?;
+            let side = platform_side(inputs.pool, &inputs.book.settings, leg).get(row.block())?;
             settled.fees.get(row.block())?.get(side.position_of(ordinal)?)
         });
         let fee = fee.or_else(|| {
@@ -420,7 +453,13 @@ fn settled_today(
             Some(wallet.pairs[at].1)
         });
         if let Some(fee) = fee {
-            return Some((block.amount_minor(position), fee));
+            let merchant = inputs.book.merchants.terms.get(block.owner(position) as usize);
+            return Some(originals::Settled {
+                merchant_id: merchant.map_or(String::new(), |terms| terms.id.clone()),
+                currency: block.meta(position).currency(),
+                amount_minor: block.amount_minor(position),
+                fee_minor: fee,
+            });
         }
     }
     None
@@ -548,6 +587,7 @@ fn side_entries(inputs: &SettleInputs<'_>) -> Result<SideResult, Stop> {
     }
     small.extend(inputs.agreed.later.small.iter().cloned());
     events.extend(inputs.agreed.later.events.iter().cloned());
+    events.extend(inputs.agreed.batches.events.iter().cloned());
     small.sort();
     events.sort_by(|a, b| (a.account, &a.entry_id).cmp(&(b.account, &b.entry_id)));
     let open = follow

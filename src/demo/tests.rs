@@ -155,7 +155,13 @@ fn the_week_closes_as_planned() {
                     txn.channel,
                     txn.minor,
                 );
-                (txn.id.clone().into_bytes(), (txn.minor, fee))
+                let settled = crate::day::originals::Settled {
+                    merchant_id: txn.merchant.to_owned(),
+                    currency: crate::terms::currency::Currency::parse(txn.currency.as_bytes()).unwrap(),
+                    amount_minor: txn.minor,
+                    fee_minor: fee,
+                };
+                (txn.id.clone().into_bytes(), settled)
             });
         Ok(found.collect())
     };

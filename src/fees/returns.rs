@@ -3,6 +3,7 @@
 use crate::day::state::FeeReturn;
 use crate::entries::bytes::Id;
 use crate::findings::{Finding, Stop, StopCode};
+use crate::terms::currency::Currency;
 use crate::terms::date::{Date, Instant};
 
 /// Days after the last refund for which an original is remembered; the same reach as the look-up of originals.
@@ -13,6 +14,10 @@ pub const REMEMBERED_DAYS: i32 = 365;
 pub struct Original<'a> {
     /// Its txn_id.
     pub txn_id: &'a [u8],
+    /// Merchant that was charged the fee.
+    pub merchant_id: &'a str,
+    /// Currency.
+    pub currency: Currency,
     /// Minor units, > 0.
     pub amount_minor: i64,
     /// Fee charged, minor units, ≥ 0.
@@ -26,6 +31,10 @@ pub struct RefundRow<'a> {
     pub handle: u64,
     /// Its txn_id.
     pub txn_id: Id<'a>,
+    /// Its merchant.
+    pub merchant_id: &'a str,
+    /// Currency.
+    pub currency: Currency,
     /// When it happened.
     pub time: Instant,
     /// The payment it refunds; empty where the row names none.
@@ -41,6 +50,8 @@ pub enum ReturnReason {
     NoOriginal,
     /// The original is in no close of the last 365 days.
     UnknownOriginal,
+    /// The original is a payment of another merchant, or in another currency: its fee was charged to somebody else.
+    OthersOriginal,
 }
 
 impl ReturnReason {
@@ -49,6 +60,7 @@ impl ReturnReason {
         match self {
             ReturnReason::NoOriginal => "NO_ORIGINAL",
             ReturnReason::UnknownOriginal => "UNKNOWN_ORIGINAL",
+            ReturnReason::OthersOriginal => "OTHERS_ORIGINAL",
         }
     }
 }
@@ -78,7 +90,8 @@ pub struct FeeReturns {
 /// `state` is sorted by original; an original in it is used as it stands there, so that one whose close has been
 /// forgotten still has its figures. Refunds of one original are taken by (txn_time, txn_id); neither their order in
 /// `refunds` nor that of `originals` changes anything. An original stays remembered when it is refunded in full:
-/// a refund above the whole would otherwise find it again and give its fee back twice.
+/// a refund above the whole would otherwise find it again and give its fee back twice. A refund of another merchant, or in
+/// another currency, gives nothing back and counts in nothing, whatever payment it names.
 ///
 /// # Errors
 /// 65 when the refunds of one original do not fit 64 bits.
@@ -105,7 +118,7 @@ pub fn return_fees(
         let id = group[0].original_txn_id;
         let known = match id.is_empty() {
             true => Err(ReturnReason::NoOriginal),
-            false => find(state, &originals, id, business_date).ok_or(ReturnReason::UnknownOriginal),
+            false => find(state, &originals, id).ok_or(ReturnReason::UnknownOriginal),
         };
         match known {
             Err(reason) => returned.extend(group.iter().map(|refund| ReturnedFee {
@@ -114,14 +127,23 @@ pub fn return_fees(
                 reason: Some(reason),
             })),
             Ok(mut original) => {
+                let mut is_changed = false;
                 for refund in group {
+                    let is_own = is_own(&original, refund);
+                    is_changed |= is_own;
                     returned.push(ReturnedFee {
                         handle: refund.handle,
-                        fee_returned_minor: take_refund(&mut original, refund.amount_minor)?,
-                        reason: None,
+                        fee_returned_minor: match is_own {
+                            true => take_refund(&mut original, refund.amount_minor)?,
+                            false => 0,
+                        },
+                        reason: (!is_own).then_some(ReturnReason::OthersOriginal),
                     });
                 }
-                changed.push(original);
+                if is_changed {
+                    original.changed_on = business_date;
+                    changed.push(original);
+                }
             }
         }
     }
@@ -133,28 +155,33 @@ pub fn return_fees(
 }
 
 /// The record of an original, from the state or new.
-fn find(
-    state: &[FeeReturn],
-    originals: &[Original<'_>],
-    id: &[u8],
-    business_date: Date,
-) -> Option<FeeReturn> {
-    let mut record = match state.binary_search_by(|known| known.original_txn_id.as_bytes().cmp(id)) {
+fn find(state: &[FeeReturn], originals: &[Original<'_>], id: &[u8]) -> Option<FeeReturn> {
+    let record = match state.binary_search_by(|known| known.original_txn_id.as_bytes().cmp(id)) {
         Ok(at) => state[at].clone(),
         Err(_) => {
             let at = originals.binary_search_by(|known| known.txn_id.cmp(id)).ok()?;
             FeeReturn {
                 original_txn_id: std::str::from_utf8(id).ok()?.to_owned(),
+                merchant_id: originals[at].merchant_id.to_owned(),
+                currency: Some(originals[at].currency),
                 amount_minor: originals[at].amount_minor,
                 fee_minor: originals[at].fee_minor,
                 refunded_minor: 0,
                 returned_minor: 0,
-                changed_on: business_date,
+                changed_on: Date(0),
             }
         }
     };
-    record.changed_on = business_date;
     Some(record)
+}
+
+/// True when the fee of the original was charged to the refund's merchant, in its currency. Records of closes that did not
+/// note them yet have neither.
+fn is_own(original: &FeeReturn, refund: &RefundRow<'_>) -> bool {
+    (original.merchant_id.is_empty() || original.merchant_id == refund.merchant_id)
+        && original
+            .currency
+            .is_none_or(|currency| currency == refund.currency)
 }
 
 /// Adds one refund to an original and says what it gives back.
@@ -208,17 +235,57 @@ mod tests {
         RefundRow {
             handle,
             txn_id: b"R".into(),
+            merchant_id: "M1",
+            currency: cny(),
             time: Instant(handle as i64),
             original_txn_id: original.as_bytes(),
             amount_minor,
         }
     }
 
-    const PAID: Original<'static> = Original {
-        txn_id: b"P1",
-        amount_minor: 1000,
-        fee_minor: 7,
-    };
+    fn cny() -> Currency {
+        Currency::parse(b"CNY").unwrap()
+    }
+
+    fn paid() -> Original<'static> {
+        Original {
+            txn_id: b"P1",
+            merchant_id: "M1",
+            currency: cny(),
+            amount_minor: 1000,
+            fee_minor: 7,
+        }
+    }
+
+    #[test]
+    fn a_fee_goes_back_to_whom_it_was_charged() {
+        let others = RefundRow {
+            merchant_id: "M2",
+            ..refund(1, "P1", 500)
+        };
+        let euro = RefundRow {
+            currency: Currency::parse(b"EUR").unwrap(),
+            ..refund(2, "P1", 500)
+        };
+        let refunds = [others, euro, refund(3, "P1", 500)];
+        let out = return_fees(&[], &[paid()], &refunds, DAY).unwrap();
+        let given: Vec<_> = out
+            .returned
+            .iter()
+            .map(|r| (r.fee_returned_minor, r.reason))
+            .collect();
+        let refused = (0, Some(ReturnReason::OthersOriginal));
+        assert_eq!(given, [refused, refused, (3, None)]);
+        assert_eq!(out.next[0].refunded_minor, 500);
+        // Nor does it later, when only the state knows the original; and nothing of it is remembered.
+        let later = return_fees(&out.next, &[], &[others], DAY.plus_days(9)).unwrap();
+        assert_eq!(
+            (later.returned[0].fee_returned_minor, &later.next),
+            (0, &out.next)
+        );
+        let none = return_fees(&[], &[paid()], &[others], DAY).unwrap();
+        assert!(none.next.is_empty());
+    }
 
     #[test]
     fn parts_add_up_to_the_whole_fee_and_never_more() {
@@ -229,15 +296,16 @@ mod tests {
             refund(3, "P1", 334),
             refund(4, "P1", 500),
         ];
-        let out = return_fees(&[], &[PAID], &day, DAY).unwrap();
+        let out = return_fees(&[], &[paid()], &day, DAY).unwrap();
         let given: Vec<i64> = out.returned.iter().map(|r| r.fee_returned_minor).collect();
         assert_eq!(given, [2, 2, 3, 0]);
         assert_eq!(out.next[0].returned_minor, 7);
 
         // The same refunds over four closes, in the state from one to the next, without the original after the first.
         let mut state = Vec::new();
+        let originals = [paid()];
         for (at, row) in day.iter().enumerate() {
-            let originals: &[Original<'_>] = if at == 0 { &[PAID] } else { &[] };
+            let originals: &[Original<'_>] = if at == 0 { &originals } else { &[] };
             let out = return_fees(&state, originals, &[*row], DAY.plus_days(at as i32)).unwrap();
             assert_eq!(out.returned[0].fee_returned_minor, given[at]);
             state = out.next;
@@ -245,12 +313,12 @@ mod tests {
         // The order in which rows are handed over changes nothing.
         let mut shuffled = day;
         shuffled.reverse();
-        assert_eq!(return_fees(&[], &[PAID], &shuffled, DAY).unwrap(), out);
+        assert_eq!(return_fees(&[], &[paid()], &shuffled, DAY).unwrap(), out);
     }
 
     #[test]
     fn an_unknown_original_gives_nothing_and_says_why() {
-        let out = return_fees(&[], &[PAID], &[refund(1, "", 5), refund(2, "P9", 5)], DAY).unwrap();
+        let out = return_fees(&[], &[paid()], &[refund(1, "", 5), refund(2, "P9", 5)], DAY).unwrap();
         let reasons: Vec<_> = out
             .returned
             .iter()
@@ -268,7 +336,7 @@ mod tests {
 
     #[test]
     fn originals_are_forgotten_after_a_year() {
-        let first = return_fees(&[], &[PAID], &[refund(1, "P1", 100)], DAY)
+        let first = return_fees(&[], &[paid()], &[refund(1, "P1", 100)], DAY)
             .unwrap()
             .next;
         let after = |days| {

@@ -6,10 +6,11 @@
 
 use std::collections::BTreeMap;
 
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::book::settings::{AccountKind, Basis, LegKind, Settings};
-use crate::day::state::{Carried, Due, Hold, IssuedPayout, OpenItem, OpenSide, PayoutProgress};
+use crate::day::batches::bill_identity;
+use crate::day::state::{Carried, Chained, Due, Hold, IssuedPayout, OpenItem, OpenSide, PayoutProgress};
 use crate::findings::{Finding, Stop, StopCode};
 use crate::ledger::day_figures::{DEFAULT_POOL, DayFigures};
 use crate::terms::currency::Currency;
@@ -281,6 +282,12 @@ impl<'a> Standing<'a> {
             }
         }
         let at_bank = matched_at_bank(day);
+        let paid: FxHashMap<_, &Chained> = state
+            .chained
+            .iter()
+            .filter(|row| !row.account.is_empty())
+            .map(|row| (row.identity(), row))
+            .collect();
         let mut seen = FxHashSet::default();
         for item in &state.open_items {
             // A row stands once on each leg it waits for; it is one row all the same.
@@ -292,7 +299,11 @@ impl<'a> Standing<'a> {
                 item.line,
                 item.first_seen,
             )) {
-                standing.add_open_item(day, item, &at_bank)?;
+                let paid = match item.side {
+                    OpenSide::Channel => paid.get(&bill_identity(&item.row)).copied(),
+                    OpenSide::Platform | OpenSide::Bank => None,
+                };
+                standing.add_open_item(day, item, &at_bank, paid)?;
             }
         }
         standing.gather();
@@ -466,13 +477,31 @@ impl<'a> Standing<'a> {
         day: &DayFigures<'a>,
         item: &'a OpenItem,
         at_bank: &FxHashSet<&'a str>,
+        paid: Option<&'a Chained>,
     ) -> Result<(), Stop> {
         let row = &item.row;
         let Some(direction) = row.direction else {
             return Ok(());
         };
         match item.side {
-            OpenSide::Channel => {}
+            OpenSide::Channel => {
+                // Its batch is at the bank, its platform row is not agreed (R26).
+                let Some(paid) = paid else { return Ok(()) };
+                let account = account_index(day.settings, &paid.account, "state/chained.csv")?;
+                self.add_bank_item(
+                    day.settings,
+                    account,
+                    BankItem {
+                        id: &row.id,
+                        reference: &paid.batch_ref,
+                        currency: row.currency,
+                        direction,
+                        amount_minor: row.amount_minor,
+                        first_seen: item.first_seen,
+                        break_id: String::new(),
+                    },
+                );
+            }
             OpenSide::Bank => {
                 let account = account_index(day.settings, &row.account, "state/open_items.csv")?;
                 self.add_bank_item(

@@ -346,6 +346,8 @@ impl Day {
                 positions: &[],
                 journal: &journal,
                 reserve: &reserve,
+                batches: &BTreeMap::new(),
+                halfway: [0, 0],
             });
             (journal, reserve, invariants)
         });

@@ -14,4 +14,5 @@ pub mod group;
 pub mod exact;
 pub mod met;
 pub mod identity;
+pub mod batches;
 pub mod residual;

@@ -182,7 +182,8 @@ const CAUSES_SHOWN: usize = 8;
 
 /// The larger side of a break: what is at stake at most. Each line counts in full.
 pub fn at_stake_minor(line: &BreakLine) -> i64 {
-    line.platform_minor.unwrap_or(0).max(line.bank_minor.unwrap_or(0))
+    let size = |minor: Option<i64>| i64::try_from(minor.unwrap_or(0).unsigned_abs()).unwrap_or(i64::MAX);
+    size(line.platform_minor).max(size(line.bank_minor))
 }
 
 /// The thresholds that the open breaks pass, by class.

@@ -69,6 +69,7 @@ struct Line {
 
 /// What a payment was charged and gave back so far (R16).
 struct Original {
+    owner: Key,
     minor: i64,
     fee: i64,
     refunded: i64,
@@ -316,6 +317,7 @@ impl Oracle {
             .filter(|((l, _), _)| l.row.kind == "PAYMENT" && self.merchants[l.row.merchant].returns)
         {
             let original = Original {
+                owner: (l.row.merchant, l.row.currency),
                 minor: l.row.minor,
                 fee: *fee,
                 refunded: 0,
@@ -334,6 +336,10 @@ impl Oracle {
             let Some(original) = self.originals.get_mut(&refund.original) else {
                 continue;
             };
+            // A fee goes back to whom it was charged.
+            if original.owner != (refund.merchant, refund.currency) {
+                continue;
+            }
             original.refunded += refund.minor;
             let share = divide(
                 i128::from(original.fee) * i128::from(original.refunded),

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Reader, did_you_mean, role};
+use crate::book::passes::PassName;
 use crate::book::schema::{BookToml, LegRoleToml};
 use crate::book::settings::{Leg, LegKind, Role, Settings};
 
@@ -10,6 +11,8 @@ use crate::book::settings::{Leg, LegKind, Role, Settings};
 const LEGS_MAX: usize = 8;
 /// Leg names that the engine itself gives to breaks (R13, R21, R22).
 const OWN_LEG_NAMES: [&str; 3] = ["payout-bank", "wallet", "escrow"];
+/// The leg of bank entries that no channel's batch claims, in a book that compares the platform with channels only.
+const UNCLAIMED_LEG: &str = "platform-bank";
 
 impl Reader<'_> {
     pub(super) fn legs(&mut self, book: &BookToml) -> Vec<Leg> {
@@ -76,7 +79,42 @@ impl Reader<'_> {
             }
             legs.push(leg);
         }
+        if !legs.iter().any(|leg| leg.kind == LegKind::PlatformBank)
+            && let Some(at) = legs.iter().position(|leg| leg.kind == LegKind::ChannelBank)
+        {
+            self.unclaimed_leg(book, at, &mut legs);
+        }
         legs
+    }
+
+    /// Adds the leg on which bank entries without a batch are open, where no leg of the book is between platform and bank:
+    /// it takes no channel's rows.
+    fn unclaimed_leg(&mut self, book: &BookToml, at: usize, legs: &mut Vec<Leg>) {
+        if let Some(index) = book.leg.iter().position(|leg| leg.name == UNCLAIMED_LEG) {
+            self.find(
+                &format!("leg[{index}].name"),
+                format!("`{UNCLAIMED_LEG}` is the leg of bank entries that no batch claims"),
+                "choose another name",
+            );
+        }
+        if legs.len() >= LEGS_MAX {
+            let message = format!(
+                "with the leg of bank entries that no batch claims there are {} legs, at most {LEGS_MAX} can be kept",
+                legs.len() + 1
+            );
+            self.find(
+                &format!("leg[{at}].name"),
+                message,
+                "put channels together in one leg",
+            );
+            return;
+        }
+        legs.push(Leg {
+            name: UNCLAIMED_LEG.to_owned(),
+            kind: LegKind::PlatformBank,
+            channels: Some(Vec::new()),
+            later: Vec::new(),
+        });
     }
 
     fn leg_kind(&mut self, index: usize, left: LegRoleToml, right: LegRoleToml) -> Option<LegKind> {
@@ -84,19 +122,12 @@ impl Reader<'_> {
         match (left, right) {
             (LegRoleToml::Platform, LegRoleToml::Bank) => Some(LegKind::PlatformBank),
             (LegRoleToml::Platform, LegRoleToml::Channel) => Some(LegKind::PlatformChannel),
-            (LegRoleToml::Channel, LegRoleToml::Bank) => {
-                self.find(
-                    &left_path,
-                    "a leg between channel and bank comes with the batch pass, which is not built yet",
-                    "let the channel's rows match at the bank by a platform-bank leg until then",
-                );
-                None
-            }
+            (LegRoleToml::Channel, LegRoleToml::Bank) => Some(LegKind::ChannelBank),
             _ => {
                 self.find(
                     &left_path,
-                    "a leg compares left = \"platform\" with right = \"bank\" or \"channel\"",
-                    "other pairs come with the batch pass, which is not built yet",
+                    "no leg compares these two roles",
+                    "the pairs are platform and bank, platform and channel, channel and bank, the left one first",
                 );
                 None
             }
@@ -104,11 +135,12 @@ impl Reader<'_> {
     }
 
     fn leg_has_sources(&mut self, book: &BookToml, index: usize, kind: LegKind) {
-        let right = match kind {
-            LegKind::PlatformBank => Role::Bank,
-            LegKind::PlatformChannel => Role::Channel,
+        let (left, right) = match kind {
+            LegKind::PlatformBank => (Role::Platform, Role::Bank),
+            LegKind::PlatformChannel => (Role::Platform, Role::Channel),
+            LegKind::ChannelBank => (Role::Channel, Role::Bank),
         };
-        for (key, wanted) in [("left", Role::Platform), ("right", right)] {
+        for (key, wanted) in [("left", left), ("right", right)] {
             if !book.source.iter().any(|source| role(source.role) == wanted) {
                 self.find(
                     &format!("leg[{index}].{key}"),
@@ -152,14 +184,68 @@ impl Reader<'_> {
         book.settle.when.clone()
     }
 
+    /// R26: what a channel↔bank leg needs beside it, and what cannot be there with it.
+    pub(super) fn batch_legs_stand(&mut self, book: &BookToml, legs: &[Leg]) {
+        for leg in legs.iter().filter(|leg| leg.kind == LegKind::ChannelBank) {
+            let index = book.leg.iter().position(|given| given.name == leg.name);
+            let path = |key: &str| format!("leg[{}].{key}", index.unwrap_or(0));
+            let bills = || legs.iter().filter(|other| other.kind == LegKind::PlatformChannel);
+            let billed = |channel: &String| {
+                bills().any(|bill| bill.channels.as_ref().is_none_or(|names| names.contains(channel)))
+            };
+            const ADD: &str = "add a leg with left = \"platform\" and right = \"channel\" that takes it: a payment is followed from the platform to the bill, and from there to the bank";
+            match &leg.channels {
+                None if !bills().any(|bill| bill.channels.is_none()) => {
+                    self.find(
+                        &path("name"),
+                        format!("the leg `{}` takes every channel, and no platform-channel leg does", leg.name),
+                        "give it the `channels` of the platform-channel legs, or leave `channels` out there too",
+                    );
+                }
+                None => {}
+                Some(channels) => {
+                    for (at, channel) in channels.iter().enumerate().filter(|(_, name)| !billed(name)) {
+                        let message = format!("rows of channel `{channel}` are in no platform-channel leg");
+                        self.find(&path(&format!("channels[{at}]")), message, ADD);
+                    }
+                }
+            }
+            for other in legs.iter().filter(|other| other.kind == LegKind::PlatformBank) {
+                if overlap(other, leg) {
+                    self.find(
+                        &path("channels"),
+                        format!(
+                            "leg `{}` takes rows of the same channels to the bank: their money would be looked for twice",
+                            other.name
+                        ),
+                        format!("give `{}` the channels that pay payment by payment", other.name),
+                    );
+                }
+                if other.later.iter().any(|pass| pass.name() == PassName::Batch) {
+                    self.find(
+                        &path("name"),
+                        format!(
+                            "bank entries with a batch_ref belong to it (R26), and the pass batch of leg `{}` would look for them too",
+                            other.name
+                        ),
+                        "take the pass out there, or this leg",
+                    );
+                }
+            }
+        }
+    }
+
     /// R41: every channel's rows need a leg in `settle.when` that ends at the bank.
     pub(super) fn every_row_reaches_the_bank(&mut self, settings: &Settings) {
         const HELP: &str =
             "money is owed only when it reached a bank: put a platform-bank leg for it into settle.when";
+        let waited_for = |leg: &&Leg| settings.settle_when.contains(&leg.name);
+        let ends_at_bank = |leg: &&Leg| leg.kind != LegKind::PlatformChannel;
         let bank_legs: Vec<&Leg> = settings
             .legs
             .iter()
-            .filter(|leg| leg.kind == LegKind::PlatformBank && settings.settle_when.contains(&leg.name))
+            .filter(waited_for)
+            .filter(ends_at_bank)
             .collect();
         if bank_legs.is_empty() {
             self.find("settle.when", "no leg in it ends at the bank", HELP);
@@ -192,10 +278,11 @@ impl Reader<'_> {
     }
 }
 
-/// True when two legs of one kind share a channel.
+/// True when two legs share a channel.
 fn overlap(a: &Leg, b: &Leg) -> bool {
     match (&a.channels, &b.channels) {
         (Some(a), Some(b)) => a.iter().any(|channel| b.contains(channel)),
-        _ => true,
+        (Some(named), None) | (None, Some(named)) => !named.is_empty(),
+        (None, None) => true,
     }
 }

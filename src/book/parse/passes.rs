@@ -64,8 +64,17 @@ fn given_keys(table: &PassTableToml) -> Vec<&'static str> {
 impl Reader<'_> {
     /// The passes after the exact one, in order.
     pub(super) fn later_passes(&mut self, leg: usize, given: &LegToml, kind: LegKind) -> Vec<Pass> {
-        let exact = vec![PassToml::Exact];
-        let passes = given.passes.as_ref().unwrap_or(&exact);
+        // R26: a channel's batch fits its entry or breaks, whether the pass is named or not.
+        let otherwise = match kind {
+            LegKind::ChannelBank => vec![PassToml::Exact, PassToml::Batch],
+            _ => vec![PassToml::Exact],
+        };
+        let exact_alone = kind == LegKind::ChannelBank && given.passes == Some(vec![PassToml::Exact]);
+        let passes = given
+            .passes
+            .as_ref()
+            .filter(|_| !exact_alone)
+            .unwrap_or(&otherwise);
         if passes.first() != Some(&PassToml::Exact) {
             self.find(
                 &format!("leg[{leg}].passes"),
@@ -79,7 +88,15 @@ impl Reader<'_> {
                 self.find(&format!("leg[{leg}].passes[{at}]"), message, "keep one");
             }
         }
-        if kind != LegKind::PlatformBank && passes.len() > 1 {
+        let other = passes.iter().find(|pass| !otherwise.contains(pass));
+        if let (LegKind::ChannelBank, Some(other)) = (kind, other) {
+            self.find(
+                &format!("leg[{leg}].passes"),
+                format!("`{}` has no place between channel and bank", word(*other)),
+                "keep [\"exact\", \"batch\"] there: a batch fits one entry of its batch_ref or breaks",
+            );
+        }
+        if kind == LegKind::PlatformChannel && passes.len() > 1 {
             self.find(
                 &format!("leg[{leg}].passes[1]"),
                 format!("`{}` on a leg without the bank is not built yet", word(passes[1])),

@@ -239,16 +239,6 @@ fn what_is_not_built_yet_is_said_so() {
             "role: `splits` is not built yet",
         ),
         (
-            "left = \"platform\"",
-            "left = \"channel\"",
-            "comes with the batch pass, which is not built yet",
-        ),
-        (
-            "left = \"platform\"",
-            "left = \"bank\"",
-            "a leg compares left = \"platform\"",
-        ),
-        (
             "[settle]",
             "[seal]\nkeys = 1\n[settle]",
             "`seal` is not built yet",

@@ -10,6 +10,7 @@
 //! for each kind of thing.
 
 mod adjustments;
+mod batches;
 mod books;
 mod closes;
 mod find;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::closes::{Day, Days, Matched, TableRow, money};
 use super::find::{Found, Searched, Wanted, search, searched_days};
-use super::{NAMED_ROWS_MAX, Section, adjustments, payout, words};
+use super::{NAMED_ROWS_MAX, Section, adjustments, batches, payout, words};
 use crate::day::state::OpenSide;
 use crate::findings::Stop;
 use crate::terms::date::Date;
@@ -310,6 +310,7 @@ fn about(days: &Days, story: &Story, found: &Found, title: String) -> Result<Sec
             tell_break(story, found, leg, span, &mut section);
         }
     }
+    batches::tell(days, found, &story.rows, &story.matched, &mut section)?;
     let agreed: Vec<&(Date, Matched)> = story
         .matched
         .iter()
@@ -336,7 +337,13 @@ fn about(days: &Days, story: &Story, found: &Found, title: String) -> Result<Sec
         );
         return Ok(section);
     }
-    for (date, line) in &agreed {
+    if agreed.len() > NAMED_ROWS_MAX {
+        section.note(format!(
+            "{} more rows were matched with it: ask for one of them",
+            agreed.len() - NAMED_ROWS_MAX
+        ));
+    }
+    for (date, line) in agreed.iter().take(NAMED_ROWS_MAX) {
         if line.entry_id.is_empty() {
             let told = format!(
                 "posted without a counterpart: leg {}, pass {} (R21)",
@@ -582,6 +589,14 @@ fn returned_fee(day: &Day, row: &crate::day::state::OpenRow, section: &mut Secti
     for back in day.rows("state/fee_returns.csv", |line| {
         line.get("original_txn_id") == row.original_ref
     })? {
+        let charged = back.get("merchant_id");
+        if !charged.is_empty() && charged != row.merchant_id {
+            section.step(format!(
+                "no fee is returned: {} is a payment of {charged}, which was charged its fee (R16)",
+                row.original_ref
+            ));
+            continue;
+        }
         let (amount, fee) = (back.minor("amount_minor"), back.minor("fee_minor"));
         let (refunded, returned) = (back.minor("refunded_minor"), back.minor("returned_minor"));
         section.step(format!(

@@ -8,6 +8,7 @@ use rustc_hash::FxHashSet;
 
 use crate::book::settings::Settings;
 use crate::day::agree::{Agreed, LegResult, conflict, list_conflicts};
+use crate::day::batches::Batches;
 use crate::day::breaks::OpenBreakRows;
 use crate::day::causes;
 use crate::day::forward::ForwardRow;
@@ -228,6 +229,7 @@ fn agreed(
         }],
         open,
         later: Later::default(),
+        batches: Batches::default(),
     };
     list_conflicts(&kept.pool, inputs.settings, LEG, &mut agreed);
     Ok(agreed)

@@ -131,6 +131,19 @@ impl<'a> Cells<'a> {
         )
     }
 
+    /// A currency code, or empty.
+    pub fn currency_or_none(&mut self) -> Option<Currency> {
+        let parse = |text: &str| match text {
+            "" => Some(None),
+            _ => Currency::parse(text.as_bytes()).map(Some),
+        };
+        self.word(
+            "an ISO 4217 code in capitals, such as CNY, or nothing",
+            parse,
+            None,
+        )
+    }
+
     /// A day.
     pub fn date(&mut self) -> Date {
         self.word("a day YYYY-MM-DD", |text| Date::parse(text.as_bytes()), Date(0))

@@ -6,11 +6,12 @@ use crate::day::state::cells::{Record, nearest, read_table, write_table};
 use crate::findings::{Finding, Stop, StopCode};
 
 /// Names of the files of the state, sorted.
-pub const FILES: [&str; 16] = [
+pub const FILES: [&str; 17] = [
     "accounts.csv",
     "adjustments.csv",
     "breaks.csv",
     "carried.csv",
+    "chained.csv",
     "customers.csv",
     "dues.csv",
     "fee_returns.csv",
@@ -48,6 +49,7 @@ impl State {
         let state = State {
             open_items: reader.table(),
             unsettled: reader.table(),
+            chained: reader.table(),
             dues: reader.table(),
             holds: reader.table(),
             carried: reader.table(),
@@ -101,7 +103,7 @@ impl State {
     }
 
     /// Writes the state: every table with its header, sorted by its key, in the order of [`FILES`]. Numbers of
-    /// statements and ids of adjustments are written where there are any: few books have them.
+    /// statements, ids of adjustments and bill rows half-way are written where there are any: few books have them.
     pub fn to_files(&self) -> Vec<(String, Vec<u8>)> {
         let mut files = vec![
             file(&self.open_items),
@@ -119,6 +121,9 @@ impl State {
             file(&self.ledger),
             file(&self.open_breaks),
         ];
+        if !self.chained.is_empty() {
+            files.push(file(&self.chained));
+        }
         if !self.statements.is_empty() {
             files.push(file(&self.statements));
         }

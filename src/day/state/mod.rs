@@ -115,6 +115,42 @@ pub struct Unsettled {
     pub matched_on: Date,
 }
 
+/// `chained.csv`: a row of a channel's bill that has gone one of its two ways (R26): it has met its platform row and waits for
+/// its batch at the bank, or its batch is at the bank and it waits for its platform row. It stands in `open_items.csv` too.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Chained {
+    /// Channel.
+    pub channel: String,
+    /// channel_ref.
+    pub channel_ref: String,
+    /// Type.
+    pub txn_type: TxnType,
+    /// refund_ref.
+    pub refund_ref: String,
+    /// The leg between channel and bank.
+    pub leg: String,
+    /// The platform row it has met; empty where it waits for it.
+    pub txn_id: String,
+    /// Account id of the entry that paid its batch; empty where it waits for the bank.
+    pub account: String,
+    /// That entry.
+    pub entry_id: String,
+    /// That batch.
+    pub batch_ref: String,
+}
+
+impl Chained {
+    /// What makes two bill rows the same (R19).
+    pub fn identity(&self) -> (&str, &str, &str, &str) {
+        (
+            &self.channel,
+            &self.channel_ref,
+            self.txn_type.name(),
+            &self.refund_ref,
+        )
+    }
+}
+
 /// `dues.csv`: a net that has not fallen due (R8, R9).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Due {
@@ -251,6 +287,10 @@ pub struct KnownFile {
 pub struct FeeReturn {
     /// txn_id of the original payment.
     pub original_txn_id: String,
+    /// Merchant that was charged its fee; empty in closes that did not note it yet.
+    pub merchant_id: String,
+    /// Its currency; `None` in the same.
+    pub currency: Option<Currency>,
     /// Its amount, minor units.
     pub amount_minor: i64,
     /// Its fee, minor units.
@@ -316,6 +356,8 @@ pub struct State {
     pub open_items: Vec<OpenItem>,
     /// Sorted by (txn_id, leg).
     pub unsettled: Vec<Unsettled>,
+    /// Sorted by (channel, channel_ref, type's name, refund_ref); one line per key.
+    pub chained: Vec<Chained>,
     /// Sorted by (merchant_id, currency, due_date); one line per key.
     pub dues: Vec<Due>,
     /// Sorted by (merchant_id, currency, release_date); one line per key.

@@ -37,7 +37,7 @@ fn an_absent_state_is_empty_and_an_empty_state_has_headers() {
     let names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
     let always: Vec<&str> = FILES
         .into_iter()
-        .filter(|name| *name != "statements.csv")
+        .filter(|name| !["chained.csv", "statements.csv"].contains(name))
         .collect();
     assert_eq!(names, always);
     let dues = &files[4].1;
@@ -189,7 +189,6 @@ fn an_open_item_needs_only_what_its_side_has() {
         "platform-bank,platform,2026-11-19,T1,,CNY,100,D,PAYMENT,,",
         "direction",
     );
-    check("bank-bank,platform,2026-11-19,T1,,CNY,100,,PAYMENT,,", "leg");
 }
 
 #[test]
@@ -214,6 +213,7 @@ fn the_page_for_people_names_every_column() {
     check::<OpenBreak>();
     check::<StatementNumber>();
     check::<Carried>();
+    check::<Chained>();
     check::<CustomerBalance>();
     check::<Due>();
     check::<FeeReturn>();
@@ -410,6 +410,8 @@ fn state() -> impl Strategy<Value = State> {
     });
     let fee_return = (id(), 1..=i64::MAX, 0..=i64::MAX, 0..=i64::MAX, date()).prop_map(
         |(original_txn_id, amount_minor, fee_minor, refunded_minor, changed_on)| FeeReturn {
+            merchant_id: original_txn_id.clone(),
+            currency: (fee_minor > 0).then(|| currency("CNY")),
             original_txn_id,
             amount_minor,
             fee_minor,
@@ -451,9 +453,23 @@ fn state() -> impl Strategy<Value = State> {
         leg,
         matched_on,
     });
+    let chained = (id(), id(), text(), id(), id(), text()).prop_map(
+        |(channel, channel_ref, refund_ref, leg, txn_id, batch_ref)| Chained {
+            channel,
+            channel_ref,
+            txn_type: TxnType::Refund,
+            refund_ref,
+            leg,
+            txn_id,
+            account: String::new(),
+            entry_id: String::new(),
+            batch_ref,
+        },
+    );
     let first = (
         keyed(open_item()),
         keyed(unsettled),
+        keyed(chained),
         keyed(due),
         keyed(hold),
         keyed(carried),
@@ -474,10 +490,11 @@ fn state() -> impl Strategy<Value = State> {
     (first, second).prop_map(|(first, second)| State {
         open_items: first.0,
         unsettled: first.1,
-        dues: first.2,
-        holds: first.3,
-        carried: first.4,
-        payouts: first.5,
+        chained: first.2,
+        dues: first.3,
+        holds: first.4,
+        carried: first.5,
+        payouts: first.6,
         customers: second.0,
         accounts: second.1,
         own: second.2,

@@ -393,6 +393,8 @@ impl Record for FeeReturn {
     const TABLE: &'static str = "fee_returns";
     const COLUMNS: &'static [Column] = &[
         must("original_txn_id"),
+        may("merchant_id"),
+        may("currency"),
         must("amount_minor"),
         must("fee_minor"),
         must("refunded_minor"),
@@ -404,6 +406,8 @@ impl Record for FeeReturn {
     fn read(cells: &mut Cells<'_>) -> FeeReturn {
         FeeReturn {
             original_txn_id: cells.id(),
+            merchant_id: cells.text(),
+            currency: cells.currency_or_none(),
             amount_minor: cells.minor_positive(),
             fee_minor: cells.minor_or_zero(),
             refunded_minor: cells.minor_or_zero(),
@@ -414,6 +418,8 @@ impl Record for FeeReturn {
 
     fn write(&self, line: &mut Line) {
         line.text(&self.original_txn_id)
+            .text(&self.merchant_id)
+            .text(self.currency.map_or("", |currency| currency.code()))
             .integer(self.amount_minor)
             .integer(self.fee_minor);
         line.integer(self.refunded_minor)
@@ -507,6 +513,70 @@ impl Record for Unsettled {
     }
 }
 
+impl Record for Chained {
+    const TABLE: &'static str = "chained";
+    const COLUMNS: &'static [Column] = &[
+        must("channel"),
+        must("channel_ref"),
+        must("txn_type"),
+        may("refund_ref"),
+        must("leg"),
+        may("txn_id"),
+        may("account"),
+        may("entry_id"),
+        may("batch_ref"),
+    ];
+    const UNIQUE: bool = true;
+
+    fn read(cells: &mut Cells<'_>) -> Chained {
+        Chained {
+            channel: cells.id(),
+            channel_ref: cells.id(),
+            txn_type: cells.word(
+                "a transaction type",
+                |text| TxnType::parse(text.as_bytes()),
+                TxnType::Payment,
+            ),
+            refund_ref: cells.text(),
+            leg: cells.id(),
+            txn_id: cells.text(),
+            account: cells.text(),
+            entry_id: cells.text(),
+            batch_ref: cells.text(),
+        }
+    }
+
+    fn write(&self, line: &mut Line) {
+        line.text(&self.channel)
+            .text(&self.channel_ref)
+            .text(self.txn_type.name())
+            .text(&self.refund_ref)
+            .text(&self.leg);
+        line.text(&self.txn_id)
+            .text(&self.account)
+            .text(&self.entry_id)
+            .text(&self.batch_ref);
+    }
+
+    fn order(&self, other: &Chained) -> Ordering {
+        self.identity().cmp(&other.identity())
+    }
+
+    fn contradiction(&self, settings: &Settings) -> Option<(&'static str, String)> {
+        let knows = settings.accounts.iter().any(|account| account.id == self.account);
+        match (self.txn_id.is_empty(), self.account.is_empty()) {
+            (true, true) | (false, false) => {
+                Some(("txn_id", "either txn_id or account, one of the two".to_owned()))
+            }
+            (true, false) if !knows => Some((
+                "account",
+                "the id of an [[account]] of book.toml, for it holds money of the row's batch".to_owned(),
+            )),
+            _ => None,
+        }
+    }
+}
+
 impl OpenSide {
     /// The word of open_items.csv.
     pub fn name(self) -> &'static str {
@@ -519,7 +589,7 @@ impl OpenSide {
 }
 
 /// Legs of the engine itself, beside those of the settings.
-const OWN_LEGS: [&str; 3] = ["wallet", "payout-bank", "escrow"];
+pub const OWN_LEGS: [&str; 3] = ["wallet", "payout-bank", "escrow"];
 
 impl Record for OpenItem {
     const TABLE: &'static str = "open_items";
@@ -629,14 +699,6 @@ impl Record for OpenItem {
 
     fn contradiction(&self, settings: &Settings) -> Option<(&'static str, String)> {
         let row = &self.row;
-        let known_leg =
-            settings.legs.iter().any(|leg| leg.name == self.leg) || OWN_LEGS.contains(&self.leg.as_str());
-        if !known_leg {
-            return Some((
-                "leg",
-                "the name of a [[leg]] of book.toml, wallet, payout-bank or escrow".to_owned(),
-            ));
-        }
         if row.id.is_empty() && self.side != OpenSide::Channel {
             return Some(("id", "a text that is not empty".to_owned()));
         }

@@ -1,0 +1,976 @@
+//! Legs between channel and bank: settlement batches (R26), and the rows that are followed through them.
+//!
+//! In: the rows of channels' bills by batch_ref, the bank entries that name a batch, and what the legs between platform and
+//! channel matched, today and before. Out: a platform row whose bill row's batch is at the bank has met that batch's entry
+//! ([`crate::matching::met::Met`] of the leg, over the platform↔bank leg's rows), so that from settling on it is a row like
+//! any other; a line for every batch and entry that does not agree; and the bill rows that are half-way.
+//!
+//! A bill row has two ways to go, to the platform and to the bank, in either order and on different days. One that has gone
+//! the first waits for the bank together with its platform row (A1, A2). One that has gone the second alone is money at the
+//! bank without an owner (B1, B2).
+//!
+//! A batch's own rows are the only thing that decides a fit ([`crate::matching::batches`]); that an agreed pair of platform
+//! and bill is taken back happens where one of its rows comes again with other content (R19).
+
+use std::collections::BTreeMap;
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use crate::book::passes::{BatchAmounts, CHANNEL_FEES, Pass};
+use crate::book::settings::{LegKind, Settings};
+use crate::checks::Totals;
+use crate::day::agree::{Agreed, name_of};
+use crate::day::breaks::{OpenBreakRows, RowName};
+use crate::day::figures::{AccountEvent, AccountEventKind};
+use crate::day::identify::row_name;
+use crate::day::intake::FORWARD_FILE;
+use crate::day::pool::{Origin, Pool};
+use crate::day::reversals::{OpenBankEntry, reversals};
+use crate::day::state::{Chained, OpenRow, OpenSide};
+use crate::entries::block::{BUCKET_BITS, EntryBlock, RowRef};
+use crate::findings::{Finding, Stop, StopCode};
+use crate::matching::batches::{Batch, BatchBreak, Found, class_name, fits, resolve_reference};
+use crate::matching::class::{Class, OtherSide};
+use crate::matching::group::{Member, Pair, Rules};
+use crate::terms::currency::Currency;
+use crate::terms::date::Date;
+use crate::terms::digest::key_hash;
+use crate::terms::kinds::{Direction, TxnType};
+use crate::terms::money::{format_minor, narrow};
+
+/// What the legs between channel and bank came to. Empty in a book without any.
+#[derive(Debug, Default)]
+pub struct Batches {
+    /// Batches and entries that do not agree, by leg and reference.
+    pub open: Vec<OpenBatch>,
+    /// Bill rows that wait for the bank, with the platform rows that wait with them.
+    pub waiting: Vec<(RowName, RowName)>,
+    /// Bill rows whose money is at the bank and whose platform row is not agreed.
+    pub at_bank: BTreeMap<RowName, AtBank>,
+    /// Bill rows that have gone both ways, the second today.
+    pub completed: BTreeMap<Currency, Totals>,
+    /// Entries that pay a batch, as rows of the platform↔bank leg's other side.
+    pub entries: Vec<RowRef>,
+    /// Platform rows agreed today whose batch an earlier close found at the bank.
+    pub paid_before: FxHashMap<RowRef, AtBank>,
+    /// What channels kept of their batches (R26).
+    pub events: Vec<AccountEvent>,
+    /// True for the channels, by code, whose rows reach the bank in batches.
+    pub channels: Vec<bool>,
+    /// What was matched, in words: one line a leg.
+    pub notes: Vec<String>,
+}
+
+/// Where the money of a bill row lies.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct AtBank {
+    /// Name of the leg.
+    pub leg: String,
+    /// Index of the account.
+    pub account: usize,
+    /// The entry of its batch.
+    pub entry_id: String,
+    /// Its batch.
+    pub batch_ref: String,
+    /// True when the batch was paid today.
+    pub since_today: bool,
+}
+
+/// What paid batches come to on one account, signed as the account sees it, minor units: three sums on paths of their own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BatchSums {
+    /// Entries that paid a batch today.
+    pub entries_minor: i128,
+    /// Platform rows that met such an entry, and bill rows in those batches whose platform row is not agreed.
+    pub rows_minor: i128,
+    /// What own money gained by it.
+    pub kept_minor: i128,
+}
+
+/// Adds up what was matched today, by account.
+pub fn sums(
+    pool: &Pool,
+    agreed: &Agreed,
+    settings: &Settings,
+    bank_leg: usize,
+) -> BTreeMap<usize, BatchSums> {
+    let mut sums: BTreeMap<usize, BatchSums> = BTreeMap::new();
+    let signed = |block: &EntryBlock, position: usize| {
+        let amount = i128::from(block.amount_minor(position));
+        match block.meta(position).direction() {
+            Direction::Credit => amount,
+            Direction::Debit => -amount,
+        }
+    };
+    for row in &agreed.batches.entries {
+        let block = &pool.right[bank_leg][row.block()];
+        let account = block.owner(row.position()) as usize;
+        sums.entry(account).or_default().entries_minor += signed(block, row.position());
+    }
+    for (leg, named) in settings.legs.iter().enumerate() {
+        match named.kind {
+            LegKind::ChannelBank => {
+                for (row, met) in agreed.legs[leg].met.pairs() {
+                    if met.right != RowRef::NONE {
+                        let block = &pool.left[bank_leg][row.block()];
+                        sums.entry(met.account as usize).or_default().rows_minor +=
+                            signed(block, row.position());
+                    }
+                }
+            }
+            LegKind::PlatformChannel => {
+                for (name, at_bank) in agreed.batches.at_bank.iter().filter(|(_, row)| row.since_today) {
+                    let block = &pool.right[leg][name.0];
+                    if let Some(position) = block.position_of(name.1) {
+                        sums.entry(at_bank.account).or_default().rows_minor += signed(block, position);
+                    }
+                }
+            }
+            LegKind::PlatformBank => {}
+        }
+    }
+    for event in &agreed.batches.events {
+        if let AccountEventKind::Residual { direction, .. } = &event.kind {
+            let amount = i128::from(event.amount_minor);
+            sums.entry(event.account).or_default().kept_minor += match direction {
+                Direction::Credit => amount,
+                Direction::Debit => -amount,
+            };
+        }
+    }
+    sums
+}
+
+/// A line of breaks.csv between channel and bank, and the rows that wait in it.
+#[derive(Clone, Debug)]
+pub struct OpenBatch {
+    /// Leg name.
+    pub leg: String,
+    /// Class name.
+    pub class: &'static str,
+    /// batch_ref; empty for a bill row without one.
+    pub reference: String,
+    /// Reference of a bill row without a batch, which its line shows as entry_id.
+    pub row_without_batch: String,
+    /// Currency.
+    pub currency: Currency,
+    /// Rows of the channel's bill, by id.
+    pub bill: Vec<RowName>,
+    /// The entry.
+    pub entry: Option<RowName>,
+    /// The reference has or once had two or more entries of its direction (R5).
+    pub entry_was_duplicate: bool,
+    /// Σ C − Σ D of the bill's rows, minor units.
+    pub batch_minor: Option<i128>,
+    /// The entry as its account sees it, minor units.
+    pub bank_minor: Option<i128>,
+    /// What was compared, in words.
+    pub compared: String,
+}
+
+/// What batches are matched with.
+pub struct BatchContext<'a> {
+    /// Settings.
+    pub settings: &'a Settings,
+    /// Channel names by code.
+    pub channel_names: &'a [String],
+    /// Bill rows that are half-way, as the close before left them.
+    pub chained: &'a [Chained],
+    /// D.
+    pub business_date: Date,
+    /// Index of the platform↔bank leg.
+    pub bank_leg: usize,
+}
+
+/// Matches the batches of all legs between channel and bank.
+///
+/// # Errors
+/// 65 when a fee does not fit 64 bits.
+pub fn match_batches(pool: &Pool, agreed: &mut Agreed, context: &BatchContext<'_>) -> Result<(), Stop> {
+    let Some(first_leg) = context.settings.first_batch_leg() else {
+        return Ok(());
+    };
+    let ways: Vec<Option<Way>> = context
+        .channel_names
+        .iter()
+        .map(|name| {
+            let settings = context.settings;
+            let batch = settings.batch_leg(name)?;
+            let bill = settings.bill_leg(name)?;
+            Some(Way { bill, batch })
+        })
+        .collect();
+    let mut run = Run {
+        pool,
+        context,
+        first_leg,
+        partners: partners(pool, agreed, context, &ways),
+        brought: Brought::new(pool, context),
+        ways,
+        done: Batches::default(),
+    };
+    run.take_back(agreed);
+    run.bring_links(agreed);
+    let batches = run.batches(agreed);
+    let entries = run.entries(agreed);
+    let mut closed = FxHashSet::default();
+    let mut found = run.resolve(&batches, &entries, &closed);
+    let undone = run.reverse(&found, agreed);
+    if !undone.is_empty() {
+        for (original, reversal) in &undone {
+            closed.extend([*original, *reversal]);
+        }
+        let is_closed = |rows: &OpenBreakRows| {
+            let right = rows.right.filter(|_| rows.left.is_none());
+            right.is_some_and(|name| run.bank_row(name).is_some_and(|row| closed.contains(&row)))
+        };
+        let bank_leg = &context.settings.legs[context.bank_leg].name;
+        agreed
+            .open
+            .retain(|rows| rows.leg != *bank_leg || !is_closed(rows));
+        agreed.legs[context.bank_leg].reversals.extend(undone);
+        found = run.resolve(&batches, &entries, &closed);
+    }
+    run.apply(&batches, &found, agreed)?;
+    run.paid_before(agreed);
+    run.done.channels = run.ways.iter().map(Option::is_some).collect();
+    agreed.batches = run.done;
+    Ok(())
+}
+
+/// The legs that a channel's rows go through.
+#[derive(Clone, Copy)]
+struct Way {
+    /// Platform↔channel.
+    bill: usize,
+    /// Channel↔bank.
+    batch: usize,
+}
+
+/// Platform row that each bill row has met, by block and ordinal; [`RowRef::NONE`] where none.
+type Partners = Vec<Vec<RowRef>>;
+
+/// The rows of one batch.
+struct Rows<'a> {
+    leg: usize,
+    batch: Batch<'a>,
+    /// Rows of the leg's left side.
+    rows: Vec<RowRef>,
+}
+
+/// What one batch_ref came to: the leg it was judged on.
+struct Judged<'a> {
+    leg: usize,
+    reference: &'a [u8],
+    found: Found,
+    /// True where the entries fit batches of several legs.
+    is_doubtful: bool,
+    /// True where a bill has the reference.
+    has_batch: bool,
+}
+
+/// The entries of a batch_ref.
+struct Handed<'a> {
+    /// By leg that has a batch of it, or by the first leg where none has.
+    legs: BTreeMap<usize, Vec<Member<'a>>>,
+    /// Those that fit batches of several legs.
+    doubtful: Vec<Member<'a>>,
+}
+
+struct Run<'a> {
+    pool: &'a Pool,
+    context: &'a BatchContext<'a>,
+    first_leg: usize,
+    ways: Vec<Option<Way>>,
+    partners: Partners,
+    brought: Brought<'a>,
+    done: Batches,
+}
+
+/// What today's matches between platform and bill say.
+fn partners(pool: &Pool, agreed: &Agreed, context: &BatchContext<'_>, ways: &[Option<Way>]) -> Partners {
+    let mut partners: Partners = pool
+        .left
+        .iter()
+        .enumerate()
+        .filter(|(leg, _)| context.settings.legs[*leg].kind == LegKind::ChannelBank)
+        .map(|(_, blocks)| blocks)
+        .chain(
+            pool.right
+                .iter()
+                .enumerate()
+                .filter(|(leg, _)| context.settings.legs[*leg].kind == LegKind::PlatformChannel)
+                .map(|(_, blocks)| blocks),
+        )
+        .fold(vec![Vec::new(); pool.file.len()], |mut all: Partners, blocks| {
+            for (rows, block) in all.iter_mut().zip(blocks) {
+                let end = block.ordinals_end().max(rows.len());
+                rows.resize(end, RowRef::NONE);
+            }
+            all
+        });
+    let bills: FxHashSet<usize> = ways.iter().flatten().map(|way| way.bill).collect();
+    let every_row = &pool.left[context.bank_leg];
+    for (leg, result) in agreed
+        .legs
+        .iter()
+        .enumerate()
+        .filter(|(leg, _)| bills.contains(leg))
+    {
+        for (row, meeting) in result.met.pairs() {
+            let right = &pool.right[leg][meeting.right.block()];
+            let channel = usize::from(right.meta(meeting.right.position()).channel());
+            if ways.get(channel).copied().flatten().is_none() {
+                continue;
+            }
+            let ordinal = pool.left[leg][row.block()].ordinal(row.position());
+            if let Some(position) = every_row[row.block()].position_of(ordinal) {
+                let bill_ordinal = right.ordinal(meeting.right.position());
+                partners[meeting.right.block()][bill_ordinal as usize] = RowRef::new(row.block(), position);
+            }
+        }
+    }
+    partners
+}
+
+/// Bill rows brought forward half-way, found again in the pool.
+struct Brought<'a> {
+    /// Bill row, and what is known of it.
+    rows: Vec<(RowName, &'a Chained)>,
+    /// Platform rows brought forward, by txn_id.
+    platform: FxHashMap<&'a str, RowName>,
+}
+
+impl<'a> Brought<'a> {
+    fn new(pool: &'a Pool, context: &BatchContext<'a>) -> Brought<'a> {
+        let mut brought = Brought {
+            rows: Vec::new(),
+            platform: FxHashMap::default(),
+        };
+        if context.chained.is_empty() {
+            return brought;
+        }
+        let known: FxHashMap<_, &'a Chained> =
+            context.chained.iter().map(|row| (row.identity(), row)).collect();
+        for (block, _) in pool
+            .file
+            .iter()
+            .enumerate()
+            .filter(|(_, file)| **file == FORWARD_FILE)
+        {
+            for ordinal in 0..pool.places[block].len() as u32 {
+                let Origin::Forward(index) = pool.origin(block, ordinal) else {
+                    continue;
+                };
+                let item = &pool.forward[index].item;
+                match item.side {
+                    OpenSide::Channel => {
+                        if let Some(chained) = known.get(&bill_identity(&item.row)) {
+                            brought.rows.push(((block, ordinal), chained));
+                        }
+                    }
+                    OpenSide::Platform => {
+                        brought.platform.insert(item.row.id.as_str(), (block, ordinal));
+                    }
+                    OpenSide::Bank => {}
+                }
+            }
+        }
+        brought
+    }
+}
+
+/// What makes two bill rows the same (R19).
+pub fn bill_identity(row: &OpenRow) -> (&str, &str, &str, &str) {
+    (
+        &row.channel,
+        &row.id,
+        row.txn_type.map_or("", TxnType::name),
+        &row.refund_ref,
+    )
+}
+
+impl<'a> Run<'a> {
+    fn way_of(&self, block: &EntryBlock, position: usize) -> Option<Way> {
+        let channel = usize::from(block.meta(position).channel());
+        self.ways.get(channel).copied().flatten()
+    }
+
+    /// A row of the platform↔bank leg's other side, which holds every entry.
+    fn bank_row(&self, name: RowName) -> Option<RowRef> {
+        let block = &self.pool.right[self.context.bank_leg][name.0];
+        Some(RowRef::new(name.0, block.position_of(name.1)?))
+    }
+
+    /// The leg of bills that a bill row brought forward belongs to.
+    fn bill_leg_of(&self, name: RowName) -> Option<usize> {
+        let legs = &self.context.settings.legs;
+        (0..legs.len()).find(|leg| {
+            legs[*leg].kind == LegKind::PlatformChannel
+                && self.pool.right[*leg][name.0].position_of(name.1).is_some()
+        })
+    }
+
+    /// An earlier match of platform and bill does not stand where one of its rows came again with other content: none of
+    /// the two is believed (R19), and the other is open again.
+    fn take_back(&mut self, agreed: &mut Agreed) {
+        let legs = &self.context.settings.legs;
+        for (bill, chained) in &self.brought.rows {
+            let Some(leg) = self.bill_leg_of(*bill).filter(|_| !chained.txn_id.is_empty()) else {
+                continue;
+            };
+            let bill_stands = !agreed.right[leg].excluded.contains(&row_name(bill.0, bill.1));
+            let row = self.brought.platform.get(chained.txn_id.as_str()).copied();
+            let row_stands =
+                row.is_some_and(|name| !agreed.left.excluded.contains(&row_name(name.0, name.1)));
+            let alone = |class: Class, left, right| OpenBreakRows {
+                leg: legs[leg].name.clone(),
+                class: class.name(OtherSide::Channel),
+                left,
+                right,
+                was_duplicate: (false, false),
+            };
+            match (row_stands, bill_stands) {
+                (true, false) => agreed.open.push(alone(Class::MissingAtOther, row, None)),
+                (false, true) => agreed
+                    .open
+                    .push(alone(Class::MissingAtPlatform, None, Some(*bill))),
+                _ => {}
+            }
+        }
+    }
+
+    /// Takes up the matches of earlier closes that still stand.
+    fn bring_links(&mut self, agreed: &Agreed) {
+        let every_row = &self.pool.left[self.context.bank_leg];
+        for (bill, chained) in &self.brought.rows {
+            let Some(leg) = self.bill_leg_of(*bill).filter(|_| !chained.txn_id.is_empty()) else {
+                continue;
+            };
+            let Some(row) = self.brought.platform.get(chained.txn_id.as_str()) else {
+                continue;
+            };
+            let stands = !agreed.right[leg].excluded.contains(&row_name(bill.0, bill.1))
+                && !agreed.left.excluded.contains(&row_name(row.0, row.1));
+            if let Some(position) = every_row[row.0].position_of(row.1).filter(|_| stands) {
+                self.partners[bill.0][bill.1 as usize] = RowRef::new(row.0, position);
+            }
+        }
+    }
+
+    /// The batches of all legs, by reference, leg and currency; bill rows without a batch have none and are open at once.
+    fn batches(&mut self, agreed: &Agreed) -> Vec<Rows<'a>> {
+        let mut batches: BTreeMap<(&'a [u8], usize, Currency), Rows<'a>> = BTreeMap::new();
+        let mut without: BTreeMap<(usize, Vec<u8>, Currency), Vec<RowRef>> = BTreeMap::new();
+        let legs = &self.context.settings.legs;
+        let pool = self.pool;
+        for (leg, _) in legs
+            .iter()
+            .enumerate()
+            .filter(|(_, leg)| leg.kind == LegKind::ChannelBank)
+        {
+            for (number, block) in pool.left[leg].iter().enumerate() {
+                for position in 0..block.len() {
+                    let Some(way) = self.way_of(block, position) else {
+                        continue;
+                    };
+                    let (meta, record) = (block.meta(position), block.record(position));
+                    let name = row_name(number, block.ordinal(position));
+                    if !meta.is_success() || agreed.right[way.bill].excluded.contains(&name) {
+                        continue;
+                    }
+                    let row = RowRef::new(number, position);
+                    let key: &'a [u8] = record.key();
+                    if key.is_empty() {
+                        let key = (leg, record.id().to_vec(), meta.currency());
+                        without.entry(key).or_default().push(row);
+                        continue;
+                    }
+                    let first_seen = block.first_seen(position, self.context.business_date);
+                    let rows = batches
+                        .entry((key, leg, meta.currency()))
+                        .or_insert_with(|| Rows {
+                            leg,
+                            batch: Batch {
+                                reference: key,
+                                currency: meta.currency(),
+                                rows: 0,
+                                gross_minor: 0,
+                                fee_minor: 0,
+                                first_seen,
+                            },
+                            rows: Vec::new(),
+                        });
+                    let sign = match meta.direction() {
+                        Direction::Credit => 1,
+                        Direction::Debit => -1,
+                    };
+                    rows.batch.rows += 1;
+                    rows.batch.gross_minor += sign * i128::from(record.amount_minor());
+                    rows.batch.fee_minor += sign * i128::from(block.aux_minor(position));
+                    rows.batch.first_seen = rows.batch.first_seen.min(first_seen);
+                    rows.rows.push(row);
+                }
+            }
+        }
+        for ((leg, reference, currency), rows) in without {
+            self.without_batch(leg, &reference, currency, &rows);
+        }
+        batches.into_values().collect()
+    }
+
+    fn without_batch(&mut self, leg: usize, reference: &[u8], currency: Currency, rows: &[RowRef]) {
+        let side = &self.pool.left[leg];
+        let gross_minor = rows
+            .iter()
+            .map(|row| {
+                let amount = i128::from(side[row.block()].amount_minor(row.position()));
+                match side[row.block()].meta(row.position()).direction() {
+                    Direction::Credit => amount,
+                    Direction::Debit => -amount,
+                }
+            })
+            .sum();
+        let bill = self.names_by_id(leg, rows);
+        self.wait(&bill);
+        self.done.open.push(OpenBatch {
+            leg: self.context.settings.legs[leg].name.clone(),
+            class: class_name(Class::MissingAtOther),
+            reference: String::new(),
+            row_without_batch: String::from_utf8_lossy(reference).into_owned(),
+            currency,
+            bill,
+            entry: None,
+            entry_was_duplicate: false,
+            batch_minor: Some(gross_minor),
+            bank_minor: None,
+            compared: "batch: the bill names none for the row".to_owned(),
+        });
+    }
+
+    /// Rows of a leg's left side by id, then by content: never by the order in which they came (R32).
+    fn names_by_id(&self, leg: usize, rows: &[RowRef]) -> Vec<RowName> {
+        let side = &self.pool.left[leg];
+        let mut rows = rows.to_vec();
+        let key = |row: &RowRef| {
+            let record = side[row.block()].record(row.position());
+            (record.id(), record.meta().0 & 0xffff, record.amount_minor())
+        };
+        rows.sort_by(|a, b| key(a).cmp(&key(b)).then_with(|| a.cmp(b)));
+        rows.iter().filter_map(|row| name_of(side, *row)).collect()
+    }
+
+    fn partner(&self, bill: RowName) -> RowRef {
+        self.partners[bill.0]
+            .get(bill.1 as usize)
+            .copied()
+            .unwrap_or(RowRef::NONE)
+    }
+
+    /// Platform rows wait with the bill rows that they met.
+    fn wait(&mut self, bill: &[RowName]) {
+        for name in bill {
+            let row = self.partner(*name);
+            if let Some(row) = name_of(&self.pool.left[self.context.bank_leg], row) {
+                self.done.waiting.push((*name, row));
+            }
+        }
+    }
+
+    /// Entries that name a batch, by batch_ref.
+    fn entries(&self, agreed: &Agreed) -> BTreeMap<&'a [u8], Vec<Member<'a>>> {
+        let excluded = &agreed.right[self.context.bank_leg].excluded;
+        let mut entries: BTreeMap<&'a [u8], Vec<Member<'a>>> = BTreeMap::new();
+        for (number, block) in self.pool.right[self.first_leg].iter().enumerate() {
+            for position in 0..block.len() {
+                if excluded.contains(&row_name(number, block.ordinal(position))) {
+                    continue;
+                }
+                let record = block.record(position);
+                entries.entry(record.key()).or_default().push(Member {
+                    row: RowRef::new(number, position),
+                    id: record.id(),
+                    account: record.owner(),
+                    amount_minor: record.amount_minor(),
+                    meta: record.meta(),
+                    first_seen: block.first_seen(position, self.context.business_date),
+                    fee_agrees: true,
+                });
+            }
+        }
+        entries
+    }
+
+    fn amounts(&self, leg: usize) -> BatchAmounts {
+        let passes = &self.context.settings.legs[leg].later;
+        let amounts = passes.iter().find_map(|pass| match pass {
+            Pass::Batch { amounts, .. } => Some(*amounts),
+            _ => None,
+        });
+        amounts.unwrap_or(BatchAmounts::Either)
+    }
+
+    /// Judges every batch_ref, without the entries that close each other.
+    fn resolve(
+        &self,
+        batches: &[Rows<'a>],
+        entries: &BTreeMap<&'a [u8], Vec<Member<'a>>>,
+        closed: &FxHashSet<RowRef>,
+    ) -> Vec<Judged<'a>> {
+        let rules = Rules {
+            business_date: self.context.business_date,
+            duplicates: self.context.settings.policy.duplicates,
+        };
+        let mut by_reference: BTreeMap<&'a [u8], Vec<usize>> = BTreeMap::new();
+        for (number, rows) in batches.iter().enumerate() {
+            by_reference.entry(rows.batch.reference).or_default().push(number);
+        }
+        for reference in entries.keys() {
+            by_reference.entry(*reference).or_default();
+        }
+        let mut judged = Vec::new();
+        for (reference, numbers) in by_reference {
+            let is_open = |entry: &&Member<'a>| {
+                let name = name_of(&self.pool.right[self.first_leg], entry.row);
+                !name.is_some_and(|name| self.bank_row(name).is_some_and(|row| closed.contains(&row)))
+            };
+            let named = entries.get(reference).map_or(&[][..], Vec::as_slice);
+            let named: Vec<Member<'a>> = named.iter().filter(is_open).copied().collect();
+            let handed = self.by_leg(batches, &numbers, named);
+            if !handed.doubtful.is_empty() {
+                let leg = handed.legs.keys().next().copied().unwrap_or(self.first_leg);
+                judged.push(Judged {
+                    leg,
+                    reference,
+                    found: resolve_reference(&[], &handed.doubtful, BatchAmounts::Either, &rules),
+                    is_doubtful: true,
+                    has_batch: true,
+                });
+            }
+            for (leg, entries) in handed.legs {
+                let of_leg: Vec<(usize, Batch<'a>)> = numbers
+                    .iter()
+                    .filter(|number| batches[**number].leg == leg)
+                    .map(|number| (*number, batches[*number].batch))
+                    .collect();
+                let found = resolve_reference(&of_leg, &entries, self.amounts(leg), &rules);
+                judged.push(Judged {
+                    leg,
+                    reference,
+                    found,
+                    is_doubtful: false,
+                    has_batch: !of_leg.is_empty(),
+                });
+            }
+        }
+        judged
+    }
+
+    /// Hands the entries of a batch_ref to the legs that have a batch of it. Where several have one, an entry goes to the one
+    /// that it fits; to none where it fits several, and where it fits none to the first.
+    fn by_leg(&self, batches: &[Rows<'a>], numbers: &[usize], entries: Vec<Member<'a>>) -> Handed<'a> {
+        let mut legs: BTreeMap<usize, Vec<Member<'a>>> = numbers
+            .iter()
+            .map(|number| (batches[*number].leg, Vec::new()))
+            .collect();
+        let first = legs.keys().next().copied().unwrap_or(self.first_leg);
+        if legs.len() < 2 {
+            if !entries.is_empty() || !legs.is_empty() {
+                legs.insert(first, entries);
+            }
+            return Handed {
+                legs,
+                doubtful: Vec::new(),
+            };
+        }
+        let mut doubtful = Vec::new();
+        for entry in entries {
+            let mut fitting: Vec<usize> = numbers
+                .iter()
+                .map(|number| &batches[*number])
+                .filter(|rows| fits(&rows.batch, &entry, self.amounts(rows.leg)))
+                .map(|rows| rows.leg)
+                .collect();
+            fitting.dedup();
+            match fitting.as_slice() {
+                [one] => legs.entry(*one).or_default().push(entry),
+                [] => legs.entry(first).or_default().push(entry),
+                _ => doubtful.push(entry),
+            }
+        }
+        Handed { legs, doubtful }
+    }
+
+    /// Open entries that close each other (R14), as rows of the platform↔bank leg's other side: of batches, and of that leg.
+    fn reverse(&self, found: &[Judged<'a>], agreed: &Agreed) -> Vec<(RowRef, RowRef)> {
+        let bank_leg = &self.context.settings.legs[self.context.bank_leg].name;
+        let missing = Class::MissingAtPlatform.name(OtherSide::Bank);
+        let alone = agreed
+            .open
+            .iter()
+            .filter(|rows| rows.leg == *bank_leg && rows.class == missing)
+            .filter_map(|rows| rows.right);
+        let side = &self.pool.right[self.first_leg];
+        let of_batches = found
+            .iter()
+            .flat_map(|judged| &judged.found.breaks)
+            .filter_map(|broken| name_of(side, broken.entry?));
+        let mut open: Vec<RowRef> = alone
+            .chain(of_batches)
+            .filter_map(|name| self.bank_row(name))
+            .collect();
+        open.sort_unstable();
+        open.dedup();
+        let every_entry = &self.pool.right[self.context.bank_leg];
+        let entries: Vec<OpenBankEntry<'_>> = open
+            .iter()
+            .map(|row| {
+                let block = &every_entry[row.block()];
+                let record = block.record(row.position());
+                let extras = &self.pool.extras[row.block()];
+                let at = record
+                    .meta()
+                    .has_extras()
+                    .then(|| extras.find(block.ordinal(row.position())))
+                    .flatten();
+                OpenBankEntry {
+                    row: *row,
+                    account: record.owner(),
+                    id: record.id(),
+                    meta: record.meta(),
+                    amount_minor: record.amount_minor(),
+                    reverses: at.map(|at| extras.party.get(at)),
+                }
+            })
+            .collect();
+        reversals(&entries)
+    }
+
+    /// Puts fits where a leg's matches stand, and lists what is open.
+    fn apply(&mut self, batches: &[Rows<'a>], found: &[Judged<'a>], agreed: &Agreed) -> Result<(), Stop> {
+        let mut told: BTreeMap<(usize, Currency), Told> = BTreeMap::new();
+        let mut listed: FxHashSet<usize> = FxHashSet::default();
+        for judged in found {
+            for fit in &judged.found.fits {
+                let rows = &batches[fit.batch];
+                let residual_minor = self.fit(rows, fit.entry, agreed)?;
+                let sums = told.entry((rows.leg, rows.batch.currency)).or_default();
+                sums.batches += 1;
+                sums.rows += rows.batch.rows;
+                sums.gross_minor += rows.batch.gross_minor;
+                sums.fee_minor -= residual_minor;
+            }
+            for broken in &judged.found.breaks {
+                // A batch may stand in several lines (R5, hold); its rows wait once.
+                let is_first = broken.batch.is_none_or(|number| listed.insert(number));
+                self.broken(judged, broken, batches, is_first);
+            }
+        }
+        for ((leg, currency), sums) in told {
+            let shown = |minor: i128| format_minor(minor, currency.digits());
+            let kept = match sums.fee_minor {
+                0 => String::new(),
+                minor => format!(", of which the channel kept {}", shown(minor)),
+            };
+            self.done.notes.push(format!(
+                "leg {}: {} of {} matched, {} {currency}{kept}",
+                self.context.settings.legs[leg].name,
+                counted(sums.batches, "batch", "batches"),
+                counted(sums.rows, "row", "rows"),
+                shown(sums.gross_minor),
+            ));
+        }
+        Ok(())
+    }
+
+    /// A batch is at the bank. Gives what own money gains by it, minor units.
+    fn fit(&mut self, rows: &Rows<'a>, entry: RowRef, agreed: &Agreed) -> Result<i128, Stop> {
+        let leg = &self.context.settings.legs[rows.leg];
+        let side = &self.pool.right[self.first_leg];
+        let (block, position) = (&side[entry.block()], entry.position());
+        let record = block.record(position);
+        let bank_row = self
+            .bank_row((entry.block(), block.ordinal(position)))
+            .ok_or_else(|| Stop::invariant("a batch's entry is not among all entries"))?;
+        let at_bank = AtBank {
+            leg: leg.name.clone(),
+            account: record.owner() as usize,
+            entry_id: record.id().to_text(),
+            batch_ref: String::from_utf8_lossy(rows.batch.reference).into_owned(),
+            since_today: true,
+        };
+        let entry_minor = match record.meta().direction() {
+            Direction::Credit => i128::from(record.amount_minor()),
+            Direction::Debit => -i128::from(record.amount_minor()),
+        };
+        let residual_minor = entry_minor - rows.batch.gross_minor;
+        if residual_minor != 0 {
+            let ledger_account = leg.later.iter().find_map(Pass::ledger_account);
+            self.done.events.push(AccountEvent {
+                account: at_bank.account,
+                entry_id: at_bank.entry_id.clone(),
+                amount_minor: narrow(residual_minor.abs()).map_err(|_| too_large(&at_bank.batch_ref))?,
+                kind: AccountEventKind::Residual {
+                    ledger_account: ledger_account.unwrap_or(CHANNEL_FEES).to_owned(),
+                    direction: match residual_minor > 0 {
+                        true => Direction::Credit,
+                        false => Direction::Debit,
+                    },
+                },
+            });
+        }
+        self.done.entries.push(bank_row);
+        for row in &rows.rows {
+            let block = &self.pool.left[rows.leg][row.block()];
+            let name = (row.block(), block.ordinal(row.position()));
+            let platform_row = self.partner(name);
+            if platform_row == RowRef::NONE {
+                self.done.at_bank.insert(name, at_bank.clone());
+                continue;
+            }
+            self.meet(rows.leg, platform_row, bank_row, &at_bank, agreed);
+            self.complete(block, row.position());
+        }
+        Ok(residual_minor)
+    }
+
+    /// A platform row is agreed at the bank.
+    fn meet(&self, leg: usize, left: RowRef, right: RowRef, at_bank: &AtBank, agreed: &Agreed) {
+        let pair = Pair {
+            left,
+            right,
+            account: at_bank.account as u32,
+        };
+        let hash = key_hash(at_bank.batch_ref.as_bytes());
+        agreed.legs[leg]
+            .met
+            .set(pair, (hash >> (64 - BUCKET_BITS)) as usize, BUCKET_BITS);
+    }
+
+    fn complete(&mut self, block: &EntryBlock, position: usize) {
+        let totals = self
+            .done
+            .completed
+            .entry(block.meta(position).currency())
+            .or_default();
+        totals.rows += 1;
+        totals.sum_minor += i128::from(block.amount_minor(position));
+    }
+
+    /// Bill rows that an earlier close found at the bank: agreed now where their platform row has come, else still B1 or B2.
+    fn paid_before(&mut self, agreed: &Agreed) {
+        let settings = self.context.settings;
+        let paid = std::mem::take(&mut self.brought.rows);
+        for (name, chained) in paid.iter().filter(|(_, chained)| chained.txn_id.is_empty()) {
+            let Some(account) = settings
+                .accounts
+                .iter()
+                .position(|known| known.id == chained.account)
+            else {
+                continue;
+            };
+            let at_bank = AtBank {
+                leg: chained.leg.clone(),
+                account,
+                entry_id: chained.entry_id.clone(),
+                batch_ref: chained.batch_ref.clone(),
+                since_today: false,
+            };
+            let place = self.bill_leg_of(*name).and_then(|leg| {
+                let block = &self.pool.right[leg][name.0];
+                Some((block, block.position_of(name.1)?))
+            });
+            let way = place.and_then(|(block, position)| self.way_of(block, position));
+            let row = self.partner(*name);
+            match (place, way) {
+                (Some((block, position)), Some(way)) if row != RowRef::NONE => {
+                    self.meet(way.batch, row, RowRef::NONE, &at_bank, agreed);
+                    self.complete(block, position);
+                    self.done.paid_before.insert(row, at_bank);
+                }
+                _ => {
+                    self.done.at_bank.insert(*name, at_bank);
+                }
+            }
+        }
+    }
+
+    fn broken(&mut self, judged: &Judged<'a>, broken: &BatchBreak, batches: &[Rows<'a>], is_first: bool) {
+        let side = &self.pool.right[self.first_leg];
+        let rows = broken.batch.map(|number| &batches[number]);
+        let entry = broken.entry.map(|row| side[row.block()].record(row.position()));
+        let currency = match (rows, entry) {
+            (Some(rows), _) => rows.batch.currency,
+            (None, Some(entry)) => entry.meta().currency(),
+            (None, None) => return,
+        };
+        let bank_minor = entry.map(|entry| match entry.meta().direction() {
+            Direction::Credit => i128::from(entry.amount_minor()),
+            Direction::Debit => -i128::from(entry.amount_minor()),
+        });
+        let bill = rows.map_or(Vec::new(), |rows| self.names_by_id(rows.leg, &rows.rows));
+        if is_first {
+            self.wait(&bill);
+        }
+        let compared = match rows {
+            Some(rows) => compared(&rows.batch, bank_minor),
+            None if judged.is_doubtful => "batch: it fits the batches of several legs".to_owned(),
+            None if judged.has_batch => "batch: another entry stands for it".to_owned(),
+            None => "batch: no bill has it".to_owned(),
+        };
+        self.done.open.push(OpenBatch {
+            leg: self.context.settings.legs[judged.leg].name.clone(),
+            class: class_name(broken.class),
+            reference: String::from_utf8_lossy(judged.reference).into_owned(),
+            row_without_batch: String::new(),
+            currency,
+            bill,
+            entry: broken.entry.and_then(|row| name_of(side, row)),
+            entry_was_duplicate: broken.entry_was_duplicate,
+            batch_minor: rows.map(|rows| rows.batch.gross_minor),
+            bank_minor,
+            compared,
+        });
+    }
+}
+
+/// Sums of a leg's batches, for people.
+#[derive(Default)]
+struct Told {
+    batches: u64,
+    rows: u64,
+    gross_minor: i128,
+    fee_minor: i128,
+}
+
+fn counted(count: u64, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
+/// What was compared: the batch gross and net, and the entry.
+fn compared(batch: &Batch<'_>, bank_minor: Option<i128>) -> String {
+    let shown = |minor: i128| format_minor(minor, batch.currency.digits());
+    let net = match batch.fee_minor {
+        0 => String::new(),
+        _ => format!(" ({} less the channel's fees)", shown(batch.net_minor())),
+    };
+    let entry = bank_minor.map_or("no entry".to_owned(), |minor| {
+        format!("1 entry: {}", shown(minor))
+    });
+    format!(
+        "batch: {}: {}{net} against {entry}",
+        counted(batch.rows, "row", "rows"),
+        shown(batch.gross_minor)
+    )
+}
+
+fn too_large(batch_ref: &str) -> Stop {
+    Stop::new(
+        StopCode::BadData,
+        Finding::about(
+            "inbox",
+            format!("batch {batch_ref}: what the channel kept does not fit 64 bits of minor units"),
+            "check the fees of its rows",
+        ),
+    )
+}

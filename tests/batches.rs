@@ -1,0 +1,262 @@
+//! Channels' batches against a plain reading: random days on which platform, bill and bank come in any order, each payment
+//! settling on the day on which the last of the three has come (R26, R41). Every close proves its own identities.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+use tieout::terms::date::Date;
+
+use crate::support::{close_day, close_folder, copy, csv_rows, matched_rows, scratch, write};
+
+const DAYS: usize = 5;
+const BATCHES: usize = 40;
+
+/// Numbers that look random and are the same each time.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % bound
+    }
+
+    /// A day from the first, or none.
+    fn day(&mut self, missing_in: u64) -> Option<usize> {
+        if self.below(missing_in) == 0 {
+            return None;
+        }
+        Some(self.below(DAYS as u64) as usize)
+    }
+}
+
+/// A payment, or the refund of one.
+struct Row {
+    id: usize,
+    is_refund: bool,
+    minor: u64,
+    fee: u64,
+    /// When the platform has it.
+    booked: Option<usize>,
+}
+
+struct Lump {
+    rows: Vec<Row>,
+    billed: Option<usize>,
+    paid: Option<usize>,
+    /// What comes beyond gross or net.
+    wrong: i64,
+    net: bool,
+    twice: bool,
+}
+
+impl Lump {
+    fn random(random: &mut Random, next: &mut usize) -> Lump {
+        let rows = (0..1 + random.below(6)).map(|at| {
+            *next += 1;
+            Row {
+                id: *next,
+                // The first row is larger than all others, so that a batch never comes to nothing.
+                is_refund: at > 0 && random.below(4) == 0,
+                minor: if at == 0 { 100_000 } else { 1 + random.below(9_000) },
+                // And its fee larger than what the others could take back: gross, net and what is wrong stay apart.
+                fee: if at == 0 { 500 } else { 1 + random.below(40) },
+                booked: random.day(12),
+            }
+        });
+        Lump {
+            rows: rows.collect(),
+            billed: random.day(12),
+            paid: random.day(12),
+            wrong: if random.below(8) == 0 { -1 } else { 0 },
+            net: random.below(2) == 0,
+            twice: random.below(8) == 0,
+        }
+    }
+
+    fn entry_minor(&self) -> i64 {
+        let signed = |row: &Row, minor: u64| {
+            if row.is_refund {
+                -(minor as i64)
+            } else {
+                minor as i64
+            }
+        };
+        let gross: i64 = self.rows.iter().map(|row| signed(row, row.minor)).sum();
+        let fees: i64 = self.rows.iter().map(|row| signed(row, row.fee)).sum();
+        gross - if self.net { fees } else { 0 } + self.wrong
+    }
+
+    /// The day on which the batch is found at the bank.
+    fn found(&self) -> Option<usize> {
+        Some(self.billed?.max(self.paid?)).filter(|_| self.wrong == 0)
+    }
+}
+
+fn amount(minor: u64) -> String {
+    format!("{}.{:02}", minor / 100, minor % 100)
+}
+
+/// Writes the inbox of every day.
+fn deliver(root: &Path, dates: &[Date], lumps: &[Lump], reversed: bool) {
+    for (day, date) in dates.iter().enumerate() {
+        let mut platform: Vec<String> = Vec::new();
+        let (mut bill, mut bank) = (Vec::new(), Vec::new());
+        for (number, lump) in lumps.iter().enumerate() {
+            for row in &lump.rows {
+                let kind = if row.is_refund { "REFUND" } else { "PAYMENT" };
+                let sum = amount(row.minor);
+                if row.booked == Some(day) {
+                    platform.push(format!(
+                        "T{},{date}T10:00:00+08:00,M{},,{kind},ALI,CNY,{sum},,SUCCESS,A{}",
+                        row.id,
+                        1 + row.id % 2,
+                        row.id
+                    ));
+                }
+                if lump.billed == Some(day) {
+                    let refund_ref = if row.is_refund { "R" } else { "" };
+                    bill.push(format!(
+                        "ALI,A{},,{kind},{sum},{},CNY,{date}T10:00:01+08:00,{date},L{number},SUCCESS,{refund_ref}",
+                        row.id,
+                        amount(row.fee)
+                    ));
+                }
+            }
+            if lump.paid == Some(day) {
+                for copy in 0..=usize::from(lump.twice) {
+                    bank.push(format!(
+                        "E{number}-{copy},6222000000000001,{date}T11:00:00+08:00,{date},C,{},CNY,,,L{number},",
+                        amount(lump.entry_minor() as u64)
+                    ));
+                }
+            }
+        }
+        let folder = root.join(format!("inbox/{date}"));
+        let save = |name: &str, header: &str, mut lines: Vec<String>| {
+            if reversed {
+                lines.reverse();
+            }
+            let mut text = format!("{header}\n");
+            lines.iter().for_each(|line| {
+                let _ = writeln!(text, "{line}");
+            });
+            write(&folder.join(name), text);
+        };
+        save(
+            "platform.csv",
+            "txn_id,txn_time,merchant_id,customer_id,txn_type,channel,currency,amount,bank_ref,status,channel_ref",
+            platform,
+        );
+        save(
+            "bill.csv",
+            "channel,channel_ref,order_id,txn_type,amount,fee,currency,txn_time,settle_date,batch_ref,status,refund_ref",
+            bill,
+        );
+        save(
+            "bank.csv",
+            "entry_id,account,booking_time,value_date,direction,amount,currency,bank_ref,remark,batch_ref,original_ref",
+            bank,
+        );
+    }
+}
+
+/// What a plain reading says: the day on which each row settles, and the breaks that are open in the end.
+fn plain_reading(lumps: &[Lump]) -> (BTreeMap<String, usize>, BTreeSet<(String, String)>) {
+    let mut settles = BTreeMap::new();
+    let mut open = BTreeSet::new();
+    let mut say = |class: &str, reference: String| {
+        open.insert((class.to_owned(), reference));
+    };
+    for (number, lump) in lumps.iter().enumerate() {
+        let batch = format!("L{number}");
+        for row in &lump.rows {
+            match (row.booked, lump.billed) {
+                (Some(booked), Some(billed)) => {
+                    if let Some(found) = lump.found() {
+                        settles.insert(format!("T{}", row.id), booked.max(billed).max(found));
+                    }
+                }
+                (Some(_), None) => say("MISSING_AT_CHANNEL", format!("A{}", row.id)),
+                (None, Some(_)) => say("MISSING_AT_PLATFORM", format!("A{}", row.id)),
+                (None, None) => {}
+            }
+        }
+        match (lump.billed, lump.paid) {
+            (Some(_), None) => say("MISSING_AT_BANK", batch),
+            (None, Some(_)) if lump.twice => say("DUPLICATE_AT_BANK", batch),
+            (None, Some(_)) => say("MISSING_AT_CHANNEL", batch),
+            (Some(_), Some(_)) => {
+                if lump.wrong != 0 {
+                    say("AMOUNT_MISMATCH", batch.clone());
+                }
+                if lump.twice {
+                    say("DUPLICATE_AT_BANK", batch);
+                }
+            }
+            (None, None) => {}
+        }
+    }
+    (settles, open)
+}
+
+#[test]
+fn payments_settle_when_the_last_of_three_has_come() {
+    let day = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/days/batch-over-days");
+    let first = Date::parse(b"2026-03-03").unwrap();
+    let dates: Vec<Date> = (0..DAYS as i32).map(|day| first.plus_days(day)).collect();
+    let mut settled_in_all = 0;
+    for seed in 1..=5 {
+        let mut random = Random(seed);
+        let mut next = 0;
+        let lumps: Vec<Lump> = (0..BATCHES)
+            .map(|_| Lump::random(&mut random, &mut next))
+            .collect();
+        let (settles, open) = plain_reading(&lumps);
+        settled_in_all += settles.len();
+        let mut tables: Vec<Vec<Vec<String>>> = Vec::new();
+        for reversed in [false, true] {
+            let folder = scratch();
+            copy(&day, folder.path(), |name| {
+                !name.starts_with("expected/") && !name.starts_with("inbox/") && name != "README.md"
+            });
+            // What the bill charges is no question here.
+            let settings = folder.path().join("book.toml");
+            let text = fs::read_to_string(&settings).unwrap();
+            fs::write(
+                &settings,
+                text.replace("[channel.ALI]\nfee_plan = \"cost\"\n", ""),
+            )
+            .unwrap();
+            deliver(folder.path(), &dates, &lumps, reversed);
+            let mut found = BTreeMap::new();
+            for (number, date) in dates.iter().enumerate() {
+                close_day(folder.path(), *date).unwrap_or_else(|stop| panic!("{seed}, {date}: {stop}"));
+                let rows = matched_rows(&close_folder(folder.path(), *date));
+                let at = |name: &str| rows[0].iter().position(|column| column == name).unwrap();
+                for row in rows[1..].iter().filter(|row| row[at("leg")] == "bill-bank") {
+                    let earlier = found.insert(row[at("txn_id")].clone(), number);
+                    assert_eq!(earlier, None, "{seed}: {} twice", row[at("txn_id")]);
+                    assert!(row[at("entry_id")].starts_with('E') && row[at("bank_ref")].starts_with('L'));
+                }
+                tables.push(rows);
+            }
+            assert_eq!(found, settles, "seed {seed}");
+            let last = close_folder(folder.path(), dates[DAYS - 1]);
+            let breaks = csv_rows(&last.join("breaks.csv"));
+            let at = |name: &str| breaks[0].iter().position(|column| column == name).unwrap();
+            let listed: BTreeSet<(String, String)> = breaks[1..]
+                .iter()
+                .map(|row| (row[at("class")].clone(), row[at("bank_ref")].clone()))
+                .collect();
+            assert_eq!(listed, open, "seed {seed}");
+        }
+        let (forwards, backwards) = tables.split_at(DAYS);
+        assert_eq!(forwards, backwards, "seed {seed}: the order of rows");
+    }
+    assert!(settled_in_all > 200, "{settled_in_all}");
+}
