@@ -79,6 +79,17 @@ fn money(kept: &Kept) -> Vec<String> {
     money
 }
 
+/// The same without the account, which stands first.
+fn of_any_account(kept: &Kept) -> Vec<String> {
+    let of_any = |text: String| {
+        text.split_once(['|', ' '])
+            .map_or(String::new(), |(_, rest)| rest.to_owned())
+    };
+    let mut money: Vec<String> = money(kept).into_iter().map(of_any).collect();
+    money.sort();
+    money
+}
+
 #[derive(Default)]
 struct Count {
     damaged: u64,
@@ -88,6 +99,8 @@ struct Count {
     days: u64,
     /// Whole statements are missing at the end, and all others are as they were.
     shorter: u64,
+    /// The number of an account became that of another account of the book: the balances of the day before notice it (R27).
+    accounts: u64,
     money: u64,
 }
 
@@ -129,6 +142,8 @@ fn damaged_samples_are_refused_or_counted() {
                 && whole.rows.starts_with(&kept.rows)
             {
                 count.shorter += 1;
+            } else if money(&kept) != money(&whole) && of_any_account(&kept) == of_any_account(&whole) {
+                count.accounts += 1;
             } else if money(&kept) != money(&whole) {
                 count.money += 1;
                 if count.money <= 3 {
@@ -167,12 +182,19 @@ fn damaged_samples_are_refused_or_counted() {
         }
     }
     println!(
-        "format     damage    reads  refused    same  text differs  day differs  statements missing  money differs"
+        "format     damage    reads  refused    same  text differs  day differs  statements missing  account differs  money differs"
     );
     for ((format, kind), count) in &counts {
         println!(
-            "{format:<10} {kind:<8} {:>6} {:>8} {:>7} {:>13} {:>12} {:>19} {:>14}",
-            count.damaged, count.refused, count.same, count.texts, count.days, count.shorter, count.money
+            "{format:<10} {kind:<8} {:>6} {:>8} {:>7} {:>13} {:>12} {:>19} {:>16} {:>14}",
+            count.damaged,
+            count.refused,
+            count.same,
+            count.texts,
+            count.days,
+            count.shorter,
+            count.accounts,
+            count.money
         );
         // OFX has no totals, and a BAI2 account may have one ledger balance only: there the closing balance of the day
         // before is what notices.
