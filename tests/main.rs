@@ -12,4 +12,5 @@ mod faults;
 mod golden;
 mod memory;
 mod oracle;
+mod properties;
 mod truth;
