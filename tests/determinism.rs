@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 
 use rayon::ThreadPoolBuilder;
-use tieout::demo::{GenerateFormat, GenerateOptions, generate, write_demo};
+use tieout::demo::{GenerateFormat, GenerateOptions, PlantedShares, generate, write_demo};
 use tieout::terms::date::Date;
 
 use crate::support::{close_day, close_folder, copy, csv_rows, files_below, scratch, to_csv, write};
@@ -180,12 +180,13 @@ fn inputs_of(from: &Path, to: &Path) {
 }
 
 /// A generated book of two days and a demo, with the days to close.
-fn generated(root: &Path, rows: u64, format: GenerateFormat) -> Vec<Date> {
+fn generated(root: &Path, rows: u64, format: GenerateFormat, shares: PlantedShares) -> Vec<Date> {
     let first = Date::parse(b"2026-03-05").unwrap();
     let options = GenerateOptions {
         days: 2,
         seed: 7,
         format,
+        shares,
         ..GenerateOptions::new(root, first, rows)
     };
     generate(&options).unwrap();
@@ -236,8 +237,27 @@ fn the_demo_has_the_same_bytes_for_any_number_of_threads() {
 #[test]
 fn a_generated_book_has_the_same_bytes_for_any_number_of_threads() {
     let folder = scratch();
-    let dates = generated(folder.path(), 3_000, GenerateFormat::Csv);
+    let dates = generated(
+        folder.path(),
+        3_000,
+        GenerateFormat::Csv,
+        PlantedShares::default(),
+    );
     any_number_of_threads(folder.path(), &dates);
+}
+
+#[test]
+fn later_passes_give_the_same_bytes_for_any_number_of_threads_order_and_split() {
+    let folder = scratch();
+    let mut shares = PlantedShares::all();
+    shares.situations_ppm.iter_mut().for_each(|ppm| *ppm *= 4);
+    let dates = generated(folder.path(), 1_500, GenerateFormat::Csv, shares);
+    any_number_of_threads(folder.path(), &dates);
+    let closed = scratch();
+    inputs_of(folder.path(), closed.path());
+    close_all(closed.path(), &dates, 2);
+    let expected = without_places(closed.path());
+    order_and_split_change_nothing("later passes", folder.path(), &dates, &expected);
 }
 
 /// Rewrites every CSV file of the inbox with `change`, which gives the new files by name.
@@ -377,7 +397,12 @@ fn order_and_split_change_nothing(
 #[test]
 fn order_split_and_form_of_a_generated_book_change_nothing() {
     let folder = scratch();
-    let dates = generated(folder.path(), 3_000, GenerateFormat::Csv);
+    let dates = generated(
+        folder.path(),
+        3_000,
+        GenerateFormat::Csv,
+        PlantedShares::default(),
+    );
     let closed = scratch();
     inputs_of(folder.path(), closed.path());
     close_all(closed.path(), &dates, 2);
@@ -390,7 +415,13 @@ fn order_split_and_form_of_a_generated_book_change_nothing() {
     order_and_split_change_nothing("generated", folder.path(), &dates, &expected);
 
     let parquet = scratch();
-    assert_eq!(dates, generated(parquet.path(), 3_000, GenerateFormat::Parquet));
+    let again = generated(
+        parquet.path(),
+        3_000,
+        GenerateFormat::Parquet,
+        PlantedShares::default(),
+    );
+    assert_eq!(dates, again);
     closes_the_same("Parquet", folder.path(), &dates, &expected, &|root| {
         fs::remove_dir_all(root.join("inbox")).unwrap();
         copy(parquet.path(), root, |name| name.starts_with("inbox/"));
@@ -414,6 +445,13 @@ fn order_and_split_of_the_golden_days_change_nothing() {
         "duplicates-pair",
         "id-conflicts",
         "pairing-inside-a-reference",
+        "pass-amount-date",
+        "pass-batch",
+        "pass-normalised",
+        "pass-remark",
+        "pass-subset",
+        "pass-tolerance",
+        "passes-in-order",
         "payouts-at-the-bank",
         "purpose-entries-and-reversal",
         "refund-returns-the-fee-in-parts",

@@ -14,4 +14,5 @@ mod faults;
 mod golden;
 mod memory;
 mod oracle;
+mod properties;
 mod truth;

@@ -83,6 +83,15 @@ pub enum QuotedField {
     ChannelRef,
 }
 
+/// Entries that a pass without references looks at.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum EntriesSeen {
+    /// All: the bank writes numbers of its own where a reference could stand.
+    All,
+    /// Those without a reference: one that has another row's reference, or a stranger's, is not this row's money.
+    Unnamed,
+}
+
 /// What the entry of a batch amounts to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum BatchAmounts {
@@ -126,6 +135,8 @@ pub enum Pass {
     AmountDate {
         /// Calendar days, inclusive, between the row's business date and the entry's value date.
         days: u32,
+        /// Entries that it looks at.
+        entries: EntriesSeen,
         /// Most candidates of a row.
         candidates_max: usize,
     },
@@ -146,6 +157,8 @@ pub enum Pass {
     Subset {
         /// Calendar days, inclusive, between the rows' business dates and the entry's value date.
         days: u32,
+        /// Entries that it looks at.
+        entries: EntriesSeen,
         /// Most rows among which a sum is looked for.
         candidates_max: usize,
         /// Most rows of an answer.

@@ -249,6 +249,8 @@ pub(crate) struct PassTableToml {
     pub patterns: Option<Vec<String>>,
     /// Platform fields that remarks quote; bank_ref unless given. Of remark.
     pub fields: Option<Vec<QuotedFieldToml>>,
+    /// Entries that are looked at; all unless given. Of amount-date and subset.
+    pub entries: Option<EntriesToml>,
     /// What the entry of a batch amounts to; either unless given. Of batch.
     pub amounts: Option<BatchAmountsToml>,
     /// Greatest difference, base currency. Of tolerance.
@@ -270,6 +272,16 @@ pub(crate) enum QuotedFieldToml {
     OrderId,
     /// channel_ref.
     ChannelRef,
+}
+
+/// Entries that a pass looks at.
+#[derive(Deserialize, JsonSchema, Clone, Copy)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum EntriesToml {
+    /// Whatever the bank wrote as reference.
+    All,
+    /// Those without a reference.
+    Unnamed,
 }
 
 /// What the entry of a batch amounts to.

@@ -2,10 +2,10 @@
 
 use super::Reader;
 use crate::book::passes::{
-    AMOUNT_DATE_DAYS, BatchAmounts, CANDIDATES_MAX, CHANNEL_FEES, MEMBERS_MAX, Pass, QuotedField, References,
-    SUBSET_DAYS, TOLERANCES,
+    AMOUNT_DATE_DAYS, BatchAmounts, CANDIDATES_MAX, CHANNEL_FEES, EntriesSeen, MEMBERS_MAX, Pass,
+    QuotedField, References, SUBSET_DAYS, TOLERANCES,
 };
-use crate::book::schema::{BatchAmountsToml, LegToml, PassTableToml, PassToml, QuotedFieldToml};
+use crate::book::schema::{BatchAmountsToml, EntriesToml, LegToml, PassTableToml, PassToml, QuotedFieldToml};
 use crate::book::settings::LegKind;
 use crate::ingest::formats::profile::Extract;
 
@@ -26,13 +26,21 @@ const PARAMETERS: [(PassToml, &str, &[&str]); 7] = [
     ),
     (PassToml::Remark, "remark", &["candidates", "patterns", "fields"]),
     (PassToml::Batch, "batch", &["amounts", "ledger_account"]),
-    (PassToml::AmountDate, "amount-date", &["candidates", "days"]),
+    (
+        PassToml::AmountDate,
+        "amount-date",
+        &["candidates", "days", "entries"],
+    ),
     (
         PassToml::Tolerance,
         "tolerance",
         &["candidates", "amount", "ledger_account"],
     ),
-    (PassToml::Subset, "subset", &["candidates", "days", "members"]),
+    (
+        PassToml::Subset,
+        "subset",
+        &["candidates", "days", "members", "entries"],
+    ),
 ];
 
 fn word(pass: PassToml) -> &'static str {
@@ -52,6 +60,7 @@ fn given_keys(table: &PassTableToml) -> Vec<&'static str> {
         ("length", table.length.is_some()),
         ("patterns", table.patterns.is_some()),
         ("fields", table.fields.is_some()),
+        ("entries", table.entries.is_some()),
         ("amounts", table.amounts.is_some()),
         ("amount", table.amount.is_some()),
         ("ledger_account", table.ledger_account.is_some()),
@@ -230,6 +239,10 @@ impl Reader<'_> {
         let number = |given: Option<u32>, otherwise: usize| given.map_or(otherwise, |given| given as usize);
         let candidates_max = number(table.and_then(|table| table.candidates), CANDIDATES_MAX);
         let days = table.and_then(|table| table.days);
+        let entries = match table.and_then(|table| table.entries) {
+            Some(EntriesToml::Unnamed) => EntriesSeen::Unnamed,
+            None | Some(EntriesToml::All) => EntriesSeen::All,
+        };
         let ledger_account = |otherwise: &str| {
             let given = table.and_then(|table| table.ledger_account.clone());
             given.unwrap_or_else(|| otherwise.to_owned())
@@ -276,6 +289,7 @@ impl Reader<'_> {
             },
             PassToml::AmountDate => Pass::AmountDate {
                 days: days.unwrap_or(AMOUNT_DATE_DAYS),
+                entries,
                 candidates_max,
             },
             PassToml::Tolerance => {
@@ -301,6 +315,7 @@ impl Reader<'_> {
                 let members_max = number(table.and_then(|table| table.members), MEMBERS_MAX);
                 Pass::Subset {
                     days: days.unwrap_or(SUBSET_DAYS),
+                    entries,
                     candidates_max,
                     members_max,
                 }

@@ -1,7 +1,7 @@
 //! What `book.toml` may say, and in what words it is refused.
 
 use super::*;
-use crate::book::passes::{BatchAmounts, Pass, QuotedField, References};
+use crate::book::passes::{BatchAmounts, EntriesSeen, Pass, QuotedField, References};
 use crate::book::settings::{FeeTier, LegKind, OnRefund};
 use crate::terms::kinds::TxnType;
 use crate::terms::money::Rounding;
@@ -560,7 +560,7 @@ fn passes_have_parameters_and_defaults() {
          [[leg.pass]]\nname = \"tolerance\"\namount = \"0.05\"\n\
          [[leg.pass]]\nname = \"normalised\"\nprefixes = [\"REF\"]\nlength = 16\n\
          [[leg.pass]]\nname = \"remark\"\npatterns = [\"ref {word}\"]\nfields = [\"order_id\", \"bank_ref\"]\n\
-         [[leg.pass]]\nname = \"subset\"\nmembers = 5",
+         [[leg.pass]]\nname = \"subset\"\nmembers = 5\nentries = \"unnamed\"",
     );
     let references = References {
         prefixes: vec!["REF".to_owned()],
@@ -583,6 +583,7 @@ fn passes_have_parameters_and_defaults() {
         },
         Pass::AmountDate {
             days: 1,
+            entries: EntriesSeen::All,
             candidates_max: 30,
         },
         Pass::Tolerance {
@@ -594,6 +595,7 @@ fn passes_have_parameters_and_defaults() {
         },
         Pass::Subset {
             days: 3,
+            entries: EntriesSeen::Unnamed,
             candidates_max: 30,
             members_max: 5,
         },

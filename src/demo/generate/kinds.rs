@@ -40,6 +40,8 @@ pub enum Situation {
     TwinsShort,
     /// Two merchants, one amount, one credit: nobody's.
     EitherMerchant,
+    /// A row that is missing, and a credit of its amount with a reference that no row has: nobody's.
+    Stranger,
     /// A difference that is tolerated.
     WithinTolerance,
     /// One fen more than is tolerated.
@@ -87,7 +89,7 @@ const fn kind(situation: Situation, name: &'static str, usual_ppm: u32, rows: u6
 }
 
 /// Every situation.
-pub const SITUATIONS: [SituationKind; 23] = [
+pub const SITUATIONS: [SituationKind; 24] = [
     kind(Situation::CutReference, "cut-reference", 700, 1),
     kind(Situation::PrefixedReference, "prefixed-reference", 700, 1),
     kind(Situation::PaddedReference, "padded-reference", 500, 1),
@@ -105,6 +107,7 @@ pub const SITUATIONS: [SituationKind; 23] = [
     kind(Situation::Twins, "twins", 100, 2),
     kind(Situation::TwinsShort, "twins-short", 50, 2),
     kind(Situation::EitherMerchant, "either-merchant", 100, 2),
+    kind(Situation::Stranger, "stranger", 100, 1),
     kind(Situation::WithinTolerance, "within-tolerance", 300, 1),
     kind(Situation::BeyondTolerance, "beyond-tolerance", 100, 1),
     kind(Situation::Subset, "subset", 1, 4),

@@ -98,8 +98,13 @@ name = "tolerance"
 amount = "{}"
 
 [[leg.pass]]
+name = "amount-date"
+entries = "unnamed"
+
+[[leg.pass]]
 name = "subset"
 days = 1
+entries = "unnamed"
 "#,
         crate::terms::money::format_minor(i128::from(TOLERATED_MINOR), 2)
     )

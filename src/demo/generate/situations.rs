@@ -91,7 +91,11 @@ impl Maker<'_> {
                     reference: (Reference::Loose, one.index),
                     ..other
                 };
-                self.nobodys(planting(""), [one, other], written(Reference::Prefixed), day)
+                let entry = BankOut {
+                    reference: (Reference::Prefixed, one.index),
+                    ..one.entry(day.date)
+                };
+                self.nobodys(planting(""), [one, other], entry, day)
             }
             Situation::RemarkReference => {
                 let entry = BankOut {
@@ -103,8 +107,9 @@ impl Maker<'_> {
             Situation::RemarkOfTwo => {
                 let [one, other] = of_two_merchants(&rows);
                 let entry = BankOut {
+                    reference: (Reference::None, one.index),
                     remark: Remark::QuotesTwo(one.index, other.index),
-                    ..written(Reference::None)
+                    ..one.entry(day.date)
                 };
                 self.nobodys(planting(""), [one, other], entry, day)
             }
@@ -149,7 +154,25 @@ impl Maker<'_> {
             }
             Situation::EitherMerchant => {
                 let [one, other] = of_two_merchants(&rows);
-                self.nobodys(planting(""), [one, other], written(Reference::None), day)
+                let entry = BankOut {
+                    reference: (Reference::None, one.index),
+                    ..one.entry(day.date)
+                };
+                self.nobodys(planting(""), [one, other], entry, day)
+            }
+            Situation::Stranger => {
+                let row = Row {
+                    kind: TxnType::Payment,
+                    ..rows[0]
+                };
+                day.log(&row, 'T', true)?;
+                self.stays(day, "MISSING_AT_BANK", &row, "T", name)?;
+                day.book(BankOut {
+                    prefix: 'X',
+                    reference: (Reference::Foreign, row.index),
+                    ..row.entry(day.date)
+                })?;
+                self.stays(day, "MISSING_AT_PLATFORM", &row, "X", name)
             }
             Situation::WithinTolerance | Situation::BeyondTolerance => {
                 // Only the base currency is tolerated.

@@ -2,10 +2,11 @@
 //!
 //! The dates are the row's business date and the entry's value date; the window is inclusive calendar days on either
 //! side (R40). An amount that many share is matched for nobody: the pass takes a pair only where neither has another.
+//! References are not compared, since none is common; whether an entry that has one takes part is a setting.
 
 use std::collections::BTreeMap;
 
-use crate::book::passes::PassName;
+use crate::book::passes::{EntriesSeen, PassName};
 use crate::matching::residual::pairing::{Candidates, Pairing};
 use crate::matching::residual::{Found, Left};
 use crate::terms::currency::Currency;
@@ -16,9 +17,9 @@ use crate::terms::kinds::Direction;
 type ByDay = Vec<(Date, usize)>;
 
 /// Matches rows and entries of one amount.
-pub fn find(left: &Left<'_>, days: u32, candidates_max: usize) -> Found {
+pub fn find(left: &Left<'_>, days: u32, entries: EntriesSeen, candidates_max: usize) -> Found {
     let days = i32::try_from(days).unwrap_or(i32::MAX);
-    let (platform, bank) = (left.platform_alone(), left.bank_alone());
+    let (platform, bank) = (left.platform_alone(), left.bank_alone(entries));
     let mut groups: BTreeMap<(Currency, Direction, i64), (ByDay, ByDay)> = BTreeMap::new();
     for (place, at) in platform.iter().enumerate() {
         let item = &left.platform_items[*at];

@@ -10,7 +10,7 @@
 //!
 //! Not done here: which rows are left over, and what a match does to money (the day).
 
-use crate::book::passes::{Pass, PassName};
+use crate::book::passes::{EntriesSeen, Pass, PassName};
 use crate::terms::currency::Currency;
 use crate::terms::date::Date;
 use crate::terms::kinds::Direction;
@@ -232,9 +232,13 @@ impl<'a> Left<'a> {
         self.bank.iter().copied().filter(counts).collect()
     }
 
-    /// Those of them that stand alone.
-    fn bank_alone(&self) -> Vec<usize> {
-        let alone = |at: &usize| self.bank_items[*at].standing == Standing::Alone;
+    /// Those of them that stand alone, and that a pass looks at.
+    fn bank_alone(&self, seen: EntriesSeen) -> Vec<usize> {
+        let alone = |at: &usize| {
+            let item = &self.bank_items[*at];
+            let is_seen = seen == EntriesSeen::All || item.reference.is_empty();
+            item.standing == Standing::Alone && is_seen
+        };
         self.bank_that_counts().into_iter().filter(alone).collect()
     }
 
@@ -313,7 +317,11 @@ fn one(pass: &Pass, left: &Left<'_>) -> Found {
             candidates_max,
         } => remark::find(left, patterns, fields, references, *candidates_max),
         Pass::Batch { amounts, .. } => batch::find(left, *amounts),
-        Pass::AmountDate { days, candidates_max } => amount_date::find(left, *days, *candidates_max),
+        Pass::AmountDate {
+            days,
+            entries,
+            candidates_max,
+        } => amount_date::find(left, *days, *entries, *candidates_max),
         Pass::Tolerance {
             most_minor,
             currency,
@@ -329,8 +337,15 @@ fn one(pass: &Pass, left: &Left<'_>) -> Found {
         }
         Pass::Subset {
             days,
+            entries,
             candidates_max,
             members_max,
-        } => subset::find(left, *days, *candidates_max, *members_max),
+        } => {
+            let most = subset::Most {
+                candidates: *candidates_max,
+                members: *members_max,
+            };
+            subset::find(left, *days, *entries, most)
+        }
     }
 }

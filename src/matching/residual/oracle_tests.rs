@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
-use crate::book::passes::{BatchAmounts, QuotedField, References};
+use crate::book::passes::{BatchAmounts, EntriesSeen, QuotedField, References};
 
 /// Books tried.
 const BOOKS: u64 = 10_000;
@@ -141,6 +141,7 @@ fn books(seed: u64) -> Books {
         prefixes: vec!["no.".to_owned()],
         length_max: None,
     };
+    let seen = random.of(&[EntriesSeen::All, EntriesSeen::All, EntriesSeen::Unnamed]);
     let mut passes = vec![
         Pass::Normalised {
             references: references.clone(),
@@ -158,6 +159,7 @@ fn books(seed: u64) -> Books {
         },
         Pass::AmountDate {
             days: DAYS,
+            entries: seen,
             candidates_max: 30,
         },
         Pass::Tolerance {
@@ -169,6 +171,7 @@ fn books(seed: u64) -> Books {
         },
         Pass::Subset {
             days: DAYS,
+            entries: seen,
             candidates_max: 30,
             members_max: MEMBERS_MAX,
         },
@@ -367,8 +370,9 @@ impl<'a> Oracle<'a> {
                 };
                 exact(row, entry) && counts(row, entry) && (quoted(row.reference) || quoted(row.id))
             }),
-            Pass::AmountDate { .. } => self.pairs(PassName::AmountDate, &|row, entry| {
+            Pass::AmountDate { entries, .. } => self.pairs(PassName::AmountDate, &|row, entry| {
                 alone(row, entry)
+                    && (*entries == EntriesSeen::All || entry.reference.is_empty())
                     && exact(row, entry)
                     && !entry.undoes_another
                     && entry.value_date <= date(4)
@@ -382,7 +386,7 @@ impl<'a> Oracle<'a> {
                     && same(row.reference, entry.reference)
             }),
             Pass::Batch { amounts, .. } => self.batches(*amounts),
-            Pass::Subset { .. } => self.subsets(),
+            Pass::Subset { entries, .. } => self.subsets(*entries),
         }
     }
 
@@ -523,12 +527,14 @@ impl<'a> Oracle<'a> {
         }
     }
 
-    fn subsets(&mut self) {
+    fn subsets(&mut self, seen: EntriesSeen) {
         loop {
             // The only answers of all entries, each asked by itself.
             let mut answers: Vec<(&BankItem<'_>, Vec<&PlatformItem<'_>>, bool)> = Vec::new();
             for entry in &self.entries {
-                if entry.standing == Standing::Alone && !entry.undoes_another && entry.value_date <= date(4) {
+                let is_seen = seen == EntriesSeen::All || entry.reference.is_empty();
+                let counts = !entry.undoes_another && entry.value_date <= date(4);
+                if entry.standing == Standing::Alone && is_seen && counts {
                     answers.extend(
                         self.only_answer(entry)
                             .map(|(rows, others)| (*entry, rows, others)),

@@ -9,7 +9,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::book::passes::PassName;
+use crate::book::passes::{EntriesSeen, PassName};
 use crate::matching::residual::subset_sum::{self, Class};
 use crate::matching::residual::{BankItem, Found, Left, Match, Note, Reason, Row};
 use crate::terms::currency::Currency;
@@ -21,16 +21,25 @@ type Amounts = Vec<(i64, usize)>;
 /// The rows that may be candidates, so that they are counted without a look at each.
 type Index = BTreeMap<(Currency, Direction), BTreeMap<Date, Amounts>>;
 
+/// Bounds of the search.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Most {
+    /// Candidates of an entry.
+    pub candidates: usize,
+    /// Rows of an answer.
+    pub members: usize,
+}
+
 /// Matches rows that add up to one entry.
-pub fn find(left: &Left<'_>, days: u32, candidates_max: usize, members_max: usize) -> Found {
+pub fn find(left: &Left<'_>, days: u32, entries: EntriesSeen, most: Most) -> Found {
     let search = Search {
         left,
         platform: left.platform_alone(),
         days: i32::try_from(days).unwrap_or(i32::MAX),
-        candidates_max,
-        members_max,
+        candidates_max: most.candidates,
+        members_max: most.members,
     };
-    search.all(&left.bank_alone())
+    search.all(&left.bank_alone(entries))
 }
 
 /// Account, currency, direction, amount: entries that are equal in them are the same cash.

@@ -1,7 +1,9 @@
 //! Bounds, chains and rounds: what a pass must not take, and what it says then.
 
+use std::collections::BTreeSet;
+
 use super::*;
-use crate::book::passes::{BatchAmounts, References};
+use crate::book::passes::{BatchAmounts, EntriesSeen, References};
 
 fn day(day: i32) -> Date {
     Date::from_ymd(2026, 3, 1).unwrap().plus_days(day)
@@ -47,6 +49,7 @@ fn entry(id: &str, amount_minor: i64) -> BankItem<'_> {
 fn amount_date(candidates_max: usize) -> Pass {
     Pass::AmountDate {
         days: 1,
+        entries: EntriesSeen::All,
         candidates_max,
     }
 }
@@ -54,6 +57,7 @@ fn amount_date(candidates_max: usize) -> Pass {
 fn subset(candidates_max: usize, members_max: usize) -> Pass {
     Pass::Subset {
         days: 1,
+        entries: EntriesSeen::All,
         candidates_max,
         members_max,
     }
@@ -316,4 +320,97 @@ fn duplicates_and_broken_pairs_make_others_doubtful() {
     ];
     assert_eq!(told(tolerance.clone(), &rows[..1], &entry), ["T1=E"]);
     assert_eq!(told(tolerance, &rows, &entry).len(), 3, "three notes, no match");
+}
+
+/// A lump a third day, each against thirty rows of its own day at the default bounds; in turn eight with one answer, one with
+/// two, one with a row more than is searched.
+#[test]
+fn lumps_against_thirty_rows_each_at_the_default_bounds() {
+    lumps(30);
+}
+
+/// As many as SPEC's users have in a day: `cargo test --release -- --ignored lumps`.
+#[test]
+#[ignore = "seconds in a release build, a minute without optimisation"]
+fn a_thousand_lumps_against_thirty_rows_each() {
+    lumps(1_000);
+}
+
+fn lumps(count: usize) {
+    let mut state = 1u64;
+    // Amounts of any size up to ten billion yuan, so that chance makes no second answer (splitmix64).
+    let mut amount = || {
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = state;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        1_000_000 + ((z ^ (z >> 31)) % 1_000_000_000_000) as i64
+    };
+    let mut amounts: Vec<Vec<i64>> = Vec::new();
+    for number in 0..count {
+        let mut of_day: Vec<i64> = (0..if number % 10 == 9 { 31 } else { 30 })
+            .map(|_| amount())
+            .collect();
+        if number % 10 == 8 {
+            // 0 + 10 = 5 + 15: the lump of 0, 10 and 20 is also that of 5, 15 and 20.
+            of_day[10] += of_day[5];
+            of_day[15] = of_day[0] + of_day[10] - of_day[5];
+        }
+        amounts.push(of_day);
+    }
+    let id = |number: usize, at: usize| format!("T{number:03}-{at:02}");
+    let ids: Vec<String> = (0..count)
+        .flat_map(|number| (0..amounts[number].len()).map(move |at| id(number, at)))
+        .collect();
+    let names: Vec<String> = (0..count).map(|number| format!("E{number:03}")).collect();
+    let mut rows: Vec<PlatformItem<'_>> = Vec::new();
+    let mut entries: Vec<BankItem<'_>> = Vec::new();
+    for (number, of_day) in amounts.iter().enumerate() {
+        let on = day(-3 * number as i32);
+        for minor in of_day {
+            let twin = rows.len() as u32;
+            rows.push(PlatformItem {
+                day: on,
+                twin,
+                ..row(&ids[rows.len()], *minor)
+            });
+        }
+        let picked = if number % 10 == 8 { 10 } else { 3 };
+        entries.push(BankItem {
+            day: on,
+            value_date: on,
+            ..entry(&names[number], of_day.iter().take(21).step_by(picked).sum())
+        });
+    }
+    let pass = subset(
+        crate::book::passes::CANDIDATES_MAX,
+        crate::book::passes::MEMBERS_MAX,
+    );
+    let words: BTreeSet<String> = told(pass, &rows, &entries).into_iter().collect();
+    for (number, name) in names.iter().enumerate() {
+        let taken = |step: usize| (0..21).step_by(step).map(|at| id(number, at)).collect::<Vec<_>>();
+        let said = match number % 10 {
+            9 => format!("{name}: subset: not searched: 31 candidates, at most 30"),
+            8 => {
+                let both = words
+                    .iter()
+                    .find(|words| words.starts_with(&format!("{name}: subset: ")));
+                let both = both.map_or("", String::as_str);
+                let answers: Vec<&str> = both.split(" | ").collect();
+                let names_all =
+                    |answer: &str, rows: [usize; 3]| rows.iter().all(|at| answer.contains(&id(number, *at)));
+                assert_eq!(answers.len(), 2, "{name}: {both}");
+                assert!(
+                    answers.iter().any(|answer| names_all(answer, [0, 10, 20]))
+                        && answers.iter().any(|answer| names_all(answer, [5, 15, 20])),
+                    "{name}: {both}"
+                );
+                continue;
+            }
+            _ => format!("{}={name}", taken(3).join("+")),
+        };
+        assert!(words.contains(&said), "{said}");
+    }
+    let matched = words.iter().filter(|words| words.contains('=')).count();
+    assert_eq!(matched, (0..count).filter(|number| number % 10 < 8).count());
 }
