@@ -260,13 +260,12 @@ fn later_passes_give_the_same_bytes_for_any_number_of_threads_order_and_split() 
     order_and_split_change_nothing("later passes", folder.path(), &dates, &expected);
 }
 
-/// Rewrites every CSV file of the inbox with `change`, which gives the new files by name.
 /// The loops with vectors and the portable ones: CSV of any kind, Parquet, hashes.
 #[test]
 fn a_machine_without_vectors_has_the_same_bytes() {
     for format in [GenerateFormat::Csv, GenerateFormat::Parquet] {
         let (with, without) = (scratch(), scratch());
-        let dates = generated(with.path(), 20_000, format);
+        let dates = generated(with.path(), 20_000, format, PlantedShares::default());
         inputs_of(with.path(), without.path());
         for (root, options) in [(&with, &[][..]), (&without, &["--portable"][..])] {
             for date in &dates {
@@ -284,6 +283,7 @@ fn a_machine_without_vectors_has_the_same_bytes() {
     }
 }
 
+/// Rewrites every CSV file of the inbox with `change`, which gives the new files by name.
 fn change_inbox(root: &Path, change: impl Fn(&str, Rows) -> Vec<(String, Rows)>) {
     let inbox = root.join("inbox");
     for name in files_below(&inbox)
