@@ -413,8 +413,7 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
     let all_issued = add_issued(settled.follow.next.clone(), all_paid.issued.clone())?;
     let view = day_view(
         day,
-        &all_paid,
-        &all_issued,
+        (&all_paid, &all_issued),
         &accounts,
         &settled,
         &adjusted,
@@ -438,7 +437,13 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
         None => (&all_paid, &all_issued),
     };
     let view = day_view(
-        day, settlement, issued, &accounts, &settled, &adjusted, &breaks, &age,
+        day,
+        (settlement, issued),
+        &accounts,
+        &settled,
+        &adjusted,
+        &breaks,
+        &age,
     );
     let (standings, reserve) = if withhold {
         let standings = standings.with_end_of(&view)?;
@@ -577,8 +582,7 @@ fn too_many_blocks(blocks: usize) -> Stop {
 /// The day as the ledger and the reserve see it, for payouts as given.
 fn day_view<'a>(
     day: &DayInputs<'a>,
-    settlement: &'a Settlement,
-    issued: &'a [crate::day::state::IssuedPayout],
+    (settlement, issued): (&'a Settlement, &'a [crate::day::state::IssuedPayout]),
     accounts: &'a [AccountLine],
     settled: &'a Settled,
     adjusted: &'a Adjusted,

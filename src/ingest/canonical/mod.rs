@@ -392,14 +392,16 @@ impl Slots {
         let chosen = (columns + 3 > SPANS).then_some(bound);
         let absent = chosen.as_ref().map_or(columns + 1, |chosen| 2 * chosen.len());
         let mut of = [absent as u8; FIELDS_MAX];
-        let mut next = 0u8;
-        for (slot, column) in of
+        let there = of
             .iter_mut()
             .zip(binding.columns)
-            .filter(|(_, column)| *column != ABSENT)
-        {
-            *slot = if chosen.is_some() { 2 * next } else { column as u8 };
-            next += 1;
+            .filter(|(_, column)| *column != ABSENT);
+        for (number, (slot, column)) in (0u8..).zip(there) {
+            *slot = if chosen.is_some() {
+                2 * number
+            } else {
+                column as u8
+            };
         }
         Slots { of, absent, chosen }
     }

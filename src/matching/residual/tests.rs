@@ -23,7 +23,9 @@ fn row(id: &str, amount_minor: i64) -> PlatformItem<'_> {
         day: day(0),
         payee: id,
         // Every row is somebody else's.
-        twin: id.bytes().fold(0, |sum, byte| sum * 31 + u32::from(byte)),
+        twin: id.bytes().fold(0u32, |sum, byte| {
+            sum.wrapping_mul(31).wrapping_add(u32::from(byte))
+        }),
         may_wait: true,
         standing: Standing::Alone,
     }
