@@ -551,11 +551,11 @@ impl Maker<'_> {
     /// Own money on the first day, and the payouts that the bank debits today.
     fn first_entries(&mut self, number: u32, day: &mut Day<'_>) -> Result<(), Stop> {
         if number == 0 {
-            let rows = i64::try_from(self.options.rows).unwrap_or(i64::MAX / 100_000);
+            let rows = i64::try_from(self.options.rows).unwrap_or(i64::MAX / 1_000_000);
             // Own money covers merchants whose refunds are larger than what they sold: large ones where amounts are.
             let minor = match self.own_yuan {
                 None => 10_000_000 + rows * 100,
-                Some(_) => 1_000_000_000 + rows * 20_000,
+                Some(_) => 1_000_000_000 + rows * 200_000,
             };
             for (currency, (code, _)) in CURRENCIES.iter().enumerate() {
                 day.close.booked(currency, false, minor);

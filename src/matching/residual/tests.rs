@@ -372,9 +372,10 @@ fn lumps(count: usize) {
         for minor in of_day {
             let twin = rows.len() as u32;
             rows.push(PlatformItem {
+                id: &ids[rows.len()],
                 day: on,
                 twin,
-                ..row(&ids[rows.len()], *minor)
+                ..row("T", *minor)
             });
         }
         let picked = if number % 10 == 8 { 10 } else { 3 };
