@@ -37,7 +37,7 @@ if [ -z "$peers" ]; then
 fi
 scratch=$(mktemp -d "$(dirname "$results")/run.XXXXXX")
 trap 'rm -rf "$scratch"' EXIT
-"$python" "$bench/bench.py" "$dir" --peers "${peers%,},tieout=$here/scripts/eod1.sh" --formats "$formats" \
+"$python" "$bench/bench.py" "$dir" --peers "${peers:+${peers%,},}tieout=$here/scripts/eod1.sh" --formats "$formats" \
   --runs "$rounds" --threads "${THREADS:-2}" --out "$scratch" --results "$results"
 echo
 "$python" "$here/scripts/plot_eod1.py" "$results" "${PLOT:-$here/docs/eod1.svg}"

@@ -260,7 +260,7 @@ fn later_passes_give_the_same_bytes_for_any_number_of_threads_order_and_split() 
     order_and_split_change_nothing("later passes", folder.path(), &dates, &expected);
 }
 
-/// The loops with vectors and the portable ones: CSV of any kind, Parquet, hashes.
+/// The loops with vectors and the portable ones: canonical CSV, Parquet, hashes.
 #[test]
 fn a_machine_without_vectors_has_the_same_bytes() {
     for format in [GenerateFormat::Csv, GenerateFormat::Parquet] {

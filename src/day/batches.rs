@@ -352,6 +352,8 @@ impl<'a> Brought<'a> {
         }
         let known: FxHashMap<_, &'a Chained> =
             context.chained.iter().map(|row| (row.identity(), row)).collect();
+        // Of rows in doubt that share an identity (R19) the one that came first is half-way: the later one was in no batch.
+        let mut first: FxHashMap<_, (RowName, &'a Chained, Date)> = FxHashMap::default();
         for (block, _) in pool
             .file
             .iter()
@@ -365,8 +367,13 @@ impl<'a> Brought<'a> {
                 let item = &pool.forward[index].item;
                 match item.side {
                     OpenSide::Channel => {
-                        if let Some(chained) = known.get(&bill_identity(&item.row)) {
-                            brought.rows.push(((block, ordinal), chained));
+                        let identity = bill_identity(&item.row);
+                        if let Some(chained) = known.get(&identity) {
+                            let here = ((block, ordinal), *chained, item.first_seen);
+                            let kept = first.entry(identity).or_insert(here);
+                            if here.2 < kept.2 {
+                                *kept = here;
+                            }
                         }
                     }
                     OpenSide::Platform => {
@@ -376,6 +383,11 @@ impl<'a> Brought<'a> {
                 }
             }
         }
+        brought.rows = first
+            .into_values()
+            .map(|(name, chained, _)| (name, chained))
+            .collect();
+        brought.rows.sort_unstable_by_key(|(name, _)| *name);
         brought
     }
 }

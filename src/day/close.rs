@@ -138,7 +138,11 @@ pub fn close(options: &CloseOptions, progress: &dyn Progress) -> Result<Outcome,
     let folder = staging.publish(options.date, seal.sequence)?;
     let mut notes = computed.notes;
     let could_spill = can_spill(&book.settings, &before.state, &delivery);
-    let why = if could_spill { KEPT_IN_MEMORY } else { NOT_ONE_LEG };
+    let why = if could_spill {
+        KEPT_IN_MEMORY
+    } else {
+        STAYS_IN_MEMORY
+    };
     notes.extend(bound_missed(options.memory, why));
     Ok(Outcome {
         exit_code: summary.exit_code,
@@ -155,7 +159,7 @@ pub fn close(options: &CloseOptions, progress: &dyn Progress) -> Result<Outcome,
 /// Why a bound on memory may not hold.
 const KEPT_IN_MEMORY: &str =
     "what a day keeps in memory whatever the limit (breaks, open items, merchants, wallet rows) is larger";
-const NOT_ONE_LEG: &str = "a day whose rows need more than one leg is not put aside on the disk yet";
+const STAYS_IN_MEMORY: &str = "a day with several legs, later passes, rows that wait for a leg, or adjustments is not put aside on the disk yet";
 const NOTHING_WRITTEN: &str = "nothing may be written under the book, so nothing was put aside on the disk";
 
 /// What to say where the close took more memory than it was given.

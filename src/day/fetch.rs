@@ -168,15 +168,20 @@ fn read_parquet(
         rows.iter().map(wanted).partition(|row| row.kept.is_some());
     let mut groups = table.by_row_group(&held)?;
     groups.extend(table.by_row_group(&others)?);
-    let found: Vec<BTreeMap<Place, OpenRow>> = groups
+    let found: Vec<Result<BTreeMap<Place, OpenRow>, FileRefused>> = groups
         .into_par_iter()
         .map(|(_, rows)| {
             let mut sink = keeper.empty();
             table.read_rows(rows, context, &mut sink)?;
             Ok(sink.found)
         })
-        .collect::<Result<_, FileRefused>>()?;
-    Ok(found.into_iter().flatten().collect())
+        .collect();
+    // Of several refusals the first counts, whichever thread was faster.
+    let mut all = BTreeMap::new();
+    for rows in found {
+        all.extend(rows?);
+    }
+    Ok(all)
 }
 
 /// True when the file begins with a mark of UTF-16: its text is then not its bytes.

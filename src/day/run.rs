@@ -493,7 +493,14 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
     if spilled.is_some() {
         host::release_memory();
     }
-    let shares = shares(settings, bank_leg, &pool, &agreed, &settled.legs);
+    let shares = shares(
+        settings,
+        bank_leg,
+        &pool,
+        &agreed,
+        &settled.legs,
+        &adjusted.by_hand.passes,
+    );
     let resolved = resolved(state, &breaks, date);
     let (settlement, issued) = withheld.unwrap_or((all_paid, all_issued));
     let next = State {

@@ -2,10 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::book::settings::Settings;
-use crate::day::agree::Agreed;
+use rustc_hash::FxHashMap;
+
+use crate::book::passes::PassName;
+use crate::book::settings::{LegKind, Settings};
+use crate::day::agree::{Agreed, platform_side};
 use crate::day::breaks::RowName;
 use crate::day::pool::Pool;
+use crate::entries::block::RowRef;
 use crate::report::shares::{LegShares, PassShare, share_ppm};
 use crate::settling::SettledPairs;
 use crate::terms::currency::Currency;
@@ -25,7 +29,10 @@ pub fn shares(
     pool: &Pool,
     agreed: &Agreed,
     settled: &[SettledPairs],
+    by_hand: &FxHashMap<usize, FxHashMap<RowRef, &'static str>>,
 ) -> Vec<LegShares> {
+    // What waits for its batch: bill rows, and the platform rows that they met.
+    let waiting: BTreeMap<RowName, RowName> = agreed.batches.waiting.iter().copied().collect();
     let legs = settings.legs.iter().zip(settled).enumerate();
     legs.map(|(number, (leg, settled))| {
         let mut exact = Cleared::default();
@@ -53,16 +60,38 @@ pub fn shares(
                 *exact.sums.entry(currency).or_default() -= minor;
             }
         }
-        let open: BTreeSet<RowName> = agreed
+        // Rows of another leg's platform side that people matched.
+        for (row, name) in by_hand.get(&number).into_iter().flatten() {
+            let block = &platform_side(pool, settings, number)[row.block()];
+            let minor = i128::from(block.amount_minor(row.position()));
+            let currency = block.meta(row.position()).currency();
+            let cleared = by_pass.entry(*name).or_default();
+            cleared.rows += 1;
+            *cleared.sums.entry(currency).or_default() += minor;
+            exact.rows -= 1;
+            *exact.sums.entry(currency).or_default() -= minor;
+        }
+        let mut open: BTreeSet<RowName> = agreed
             .open
             .iter()
             .filter(|rows| rows.leg == leg.name)
             .filter_map(|rows| rows.left)
             .collect();
+        // A batch that breaks keeps open whatever it is to pay.
+        let batches = agreed.batches.open.iter().filter(|batch| batch.leg == leg.name);
+        open.extend(
+            batches
+                .flat_map(|batch| &batch.bill)
+                .filter_map(|bill| waiting.get(bill).copied()),
+        );
+        let first = match leg.kind {
+            LegKind::ChannelBank => PassName::Batch.name(),
+            LegKind::PlatformBank | LegKind::PlatformChannel => "exact",
+        };
         let rows_all = |cleared: &Cleared| cleared.rows;
         let open_rows = open.len() as u64;
         let rows = open_rows + exact.rows + by_pass.values().map(rows_all).sum::<u64>();
-        let mut passes = vec![share("exact", &exact, rows)];
+        let mut passes = vec![share(first, &exact, rows)];
         for pass in &leg.later {
             if let Some(cleared) = by_pass.remove(pass.name().name()) {
                 passes.push(share(pass.name().name(), &cleared, rows));

@@ -288,6 +288,18 @@ impl<'a> Standing<'a> {
             .filter(|row| !row.account.is_empty())
             .map(|row| (row.identity(), row))
             .collect();
+        // Of rows in doubt that share an identity (R19) the first is the one that was paid.
+        let mut earliest: FxHashMap<_, Date> = FxHashMap::default();
+        for item in state
+            .open_items
+            .iter()
+            .filter(|item| item.side == OpenSide::Channel)
+        {
+            let first_seen = earliest
+                .entry(bill_identity(&item.row))
+                .or_insert(item.first_seen);
+            *first_seen = item.first_seen.min(*first_seen);
+        }
         let mut seen = FxHashSet::default();
         for item in &state.open_items {
             // A row stands once on each leg it waits for; it is one row all the same.
@@ -300,7 +312,11 @@ impl<'a> Standing<'a> {
                 item.first_seen,
             )) {
                 let paid = match item.side {
-                    OpenSide::Channel => paid.get(&bill_identity(&item.row)).copied(),
+                    OpenSide::Channel => {
+                        let identity = bill_identity(&item.row);
+                        let is_first = earliest.get(&identity) == Some(&item.first_seen);
+                        paid.get(&identity).copied().filter(|_| is_first)
+                    }
                     OpenSide::Platform | OpenSide::Bank => None,
                 };
                 standing.add_open_item(day, item, &at_bank, paid)?;

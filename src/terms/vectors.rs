@@ -1,7 +1,7 @@
 //! Which vector units the engine's own loops may use: those of the machine, found when the program runs, or none.
 //!
 //! Every such loop has a portable form with the same answer. `tieout --portable` (not shown in the help) takes it
-//! everywhere, so that a machine with vectors can show what one without them does. A process decides once, before it
+//! everywhere (but for the SSE2 that every x86-64 has), so that a machine with vectors can show what one without them does. A process decides once, before it
 //! reads anything; results never depend on it. The crates below (hashes, codecs, searches) choose for themselves.
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -36,7 +36,7 @@ pub fn avx2_with_bits() -> bool {
 #[cfg(target_arch = "x86_64")]
 #[inline]
 pub fn avx512_with_bits() -> bool {
-    may() && is_x86_feature_detected!("avx512bw") && bits()
+    may() && is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bw") && bits()
 }
 
 /// The SHA extensions, with the vectors that they work on.

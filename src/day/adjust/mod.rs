@@ -16,7 +16,7 @@ mod merchants;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::book::merchants::Merchants;
-use crate::book::settings::Settings;
+use crate::book::settings::{LegKind, Settings};
 use crate::day::agree::Agreed;
 use crate::day::breaks::RowName;
 use crate::day::figures::{AdjustmentLine, ManualMoves};
@@ -115,6 +115,13 @@ struct Refusal {
     expected: String,
 }
 
+fn by_batches() -> Result<Posted, Refusal> {
+    refuse(
+        "action",
+        "hold, release or transfer: breaks of a book with a leg channel↔bank are not adjusted yet; have the bill, the platform's row or the statement corrected",
+    )
+}
+
 fn refuse<T>(field: &'static str, expected: impl Into<String>) -> Result<T, Refusal> {
     Err(Refusal {
         field,
@@ -147,6 +154,12 @@ impl<'a> Adjusting<'a> {
     /// # Errors
     /// What fetching full rows reports.
     pub fn on_legs(&mut self, agreed: &mut Agreed) -> Result<(), Stop> {
+        // Batches were judged before people had a word: what they would change of a row between bill and bank is not
+        // followed through, so nothing is changed at all.
+        let legs = &self.context.settings.legs;
+        if legs.iter().any(|leg| leg.kind == LegKind::ChannelBank) {
+            self.post_each(|request| request.adjustment.action.is_about_breaks().then(by_batches));
+        }
         breaks::on_legs(self, agreed)
     }
 

@@ -89,8 +89,6 @@ pub struct Index {
     after_close: u64,
     /// 1 when the byte before is a carriage return.
     after_return: u64,
-    /// A quote was seen.
-    pub quotes: bool,
     /// A control character, a line end inside quotes or a carriage return alone was seen.
     pub irregular: bool,
     /// A byte above 0x7F was seen.
@@ -108,7 +106,6 @@ impl Index {
             may_open: 1,
             after_close: 0,
             after_return: 0,
-            quotes: false,
             irregular: false,
             beyond_ascii: false,
         };
@@ -125,7 +122,6 @@ impl Index {
         self.may_open = 1;
         self.after_close = 0;
         self.after_return = 0;
-        self.quotes = false;
         self.irregular = false;
         self.beyond_ascii = false;
     }
@@ -254,7 +250,6 @@ impl Index {
         let allowed = masks.comma | masks.line_feed | masks.quote | masks.carriage_return;
         self.after_close = close >> 63;
         self.inside = ((inside as i64) >> 63) as u64;
-        self.quotes |= masks.quote != 0;
         self.irregular |= masks.line_feed & inside != 0;
         stray_open | (closed & !allowed)
     }

@@ -213,7 +213,13 @@ fn parse<T: Table, S: RowSink>(
                 if let Err(stray) = record.unquote(plain, plain_starts) {
                     return Err(stray_quote(bytes, head, stray));
                 }
-                slots.fill(&Record::new(plain, plain_starts), spans);
+                // Every field has an end of its own here: a carriage return before the last is part of its text.
+                let unquoted = Record {
+                    bytes: plain,
+                    starts: plain_starts,
+                    end: plain.len() - 1,
+                };
+                slots.fill(&unquoted, spans);
                 let fields = CsvFields::new(plain, spans, &slots);
                 T::row(&fields, place, index.irregular, context, memory, sink)
             } else {

@@ -536,15 +536,17 @@ impl Table for Adjustments {
         ))?;
         let amount = decimal_above_zero(fields, AMOUNT)?;
         let reason = match fields.text(REASON) {
-            [] => return wrong(REASON, "why: an adjustment without a reason is not posted"),
+            text if as_seen(text).is_empty() => {
+                return wrong(REASON, "why: an adjustment without a reason is not posted");
+            }
             text => text,
         };
         let prepared_by = match fields.text(PREPARED_BY) {
-            [] => return wrong(PREPARED_BY, "who prepared the adjustment"),
+            text if as_seen(text).is_empty() => return wrong(PREPARED_BY, "who prepared the adjustment"),
             text => text,
         };
         let approved_by = match fields.text(APPROVED_BY) {
-            [] => {
+            text if as_seen(text).is_empty() => {
                 return wrong(
                     APPROVED_BY,
                     "who approved the adjustment: it needs an approval (R24)",
@@ -613,8 +615,25 @@ fn decimal_above_zero<F: Fields>(fields: &F, field: usize) -> Result<String, Wro
     }
 }
 
-/// True when two names are one person's: spaces around them and capitals do not make another person.
+/// True when two names are one person's: spaces, capitals and what nobody sees do not make another person.
 fn same_person(one: &[u8], other: &[u8]) -> bool {
-    let name = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_lowercase();
-    name(one) == name(other)
+    as_seen(one) == as_seen(other)
+}
+
+/// A text as people see it, in small letters; empty when there is nothing to see.
+fn as_seen(text: &[u8]) -> String {
+    let is_unseen = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2064}' | '\u{feff}')
+    };
+    let text = String::from_utf8_lossy(text);
+    let seen: String = text
+        .chars()
+        .map(|c| if c == '\t' { ' ' } else { c })
+        .filter(|c| !is_unseen(*c))
+        .collect();
+    seen.split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ")
+        .to_lowercase()
 }

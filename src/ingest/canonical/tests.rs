@@ -277,6 +277,26 @@ fn verdict(role: Role, header: &str, row: &str) -> String {
     }
 }
 
+/// A carriage return in quotes is text, in the last column as in any other.
+#[test]
+fn a_return_in_quotes_before_the_line_end_is_text() {
+    let header = "entry_id,account,booking_time,value_date,direction,amount,currency,remark,bank_ref\n";
+    let row = "E1,622201,2026-03-02,2026-03-02,C,1.00,CNY,,\"R1\r\"";
+    let found = verdict(Role::Bank, header, row);
+    assert!(
+        found.contains(" bank_ref ") && found.contains("no control characters"),
+        "{found}"
+    );
+    assert_eq!(
+        verdict(
+            Role::Bank,
+            header,
+            "E1,622201,2026-03-02,2026-03-02,C,1.00,CNY,,R1\r"
+        ),
+        ""
+    );
+}
+
 #[test]
 fn platform_rows_are_read_or_refused() {
     let check = |column: &str, value: &str, expected: &str| {

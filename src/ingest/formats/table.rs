@@ -303,7 +303,6 @@ struct Table<'r> {
     may_be_frame: [bool; 256],
     /// Lines before the header that were passed over.
     passed: u32,
-    rows: u64,
     cut: Cut,
     /// How often a row of these very texts was seen.
     seen: FxHashMap<[u8; 16], u32>,
@@ -424,7 +423,6 @@ impl<'r> Table<'r> {
             summary_titles: Vec::new(),
             may_be_frame,
             passed: 0,
-            rows: 0,
             cut: Cut::default(),
             seen: FxHashMap::default(),
             digest: Digest::default(),
@@ -775,7 +773,6 @@ impl<'r> Table<'r> {
             totals,
             chain,
             plan: Some(plan),
-            rows,
             cut,
             seen,
             digest,
@@ -786,7 +783,6 @@ impl<'r> Table<'r> {
         else {
             return;
         };
-        *rows += 1;
         let frame = &profile.frame;
         let result = cut.cut(record, frame, encoding, true);
         let expected = plan.titles.len();

@@ -786,6 +786,9 @@ impl<'p> Bound<'p> {
                 && a.direct == b.direct
                 && a.field.when == b.field.when
                 && a.field.patterns == b.field.patterns
+                && a.field.empty == b.field.empty
+                && a.field.required == b.field.required
+                && (&a.field.zone_column, &a.field.zones) == (&b.field.zone_column, &b.field.zones)
                 && (a.field.from, b.field.from) == (None, None)
         };
         self.rules.len() == other.rules.len() && self.rules.iter().zip(&other.rules).all(same)

@@ -47,10 +47,7 @@ const NOTHING: u8 = 1;
 /// it.
 pub fn separators(text: &[u8], marks: Marks, places: &mut Vec<u32>) -> Seen {
     #[cfg(target_arch = "x86_64")]
-    if is_x86_feature_detected!("avx2")
-        && is_x86_feature_detected!("bmi1")
-        && is_x86_feature_detected!("popcnt")
-    {
+    if crate::terms::vectors::avx2_with_bits() {
         // SAFETY: the machine has all three.
         return unsafe { wide_separators(text, marks, places) };
     }
@@ -135,7 +132,7 @@ pub fn end_of_records(bytes: &[u8], quote: Option<u8>) -> Option<usize> {
         quote: Some(quote),
     };
     #[cfg(target_arch = "x86_64")]
-    if is_x86_feature_detected!("avx2") {
+    if crate::terms::vectors::avx2() {
         // SAFETY: the machine has it.
         return unsafe { wide_end_of_records(bytes, marks) };
     }
