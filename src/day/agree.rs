@@ -9,7 +9,7 @@ use crate::day::breaks::{OpenBreakRows, RowName, WALLET_LEG};
 use crate::day::identify::{Fetch, Identified, identify, row_name};
 use crate::day::pool::{Origin, Pool};
 use crate::day::residual::Later;
-use crate::day::reversals::{OpenBankEntry, reversals};
+use crate::day::reversals::reversals_among;
 use crate::day::state::Unsettled;
 use crate::entries::block::{EntryBlock, RowRef};
 use crate::findings::Stop;
@@ -283,33 +283,9 @@ impl<'a> LegRun<'a> {
     /// Closes bank entries that reverse an open one (R14), and matches their partitions again without them.
     fn reverse(&mut self, parts: &mut [Matches]) -> Vec<(RowRef, RowRef)> {
         let right = &self.pool.right[self.leg];
-        let mut open: Vec<RowRef> = parts
-            .iter()
-            .flat_map(|part| part.breaks.iter().map(|b| b.right))
-            .filter(|r| *r != RowRef::NONE)
-            .collect();
-        open.sort_unstable();
-        open.dedup();
-        let entry = |row: &RowRef| {
-            let block = &right[row.block()];
-            let record = block.record(row.position());
-            let extras = &self.pool.extras[row.block()];
-            let reverses = record
-                .meta()
-                .has_extras()
-                .then(|| extras.find(block.ordinal(row.position())))
-                .flatten();
-            OpenBankEntry {
-                row: *row,
-                account: record.owner(),
-                id: record.id(),
-                meta: record.meta(),
-                amount_minor: record.amount_minor(),
-                reverses: reverses.map(|at| extras.party.get(at)),
-            }
-        };
-        let entries: Vec<OpenBankEntry<'_>> = open.iter().map(entry).collect();
-        let closed = reversals(&entries);
+        let breaks = parts.iter().flat_map(|part| part.breaks.iter().map(|b| b.right));
+        let open = breaks.filter(|r| *r != RowRef::NONE).collect();
+        let closed = reversals_among(self.pool, right, open);
         for row in closed.iter().flat_map(|(a, b)| [*a, *b]) {
             let name = row_name(row.block(), right[row.block()].ordinal(row.position()));
             self.reversed.insert(name);

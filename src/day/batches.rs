@@ -25,7 +25,7 @@ use crate::day::figures::{AccountEvent, AccountEventKind};
 use crate::day::identify::row_name;
 use crate::day::intake::FORWARD_FILE;
 use crate::day::pool::{Origin, Pool};
-use crate::day::reversals::{OpenBankEntry, reversals};
+use crate::day::reversals::reversals_among;
 use crate::day::state::{Chained, OpenRow, OpenSide};
 use crate::entries::block::{BUCKET_BITS, EntryBlock, RowRef};
 use crate::findings::{Finding, Stop, StopCode};
@@ -727,35 +727,9 @@ impl<'a> Run<'a> {
             .iter()
             .flat_map(|judged| &judged.found.breaks)
             .filter_map(|broken| name_of(side, broken.entry?));
-        let mut open: Vec<RowRef> = alone
-            .chain(of_batches)
-            .filter_map(|name| self.bank_row(name))
-            .collect();
-        open.sort_unstable();
-        open.dedup();
+        let open = alone.chain(of_batches).filter_map(|name| self.bank_row(name));
         let every_entry = &self.pool.right[self.context.bank_leg];
-        let entries: Vec<OpenBankEntry<'_>> = open
-            .iter()
-            .map(|row| {
-                let block = &every_entry[row.block()];
-                let record = block.record(row.position());
-                let extras = &self.pool.extras[row.block()];
-                let at = record
-                    .meta()
-                    .has_extras()
-                    .then(|| extras.find(block.ordinal(row.position())))
-                    .flatten();
-                OpenBankEntry {
-                    row: *row,
-                    account: record.owner(),
-                    id: record.id(),
-                    meta: record.meta(),
-                    amount_minor: record.amount_minor(),
-                    reverses: at.map(|at| extras.party.get(at)),
-                }
-            })
-            .collect();
-        reversals(&entries)
+        reversals_among(self.pool, every_entry, open.collect())
     }
 
     /// Puts fits where a leg's matches stand, and lists what is open.

@@ -2,7 +2,8 @@
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::entries::block::RowRef;
+use crate::day::pool::Pool;
+use crate::entries::block::{EntryBlock, RowRef};
 use crate::entries::bytes::Id;
 use crate::entries::meta::Meta;
 
@@ -21,6 +22,32 @@ pub struct OpenBankEntry<'a> {
     pub amount_minor: i64,
     /// The id of the entry it says it reverses.
     pub reverses: Option<&'a [u8]>,
+}
+
+/// As [`reversals`], of rows of a side of the pool in any order; an entry may be named twice.
+pub fn reversals_among(pool: &Pool, side: &[EntryBlock], mut open: Vec<RowRef>) -> Vec<(RowRef, RowRef)> {
+    open.sort_unstable();
+    open.dedup();
+    let entry = |row: &RowRef| {
+        let block = &side[row.block()];
+        let record = block.record(row.position());
+        let extras = &pool.extras[row.block()];
+        let reverses = record
+            .meta()
+            .has_extras()
+            .then(|| extras.find(block.ordinal(row.position())))
+            .flatten();
+        OpenBankEntry {
+            row: *row,
+            account: record.owner(),
+            id: record.id(),
+            meta: record.meta(),
+            amount_minor: record.amount_minor(),
+            reverses: reverses.map(|at| extras.party.get(at)),
+        }
+    };
+    let entries: Vec<OpenBankEntry<'_>> = open.iter().map(entry).collect();
+    reversals(&entries)
 }
 
 /// Pairs of entries that close each other: the original, the reversal. `open` is in the order of rows, each once.
