@@ -12,7 +12,9 @@ use crate::book::merchants::{MerchantCode, Merchants};
 use crate::book::settings::{AccountKind, LegKind, Settings};
 use crate::day::adjust::requests::Adjustment;
 use crate::day::spill::aside::{Outlines, Spill};
-use crate::entries::block::{BLOCK_ROWS_MAX, BlockBuilder, EntryBlock, TEXT_BYTES_MAX};
+use crate::entries::block::{
+    BLOCK_ROWS_MAX, BlockBuilder, EntryBlock, RECORD_BYTES_MAX, TEXT_BYTES_MAX, entry_bytes_max,
+};
 use crate::entries::bytes::BytesColumn;
 use crate::entries::meta::Meta;
 use crate::entries::rows::{
@@ -101,7 +103,8 @@ impl ChannelCodes {
 /// Where the rows of a block stand, by ordinal.
 #[derive(Clone, Debug, Default)]
 pub struct Places {
-    first: Option<Place>,
+    /// Of the first row, once there is one.
+    first: Place,
     /// Bytes from the first row.
     offsets: Vec<u32>,
     /// Rows mostly stand a line each: from which ordinal on, and how many lines more than that lie before (modulo 2^32).
@@ -109,16 +112,22 @@ pub struct Places {
 }
 
 impl Places {
+    #[inline(always)]
     fn fits(&self, place: Place) -> bool {
-        let Some(first) = self.first else { return true };
-        let near = |a: u64, b: u64| a.checked_sub(b).is_some_and(|d| u32::try_from(d).is_ok());
-        near(place.line, first.line) && near(place.offset, first.offset)
+        // A place before the first is far away, too.
+        let far =
+            (place.line.wrapping_sub(self.first.line) | place.offset.wrapping_sub(self.first.offset)) >> 32;
+        far == 0 || self.is_empty()
     }
 
     /// Adds the place of the next ordinal.
-    #[inline]
+    #[inline(always)]
     pub fn push(&mut self, place: Place) {
-        let first = *self.first.get_or_insert(place);
+        if self.is_empty() {
+            self.first = place;
+            self.offsets.reserve_exact(BLOCK_ROWS_MAX);
+        }
+        let first = self.first;
         let ordinal = self.offsets.len() as u32;
         // Several rows may stand on one line: then the difference is a negative number, modulo 2^32.
         let shift = ((place.line - first.line) as u32).wrapping_sub(ordinal);
@@ -150,7 +159,7 @@ impl Places {
 
     /// Where the row of an ordinal stands whose offset is known.
     pub fn at(&self, ordinal: u32, offset: u32) -> Option<Place> {
-        let first = self.first?;
+        let first = self.first;
         let shifts = self.shifts.partition_point(|shift| shift.0 <= ordinal);
         let shift = shifts.checked_sub(1).map_or(0, |at| self.shifts[at].1);
         Some(Place {
@@ -290,6 +299,8 @@ pub struct Intake<'a> {
     key: Vec<u8>,
     current: InputBlock,
     rows: u32,
+    /// No leg's entries since the last cut take more bytes.
+    entry_bytes: usize,
     done: Vec<InputBlock>,
     file: u32,
     sequence: u32,
@@ -329,6 +340,7 @@ impl<'a> Intake<'a> {
                 ..InputBlock::default()
             },
             rows: 0,
+            entry_bytes: 0,
             done: Vec::new(),
             file,
             sequence,
@@ -376,23 +388,24 @@ impl<'a> Intake<'a> {
         block.left = self.left.iter_mut().map(BlockBuilder::finish).collect();
         block.right = self.right.iter_mut().map(BlockBuilder::finish).collect();
         self.rows = 0;
+        self.entry_bytes = 0;
         self.done.push(block);
         if let Some(spill) = self.context.spill.filter(|_| self.file != FORWARD_FILE) {
             spill.took(&mut self.done);
         }
     }
 
-    /// The ordinal of a row at `place`, in a block with room for it.
+    /// The ordinal of a row at `place`, in a block with room for it. No leg holds more than `text_bytes` of its texts.
+    #[inline(always)]
     fn begin_row(&mut self, place: Place, text_bytes: usize) -> u32 {
-        let has_room =
-            |builders: &[BlockBuilder]| builders.iter().all(|builder| builder.has_room(text_bytes));
+        let bytes = self.entry_bytes + entry_bytes_max(text_bytes);
         if self.rows as usize == BLOCK_ROWS_MAX
+            || bytes >= RECORD_BYTES_MAX
             || !self.current.places.fits(place)
-            || !has_room(&self.left)
-            || !has_room(&self.right)
         {
             self.cut();
         }
+        self.entry_bytes += entry_bytes_max(text_bytes);
         self.current.places.push(place);
         self.rows += 1;
         self.rows - 1
@@ -431,7 +444,17 @@ impl<'a> Intake<'a> {
         }
     }
 
+    #[inline(always)]
     fn add_sum(&mut self, currency: Currency, kind: usize, minor: i64) {
+        // Most blocks have one currency.
+        match self.current.sums.first_mut() {
+            Some((known, sums)) if *known == currency => sums[kind].add(minor),
+            _ => self.add_sum_elsewhere(currency, kind, minor),
+        }
+    }
+
+    #[inline(never)]
+    fn add_sum_elsewhere(&mut self, currency: Currency, kind: usize, minor: i64) {
         let sums = &mut self.current.sums;
         let at = match sums.iter().position(|(known, _)| *known == currency) {
             Some(at) => at,
@@ -595,6 +618,7 @@ impl RowSink for Intake<'_> {
         self.context.merchants.prefetch(merchant_id);
     }
 
+    #[inline(always)]
     fn platform(&mut self, row: &PlatformRow<'_>) {
         let moves_wallet = row.txn_type.is_wallet() || row.funding == Funding::Balance;
         // Whose wallet it is, where a wallet moves.
@@ -723,6 +747,7 @@ impl RowSink for Intake<'_> {
         self.add_sum(row.currency, kind, row.amount_minor);
     }
 
+    #[inline(always)]
     fn bank(&mut self, row: &BankRow<'_>) {
         if may_be_long([row.entry_id, row.bank_ref, row.original_ref, row.batch_ref])
             && self.refuses_long(

@@ -16,7 +16,7 @@ use arrow::array::{
 use arrow::datatypes::{DataType, Field, Schema};
 use rustc_hash::FxHashMap;
 
-use crate::entries::bytes::{Beginning, Id, Window, append};
+use crate::entries::bytes::{Beginning, Id, Window, append, append_within};
 use crate::entries::meta::Meta;
 use crate::terms::date::Date;
 use crate::terms::digest::key_hash;
@@ -35,7 +35,7 @@ const POSITION_BITS: u32 = 14;
 pub const BLOCKS_MAX: usize = (1 << (32 - POSITION_BITS)) - 1;
 
 /// Most bytes of a block's records; a [`Slot`] has this many places. A block is cut before.
-const RECORD_BYTES_MAX: usize = 1 << OFFSET_BITS;
+pub const RECORD_BYTES_MAX: usize = 1 << OFFSET_BITS;
 const OFFSET_BITS: u32 = 24;
 
 /// How many records ahead memory is asked for while a block is laid out.
@@ -123,6 +123,11 @@ enum Layout {
 
 const NARROW_HEAD: usize = 12;
 const WIDE_HEAD: usize = 24;
+
+/// Most bytes that an entry with texts of so many bytes takes of [`RECORD_BYTES_MAX`].
+pub const fn entry_bytes_max(text_bytes: usize) -> usize {
+    WIDE_HEAD + text_bytes
+}
 
 /// One entry, as it lies in its block.
 #[derive(Clone, Copy)]
@@ -288,14 +293,14 @@ impl Records {
         prefetch::line_of(&self.data, at + 63);
     }
 
-    /// The bytes of a record, of records that lie in the order of their positions.
+    /// Where a record begins and ends, of records that lie in the order of their positions.
     #[inline(always)]
-    fn raw(&self, position: usize) -> &[u8] {
+    fn bounds(&self, position: usize) -> (usize, usize) {
         let end = self
             .offsets
             .get(position + 1)
             .map_or(self.data.len(), |end| *end as usize);
-        &self.data[self.offsets[position] as usize..end]
+        (self.offsets[position] as usize, end)
     }
 
     fn push_wide(&mut self, key: &[u8], id: &[u8], amount_minor: i64, meta: Meta, owner: u32) {
@@ -314,16 +319,19 @@ impl Records {
     /// Appends the record at `position` of `other`, without the beginning of its id.
     #[inline(always)]
     fn push_shortened(&mut self, other: &Records, position: usize) {
-        let (raw, at) = (other.raw(position), self.data.len());
+        let at = self.data.len();
         let cut = self.beginning.as_bytes().len();
         // No id is shorter than what all of them begin with.
         match self.layout {
             Layout::Narrow => {
-                self.data.extend_from_slice(&raw[..NARROW_HEAD]);
+                let (start, end) = other.bounds(position);
+                append_within::<16>(&mut self.data, &other.data, start..start + NARROW_HEAD);
                 self.data[at + 10] -= cut as u8;
-                append(&mut self.data, &raw[NARROW_HEAD + cut..]);
+                append_within::<64>(&mut self.data, &other.data, start + NARROW_HEAD + cut..end);
             }
             Layout::Wide => {
+                let (start, end) = other.bounds(position);
+                let raw = &other.data[start..end];
                 self.data.extend_from_slice(&raw[..WIDE_HEAD]);
                 let length = u16::from_le_bytes([raw[20], raw[21]]) - cut as u16;
                 self.data[at + 20..at + 22].copy_from_slice(&length.to_le_bytes());
@@ -351,6 +359,30 @@ impl Records {
         }
         *self = wide;
     }
+}
+
+/// True when `id` comes behind `other` in the order of bytes. Ids of a file differ in their last digits, so they are compared
+/// eight bytes at a time and without a call.
+#[inline(always)]
+fn is_above(id: &[u8], other: &[u8]) -> bool {
+    let shorter = id.len().min(other.len());
+    let eight = |text: &[u8], at: usize| {
+        let bytes = text.get(at..).and_then(<[u8]>::first_chunk::<8>);
+        bytes.map(|bytes| u64::from_be_bytes(*bytes))
+    };
+    let mut at = 0;
+    while at < shorter {
+        // The last eight may overlap those before: these were equal.
+        let from = at.min(shorter.saturating_sub(8));
+        let (Some(a), Some(b)) = (eight(id, from), eight(other, from)) else {
+            return id > other;
+        };
+        if a != b {
+            return a > b;
+        }
+        at += 8;
+    }
+    id.len() > other.len()
 }
 
 /// Finds the place of small fields in a block's list: few combinations occur, and mostly the same ones.
@@ -405,8 +437,6 @@ pub struct BlockBuilder {
     /// Position of the entry with the highest id.
     highest: usize,
     keyless: usize,
-    /// What all ids so far begin with.
-    beginning: Option<Beginning>,
 }
 
 impl BlockBuilder {
@@ -431,16 +461,23 @@ impl BlockBuilder {
         }
         // Which entries come behind a higher id is seen here for nearly nothing, while the ids pass by.
         if position > 0 {
-            if id > self.records.get(self.highest).id_rest() {
+            if is_above(id, self.records.get(self.highest).id_rest()) {
                 self.highest = position;
             } else {
                 self.late.push(position as u32);
             }
         }
-        match &mut self.beginning {
-            Some(beginning) => beginning.keep_of(id),
-            None => self.beginning = Some(Beginning::of(id)),
+    }
+
+    /// What all ids begin with. Ids that are not late ascend, so the first and the last of them tell.
+    fn beginning(&self) -> Beginning {
+        let id = |position: usize| self.records.get(position).id_rest();
+        let mut beginning = Beginning::of(id(0));
+        beginning.keep_of(id(self.highest));
+        for position in &self.late {
+            beginning.keep_of(id(*position as usize));
         }
+        beginning
     }
 
     /// False when the entry does not fit a narrow record, or the block is wide already.
@@ -541,11 +578,8 @@ impl BlockBuilder {
             *at += 1;
         }
         keyless.sort_by_key(|(bucket, _)| *bucket);
-        let shared = self
-            .beginning
-            .as_ref()
-            .map_or(0, |beginning| beginning.as_bytes().len());
-        let shared_bytes = shared * rows;
+        let beginning = self.beginning();
+        let shared_bytes = beginning.as_bytes().len() * rows;
         // The records move while they are still in the near caches, to where those of a partition are neighbours.
         let mut records = Records {
             // With room for the pieces in which the last records are copied.
@@ -553,7 +587,7 @@ impl BlockBuilder {
             offsets: vec![0; rows],
             layout: self.records.layout,
             metas: std::mem::take(&mut self.records.metas),
-            beginning: self.beginning.take().unwrap_or(Beginning::NONE),
+            beginning,
         };
         let mut place = |position: u32| {
             let position = position as usize;

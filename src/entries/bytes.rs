@@ -3,6 +3,7 @@
 use crate::terms::digest::key_hash;
 use std::cmp::Ordering;
 use std::hash::{Hash, Hasher};
+use std::ops::Range;
 
 /// Byte strings laid end to end.
 #[derive(Clone, Debug)]
@@ -240,6 +241,25 @@ pub fn append(out: &mut Vec<u8>, text: &[u8]) {
         16..=32 => append_pieces::<16>(out, text),
         33..=96 => append_pieces::<32>(out, text),
         _ => out.extend_from_slice(text),
+    }
+}
+
+/// Appends `bytes[range]`. A text of up to `N` bytes is copied as `N` bytes where so many follow in `bytes`: a copy of one size
+/// needs no question.
+#[inline(always)]
+pub fn append_within<const N: usize>(out: &mut Vec<u8>, bytes: &[u8], range: Range<usize>) {
+    let length = range.len();
+    if length > N || bytes.len() < range.start + N {
+        return out.extend_from_slice(&bytes[range]);
+    }
+    out.reserve(N);
+    let end = out.len();
+    // SAFETY: `N` bytes lie in `bytes` from `range.start` on, `N` bytes were reserved behind `end`, and the first `length` of
+    // them, at most `N`, are then written.
+    unsafe {
+        let to = out.as_mut_ptr().add(end);
+        std::ptr::copy_nonoverlapping(bytes.as_ptr().add(range.start), to, N);
+        out.set_len(end + length);
     }
 }
 

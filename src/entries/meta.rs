@@ -108,6 +108,12 @@ impl Meta {
         TxnType::from_index((self.0 & 15) as u8)
     }
 
+    /// True for bank entries.
+    #[inline]
+    pub fn is_bank(self) -> bool {
+        self.0 & 15 == NO_TYPE
+    }
+
     /// Status; bank entries are `Success`.
     pub fn status(self) -> Status {
         Status::from_index((self.0 >> 4 & 3) as u8).unwrap_or(Status::Success)

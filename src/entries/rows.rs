@@ -5,7 +5,7 @@ use crate::terms::date::{Date, Instant};
 use crate::terms::kinds::{Action, Direction, Funding, Purpose, Status, TxnType};
 
 /// Where a row stands in the file as delivered.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub struct Place {
     /// Physical line, 1-based (Parquet: row number, 1-based; XML: line of the entry's start tag).
     pub line: u64,

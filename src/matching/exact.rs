@@ -8,7 +8,7 @@
 use crate::entries::block::{EntryBlock, Record, RowRef, Slot};
 use crate::entries::meta::Meta;
 use crate::matching::class::Class;
-use crate::matching::group::{Break, Matches, Member, Pair, Rules, classify_pair, resolve};
+use crate::matching::group::{Break, Matches, Member, Pair, Rules, Terms, classify_pair, resolve};
 
 /// A side of a partition: the entries of one block, with the block's number.
 #[derive(Clone, Debug)]
@@ -90,23 +90,37 @@ impl Row {
         side[self.slice as usize].block.record_at(self.slot)
     }
 
+    #[inline]
+    fn terms(self, side: &[Slice<'_>], record: Record<'_>, context: &Context<'_>) -> Terms {
+        let (block, position) = (side[self.slice as usize].block, self.slot.position());
+        Terms {
+            amount_minor: record.amount_minor(),
+            meta: record.meta(),
+            first_seen: block.first_seen(position, context.rules.business_date),
+            fee_agrees: context.fee_agrees.is_none_or(|agrees| agrees(block, position)),
+        }
+    }
+
     fn member<'a>(self, side: &[Slice<'a>], context: &Context<'_>) -> Member<'a> {
         let slice = &side[self.slice as usize];
-        let (record, position) = (slice.block.record_at(self.slot), self.slot.position());
-        let meta = record.meta();
-        let is_bank = meta.txn_type().is_none();
+        let record = slice.block.record_at(self.slot);
+        let terms = self.terms(side, record, context);
         Member {
             row: slice.reference(self.slot),
             id: record.id(),
-            account: if is_bank { record.owner() } else { 0 },
-            amount_minor: record.amount_minor(),
-            meta,
-            first_seen: slice.block.first_seen(position, context.rules.business_date),
-            fee_agrees: context
-                .fee_agrees
-                .is_none_or(|agrees| agrees(slice.block, position)),
+            account: account_of(record, terms.meta),
+            amount_minor: terms.amount_minor,
+            meta: terms.meta,
+            first_seen: terms.first_seen,
+            fee_agrees: terms.fee_agrees,
         }
     }
+}
+
+/// Account index of a bank entry; 0 for rows of other sides.
+#[inline]
+fn account_of(record: Record<'_>, meta: Meta) -> u32 {
+    if meta.is_bank() { record.owner() } else { 0 }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -157,7 +171,8 @@ pub fn match_partition(
             }
         }
         let row = left_rows[at];
-        let key = row.record(left).key();
+        let record = row.record(left);
+        let key = record.key();
         let group = table.group_of(row.slot.tag(), |group| {
             let known = match group.right {
                 EMPTY => left_rows[group.left as usize].record(left),
@@ -168,9 +183,10 @@ pub fn match_partition(
         if group.left == EMPTY && group.right != EMPTY {
             let met = right_rows[group.right as usize];
             if met.next == EMPTY {
-                let other = met.member(right, context);
-                let class = classify_pair(&row.member(left, context), &other, &context.rules);
-                group.agrees = class.is_none().then_some(other.account);
+                let other = met.record(right);
+                let terms = met.terms(right, other, context);
+                let class = classify_pair(row.terms(left, record, context), terms, &context.rules);
+                group.agrees = class.is_none().then(|| account_of(other, terms.meta));
             }
         }
         left_rows[at].next = group.left;

@@ -29,6 +29,30 @@ pub struct Member<'a> {
     pub fee_agrees: bool,
 }
 
+/// What decides whether a row agrees with another.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms {
+    /// Minor units.
+    pub amount_minor: i64,
+    /// Small fields.
+    pub meta: Meta,
+    /// The close that received it.
+    pub first_seen: Date,
+    /// As [`Member::fee_agrees`].
+    pub fee_agrees: bool,
+}
+
+impl Member<'_> {
+    fn terms(&self) -> Terms {
+        Terms {
+            amount_minor: self.amount_minor,
+            meta: self.meta,
+            first_seen: self.first_seen,
+            fee_agrees: self.fee_agrees,
+        }
+    }
+}
+
 /// What a leg decides by.
 #[derive(Clone, Copy, Debug)]
 pub struct Rules {
@@ -78,15 +102,16 @@ pub struct Matches {
 }
 
 /// The class of a pair, or `None` where it agrees (SPEC §5, R7). Duplicates are decided before.
-pub fn classify_pair(left: &Member<'_>, right: &Member<'_>, rules: &Rules) -> Option<Class> {
+#[inline]
+pub fn classify_pair(left: Terms, right: Terms, rules: &Rules) -> Option<Class> {
     if !left.meta.is_success() || !right.meta.is_success() {
         return Some(Class::StatusMismatch);
     }
-    if left.meta.currency() != right.meta.currency() {
-        return Some(Class::CurrencyMismatch);
-    }
-    if left.meta.direction() != right.meta.direction() {
-        return Some(Class::DirectionMismatch);
+    if left.meta.agreement_word() != right.meta.agreement_word() {
+        return Some(match left.meta.currency() == right.meta.currency() {
+            true => Class::DirectionMismatch,
+            false => Class::CurrencyMismatch,
+        });
     }
     if left.amount_minor != right.amount_minor {
         return Some(Class::AmountMismatch);
@@ -243,7 +268,7 @@ fn pair_off<'a>(
     let agreement = |m: &Member<'_>| (m.meta.agreement_word(), m.amount_minor);
     left.sort_unstable_by(|a, b| agreement(a).cmp(&agreement(b)).then_with(|| by_id(a, b)));
     right.sort_unstable_by(|a, b| agreement(a).cmp(&agreement(b)).then_with(|| by_id(a, b)));
-    let mut settle = |l: &Member<'_>, r: &Member<'_>| match classify_pair(l, r, rules) {
+    let mut settle = |l: &Member<'_>, r: &Member<'_>| match classify_pair(l.terms(), r.terms(), rules) {
         None => out.pairs.push(Pair {
             left: l.row,
             right: r.row,

@@ -192,6 +192,34 @@ impl Index {
         self.beyond_ascii |= masks.high != 0;
 
         let first = self.count;
+        self.note(at, separators, line_feed);
+        while open != 0 {
+            // The field that it stands in began before it, in this word or an earlier one.
+            let lowest = open & open.wrapping_neg();
+            let before = (separators & (lowest - 1)).count_ones() as usize;
+            self.starts[first + before - 1] |= QUOTED;
+            open ^= lowest;
+        }
+        Ok(())
+    }
+
+    /// True when nothing that was seen before bears on a word without quotes, carriage returns and control characters.
+    #[inline(always)]
+    fn is_calm(&self) -> bool {
+        self.inside | self.after_close | self.after_return == 0
+    }
+
+    /// Takes a word without quotes, carriage returns and control characters, when the index [is calm](Index::is_calm).
+    #[inline(always)]
+    fn calm_word(&mut self, at: usize, separators: u64, line_feed: u64) {
+        self.may_open = separators >> 63;
+        self.note(at, separators, line_feed);
+    }
+
+    /// Notes the starts behind the separators of the 64 bytes at `at`, of which `line_feed` end a record.
+    #[inline(always)]
+    fn note(&mut self, at: usize, separators: u64, mut line_feed: u64) {
+        let first = self.count;
         let found = separators.count_ones() as usize;
         let out = &mut self.starts[first..first + 80];
         let base = at as u32 + 1;
@@ -217,15 +245,7 @@ impl Index {
             out[(separators & (lowest - 1)).count_ones() as usize] |= RECORD;
             line_feed ^= lowest;
         }
-        while open != 0 {
-            // The field that it stands in began before it, in this word or an earlier one.
-            lowest = open & open.wrapping_neg();
-            let before = (separators & (lowest - 1)).count_ones() as usize;
-            self.starts[first + before - 1] |= QUOTED;
-            open ^= lowest;
-        }
         self.count = first + found;
-        Ok(())
     }
 
     /// Takes separators inside quotes out, and gives the bytes that break the rules of quoting.
@@ -277,13 +297,23 @@ fn scan_words(
         index.word(at, masks(word))?;
         at += 64;
     }
-    if !tail.is_empty() {
-        // The text ends with a line feed, so blanks after it are nothing.
-        let mut word = [b' '; 64];
-        word[..tail.len()].copy_from_slice(tail);
-        index.word(at, masks(&word))?;
+    last_word(index, at, tail, masks)
+}
+
+/// Takes what is left behind the last 64 bytes of a text.
+fn last_word(
+    index: &mut Index,
+    at: usize,
+    tail: &[u8],
+    masks: impl Fn(&[u8; 64]) -> Masks,
+) -> Result<(), usize> {
+    if tail.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    // The text ends with a line feed, so blanks after it are nothing.
+    let mut word = [b' '; 64];
+    word[..tail.len()].copy_from_slice(tail);
+    index.word(at, masks(&word))
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -313,52 +343,52 @@ fn scan_avx512(index: &mut Index, bytes: &[u8], from: usize, to: usize) -> Resul
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,bmi1,popcnt")]
 fn scan_avx2(index: &mut Index, bytes: &[u8], from: usize, to: usize) -> Result<(), usize> {
-    scan_words(index, bytes, from, to, |word| {
-        use std::arch::x86_64::*;
-        // SAFETY: the features are enabled on the caller; the loads read the 64 bytes of the array.
-        unsafe {
-            let first = _mm256_loadu_si256(word.as_ptr().cast());
-            let second = _mm256_loadu_si256(word.as_ptr().add(32).cast());
-            let join = |a: __m256i, b: __m256i| {
-                u64::from(_mm256_movemask_epi8(a) as u32) | (u64::from(_mm256_movemask_epi8(b) as u32) << 32)
-            };
-            let equal = |byte: u8| {
-                let wanted = _mm256_set1_epi8(byte as i8);
-                join(
-                    _mm256_cmpeq_epi8(first, wanted),
-                    _mm256_cmpeq_epi8(second, wanted),
-                )
-            };
-            let top = _mm256_set1_epi8(0x1f);
-            // Unsigned `byte <= 0x1f` is `min(byte, 0x1f) == byte`.
-            let below = |half: __m256i| _mm256_cmpeq_epi8(_mm256_min_epu8(half, top), half);
-            let with = |half: __m256i, byte: u8| _mm256_cmpeq_epi8(half, _mm256_set1_epi8(byte as i8));
-            let odd = |half: __m256i| {
-                let control = _mm256_andnot_si256(with(half, b'\n'), below(half));
-                _mm256_or_si256(control, _mm256_or_si256(with(half, b'"'), with(half, 0x7f)))
-            };
-            let (comma, line_feed, high) = (equal(b','), equal(b'\n'), join(first, second));
-            // Most words have no quote, carriage return or control character.
-            if join(odd(first), odd(second)) == 0 {
-                return Masks {
-                    comma,
-                    line_feed,
-                    high,
-                    ..Masks::default()
-                };
-            }
-            let carriage_return = equal(b'\r');
-            let low = join(below(first), below(second)) | equal(0x7f);
-            Masks {
+    use std::arch::x86_64::*;
+    let join = |a: __m256i, b: __m256i| {
+        u64::from(_mm256_movemask_epi8(a) as u32) | (u64::from(_mm256_movemask_epi8(b) as u32) << 32)
+    };
+    let with = |half: __m256i, byte: u8| _mm256_cmpeq_epi8(half, _mm256_set1_epi8(byte as i8));
+    // Unsigned `byte <= 0x1f` is `min(byte, 0x1f) == byte`.
+    let below = |half: __m256i| _mm256_cmpeq_epi8(_mm256_min_epu8(half, _mm256_set1_epi8(0x1f)), half);
+    let mut high = _mm256_setzero_si256();
+    let (words, tail) = bytes[from..to].as_chunks::<64>();
+    let mut at = from;
+    for word in words {
+        // SAFETY: the loads read the 64 bytes of the array.
+        let (first, second) = unsafe {
+            let halves = word.as_ptr().cast::<__m256i>();
+            (_mm256_loadu_si256(halves), _mm256_loadu_si256(halves.add(1)))
+        };
+        high = _mm256_or_si256(high, _mm256_or_si256(first, second));
+        let feeds = [with(first, b'\n'), with(second, b'\n')];
+        let line_feed = join(feeds[0], feeds[1]);
+        let comma = join(with(first, b','), with(second, b','));
+        let odd = |half: __m256i, feed: __m256i| {
+            let control = _mm256_andnot_si256(feed, below(half));
+            _mm256_or_si256(control, _mm256_or_si256(with(half, b'"'), with(half, 0x7f)))
+        };
+        let odd = _mm256_or_si256(odd(first, feeds[0]), odd(second, feeds[1]));
+        // Most words have no quote, carriage return or control character.
+        if _mm256_testz_si256(odd, odd) != 0 && index.is_calm() {
+            index.calm_word(at, comma | line_feed, line_feed);
+        } else {
+            let carriage_return = join(with(first, b'\r'), with(second, b'\r'));
+            let low = join(below(first), below(second)) | join(with(first, 0x7f), with(second, 0x7f));
+            let masks = Masks {
                 comma,
                 line_feed,
-                quote: equal(b'"'),
+                quote: join(with(first, b'"'), with(second, b'"')),
                 carriage_return,
                 control: low & !(line_feed | carriage_return),
-                high,
-            }
+                high: 0,
+            };
+            index.word(at, masks)?;
         }
-    })
+        at += 64;
+    }
+    last_word(index, at, tail, portable_masks)?;
+    index.beyond_ascii |= _mm256_movemask_epi8(high) != 0;
+    Ok(())
 }
 
 /// Masks by arithmetic on eight bytes at a time.

@@ -140,6 +140,15 @@ pub fn fields(role: Role) -> &'static [Field] {
     }
 }
 
+/// How many columns a file has that has the required ones only. They come first in every layout.
+pub const fn required_columns(fields: &[Field]) -> usize {
+    let mut count = 0;
+    while count < fields.len() && fields[count].required {
+        count += 1;
+    }
+    count
+}
+
 /// Which column of a file each field stands in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeaderBinding {
@@ -204,6 +213,12 @@ impl HeaderBinding {
             message: format!("header of a `{}` table: {}", role.name(), wrong.join("; ")),
             help: format!("the columns are, in any order: {}", known.join(", ")),
         })
+    }
+
+    /// True when the file has the required columns in the order of the layout, and no others.
+    pub fn is_plain(&self) -> bool {
+        let required = fields(self.role).iter().filter(|field| field.required);
+        required.map(|field| field.name).eq(&self.names)
     }
 
     /// The name of a field.

@@ -114,16 +114,33 @@ pub fn parse_block<S: RowSink>(
     work: &mut Work,
     sink: &mut S,
 ) -> Result<u64, FileRefused> {
-    match binding.role {
-        Role::Platform => parse::<rules::Platform, S>(binding, head, bytes, context, work, sink),
-        Role::Bank => parse::<rules::Bank, S>(binding, head, bytes, context, work, sink),
-        Role::Channel => parse::<rules::Channel, S>(binding, head, bytes, context, work, sink),
-        Role::Balances => parse::<rules::Balances, S>(binding, head, bytes, context, work, sink),
-        Role::Adjustments => parse::<rules::Adjustments, S>(binding, head, bytes, context, work, sink),
+    // The tables that grow with the day have a reader of their own for files with the required columns in their order, which
+    // most are: it knows where a field lies, and that the others are empty.
+    match (binding.role, binding.is_plain()) {
+        (Role::Platform, true) => {
+            parse::<rules::Platform, S, PLATFORM_PLAIN>(binding, head, bytes, context, work, sink)
+        }
+        (Role::Bank, true) => parse::<rules::Bank, S, BANK_PLAIN>(binding, head, bytes, context, work, sink),
+        (Role::Platform, false) => {
+            parse::<rules::Platform, S, ANY>(binding, head, bytes, context, work, sink)
+        }
+        (Role::Bank, false) => parse::<rules::Bank, S, ANY>(binding, head, bytes, context, work, sink),
+        (Role::Channel, _) => parse::<rules::Channel, S, ANY>(binding, head, bytes, context, work, sink),
+        (Role::Balances, _) => parse::<rules::Balances, S, ANY>(binding, head, bytes, context, work, sink),
+        (Role::Adjustments, _) => {
+            parse::<rules::Adjustments, S, ANY>(binding, head, bytes, context, work, sink)
+        }
     }
 }
 
-fn parse<T: Table, S: RowSink>(
+/// Required columns of a table, which a plain file has and no others.
+const PLATFORM_PLAIN: usize = layout::required_columns(&layout::PLATFORM);
+const BANK_PLAIN: usize = layout::required_columns(&layout::BANK);
+
+/// Stands for a file that may have any columns in any order.
+const ANY: usize = 0;
+
+fn parse<T: Table, S: RowSink, const PLAIN: usize>(
     binding: &HeaderBinding,
     head: &BlockHead,
     bytes: &[u8],
@@ -136,7 +153,8 @@ fn parse<T: Table, S: RowSink>(
         "a block ends with a line feed"
     );
     work.index.restart();
-    let columns = binding.names.len();
+    let columns = if PLAIN == ANY { binding.names.len() } else { PLAIN };
+    assert_eq!(columns, binding.names.len(), "a plain file has the plain columns");
     let slots = Slots::of(binding);
     let mut line = head.first_line;
     let mut rows = 0;
@@ -222,9 +240,12 @@ fn parse<T: Table, S: RowSink>(
                 slots.fill(&unquoted, spans);
                 let fields = CsvFields::new(plain, spans, &slots);
                 T::row(&fields, place, index.irregular, context, memory, sink)
-            } else {
+            } else if PLAIN == ANY {
                 slots.fill(&record, spans);
                 let fields = CsvFields::new(bytes, spans, &slots);
+                T::row(&fields, place, index.irregular, context, memory, sink)
+            } else {
+                let fields = PlainFields::<PLAIN>::new(&record);
                 T::row(&fields, place, index.irregular, context, memory, sink)
             };
             if let Err(wrong) = read {
@@ -470,11 +491,7 @@ impl Fields for CsvFields<'_> {
 
     #[inline(always)]
     fn amount_minor(&self, field: usize, currency: Currency, signed: bool) -> Result<i64, AmountError> {
-        if signed && let [b'-', magnitude @ ..] = self.text(field) {
-            return crate::terms::money::parse_minor(magnitude, currency.digits()).map(|minor| -minor);
-        }
-        let (start, end) = self.span(field);
-        values::amount_minor(self.bytes, start, end, currency.digits())
+        amount_minor(self.bytes, self.span(field), currency, signed)
     }
 
     #[inline(always)]
@@ -496,6 +513,87 @@ impl Fields for CsvFields<'_> {
     fn time_text<'a>(&'a self, field: usize, _buffer: &'a mut TimeText) -> &'a [u8] {
         self.text(field)
     }
+}
+
+/// The fields of a record without quotes, of a file whose columns are the first `N` of the layout in their order.
+struct PlainFields<'a, const N: usize> {
+    bytes: &'a [u8],
+    /// `N + 1` starts, of which the first alone has a mark.
+    starts: &'a [u32],
+    end: usize,
+}
+
+impl<'a, const N: usize> PlainFields<'a, N> {
+    #[inline(always)]
+    fn new(record: &Record<'a>) -> PlainFields<'a, N> {
+        PlainFields {
+            bytes: record.bytes,
+            starts: &record.starts[..=N],
+            end: record.end,
+        }
+    }
+
+    #[inline(always)]
+    fn span(&self, field: usize) -> (usize, usize) {
+        if field >= N {
+            return (0, 0);
+        }
+        let start = match field {
+            0 => position(self.starts[0]),
+            _ => self.starts[field] as usize,
+        };
+        let end = match field + 1 {
+            behind if behind == N => self.end,
+            behind => self.starts[behind] as usize - 1,
+        };
+        (start, end)
+    }
+}
+
+impl<const N: usize> Fields for PlainFields<'_, N> {
+    #[inline(always)]
+    fn text(&self, field: usize) -> &[u8] {
+        let (start, end) = self.span(field);
+        &self.bytes[start..end]
+    }
+
+    #[inline(always)]
+    fn amount_minor(&self, field: usize, currency: Currency, signed: bool) -> Result<i64, AmountError> {
+        amount_minor(self.bytes, self.span(field), currency, signed)
+    }
+
+    #[inline(always)]
+    fn instant(&self, field: usize, memory: &mut TimeMemory) -> Option<Instant> {
+        values::instant(self.text(field), memory)
+    }
+
+    #[inline(always)]
+    fn date(&self, field: usize, memory: &mut TimeMemory) -> Option<Date> {
+        values::date(self.text(field), memory)
+    }
+
+    #[inline(always)]
+    fn left_out(&self, _field: usize) -> bool {
+        false
+    }
+
+    #[inline(always)]
+    fn time_text<'a>(&'a self, field: usize, _buffer: &'a mut TimeText) -> &'a [u8] {
+        self.text(field)
+    }
+}
+
+#[inline(always)]
+fn amount_minor(
+    bytes: &[u8],
+    (start, end): (usize, usize),
+    currency: Currency,
+    signed: bool,
+) -> Result<i64, AmountError> {
+    if signed && let [b'-', magnitude @ ..] = &bytes[start..end] {
+        return crate::terms::money::parse_minor(magnitude, currency.digits()).map(|minor| -minor);
+    }
+    values::amount_minor(bytes, start, end, currency.digits())
 }
 
 /// What is wrong with a record's shape or encoding; `None` when its own bytes are fine.

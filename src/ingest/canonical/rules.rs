@@ -49,7 +49,7 @@ fn words(field: usize, expected: &'static str) -> impl FnOnce() -> Wrong {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn not_empty<F: Fields>(fields: &F, field: usize) -> Result<&[u8], Wrong> {
     match fields.text(field) {
         [] => wrong(field, "a value, not an empty field"),
@@ -57,14 +57,14 @@ fn not_empty<F: Fields>(fields: &F, field: usize) -> Result<&[u8], Wrong> {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn currency<F: Fields>(fields: &F, field: usize, memory: &mut Memory) -> Result<Currency, Wrong> {
     fields
         .word(field, |text| memory.currency(text))
         .ok_or_else(words(field, "an ISO 4217 code in capitals, such as CNY"))
 }
 
-#[inline]
+#[inline(always)]
 fn positive<F: Fields>(fields: &F, field: usize, currency: Currency) -> Result<i64, Wrong> {
     match any_amount(fields, field, currency, false)? {
         0 => Err(Wrong {
@@ -75,7 +75,7 @@ fn positive<F: Fields>(fields: &F, field: usize, currency: Currency) -> Result<i
     }
 }
 
-#[inline]
+#[inline(always)]
 fn any_amount<F: Fields>(fields: &F, field: usize, currency: Currency, signed: bool) -> Result<i64, Wrong> {
     fields
         .amount_minor(field, currency, signed)
@@ -85,7 +85,7 @@ fn any_amount<F: Fields>(fields: &F, field: usize, currency: Currency, signed: b
         })
 }
 
-#[inline]
+#[inline(always)]
 fn instant<F: Fields>(fields: &F, field: usize, memory: &mut Memory) -> Result<Instant, Wrong> {
     fields.instant(field, &mut memory.time).ok_or_else(words(
         field,
@@ -93,14 +93,14 @@ fn instant<F: Fields>(fields: &F, field: usize, memory: &mut Memory) -> Result<I
     ))
 }
 
-#[inline]
+#[inline(always)]
 fn date<F: Fields>(fields: &F, field: usize, memory: &mut Memory) -> Result<Date, Wrong> {
     fields
         .date(field, &mut memory.time)
         .ok_or_else(words(field, "a day, such as 2026-03-02"))
 }
 
-#[inline]
+#[inline(always)]
 fn status<F: Fields>(fields: &F, field: usize) -> Result<Status, Wrong> {
     fields
         .word(field, Status::parse)
@@ -108,7 +108,7 @@ fn status<F: Fields>(fields: &F, field: usize) -> Result<Status, Wrong> {
 }
 
 /// The account of a row (R27), or the source's own where the row names none.
-#[inline]
+#[inline(always)]
 fn account<F: Fields>(fields: &F, field: usize, context: &ReadContext) -> Result<u16, Wrong> {
     let account = fields.word(field, |text| match context.own_account {
         Some(own) if text.is_empty() => Some(own),
@@ -117,7 +117,7 @@ fn account<F: Fields>(fields: &F, field: usize, context: &ReadContext) -> Result
     account.ok_or_else(words(field, "the number or id of an [[account]] of book.toml"))
 }
 
-#[inline]
+#[inline(always)]
 fn of_account(field: usize, currency: Currency, account: u16, context: &ReadContext) -> Result<(), Wrong> {
     let expected = context.account_currency(account);
     if currency == expected {
@@ -180,7 +180,7 @@ impl Table for Platform {
     const ROLE: Role = Role::Platform;
     const MERCHANT_ID: Option<usize> = Some(platform::MERCHANT_ID);
 
-    #[inline]
+    #[inline(always)]
     fn row<F: Fields, S: RowSink>(
         fields: &F,
         place: Place,
@@ -299,7 +299,7 @@ mod bank {
 impl Table for Bank {
     const ROLE: Role = Role::Bank;
 
-    #[inline]
+    #[inline(always)]
     fn row<F: Fields, S: RowSink>(
         fields: &F,
         place: Place,
