@@ -343,6 +343,7 @@ fn rehearse(book: &Path, what: &str) -> Result<Vec<u8>, Stop> {
         date: Date::parse(FIRST.as_bytes()).unwrap(),
         dry_run: true,
         what_if: None,
+        ends_process: false,
         memory: None,
     };
     let outcome = catch_unwind(AssertUnwindSafe(|| close(&options, &Silent)));

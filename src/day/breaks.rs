@@ -4,6 +4,7 @@
 //! the open entries from which the reserve figures take A1, A2, B1 and B2.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::book::merchants::Merchants;
 use crate::book::settings::{AccountKind, LegKind, Settings};
@@ -217,7 +218,7 @@ fn full_rows(
         full.insert(
             *name,
             Full {
-                row,
+                row: Arc::new(row),
                 first_seen,
                 file,
                 line,
@@ -387,7 +388,7 @@ fn carry(
                 class: rows.class.to_owned(),
                 file: found.file.clone(),
                 line: found.line,
-                row: found.row.clone(),
+                row: Arc::clone(&found.row),
             });
             if let Some(mut entry) = open_entry(rows, found, side, kind, context) {
                 entry.break_id.clone_from(&breaks.lines[index].break_id);
@@ -639,7 +640,7 @@ fn carry_batches(
                 class: batch.class.to_owned(),
                 file: found.file.clone(),
                 line: found.line,
-                row: found.row.clone(),
+                row: Arc::clone(&found.row),
             });
             let rows = match side {
                 OpenSide::Channel => continue,

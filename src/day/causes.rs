@@ -4,6 +4,7 @@
 //! follows from the hash of their keys alone: not from their order, nor from the files they lie in (R32).
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 
@@ -34,7 +35,7 @@ pub type FeeDue<'a> = &'a dyn Fn(&str, TxnType, i64) -> Option<i64>;
 #[derive(Debug)]
 pub struct Full {
     /// The row.
-    pub row: OpenRow,
+    pub row: Arc<OpenRow>,
     /// The close that received it.
     pub first_seen: Date,
     /// File below `inbox/DATE/`.

@@ -36,6 +36,9 @@ pub struct CloseOptions {
     pub what_if: Option<PathBuf>,
     /// Most memory of the whole process, in bytes.
     pub memory: Option<u64>,
+    /// The process ends with this close: what the day took is not given back piece by piece, which the system does faster
+    /// (about 2% of a close).
+    pub ends_process: bool,
 }
 
 /// A finished close.
@@ -136,7 +139,11 @@ pub fn close(options: &CloseOptions, progress: &dyn Progress) -> Result<Outcome,
         }
     };
     let folder = staging.publish(options.date, seal.sequence)?;
-    let mut notes = computed.notes;
+    let mut computed = computed;
+    let mut notes = std::mem::take(&mut computed.notes);
+    if options.ends_process {
+        std::mem::forget(computed);
+    }
     let could_spill = can_spill(&book.settings, &before.state, &delivery);
     let why = if could_spill {
         KEPT_IN_MEMORY

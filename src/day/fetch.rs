@@ -49,7 +49,7 @@ impl Fetcher<'_> {
         let mut rows: Vec<Option<OpenRow>> = vec![None; origins.len()];
         for (index, origin) in origins.iter().enumerate() {
             match origin {
-                Origin::Forward(at) => rows[index] = Some(forward[*at].item.row.clone()),
+                Origin::Forward(at) => rows[index] = Some(OpenRow::clone(&forward[*at].item.row)),
                 Origin::Today(file, place, _) => by_file.entry(*file).or_default().push((*place, index)),
             }
         }

@@ -467,7 +467,7 @@ impl<'a> Intake<'a> {
     }
 
     /// The merchant of a row; looked up once a row group where the file numbers its merchants.
-    #[inline]
+    #[inline(always)]
     fn merchant(&mut self, row: &PlatformRow<'_>) -> MerchantCode {
         let Some(repeated) = row.merchant_repeated.map(|number| number as usize) else {
             return self.context.merchants.code(row.merchant_id);
@@ -479,10 +479,16 @@ impl<'a> Intake<'a> {
     }
 
     /// Place of a channel in `channels`, looked up once per name and intake.
+    #[inline(always)]
     fn channel_at(&mut self, name: &[u8]) -> Option<usize> {
-        if let Some(at) = self.channel_places.get(name) {
-            return Some(at as usize);
+        match self.channel_places.get(name) {
+            Some(at) => Some(at as usize),
+            None => self.new_channel(name),
         }
+    }
+
+    #[cold]
+    fn new_channel(&mut self, name: &[u8]) -> Option<usize> {
         let code = self.context.channels.code(name)?;
         let text = String::from_utf8_lossy(name);
         let settings = self.context.settings;
@@ -528,7 +534,28 @@ impl<'a> Intake<'a> {
         });
     }
 
-    /// What the book says against a platform row, if anything: field, found, expected.
+    /// True when the book has nothing against a platform row.
+    #[inline(always)]
+    fn is_in_order(&self, row: &PlatformRow<'_>, required: u8, code: MerchantCode) -> bool {
+        let legless = is_legless(row);
+        if !legless && required & self.context.ends_at_bank == 0 {
+            return false;
+        }
+        if row.status != Status::Success {
+            return true;
+        }
+        let has_merchant = !row.txn_type.is_merchant()
+            || (code != MerchantCode::NONE
+                && self
+                    .context
+                    .merchants
+                    .currency(code)
+                    .is_none_or(|currency| currency == row.currency));
+        has_merchant && (!legless || self.within_day(row.txn_time))
+    }
+
+    /// What the book says against a platform row that is not in order: field, found, expected.
+    #[cold]
     fn platform_problem(
         &self,
         row: &PlatformRow<'_>,
@@ -608,11 +635,18 @@ fn may_be_long<const N: usize>(texts: [&[u8]; N]) -> bool {
 }
 
 /// True for rows that settle without a leg (R21).
+#[inline(always)]
 fn is_legless(row: &PlatformRow<'_>) -> bool {
     row.txn_type == TxnType::Transfer || row.funding == Funding::Balance
 }
 
 impl RowSink for Intake<'_> {
+    /// Remarks are read again where a pass looks into them.
+    #[inline(always)]
+    fn reads_free_text(&self) -> bool {
+        false
+    }
+
     #[inline]
     fn expect_merchant(&self, merchant_id: &[u8]) {
         self.context.merchants.prefetch(merchant_id);
@@ -669,7 +703,9 @@ impl RowSink for Intake<'_> {
         let merchant = self.merchant(row);
         // A row brought forward was accepted by its own close.
         if self.forward.is_none()
-            && let Some((field, found, expected)) = self.platform_problem(row, required, merchant)
+            && !self.is_in_order(row, required, merchant)
+            // A copy, so that the row of the usual case need not lie in memory.
+            && let Some((field, found, expected)) = self.platform_problem(&PlatformRow { ..*row }, required, merchant)
         {
             return self.refuse(row.place, field, &found, expected);
         }

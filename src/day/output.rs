@@ -5,8 +5,6 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::ops::Range;
 
-use rayon::prelude::*;
-
 use crate::book::Book;
 use crate::book::passes::PassName;
 use crate::book::settings::{LegKind, Role, Source};
@@ -115,11 +113,10 @@ pub fn write(
 ) -> Result<(Summary, String), Stop> {
     let mut outputs = Outputs {
         staging,
-        in_parts: computed.spilled.is_some(),
         list: Vec::new(),
     };
     outputs.matched(book, computed)?;
-    if outputs.in_parts {
+    if computed.spilled.is_some() {
         host::release_memory();
     }
     let payouts = listed(computed);
@@ -154,13 +151,16 @@ pub fn write(
         }),
         (positions.len(), &|rows| tables::positions(&positions[rows])),
     ];
-    outputs.tables(&with_parquet, true)?;
-    outputs.tables(&as_csv, false)?;
+    for (tables, parquet_too) in [(&with_parquet[..], true), (&as_csv[..], false)] {
+        for table in tables {
+            outputs.table(*table, parquet_too)?;
+        }
+    }
     let takes_adjustments = |source: &Source| source.role == Role::Adjustments;
     if book.settings.sources.iter().any(takes_adjustments) {
         let adjusted = &computed.adjusted.lines;
         let table: MakeTable<'_> = (adjusted.len(), &|rows| Ok(tables::adjustments(&adjusted[rows])));
-        outputs.tables(&[table], false)?;
+        outputs.table(table, false)?;
     }
 
     let reserve = reserve_json(computed)?;
@@ -227,34 +227,8 @@ type MakeTable<'a> = (
     &'a (dyn Fn(Range<usize>) -> Result<Table<'a>, Stop> + Sync),
 );
 
-/// A table's bytes.
-struct Made {
-    name: &'static str,
-    rows: u64,
-    sums: BTreeMap<String, BTreeMap<String, i128>>,
-    csv: Vec<u8>,
-    parquet: Option<Vec<u8>>,
-}
-
-fn made((lines, table): MakeTable<'_>, parquet_too: bool) -> Result<Made, Stop> {
-    let table = table(0..lines)?;
-    let (parquet, csv) = rayon::join(
-        || parquet_too.then(|| table.to_parquet()).transpose(),
-        || table.to_csv(),
-    );
-    Ok(Made {
-        name: table.name,
-        rows: table.rows() as u64,
-        sums: table.sums(),
-        csv,
-        parquet: parquet?,
-    })
-}
-
 struct Outputs<'a> {
     staging: &'a mut Staging,
-    /// True where memory is short: tables are made one by one, a part at a time.
-    in_parts: bool,
     list: Vec<Output>,
 }
 
@@ -275,29 +249,8 @@ impl Outputs<'_> {
         Ok(())
     }
 
-    /// Makes tables and writes them in the order given.
-    fn tables(&mut self, tables: &[MakeTable<'_>], parquet_too: bool) -> Result<(), Stop> {
-        if self.in_parts {
-            return tables
-                .iter()
-                .try_for_each(|table| self.table_in_parts(*table, parquet_too));
-        }
-        let made: Vec<Result<Made, Stop>> =
-            tables.par_iter().map(|table| made(*table, parquet_too)).collect();
-        for table in made {
-            let table = table?;
-            let sealed = self.staging.write(&format!("{}.csv", table.name), &table.csv)?;
-            self.sealed(sealed, Some(table.rows), table.sums.clone());
-            if let Some(parquet) = table.parquet {
-                let sealed = self.staging.write(&format!("{}.parquet", table.name), &parquet)?;
-                self.sealed(sealed, Some(table.rows), table.sums);
-            }
-        }
-        Ok(())
-    }
-
-    /// Makes a table a part at a time, so that no more than that is in memory beside its lines.
-    fn table_in_parts(&mut self, (lines, table): MakeTable<'_>, parquet_too: bool) -> Result<(), Stop> {
+    /// Makes a table a part at a time, so that no more than that is in memory beside its lines, and writes it.
+    fn table(&mut self, (lines, table): MakeTable<'_>, parquet_too: bool) -> Result<(), Stop> {
         let part = |start: usize| table(start..lines.min(start + PART_ROWS));
         let first = part(0)?;
         let csv_path = format!("{}.csv", first.name);
@@ -307,19 +260,22 @@ impl Outputs<'_> {
             true => Some(ParquetTable::begin(&first, self.staging.create(&parquet_path)?)?),
             false => None,
         };
+        let csv_failed = |error| Stop::io(&self.staging.folder().join(&csv_path), "write", &error);
         let mut sums: BTreeMap<String, BTreeMap<String, i128>> = BTreeMap::new();
         let mut text = Vec::new();
         first.csv_header_into(&mut text);
         let mut next = Some(first);
         let mut start = 0;
         while let Some(rows) = next.take() {
-            rows.csv_rows_into(&mut text);
-            csv.write_all(&text)
-                .map_err(|error| Stop::io(&self.staging.folder().join(&csv_path), "write", &error))?;
+            let (as_parquet, as_csv) = rayon::join(
+                || parquet.as_mut().map_or(Ok(()), |parquet| parquet.write(&rows)),
+                || {
+                    rows.csv_rows_into(&mut text);
+                    csv.write_all(&text).map_err(csv_failed)
+                },
+            );
+            as_csv.and(as_parquet)?;
             text.clear();
-            if let Some(parquet) = &mut parquet {
-                parquet.write(&rows)?;
-            }
             for (column, of_part) in rows.sums() {
                 let mine = sums.entry(column).or_default();
                 for (currency, minor) in of_part {

@@ -361,28 +361,14 @@ impl Records {
     }
 }
 
-/// True when `id` comes behind `other` in the order of bytes. Ids of a file differ in their last digits, so they are compared
-/// eight bytes at a time and without a call.
+/// An id as two numbers that are ordered as ids of its length are: its first and its last 16 bytes. Ids that are numbered
+/// through are compared so without a call. `None` for ids of other lengths than 16 to 32 bytes.
+type Wide = Option<(usize, u128, u128)>;
+
 #[inline(always)]
-fn is_above(id: &[u8], other: &[u8]) -> bool {
-    let shorter = id.len().min(other.len());
-    let eight = |text: &[u8], at: usize| {
-        let bytes = text.get(at..).and_then(<[u8]>::first_chunk::<8>);
-        bytes.map(|bytes| u64::from_be_bytes(*bytes))
-    };
-    let mut at = 0;
-    while at < shorter {
-        // The last eight may overlap those before: these were equal.
-        let from = at.min(shorter.saturating_sub(8));
-        let (Some(a), Some(b)) = (eight(id, from), eight(other, from)) else {
-            return id > other;
-        };
-        if a != b {
-            return a > b;
-        }
-        at += 8;
-    }
-    id.len() > other.len()
+fn wide_of(id: &[u8]) -> Wide {
+    let (first, last) = (id.first_chunk::<16>()?, id.last_chunk::<16>()?);
+    (id.len() <= 32).then(|| (id.len(), u128::from_be_bytes(*first), u128::from_be_bytes(*last)))
 }
 
 /// Finds the place of small fields in a block's list: few combinations occur, and mostly the same ones.
@@ -436,6 +422,7 @@ pub struct BlockBuilder {
     late: Vec<u32>,
     /// Position of the entry with the highest id.
     highest: usize,
+    highest_wide: Wide,
     keyless: usize,
 }
 
@@ -460,12 +447,16 @@ impl BlockBuilder {
             self.records.push_wide(key, id, amount_minor, meta, owner);
         }
         // Which entries come behind a higher id is seen here for nearly nothing, while the ids pass by.
-        if position > 0 {
-            if is_above(id, self.records.get(self.highest).id_rest()) {
-                self.highest = position;
-            } else {
-                self.late.push(position as u32);
-            }
+        let wide = wide_of(id);
+        let is_above = match (wide, self.highest_wide) {
+            (Some(mine), Some(highest)) if mine.0 == highest.0 => mine > highest,
+            _ => position == 0 || id > self.records.get(self.highest).id_rest(),
+        };
+        if is_above {
+            self.highest = position;
+            self.highest_wide = wide;
+        } else {
+            self.late.push(position as u32);
         }
     }
 
@@ -626,6 +617,7 @@ impl BlockBuilder {
         self.places = MetaPlaces::default();
         self.hash.clear();
         self.highest = 0;
+        self.highest_wide = None;
         self.keyless = 0;
         block
     }
@@ -697,6 +689,21 @@ impl EntryBlock {
         }
         let width = BUCKET_BITS - bits;
         &self.slots[self.starts[partition << width] as usize..self.starts[(partition + 1) << width] as usize]
+    }
+
+    /// Asks the memory for where the entries of a partition begin.
+    #[inline]
+    pub fn prefetch_start(&self, partition: usize, bits: u32) {
+        prefetch::line_of(&self.starts, partition << (BUCKET_BITS - bits));
+    }
+
+    /// Asks the memory for the first entries of a partition.
+    #[inline]
+    pub fn prefetch_partition(&self, partition: usize, bits: u32) {
+        if let Some(start) = self.starts.get(partition << (BUCKET_BITS - bits)) {
+            prefetch::line_of(&self.slots, *start as usize);
+            prefetch::line_of(&self.slots, *start as usize + 8);
+        }
     }
 
     /// Entries of a partition that have no key.

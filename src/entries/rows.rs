@@ -182,6 +182,11 @@ pub struct Reject {
 
 /// Takes what a reader yields, in the order of the file.
 pub trait RowSink {
+    /// False where free text (a remark) is passed over: it may come with its quotes around it then.
+    #[inline]
+    fn reads_free_text(&self) -> bool {
+        true
+    }
     /// A merchant that a row soon to come will name: what is known of it may be got ready. No more than a hint.
     #[inline]
     fn expect_merchant(&self, _merchant_id: &[u8]) {}

@@ -437,15 +437,15 @@ impl Row {
             (self.obligee_id(), String::new())
         };
         let mut item = open_item(leg, OpenSide::Platform, &self.id, self.first_seen);
-        item.row = OpenRow {
+        item.row = std::sync::Arc::new(OpenRow {
             currency: self.currency,
             amount_minor: self.amount_minor,
             direction: Some(self.direction()),
             txn_type: Some(self.txn_type),
             merchant_id,
             customer_id,
-            ..item.row
-        };
+            ..OpenRow::clone(&item.row)
+        });
         item
     }
 }
@@ -491,10 +491,11 @@ impl Stray {
     pub fn open_item(&self, settings: &Settings) -> OpenItem {
         let account = &settings.accounts[self.account];
         let mut item = open_item("platform-bank", OpenSide::Bank, &self.id, self.first_seen);
-        item.row.account.clone_from(&account.id);
-        item.row.currency = account.currency;
-        item.row.amount_minor = self.amount_minor;
-        item.row.direction = Some(self.direction);
+        let row = std::sync::Arc::make_mut(&mut item.row);
+        row.account.clone_from(&account.id);
+        row.currency = account.currency;
+        row.amount_minor = self.amount_minor;
+        row.direction = Some(self.direction);
         item
     }
 }
@@ -508,7 +509,7 @@ fn open_item(leg: &str, side: OpenSide, id: &str, first_seen: Date) -> OpenItem 
         class: String::new(),
         file: "day.csv".to_owned(),
         line: 1,
-        row: OpenRow {
+        row: std::sync::Arc::new(OpenRow {
             id: id.to_owned(),
             account: String::new(),
             channel: String::new(),
@@ -535,7 +536,7 @@ fn open_item(leg: &str, side: OpenSide, id: &str, first_seen: Date) -> OpenItem 
             counterparty_name: String::new(),
             counterparty_account: String::new(),
             purpose: String::new(),
-        },
+        }),
     }
 }
 

@@ -27,6 +27,13 @@ impl<'a> Slice<'a> {
     /// The slice of partition `partition` of `2^bits` of every block.
     pub fn partition(blocks: &'a [EntryBlock], partition: usize, bits: u32) -> Vec<Slice<'a>> {
         let slice = |(number, block): (usize, &'a EntryBlock)| {
+            // Every block is a place in memory that no cache holds: those of the next ones are asked for.
+            if let Some(ahead) = blocks.get(number + 2 * AHEAD) {
+                ahead.prefetch_start(partition, bits);
+            }
+            if let Some(ahead) = blocks.get(number + AHEAD) {
+                ahead.prefetch_partition(partition, bits);
+            }
             let slots = block.partition(partition, bits);
             let keyless: Vec<Slot> = block.keyless(partition, bits).collect();
             (!slots.is_empty() || !keyless.is_empty()).then_some(Slice {

@@ -149,23 +149,36 @@ fn pack_width<const WIDTH: usize>(values: &[u64; MINIBLOCK], out: &mut Vec<u8>) 
 }
 
 /// A column of minor units.
-#[derive(Default)]
 pub struct Amounts {
     values: Deltas,
     levels: Levels,
-    range: Option<(i64, i64)>,
+    least: i64,
+    greatest: i64,
     chunk: Chunk,
     nulls: usize,
 }
 
+impl Default for Amounts {
+    fn default() -> Amounts {
+        Amounts {
+            values: Deltas::default(),
+            levels: Levels::default(),
+            least: i64::MAX,
+            greatest: i64::MIN,
+            chunk: Chunk::default(),
+            nulls: 0,
+        }
+    }
+}
+
 impl Amounts {
     /// Adds an amount, or none.
-    #[inline]
+    #[inline(always)]
     pub fn push(&mut self, minor: impl Into<Option<i64>>) {
         match minor.into() {
             Some(minor) => {
-                let (least, greatest) = self.range.unwrap_or((minor, minor));
-                self.range = Some((least.min(minor), greatest.max(minor)));
+                self.least = self.least.min(minor);
+                self.greatest = self.greatest.max(minor);
                 self.values.push(minor);
                 self.levels.value();
             }
@@ -211,9 +224,11 @@ impl Amounts {
     /// # Errors
     /// What the crate reports.
     pub fn metadata(&self, column: ColumnDescPtr, offset: u64) -> Result<ColumnChunkMetaData> {
-        let range = self
-            .range
-            .map_or(Range::None, |(least, greatest)| Range::Integers(least, greatest));
+        // Without an amount nothing is least.
+        let range = match self.least <= self.greatest {
+            true => Range::Integers(self.least, self.greatest),
+            false => Range::None,
+        };
         let encodings = vec![Encoding::RLE, Encoding::DELTA_BINARY_PACKED];
         self.chunk.metadata(column, encodings, offset, self.nulls, range)
     }
@@ -221,7 +236,8 @@ impl Amounts {
     /// Empties the column and keeps its memory.
     pub fn clear(&mut self) {
         self.chunk.clear();
-        self.range = None;
+        self.least = i64::MAX;
+        self.greatest = i64::MIN;
         self.nulls = 0;
     }
 }

@@ -91,6 +91,7 @@ impl<'a> Table<'a> {
     }
 
     /// The table as CSV: header, comma, LF, quotes only where RFC 4180 needs them.
+    #[cfg(test)]
     pub fn to_csv(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(64 + self.rows() * self.columns.len() * 8);
         self.csv_header_into(&mut out);
@@ -126,6 +127,7 @@ impl<'a> Table<'a> {
     ///
     /// # Errors
     /// 70 when a count does not fit 63 bits or the encoder fails: neither is the input's fault.
+    #[cfg(test)]
     pub fn to_parquet(&self) -> Result<Vec<u8>, Stop> {
         let mut file = ParquetTable::begin(self, Vec::new())?;
         file.write(self)?;

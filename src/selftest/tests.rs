@@ -14,6 +14,7 @@ fn every_kind_is_found_on_the_demo() {
             dry_run: false,
             what_if: None,
             memory: None,
+            ends_process: false,
         };
         close(&options, &Silent).unwrap();
     }

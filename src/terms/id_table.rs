@@ -70,7 +70,7 @@ impl IdTable {
     }
 
     /// The number of a text.
-    #[inline]
+    #[inline(always)]
     pub fn get(&self, text: &[u8]) -> Option<u32> {
         let Some(packed) = pack(text) else {
             return self.long.get(text).copied();
@@ -109,7 +109,7 @@ impl IdTable {
 }
 
 /// A text of up to 16 bytes as two words, filled up with zeros.
-#[inline]
+#[inline(always)]
 fn pack(text: &[u8]) -> Option<[u64; 2]> {
     if let (Some(first), Some(last)) = (text.first_chunk::<8>(), text.last_chunk::<8>()) {
         let beyond = text.len() - 8;

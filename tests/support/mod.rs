@@ -38,6 +38,7 @@ pub fn close_day_within(root: &Path, date: Date, memory: Option<u64>) -> Result<
         date,
         dry_run: false,
         what_if: None,
+        ends_process: false,
         memory,
     };
     close(&options, &Quiet)

@@ -10,6 +10,8 @@ pub mod cells;
 #[cfg(test)]
 mod state_tests;
 
+use std::sync::Arc;
+
 use crate::terms::currency::Currency;
 use crate::terms::date::Date;
 use crate::terms::kinds::{Direction, Funding, Status, TxnType};
@@ -32,7 +34,7 @@ pub struct OpenItem {
     /// Physical line in it.
     pub line: u64,
     /// The row itself.
-    pub row: OpenRow,
+    pub row: Arc<OpenRow>,
 }
 
 /// Which side of a leg an open item stands on.

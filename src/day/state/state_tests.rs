@@ -280,7 +280,7 @@ fn open_item() -> impl Strategy<Value = OpenItem> {
             class: head.3,
             file: head.4,
             line: head.5,
-            row: OpenRow {
+            row: std::sync::Arc::new(OpenRow {
                 id: format!("{}x", next()),
                 account: if bank { "RA1".to_owned() } else { next() },
                 channel: next(),
@@ -315,7 +315,7 @@ fn open_item() -> impl Strategy<Value = OpenItem> {
                 counterparty_name: next(),
                 counterparty_account: next(),
                 purpose: next(),
-            },
+            }),
         }
     })
 }

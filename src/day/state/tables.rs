@@ -1,6 +1,7 @@
 //! What each column of each table is. docs/state.md says the same for people; a test keeps the two together.
 
 use std::cmp::Ordering;
+use std::sync::Arc;
 
 use crate::book::settings::Settings;
 use crate::day::state::cells::{Cells, Column, Line, Record, may, must};
@@ -644,7 +645,7 @@ impl Record for OpenItem {
             class: cells.text(),
             file: cells.text(),
             line: cells.count(),
-            row: read_row(cells),
+            row: Arc::new(read_row(cells)),
         }
     }
 

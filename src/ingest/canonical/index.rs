@@ -369,7 +369,7 @@ fn scan_avx2(index: &mut Index, bytes: &[u8], from: usize, to: usize) -> Result<
         };
         let odd = _mm256_or_si256(odd(first, feeds[0]), odd(second, feeds[1]));
         // Most words have no quote, carriage return or control character.
-        if _mm256_testz_si256(odd, odd) != 0 && index.is_calm() {
+        if _mm256_movemask_epi8(odd) == 0 && index.is_calm() {
             index.calm_word(at, comma | line_feed, line_feed);
         } else {
             let carriage_return = join(with(first, b'\r'), with(second, b'\r'));

@@ -227,7 +227,18 @@ fn parse<T: Table, S: RowSink, const PLAIN: usize>(
                 }
             }
             rows += 1;
-            let read = if quoted {
+            let read = if quoted
+                && PLAIN != ANY
+                && !sink.reads_free_text()
+                && T::FREE_TEXT.is_some_and(|text| record.is_quoted_in(text))
+            {
+                for (at, start) in spans.at.iter_mut().zip(record.starts) {
+                    *at = start & POSITION;
+                }
+                let starts = &spans.at[..record.starts.len()];
+                let fields = PlainFields::<PLAIN>::new(&Record { starts, ..record });
+                T::row(&fields, place, index.irregular, context, memory, sink)
+            } else if quoted {
                 if let Err(stray) = record.unquote(plain, plain_starts) {
                     return Err(stray_quote(bytes, head, stray));
                 }
@@ -336,6 +347,17 @@ impl<'a> Record<'a> {
 
     fn is_blank(&self) -> bool {
         self.columns() == 1 && self.start() == self.end
+    }
+
+    /// True when one column alone has quotes, and has them at both ends.
+    fn is_quoted_in(&self, column: usize) -> bool {
+        let starts = self.starts[..self.columns()].iter().enumerate();
+        let others = starts.filter(|(at, _)| *at != column);
+        let field = self.field(column);
+        others.fold(0, |marks, (_, start)| marks | start) & QUOTED == 0
+            && field.starts_with(b"\"")
+            && field.ends_with(b"\"")
+            && field.len() >= 2
     }
 
     fn line_feeds_inside(&self) -> u64 {
@@ -544,7 +566,7 @@ impl<'a, const N: usize> PlainFields<'a, N> {
         };
         let end = match field + 1 {
             behind if behind == N => self.end,
-            behind => self.starts[behind] as usize - 1,
+            behind => (self.starts[behind] as usize).wrapping_sub(1),
         };
         (start, end)
     }

@@ -19,6 +19,8 @@ pub trait Table {
     const ROLE: Role;
     /// Number of the field that names a merchant.
     const MERCHANT_ID: Option<usize> = None;
+    /// Number of a required field that is free text and judged by no rule.
+    const FREE_TEXT: Option<usize> = None;
 
     /// Reads the row, or says what is wrong with it. `irregular` says that control characters may be about.
     ///
@@ -298,6 +300,7 @@ mod bank {
 
 impl Table for Bank {
     const ROLE: Role = Role::Bank;
+    const FREE_TEXT: Option<usize> = Some(bank::REMARK);
 
     #[inline(always)]
     fn row<F: Fields, S: RowSink>(

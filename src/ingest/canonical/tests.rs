@@ -670,6 +670,51 @@ fn any_field() -> impl Strategy<Value = String> {
     ]
 }
 
+/// Something that a field may or may not hold.
+fn any_value() -> impl Strategy<Value = String> {
+    prop_oneof![
+        2 => any_field(),
+        1 => "[0-9]{1,9}([.][0-9]{1,3})?",
+        1 => "2026-03-0[1-3]T(09|10|24):(00|60):[0-6][0-9]([.][0-9]{2,3})?(Z|[+]08:00|[+]09:00)",
+        1 => "2026-03-[0-3][0-9]",
+        1 => prop_oneof![
+            Just("RA1"), Just("RA3"), Just("JPY"), Just("CNY"), Just("D"), Just("REFUND"), Just("CONFIRM"), Just("TOPUP"),
+            Just("FAILED"), Just("PENDING"),
+        ].prop_map(str::to_owned),
+    ]
+}
+
+/// Sees everything but remarks, which it reads only where it says so.
+#[derive(Default)]
+struct WithoutRemarks {
+    reads: bool,
+    seen: Seen,
+}
+
+impl RowSink for WithoutRemarks {
+    fn reads_free_text(&self) -> bool {
+        self.reads
+    }
+    fn platform(&mut self, row: &PlatformRow<'_>) {
+        self.seen.platform(row);
+    }
+    fn bank(&mut self, row: &BankRow<'_>) {
+        self.seen.bank(&BankRow { remark: b"", ..*row });
+    }
+    fn channel(&mut self, row: &ChannelRow<'_>) {
+        self.seen.channel(row);
+    }
+    fn balance(&mut self, row: &BalanceRow) {
+        self.seen.balance(row);
+    }
+    fn reject(&mut self, reject: Reject) {
+        self.seen.reject(reject);
+    }
+    fn not_booked(&mut self, place: Place) {
+        self.seen.not_booked(place);
+    }
+}
+
 fn quoted(field: &str, always: bool) -> String {
     if always || field.contains([',', '"', '\n', '\r']) {
         format!("\"{}\"", field.replace('"', "\"\""))
@@ -712,6 +757,63 @@ proptest! {
             }
             prop_assert_eq!(&found, &expected, "{:?}", level);
         }
+    }
+
+    /// A file with the required columns in their order has a reader of its own: it sees what the other sees when the columns
+    /// stand in another order.
+    #[test]
+    fn a_plain_file_is_read_like_any_other(
+        rows in proptest::collection::vec((0usize..10, any_value(), any_field(), any::<bool>()), 1..30),
+        turn in 1usize..9,
+        role in prop_oneof![Just(Role::Platform), Just(Role::Bank)],
+    ) {
+        let good: &[&str] = match role {
+            Role::Platform => &["T1", "2026-03-02T10:00:00.123+08:00", "M1", "C1", "PAYMENT", "BANK", "CNY", "12.34", "REF1", "SUCCESS"],
+            _ => &["E1", "622201", "2026-03-02T10:00:00+08:00", "2026-03-02", "C", "12.34", "CNY", "REF1", "x"],
+        };
+        let fields: Vec<Vec<String>> = rows.iter().map(|(column, value, text, always)| {
+            let mut fields: Vec<String> = good.iter().map(|text| (*text).to_owned()).collect();
+            let last = fields.len() - 1;
+            if role == Role::Bank {
+                fields[last] = text.clone();
+            }
+            if let Some(field) = fields.get_mut(*column) {
+                *field = value.clone();
+            }
+            fields.iter().enumerate().map(|(at, field)| quoted(field, *always && at == last)).collect()
+        }).collect();
+        let names: Vec<&str> = layout::fields(role).iter().filter(|field| field.required).map(|field| field.name).collect();
+        let file = |turn: usize| {
+            let turned = |fields: Vec<&str>| {
+                let mut fields = fields;
+                let columns = fields.len();
+                fields.rotate_left(turn % columns);
+                fields.join(",") + "\n"
+            };
+            let lines = fields.iter().map(|row| turned(row.iter().map(String::as_str).collect()));
+            turned(names.clone()) + &lines.collect::<String>()
+        };
+        // Their lines differ: a line feed may stand in front of the field here and behind it there.
+        let rejects = |seen: &Seen| -> Vec<(String, String, String)> {
+            seen.rejects.iter().map(|r| (r.field.clone(), r.found.clone(), r.expected.clone())).collect()
+        };
+        let other = read(role, file(turn).as_bytes(), 1 << 20, Level::Portable).unwrap();
+        for level in Level::all() {
+            let plain = read(role, file(0).as_bytes(), 700, level).unwrap();
+            prop_assert_eq!(&plain.rows, &other.rows);
+            prop_assert_eq!(rejects(&plain), rejects(&other));
+        }
+        // A sink that passes remarks over gets all else as it was.
+        let (binding, text) = (bind_header(role, format!("{}\n", names.join(",")).as_bytes(), &context(role)).unwrap(), file(0));
+        let body = &text.as_bytes()[names.join(",").len() + 1..];
+        let head = BlockHead { sequence: 0, first_line: 2, byte_offset: names.join(",").len() as u64 + 1, last: true };
+        let mut seen = WithoutRemarks::default();
+        parse_block(&binding, &head, body, &context(role), &mut Work::default(), &mut seen).unwrap();
+        let mut all = WithoutRemarks { reads: true, ..WithoutRemarks::default() };
+        parse_block(&binding, &head, body, &context(role), &mut Work::default(), &mut all).unwrap();
+        prop_assert_eq!(&seen.seen, &all.seen);
+        prop_assert_eq!(seen.seen.rows.len(), other.rows.len());
+        prop_assert_eq!(rejects(&seen.seen), rejects(&other));
     }
 
     #[test]
