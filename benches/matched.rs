@@ -7,13 +7,13 @@ mod day;
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use tieout::report::matched::{Lines, Names, ROW_GROUP_ROWS, write_part};
+use tieout::report::matched::{Lines, Names, ROW_GROUP_ROWS, write_parts};
 
 fn matched(criterion: &mut Criterion) {
     let rows = day::rows(2 * ROW_GROUP_ROWS, 'T', 1_000);
     let merchants: Vec<String> = (0..1_000).map(|merchant| format!("M{merchant:08}")).collect();
     let names = Names::new(merchants.iter().map(String::as_str), ["RA1"].into_iter());
-    let fill = |group: usize, lines: &mut Lines| {
+    let fill = |_: usize, group: usize, lines: &mut Lines| {
         lines
             .runs
             .push(("platform-bank".to_owned(), "exact".to_owned(), ROW_GROUP_ROWS));
@@ -34,8 +34,15 @@ fn matched(criterion: &mut Criterion) {
     group
         .sample_size(10)
         .throughput(Throughput::Elements(rows.len() as u64));
-    group.bench_function("write_part", |bench| {
-        bench.iter(|| black_box(write_part(Vec::new(), 2, &names, &fill).ok().unwrap().len()));
+    group.bench_function("write_parts", |bench| {
+        bench.iter(|| {
+            black_box(
+                write_parts(vec![(Vec::new(), 2)], &names, &fill)
+                    .ok()
+                    .unwrap()
+                    .len(),
+            )
+        });
     });
     group.finish();
 }

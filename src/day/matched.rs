@@ -15,7 +15,7 @@ use crate::entries::meta::Meta;
 use crate::findings::Stop;
 use crate::host::HashingFile;
 use crate::matching::met::{Meeting, Settlings};
-use crate::report::matched::{Lines, Names, ROW_GROUP_ROWS, write_part};
+use crate::report::matched::{Lines, Names, ROW_GROUP_ROWS, write_parts};
 use crate::terms::digest::key_hash;
 
 /// A line that stands outside the platform legs: payouts, reversals. Few.
@@ -173,18 +173,28 @@ impl MatchedTable<'_> {
             self.merchants.terms.iter().map(|terms| terms.id.as_str()),
             self.settings.accounts.iter().map(|account| account.id.as_str()),
         );
+        let parts: Vec<Part> = (0..1usize << bits).map(|number| Part { number, bits }).collect();
+        // Lines that lie aside are read a stretch at a time: part by part.
+        let together = match self.spilled {
+            Some(_) => 1,
+            None => parts.len(),
+        };
         let mut written = Vec::new();
-        for number in 0..1usize << bits {
-            let part = Part { number, bits };
-            let segments = self.segments(part);
-            let starts = group_starts(&segments);
-            let path = format!("matched/part-{number:05}.parquet");
-            let file: HashingFile = staging.create(&path)?;
-            let file = write_part(file, starts.len(), &names, &|group, out| {
-                self.gather(part, &segments, starts[group], out)
+        for parts in parts.chunks(together) {
+            let segments: Vec<Vec<Segment>> = parts.iter().map(|part| self.segments(*part)).collect();
+            let starts: Vec<Vec<GroupStart>> = segments.iter().map(|lines| group_starts(lines)).collect();
+            let path = |part: &Part| format!("matched/part-{:05}.parquet", part.number);
+            let mut files: Vec<(HashingFile, usize)> = Vec::new();
+            for (part, starts) in parts.iter().zip(&starts) {
+                files.push((staging.create(&path(part))?, starts.len()));
+            }
+            let files = write_parts(files, &names, &|at, group, out| {
+                self.gather(parts[at], &segments[at], starts[at][group], out)
             })?;
-            let lines: usize = segments.iter().map(Segment::lines).sum();
-            written.push((staging.seal(&path, file)?, lines as u64));
+            for ((part, segments), file) in parts.iter().zip(&segments).zip(files) {
+                let lines: usize = segments.iter().map(Segment::lines).sum();
+                written.push((staging.seal(&path(part), file)?, lines as u64));
+            }
         }
         Ok(written)
     }

@@ -285,12 +285,13 @@ impl Records {
         self.at(self.offsets[position] as usize)
     }
 
-    /// Asks the memory for the record at a position.
+    /// Asks the memory for the record at a position, and for what is copied with it.
     #[inline(always)]
     fn prefetch(&self, position: usize) {
         let at = self.offsets[position] as usize;
-        prefetch::line_of(&self.data, at);
-        prefetch::line_of(&self.data, at + 63);
+        for beyond in [0, 48, 96] {
+            prefetch::line_of(&self.data, at + beyond);
+        }
     }
 
     /// Where a record begins and ends, of records that lie in the order of their positions.
@@ -327,7 +328,7 @@ impl Records {
                 let (start, end) = other.bounds(position);
                 append_within::<16>(&mut self.data, &other.data, start..start + NARROW_HEAD);
                 self.data[at + 10] -= cut as u8;
-                append_within::<64>(&mut self.data, &other.data, start + NARROW_HEAD + cut..end);
+                append_within::<48>(&mut self.data, &other.data, start + NARROW_HEAD + cut..end);
             }
             Layout::Wide => {
                 let (start, end) = other.bounds(position);
@@ -486,14 +487,15 @@ impl BlockBuilder {
         let Some(place) = self.places.place(meta, &mut records.metas) else {
             return false;
         };
-        let mut head = [0u8; NARROW_HEAD];
-        head[..2].copy_from_slice(&place.to_le_bytes());
-        head[2..6].copy_from_slice(&amount.to_le_bytes());
-        head[6..10].copy_from_slice(&owner.to_le_bytes());
-        head[10..].copy_from_slice(&[id_len, key_len]);
+        // One number: fields put down one by one and copied together wait for each other.
+        let head = u128::from(place)
+            | u128::from(amount) << 16
+            | u128::from(owner) << 48
+            | u128::from(id_len) << 80
+            | u128::from(key_len) << 88;
         records.offsets.push(records.data.len() as u32);
         records.data.reserve(NARROW_HEAD + 64);
-        records.data.extend_from_slice(&head);
+        records.data.extend_from_slice(&head.to_le_bytes()[..NARROW_HEAD]);
         append(&mut records.data, id);
         append(&mut records.data, key);
         true
@@ -604,6 +606,7 @@ impl BlockBuilder {
         self.records.offsets.clear();
         self.records.layout = Layout::Narrow;
         let block = EntryBlock {
+            record_end: (records.data.len() / rows).saturating_sub(1),
             records,
             starts,
             slots,
@@ -669,6 +672,8 @@ pub struct EntryBlock {
     late: Vec<u32>,
     /// Position of the entry with the highest id, the first of them.
     highest: usize,
+    /// Where the last byte of a record of mean length lies, from its first.
+    record_end: usize,
 }
 
 impl EntryBlock {
@@ -819,11 +824,11 @@ impl EntryBlock {
         self.prefetch_bytes(slot.offset());
     }
 
-    /// A record lies in two lines as often as not.
+    /// A record lies in two lines as often as not, and is about as long as its block's others.
     #[inline(always)]
     fn prefetch_bytes(&self, at: usize) {
         prefetch::line_of(&self.records.data, at);
-        prefetch::line_of(&self.records.data, at + 63);
+        prefetch::line_of(&self.records.data, at + self.record_end);
     }
 
     /// Positions of entries whose id is not above all ids before it. The others have ids in strictly ascending order.

@@ -93,11 +93,12 @@ struct Row {
 }
 
 impl Row {
+    #[inline(always)]
     fn record<'a>(self, side: &[Slice<'a>]) -> Record<'a> {
         side[self.slice as usize].block.record_at(self.slot)
     }
 
-    #[inline]
+    #[inline(always)]
     fn terms(self, side: &[Slice<'_>], record: Record<'_>, context: &Context<'_>) -> Terms {
         let (block, position) = (side[self.slice as usize].block, self.slot.position());
         Terms {

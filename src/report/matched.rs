@@ -246,71 +246,50 @@ fn schema() -> Result<SchemaDescPtr, ParquetError> {
     Ok(Arc::new(ArrowSchemaConverter::new().convert(&schema)?))
 }
 
-/// Writes one part: `groups` row groups, the lines of each pushed by `fill` when its turn comes. Uses the current
-/// rayon pool.
+/// Writes some parts: to each file so many row groups, the lines of each pushed by `fill` (part, group, lines) when its turn
+/// comes. The parts grow side by side: lines of one group number lie near each other in memory, whatever their part.
+/// Uses the current rayon pool.
 ///
 /// # Errors
-/// What `fill` or the file reports; of several failures that of the earliest group.
-pub fn write_part<W: Write + Send>(
-    file: W,
-    groups: usize,
+/// What `fill` or a file reports; of several failures the earliest in the order of groups.
+pub fn write_parts<W: Write + Send>(
+    files: Vec<(W, usize)>,
     names: &Names,
-    fill: &(dyn Fn(usize, &mut Lines) -> Result<(), Stop> + Sync),
-) -> Result<W, Stop> {
-    let mut part = Part::begin(file).map_err(broken)?;
-    let queue = Mutex::new(Queue::default());
-    let writer = Mutex::new(&mut part);
-    let append_ready = |writer: &mut Part<W>| -> Result<(), Stop> {
-        loop {
-            let lines = {
-                let mut queue = locked(&queue);
-                let group = queue.appended;
-                let Some(lines) = queue.finished.remove(&group) else {
-                    return Ok(());
-                };
-                queue.appended += 1;
-                lines
-            };
-            writer.append(&lines)?;
-            locked(&names.spare).push(lines);
-        }
+    fill: &(dyn Fn(usize, usize, &mut Lines) -> Result<(), Stop> + Sync),
+) -> Result<Vec<W>, Stop> {
+    let groups: Vec<usize> = files.iter().map(|(_, groups)| *groups).collect();
+    let begin = |(file, _)| {
+        Ok(Growing {
+            part: Mutex::new(Part::begin(file).map_err(broken)?),
+            waiting: Mutex::default(),
+        })
     };
+    let parts = files.into_iter().map(begin).collect::<Result<Vec<_>, Stop>>()?;
+    let most = groups.iter().copied().max().unwrap_or(0);
+    let order: Vec<(usize, usize)> = (0..most)
+        .flat_map(|group| (0..groups.len()).map(move |part| (part, group)))
+        .filter(|(part, group)| *group < groups[*part])
+        .collect();
+    let queue = Mutex::new(Queue::default());
     let encode_next = || -> bool {
-        let group = {
+        let turn = {
             let mut queue = locked(&queue);
-            if queue.failed.is_some() || queue.begun == groups {
+            if queue.failed.is_some() || queue.begun == order.len() {
                 return false;
             }
             queue.begun += 1;
             queue.begun - 1
         };
-        let lines = encode(group, names, fill);
-        let waiting = match lines {
-            Ok(lines) => {
-                let mut queue = locked(&queue);
-                queue.finished.insert(group, lines);
-                queue.finished.len()
-            }
-            Err(stop) => {
-                locked(&queue).fail(group, stop);
-                return false;
-            }
-        };
-        // One thread appends while the others encode. Where it cannot keep up they wait for it: memory stays bounded.
-        let held = match writer.try_lock() {
-            Ok(held) => Some(held),
-            Err(_) if waiting > rayon::current_num_threads() => Some(locked(&writer)),
-            Err(_) => None,
-        };
-        let Some(mut held) = held else { return true };
-        let appended = append_ready(&mut held);
-        if let Err(stop) = appended {
-            locked(&queue).fail(group, stop);
+        let (part, group) = order[turn];
+        let grown = encode(names, &|lines| fill(part, group, lines))
+            .and_then(|lines| parts[part].take(group, lines, names));
+        if let Err(stop) = grown {
+            locked(&queue).fail(turn, stop);
             return false;
         }
         true
     };
-    let threads = rayon::current_num_threads().min(groups);
+    let threads = rayon::current_num_threads().min(order.len());
     rayon::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|_| while encode_next() {});
@@ -319,8 +298,60 @@ pub fn write_part<W: Write + Send>(
     if let Some((_, stop)) = locked(&queue).failed.take() {
         return Err(stop);
     }
-    append_ready(&mut locked(&writer))?;
-    part.finish().map_err(broken)
+    let finish = |growing: Growing<W>| {
+        growing.append_ready(&mut locked(&growing.part), names)?;
+        let part = growing.part.into_inner().unwrap_or_else(PoisonError::into_inner);
+        part.finish().map_err(broken)
+    };
+    parts.into_iter().map(finish).collect()
+}
+
+/// A part, and row groups of it that wait for those before them.
+struct Growing<W> {
+    part: Mutex<Part<W>>,
+    waiting: Mutex<Waiting>,
+}
+
+#[derive(Default)]
+struct Waiting {
+    /// Groups that were appended.
+    appended: usize,
+    finished: BTreeMap<usize, Lines>,
+}
+
+impl<W: Write> Growing<W> {
+    /// Takes an encoded group, and appends what is due.
+    fn take(&self, group: usize, lines: Lines, names: &Names) -> Result<(), Stop> {
+        let waiting = {
+            let mut waiting = locked(&self.waiting);
+            waiting.finished.insert(group, lines);
+            waiting.finished.len()
+        };
+        // One thread appends while the others encode. Where it cannot keep up they wait for it: memory stays bounded.
+        match self.part.try_lock() {
+            Ok(mut part) => self.append_ready(&mut part, names),
+            Err(_) if waiting > rayon::current_num_threads() => {
+                self.append_ready(&mut locked(&self.part), names)
+            }
+            Err(_) => Ok(()),
+        }
+    }
+
+    fn append_ready(&self, part: &mut Part<W>, names: &Names) -> Result<(), Stop> {
+        loop {
+            let lines = {
+                let mut waiting = locked(&self.waiting);
+                let group = waiting.appended;
+                let Some(lines) = waiting.finished.remove(&group) else {
+                    return Ok(());
+                };
+                waiting.appended += 1;
+                lines
+            };
+            part.append(&lines)?;
+            locked(&names.spare).push(lines);
+        }
+    }
 }
 
 /// Row groups under way.
@@ -328,27 +359,19 @@ pub fn write_part<W: Write + Send>(
 struct Queue {
     /// Groups that a thread has taken up.
     begun: usize,
-    /// Groups that were appended.
-    appended: usize,
-    /// Encoded groups that wait for those before them.
-    finished: BTreeMap<usize, Lines>,
     /// The failure of the earliest group.
     failed: Option<(usize, Stop)>,
 }
 
 impl Queue {
-    fn fail(&mut self, group: usize, stop: Stop) {
-        if self.failed.as_ref().is_none_or(|failed| group < failed.0) {
-            self.failed = Some((group, stop));
+    fn fail(&mut self, turn: usize, stop: Stop) {
+        if self.failed.as_ref().is_none_or(|failed| turn < failed.0) {
+            self.failed = Some((turn, stop));
         }
     }
 }
 
-fn encode(
-    group: usize,
-    names: &Names,
-    fill: &(dyn Fn(usize, &mut Lines) -> Result<(), Stop> + Sync),
-) -> Result<Lines, Stop> {
+fn encode(names: &Names, fill: &dyn Fn(&mut Lines) -> Result<(), Stop>) -> Result<Lines, Stop> {
     let failed = |e: ParquetError| Stop::invariant(format!("matched: encoding failed: {e}"));
     let spare = locked(&names.spare).pop();
     let mut lines = match spare {
@@ -356,7 +379,7 @@ fn encode(
         None => Lines::new(names).map_err(failed)?,
     };
     lines.clear();
-    fill(group, &mut lines)?;
+    fill(&mut lines)?;
     lines.finish(names).map_err(failed)?;
     Ok(lines)
 }
@@ -484,15 +507,16 @@ mod tests {
         lines.fee_minor.push(line.fee_minor);
     }
 
-    fn write(groups: &[Vec<Line>], threads: usize) -> Vec<u8> {
+    fn write(parts: &[&[Vec<Line>]], threads: usize) -> Vec<Vec<u8>> {
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(threads)
             .build()
             .unwrap();
         let names = names();
+        let files = parts.iter().map(|groups| (Vec::new(), groups.len())).collect();
         pool.install(|| {
-            write_part(Vec::new(), groups.len(), &names, &|group, lines| {
-                for (number, line) in groups[group].iter().enumerate() {
+            write_parts(files, &names, &|part, group, lines| {
+                for (number, line) in parts[part][group].iter().enumerate() {
                     push(lines, line, number % 3 > 0);
                 }
                 Ok(())
@@ -503,8 +527,14 @@ mod tests {
 
     /// Reads a file through the crate and compares every value; then its footer.
     fn check(groups: &[Vec<Line>]) {
-        let bytes = write(groups, 2);
-        assert!(bytes == write(groups, 1), "the bytes do not depend on threads");
+        let half = &groups[..groups.len() / 2];
+        let mut both = write(&[groups, half], 2);
+        let alone = [groups, half].map(|part| write(&[part], 1).remove(0));
+        assert!(
+            both == alone,
+            "the bytes depend neither on threads nor on other parts"
+        );
+        let bytes = both.remove(0);
         let names = names();
         let lines: Vec<&Line> = groups.iter().flatten().collect();
         let builder = ParquetRecordBatchReaderBuilder::try_new(bytes::Bytes::from(bytes)).unwrap();
@@ -655,7 +685,7 @@ mod tests {
 
     #[test]
     fn the_earliest_failure_is_told() {
-        let failing = |group: usize, lines: &mut Lines| match group {
+        let failing = |_: usize, group: usize, lines: &mut Lines| match group {
             3.. => Err(Stop::invariant(format!("group {group} fails"))),
             _ => {
                 push(
@@ -672,7 +702,7 @@ mod tests {
             }
         };
         for _ in 0..20 {
-            let stop = write_part(Vec::new(), 40, &names(), &failing).unwrap_err();
+            let stop = write_parts(vec![(Vec::new(), 40)], &names(), &failing).unwrap_err();
             assert!(stop.to_string().contains("group 3 fails"), "{stop}");
         }
     }

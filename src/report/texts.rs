@@ -14,6 +14,8 @@ use crate::report::pages::{Chunk, Levels, PAGE_BYTES, Press, Range};
 
 /// Texts up to this length are compared and copied as whole words.
 const SHORT: usize = 32;
+/// Stands for the beginning's length after a text that was not given in pieces.
+const NO_ID: usize = usize::MAX;
 /// Texts longer than this are not named as least or greatest.
 const RANGE_BYTES: usize = 64;
 
@@ -25,8 +27,11 @@ pub struct Texts {
     bytes: Vec<u8>,
     end: usize,
     /// First bytes of the text before; bytes beyond its length are anything.
-    last: [u8; SHORT],
+    last: [u8; 2 * SHORT],
     last_len: usize,
+    /// What the text before begins with, where it is an id that was given in two pieces, and how long that is.
+    beginning: [u8; BEGINNING_MAX],
+    cut: usize,
     /// The text before, where it is longer.
     last_long: Vec<u8>,
     levels: Levels,
@@ -58,8 +63,10 @@ impl Texts {
             rests: Deltas::default(),
             bytes: vec![0; PAGE_BYTES + 2 * SHORT],
             end: 0,
-            last: [0; SHORT],
+            last: [0; 2 * SHORT],
             last_len: 0,
+            beginning: [0; BEGINNING_MAX],
+            cut: NO_ID,
             last_long: Vec::new(),
             levels: Levels::default(),
             nulls: 0,
@@ -100,6 +107,60 @@ impl Texts {
     pub fn push_id(&mut self, (beginning, rest): (&Beginning, Window<'_>)) {
         let (bytes, cut) = beginning.padded();
         let len = cut + rest.len;
+        let wide = rest
+            .bytes
+            .get(rest.start..)
+            .and_then(<[u8]>::first_chunk::<{ 2 * SHORT }>);
+        match wide {
+            // Ids of one block differ in their rests only. (A page stands alone: its first text is whole.)
+            Some(wide)
+                if cut == self.cut
+                    && *bytes == self.beginning
+                    && len <= SHORT
+                    && rest.len > 0
+                    && self.levels.rows() > self.levels.nulls() =>
+            {
+                self.push_rest(wide, rest.len);
+            }
+            _ => {
+                self.push_pieces(beginning, rest, len);
+                self.beginning = *bytes;
+                self.cut = cut;
+            }
+        }
+    }
+
+    /// Adds the rest of an id that begins as the text before.
+    #[inline(always)]
+    fn push_rest(&mut self, wide: &[u8; 2 * SHORT], rest: usize) {
+        let cut = self.cut;
+        let mut text = [0; SHORT];
+        text.copy_from_slice(&wide[..SHORT]);
+        let mut last = [0; SHORT];
+        last.copy_from_slice(&self.last[cut..cut + SHORT]);
+        let last_rest = self.last_len - cut;
+        let shared = first_difference(&text, &last).min(rest).min(last_rest);
+        if self.range.is_some() {
+            let falls = if shared == rest || shared == last_rest {
+                rest < last_rest
+            } else {
+                text[shared] < last[shared]
+            };
+            if falls {
+                let whole = [&self.last[..cut], &text[..rest]].concat();
+                self.note_fall(&whole);
+            }
+        }
+        self.bytes[self.end..self.end + SHORT].copy_from_slice(&wide[shared..shared + SHORT]);
+        self.end += rest - shared;
+        self.last[cut..cut + SHORT].copy_from_slice(&text);
+        self.last_len = cut + rest;
+        self.added(cut + shared, rest - shared);
+    }
+
+    #[inline(never)]
+    fn push_pieces(&mut self, beginning: &Beginning, rest: Window<'_>, len: usize) {
+        let (bytes, cut) = beginning.padded();
         let window = rest
             .bytes
             .get(rest.start..)
@@ -122,9 +183,12 @@ impl Texts {
         if len == 0 {
             return self.levels.null();
         }
+        self.cut = NO_ID;
         let mut text = [0; SHORT];
         text.copy_from_slice(&wide[..SHORT]);
-        let mut shared = first_difference(&text, &self.last).min(len).min(self.last_len);
+        let mut last = [0; SHORT];
+        last.copy_from_slice(&self.last[..SHORT]);
+        let mut shared = first_difference(&text, &last).min(len).min(self.last_len);
         if self.range.is_some() {
             let falls = if shared == len || shared == self.last_len {
                 len < self.last_len
@@ -140,13 +204,14 @@ impl Texts {
         }
         self.bytes[self.end..self.end + SHORT].copy_from_slice(&wide[shared..shared + SHORT]);
         self.end += len - shared;
-        self.last = text;
+        self.last[..SHORT].copy_from_slice(&text);
         self.last_len = len;
         self.added(shared, len - shared);
     }
 
     #[cold]
     fn push_long(&mut self, text: &[u8]) {
+        self.cut = NO_ID;
         let last = self.last_text();
         let mut shared = last.iter().zip(text).take_while(|(a, b)| a == b).count();
         if self.range.is_some() && (text < last || self.last_len == 0) {
@@ -162,8 +227,8 @@ impl Texts {
         }
         self.bytes[self.end..end].copy_from_slice(rest);
         self.end = end;
-        if let Some(first) = text.first_chunk() {
-            self.last = *first;
+        if let Some(first) = text.first_chunk::<SHORT>() {
+            self.last[..SHORT].copy_from_slice(first);
         }
         self.last_len = text.len();
         self.last_long.clear();
@@ -267,6 +332,7 @@ impl Texts {
     pub fn clear(&mut self) {
         self.chunk.clear();
         self.last_len = 0;
+        self.cut = NO_ID;
         self.nulls = 0;
         if let Some(bounds) = &mut self.range {
             bounds.any = false;
@@ -323,7 +389,43 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    /// A column's bytes, and its least and greatest text.
+    fn made(mut column: Texts) -> (Vec<u8>, Vec<u8>, Vec<u8>) {
+        column.finish().unwrap();
+        let bounds = column.range.as_ref().unwrap();
+        let (least, greatest) = (bounds.least.clone(), bounds.greatest.clone());
+        (column.chunk().parts().concat(), least, greatest)
+    }
+
     proptest! {
+        #[test]
+        fn ids_in_pieces_are_written_like_whole_ones(
+            blocks in prop::collection::vec(("[AB]{0,40}", prop::collection::vec("[0-2]{0,9}", 1..12)), 1..12),
+            behind in 0usize..100,
+        ) {
+            let (mut whole, mut pieces) = (Texts::new(true).unwrap(), Texts::new(true).unwrap());
+            for (beginning, rests) in &blocks {
+                let known = Beginning::of(beginning.as_bytes());
+                for rest in rests {
+                    let rest = beginning[known.as_bytes().len()..].to_owned() + rest;
+                    let text = [known.as_bytes(), rest.as_bytes()].concat();
+                    whole.push(&text);
+                    let within = format!("xyz{rest}{}", "9".repeat(behind));
+                    pieces.push_id((&known, Window { bytes: within.as_bytes(), start: 3, len: rest.len() }));
+                    if rest.len() == 7 {
+                        whole.push(b"between");
+                        pieces.push(b"between");
+                    }
+                    // Pages stand alone.
+                    if rest.len() == 8 {
+                        whole.cut();
+                        pieces.cut();
+                    }
+                }
+            }
+            prop_assert_eq!(made(whole), made(pieces));
+        }
+
         #[test]
         fn texts_differ_where_a_walk_finds_it(a in "[ab]{32}", b in "[ab]{32}", same in 0usize..=SHORT) {
             let a = *a.as_bytes().first_chunk::<SHORT>().unwrap();

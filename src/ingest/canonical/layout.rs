@@ -160,6 +160,8 @@ pub struct HeaderBinding {
     pub columns: [u16; FIELDS_MAX],
     /// Columns that no field has: read over, and said.
     pub unknown: Vec<String>,
+    /// True when the file has the required columns in the order of the layout, and no others.
+    pub is_plain: bool,
 }
 
 impl HeaderBinding {
@@ -199,8 +201,10 @@ impl HeaderBinding {
             wrong.push(format!("{} columns", names.len()));
         }
         if wrong.is_empty() {
+            let required = fields.iter().filter(|field| field.required);
             return Ok(HeaderBinding {
                 role,
+                is_plain: required.map(|field| field.name).eq(&names),
                 names,
                 columns,
                 unknown,
@@ -213,12 +217,6 @@ impl HeaderBinding {
             message: format!("header of a `{}` table: {}", role.name(), wrong.join("; ")),
             help: format!("the columns are, in any order: {}", known.join(", ")),
         })
-    }
-
-    /// True when the file has the required columns in the order of the layout, and no others.
-    pub fn is_plain(&self) -> bool {
-        let required = fields(self.role).iter().filter(|field| field.required);
-        required.map(|field| field.name).eq(&self.names)
     }
 
     /// The name of a field.

@@ -116,7 +116,7 @@ pub fn parse_block<S: RowSink>(
 ) -> Result<u64, FileRefused> {
     // The tables that grow with the day have a reader of their own for files with the required columns in their order, which
     // most are: it knows where a field lies, and that the others are empty.
-    match (binding.role, binding.is_plain()) {
+    match (binding.role, binding.is_plain) {
         (Role::Platform, true) => {
             parse::<rules::Platform, S, PLATFORM_PLAIN>(binding, head, bytes, context, work, sink)
         }
@@ -812,7 +812,8 @@ impl Text {
     /// Appends the text that follows; the number of bytes, 0 at the end.
     fn more(&mut self, buffer: &mut Vec<u8>) -> io::Result<usize> {
         match self {
-            Text::Positions(file) => file.take(4096).read_to_end(buffer),
+            // Rows lie apart: what is read beyond one is read in vain.
+            Text::Positions(file) => file.take(512).read_to_end(buffer),
             Text::Stream(stream) => stream.take(64 << 10).read_to_end(buffer),
         }
     }
