@@ -378,7 +378,7 @@ impl SmallLine {
 }
 
 /// How many lines ahead the rows that were met are asked for.
-const AHEAD: usize = 12;
+const AHEAD: usize = 6;
 
 /// Lines looked over at a time.
 const STRETCH: usize = 1024;

@@ -824,6 +824,17 @@ impl EntryBlock {
         self.prefetch_bytes(slot.offset());
     }
 
+    /// Asks the memory for the records of neighbouring slots.
+    #[inline]
+    pub fn prefetch_records(&self, slots: &[Slot]) {
+        if let (Some(first), Some(last)) = (slots.first(), slots.last()) {
+            let end = last.offset() + self.record_end;
+            for at in (first.offset()..=end).step_by(64) {
+                prefetch::line_of(&self.records.data, at);
+            }
+        }
+    }
+
     /// A record lies in two lines as often as not, and is about as long as its block's others.
     #[inline(always)]
     fn prefetch_bytes(&self, at: usize) {

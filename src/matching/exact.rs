@@ -46,6 +46,14 @@ impl<'a> Slice<'a> {
         blocks.iter().enumerate().filter_map(slice).collect()
     }
 
+    /// Asks the memory for the records of a slice that comes soon: they lie side by side.
+    #[inline]
+    fn prefetch_ahead(side: &[Slice<'_>], number: u32) {
+        if let Some(slice) = side.get(number as usize + SLICES_AHEAD) {
+            slice.block.prefetch_records(slice.slots);
+        }
+    }
+
     fn reference(&self, slot: Slot) -> RowRef {
         RowRef::new(self.number, slot.position())
     }
@@ -81,8 +89,11 @@ pub struct Scratch {
 
 const EMPTY: u32 = u32::MAX;
 
-/// How many rows ahead records are asked for.
+/// How many rows ahead the group of a row is asked for.
 const AHEAD: usize = 12;
+
+/// How many slices ahead records are asked for.
+const SLICES_AHEAD: usize = 2;
 
 /// A row of one side, and the next of its group.
 #[derive(Clone, Copy, Debug)]
@@ -159,26 +170,33 @@ pub fn match_partition(
     list(left, Side::Left, context.left_excluded, left_rows, &mut out);
     table.clear(left_rows.len() + right_rows.len());
     out.pairs.reserve(left_rows.len().min(right_rows.len()));
+    let mut slice = u32::MAX;
     for at in 0..right_rows.len() {
         let row = right_rows[at];
+        if row.slice != slice {
+            slice = row.slice;
+            Slice::prefetch_ahead(right, slice);
+        }
         let group = table.group_of(row.slot.tag(), |group| {
             row.record(right).key() == right_rows[group.right as usize].record(right).key()
         });
         right_rows[at].next = group.right;
         group.right = at as u32;
     }
+    slice = u32::MAX;
     for at in 0..left_rows.len() {
-        if let Some(row) = left_rows.get(at + AHEAD) {
-            left[row.slice as usize].block.prefetch_slot(row.slot);
-            if let Some(met) = table
-                .candidate(row.slot.tag())
-                .filter(|group| group.right != EMPTY)
-            {
-                let met = right_rows[met.right as usize];
-                right[met.slice as usize].block.prefetch_slot(met.slot);
-            }
+        if let Some(row) = left_rows.get(at + AHEAD)
+            && let Some(met) = table.candidate(row.slot.tag())
+            && met.right != EMPTY
+        {
+            let met = right_rows[met.right as usize];
+            right[met.slice as usize].block.prefetch_slot(met.slot);
         }
         let row = left_rows[at];
+        if row.slice != slice {
+            slice = row.slice;
+            Slice::prefetch_ahead(left, slice);
+        }
         let record = row.record(left);
         let key = record.key();
         let group = table.group_of(row.slot.tag(), |group| {
