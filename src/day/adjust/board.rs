@@ -65,7 +65,7 @@ pub struct Board {
 }
 
 impl Board {
-    /// Looks up the lines of some break ids.
+    /// Looks up the lines of some break ids, and those of some rows beside.
     ///
     /// # Errors
     /// What fetching full rows reports.
@@ -73,6 +73,7 @@ impl Board {
         context: &Context<'_>,
         lines: Vec<OpenBreakRows>,
         wanted: &BTreeSet<&str>,
+        watched: &[RowName],
     ) -> Result<Board, Stop> {
         let mut board = Board {
             by_id: BTreeMap::new(),
@@ -89,10 +90,13 @@ impl Board {
                 board.by_id.entry(id).or_default().push(index);
             }
         }
-        for index in board.by_id.values().flatten() {
-            for name in names(&board.lines[*index]) {
-                board.by_row.entry(name).or_default();
-            }
+        let of_lines = board
+            .by_id
+            .values()
+            .flatten()
+            .flat_map(|index| names(&board.lines[*index]));
+        for name in of_lines.chain(watched.iter().copied()) {
+            board.by_row.entry(name).or_default();
         }
         for (index, line) in board.lines.iter().enumerate() {
             for name in names(line) {
