@@ -232,11 +232,7 @@ struct Line<'a> {
 }
 
 /// Judges the batches of all legs between channel and bank; `None` in a book without such legs.
-pub fn judge<'a>(
-    pool: &'a Pool,
-    agreed: &mut Agreed,
-    context: &'a BatchContext<'a>,
-) -> Option<Judging<'a>> {
+pub fn judge<'a>(pool: &'a Pool, agreed: &mut Agreed, context: &'a BatchContext<'a>) -> Option<Judging<'a>> {
     let first_leg = context.settings.first_batch_leg()?;
     let ways: Vec<Option<Way>> = context
         .channel_names
@@ -545,7 +541,9 @@ impl<'a> Run<'a> {
                     };
                     let (meta, record) = (block.meta(position), block.record(position));
                     let ordinal = block.ordinal(position);
-                    let is_excluded = agreed.right[way.bill].excluded.contains(&row_name(number, ordinal));
+                    let is_excluded = agreed.right[way.bill]
+                        .excluded
+                        .contains(&row_name(number, ordinal));
                     if !meta.is_success() || is_excluded || paid.contains(&(number, ordinal)) {
                         continue;
                     }
@@ -559,12 +557,14 @@ impl<'a> Run<'a> {
                 }
             }
         }
-        let named = batches.into_iter().map(|((reference, leg, currency), rows)| Rows {
-            leg,
-            batch: self.total(leg, reference, currency, &rows),
-            rows,
-            row_without_batch: None,
-        });
+        let named = batches
+            .into_iter()
+            .map(|((reference, leg, currency), rows)| Rows {
+                leg,
+                batch: self.total(leg, reference, currency, &rows),
+                rows,
+                row_without_batch: None,
+            });
         let unnamed = without.into_iter().map(|((leg, id, currency), rows)| Rows {
             leg,
             batch: self.total(leg, b"", currency, &rows),
@@ -707,8 +707,8 @@ impl<'a> Run<'a> {
         &mut self,
         rows: &Rows<'a>,
         fitted: &Fitted,
-        agreed: &Agreed,
-        by_hand: &mut ByHand,
+        agreed: &mut Agreed,
+        by_hand: &ByHand,
     ) -> Result<i128, Stop> {
         let leg = &self.context.settings.legs[rows.leg];
         let side = &self.pool.right[self.first_leg];
@@ -734,7 +734,7 @@ impl<'a> Run<'a> {
         let kept = residual(&at_bank, residual_minor, ledger_account.unwrap_or(CHANNEL_FEES))?;
         self.done.events.extend(kept);
         self.done.entries.push(bank_row);
-        let mut accepted_minor = 0;
+        let mut left_over: BTreeMap<&str, i128> = BTreeMap::new();
         for row in &rows.rows {
             let block = &self.pool.left[rows.leg][row.block()];
             let name = (row.block(), block.ordinal(row.position()));
@@ -747,23 +747,45 @@ impl<'a> Run<'a> {
                 self.done.at_bank.insert(name, at_bank.clone());
                 continue;
             }
-            accepted_minor += self.accepted_minor(block, row.position(), platform_row);
+            if let Some((account, minor)) = self.left_over(block, row.position(), platform_row) {
+                *left_over.entry(account).or_default() += minor;
+            }
             self.meet(rows.leg, platform_row, bank_row, &at_bank, agreed);
             self.complete(block, row.position());
             if let Some(fit) = &fitted.by_hand {
-                let passes = by_hand.passes.entry(rows.leg).or_default();
+                let passes = agreed.passes.entry(rows.leg).or_default();
                 passes.insert(platform_row, fit.action.name());
             }
         }
-        let accepted = residual(&at_bank, accepted_minor, WRITE_OFFS)?;
-        self.done.events.extend(accepted);
+        for (account, minor) in left_over {
+            self.done.events.extend(residual(&at_bank, minor, account)?);
+        }
         Ok(residual_minor)
     }
 
-    /// What a bill row has above its platform row: 0 but where people accepted the pair (R24). Minor units.
-    fn accepted_minor(&self, bill: &EntryBlock, position: usize, platform_row: RowRef) -> i128 {
+    /// What a bill row has above its platform row, minor units, and the ledger account that takes it: nothing but where the leg of the
+    /// bill tolerates so much, or people accepted the pair (R24).
+    fn left_over(&self, bill: &EntryBlock, position: usize, platform_row: RowRef) -> Option<(&'a str, i128)> {
         let left = &self.pool.left[self.context.bank_leg][platform_row.block()];
-        signed_minor(bill, position) - signed_minor(left, platform_row.position())
+        let minor = signed_minor(bill, position) - signed_minor(left, platform_row.position());
+        if minor == 0 {
+            return None;
+        }
+        let passes = self
+            .way_of(bill, position)
+            .map(|way| &self.context.settings.legs[way.bill].later);
+        let tolerated = passes.into_iter().flatten().find_map(|pass| match pass {
+            Pass::Tolerance {
+                most_minor,
+                currency,
+                ledger_account,
+                ..
+            } if *currency == bill.meta(position).currency() && minor.abs() <= i128::from(*most_minor) => {
+                Some(ledger_account.as_str())
+            }
+            _ => None,
+        });
+        Some((tolerated.unwrap_or(WRITE_OFFS), minor))
     }
 
     /// A platform row is agreed at the bank.
@@ -816,9 +838,10 @@ impl<'a> Run<'a> {
             let row = self.partner(name);
             match (place, way) {
                 (Some((block, position)), Some(way)) if row != RowRef::NONE => {
-                    let accepted_minor = self.accepted_minor(block, position, row);
-                    let accepted = residual(&at_bank, accepted_minor, WRITE_OFFS)?;
-                    self.done.late_events.extend(accepted);
+                    if let Some((account, minor)) = self.left_over(block, position, row) {
+                        let event = residual(&at_bank, minor, account)?;
+                        self.done.late_events.extend(event);
+                    }
                     self.meet(way.batch, row, RowRef::NONE, &at_bank, agreed);
                     self.complete(block, position);
                     self.done.paid_before.insert(row, at_bank);
@@ -873,7 +896,10 @@ impl<'a> Judging<'a> {
     fn judge_all(&mut self) {
         self.fits.clear();
         self.lines.clear();
-        let named = self.batches.iter().filter(|rows| rows.row_without_batch.is_none());
+        let named = self
+            .batches
+            .iter()
+            .filter(|rows| rows.row_without_batch.is_none());
         let mut references: Vec<&'a [u8]> = named.map(|rows| rows.batch.reference).collect();
         references.extend(self.entries.keys());
         references.sort_unstable();
@@ -1015,21 +1041,17 @@ impl<'a> Judging<'a> {
             .filter(|rows| rows.leg == *bank_leg && rows.class == missing)
             .filter_map(|rows| rows.right);
         let side = &run.pool.right[run.first_leg];
-        let of_batches = self
-            .lines
-            .iter()
-            .filter_map(|line| name_of(side, line.entry?));
+        let of_batches = self.lines.iter().filter_map(|line| name_of(side, line.entry?));
         let open = alone.chain(of_batches).filter_map(|name| run.bank_row(name));
         let every_entry = &run.pool.right[run.context.bank_leg];
         reversals_among(run.pool, every_entry, open.collect())
     }
 
-    /// Puts fits where a leg's matches stand, and lists what is open; notes in `by_hand` which rows met their entry because
-    /// people said so.
+    /// Puts fits where a leg's matches stand, and lists what is open. Rows that people wrote off have no part in it.
     ///
     /// # Errors
     /// 65 when a fee does not fit 64 bits.
-    pub fn apply(self, agreed: &mut Agreed, by_hand: &mut ByHand) -> Result<(), Stop> {
+    pub fn apply(self, agreed: &mut Agreed, by_hand: &ByHand) -> Result<(), Stop> {
         let Judging {
             mut run,
             batches,

@@ -307,6 +307,7 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
                 business_date: date,
                 bank_leg,
                 fetch: &fetch,
+                fee_agrees,
             };
             match_later(&pool, &mut agreed, &later)?;
             notes.extend(agreed.later.notes.iter().cloned());
@@ -340,7 +341,7 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
     let mut judging = batches::judge(&pool, &mut agreed, &batch_context);
     adjusting.on_legs(&mut agreed, judging.as_mut())?;
     if let Some(judging) = judging {
-        judging.apply(&mut agreed, &mut adjusting.done.by_hand)?;
+        judging.apply(&mut agreed, &adjusting.done.by_hand)?;
     }
     notes.extend(agreed.batches.notes.iter().cloned());
     let completion = Completion::new(&pool, settings, &agreed, &state.unsettled);
@@ -497,14 +498,7 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
     if spilled.is_some() {
         host::release_memory();
     }
-    let shares = shares(
-        settings,
-        bank_leg,
-        &pool,
-        &agreed,
-        &settled.legs,
-        &adjusted.by_hand.passes,
-    );
+    let shares = shares(settings, bank_leg, &pool, &agreed, &settled.legs);
     let resolved = resolved(state, &breaks, date);
     let (settlement, issued) = withheld.unwrap_or((all_paid, all_issued));
     let next = State {

@@ -90,7 +90,10 @@ impl Lumps<'_, '_, '_> {
         let (mut batches, mut entries, mut classes) = (Vec::new(), Vec::new(), Vec::new());
         for id in &ids {
             if self.judging.lines_of(id).is_empty() {
-                return refused("target", "breaks between channel and bank alone");
+                return match self.board.of_id(id).is_empty() {
+                    true => Err(not_open(self.context, request).into()),
+                    false => refused("target", "breaks of one leg"),
+                };
             }
             let line = self.line(request, id)?;
             classes.push(line.class);

@@ -72,40 +72,45 @@ pub(super) fn on_legs(
         Some(judging) => judging.rows_of(&targets(&adjusting.pending)),
         None => Vec::new(),
     };
-    agreed.open = run(adjusting, lines, &watched, &mut |context, board, by_hand, request| {
-        if let Some(judging) = &mut judging
-            && batches::is_about(judging, request)
-        {
-            let mut work = Lumps {
+    agreed.open = run(
+        adjusting,
+        lines,
+        &watched,
+        &mut |context, board, by_hand, request| {
+            if let Some(judging) = &mut judging
+                && batches::is_about(judging, request)
+            {
+                let mut work = Lumps {
+                    context,
+                    board,
+                    by_hand,
+                    judging,
+                };
+                return work.decide(agreed, request).map(Some);
+            }
+            if !is_on(board, request) {
+                return Ok(None);
+            }
+            let mut work = Work {
                 context,
                 board,
                 by_hand,
-                judging,
+                judging: judging.as_deref_mut(),
             };
-            return work.decide(agreed, request).map(Some);
-        }
-        if !is_on(board, request) {
-            return Ok(None);
-        }
-        let mut work = Work {
-            context,
-            board,
-            by_hand,
-            judging: judging.as_deref_mut(),
-        };
-        let posted = match request.adjustment.action {
-            Action::Accept => work.accept(agreed, request)?,
-            Action::ForceMatch => work.force_match(agreed, request)?,
-            _ => {
-                let mut booked = Booked::default();
-                let posted = work.write_off(Some(agreed), request, &mut booked)?;
-                agreed.later.small.append(&mut booked.small);
-                agreed.later.events.append(&mut booked.events);
-                posted
-            }
-        };
-        Ok(Some(posted))
-    })?;
+            let posted = match request.adjustment.action {
+                Action::Accept => work.accept(agreed, request)?,
+                Action::ForceMatch => work.force_match(agreed, request)?,
+                _ => {
+                    let mut booked = Booked::default();
+                    let posted = work.write_off(Some(agreed), request, &mut booked)?;
+                    agreed.later.small.append(&mut booked.small);
+                    agreed.later.events.append(&mut booked.events);
+                    posted
+                }
+            };
+            Ok(Some(posted))
+        },
+    )?;
     Ok(())
 }
 
@@ -416,6 +421,12 @@ impl Work<'_, '_, '_> {
         class: String,
     ) -> Result<Posted, Failed> {
         let context = self.context;
+        if left.iter().any(|row| !row.is_on_leg) {
+            return refused(
+                "target",
+                "a row that can be matched today: the match of this one was taken back today, so it can be from the next close on",
+            );
+        }
         let named = &context.settings.legs[leg];
         let is_bank = named.kind == LegKind::PlatformBank;
         let action = request.adjustment.action;
@@ -440,7 +451,7 @@ impl Work<'_, '_, '_> {
                 agreed.later.passes.insert(row.place, action.name());
                 agreed.later.platform.push(row.place);
             } else {
-                let passes = self.by_hand.passes.entry(leg).or_default();
+                let passes = agreed.passes.entry(leg).or_default();
                 passes.insert(row.place, action.name());
             }
         }
@@ -658,12 +669,7 @@ fn may_wait(left: &Row, right: &Row) -> Result<(), Failed> {
 }
 
 /// What an adjustment books between an account and own money.
-pub(super) fn event(
-    request: &Request,
-    account: usize,
-    entry_id: &str,
-    own_money_minor: i64,
-) -> AccountEvent {
+pub(super) fn event(request: &Request, account: usize, entry_id: &str, own_money_minor: i64) -> AccountEvent {
     AccountEvent {
         account,
         entry_id: entry_id.to_owned(),

@@ -15,7 +15,7 @@ mod breaks;
 mod batches;
 mod merchants;
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashSet;
 
 use crate::book::merchants::Merchants;
 use crate::book::settings::Settings;
@@ -27,7 +27,6 @@ use crate::day::identify::Fetch;
 use crate::day::pool::Pool;
 use crate::day::settle::Settled;
 use crate::day::state::{PostedAdjustment, State};
-use crate::entries::block::RowRef;
 use crate::findings::Stop;
 use crate::ingest::canonical::values::Expected;
 use crate::report::tables::RejectLine;
@@ -71,8 +70,6 @@ pub struct ByHand {
     pub unbooked: FxHashSet<RowName>,
     /// WITHDRAWAL rows that were not SUCCESS and were accepted: the wallet is debited in this close.
     pub booked: FxHashSet<RowName>,
-    /// Passes of platform rows on legs that do not end at the bank, by leg.
-    pub passes: FxHashMap<usize, FxHashMap<RowRef, &'static str>>,
 }
 
 impl ByHand {
