@@ -335,6 +335,53 @@ fn the_form_of_the_file_changes_nothing() {
     assert_eq!(told[0], told[2]);
 }
 
+/// An amount that fits 64 bits of minor units, and no longer does with four decimals: written off from a decimal of Parquet. One beyond 64 bits
+/// is refused in words of its currency, as in a text.
+#[test]
+fn large_decimals_are_amounts() {
+    let folder = scratch();
+    let root = folder.path();
+    let day = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/days/surplus");
+    copy(&day, root, |name| name == "book.toml" || name == "merchants.csv");
+    let settings = fs::read_to_string(root.join("book.toml")).unwrap();
+    let settings = settings.replacen("[[leg]]", &format!("{SOURCE}[[leg]]"), 1);
+    write(
+        &root.join("book.toml"),
+        settings.replacen("[settle]", "[policy]\nrejects = \"quarantine\"\n\n[settle]", 1),
+    );
+    let inbox = root.join("inbox/2026-03-03");
+    write(&inbox.join("platform.csv"), rows::platform_csv(&[]));
+    write(
+        &inbox.join("bank.csv"),
+        "entry_id,account,booking_time,value_date,direction,amount,currency,bank_ref,remark\n\
+         E1,6222000000000001,2026-03-03T11:00:00+08:00,2026-03-03,C,1000000000000000.25,CNY,R1,\n\
+         E2,6222000000000001,2026-03-03T11:00:00+08:00,2026-03-03,C,3.00,CNY,R2,\n",
+    );
+    let date = Date::parse(b"2026-03-03").unwrap();
+    close_day(root, date).unwrap();
+    let close = close_folder(root, date);
+    let open = table(&close, "breaks.csv");
+    let [id, other] = [0, 1].map(|at| open[at]["break_id"].clone());
+    let next = Date::parse(b"2026-03-04").unwrap();
+    let inbox = root.join("inbox/2026-03-04");
+    write(&inbox.join("platform.csv"), rows::platform_csv(&[]));
+    write(&inbox.join("bank.csv"), rows::bank_csv(&[]));
+    let rows = [
+        format!("G1,{id},write_off,1000000000000000.25,nobody claims it,lin,wang,then"),
+        format!("G2,{other},write_off,1000000000000000000.25,nobody claims it,lin,wang,then"),
+    ];
+    let rows: Vec<&str> = rows.iter().map(String::as_str).collect();
+    write(&inbox.join("adjustments.parquet"), parquet_of(&rows));
+    close_day(root, next).unwrap();
+    let close = close_folder(root, next);
+    let posted = table(&close, "adjustments.csv");
+    assert_eq!(posted.len(), 1);
+    assert_eq!(posted[0]["own_money_minor"], "100000000000000025");
+    let rejects = table(&close, "rejects.csv");
+    assert_eq!(rejects.len(), 1);
+    assert_eq!(rejects[0]["found"], "1000000000000000000.25");
+}
+
 /// Rows of an adjustments table with a decimal and a time that are no texts.
 fn parquet_of(rows: &[&str]) -> Vec<u8> {
     let cells: Vec<Vec<&str>> = rows.iter().map(|row| row.split(',').collect()).collect();
@@ -345,7 +392,7 @@ fn parquet_of(rows: &[&str]) -> Vec<u8> {
         .iter()
         .map(|row| row[3].replace('.', "").parse::<i128>().unwrap());
     let amounts = Decimal128Array::from_iter_values(amounts)
-        .with_precision_and_scale(18, 2)
+        .with_precision_and_scale(38, 2)
         .unwrap();
     let times = TimestampMillisecondArray::from(vec![1_772_618_400_000; cells.len()]).with_timezone("+08:00");
     let batch = RecordBatch::try_from_iter([

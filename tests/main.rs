@@ -6,6 +6,7 @@ mod support;
 
 mod adjustments;
 mod batches;
+mod batches_by_hand;
 mod cli;
 mod determinism;
 mod errors;

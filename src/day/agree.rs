@@ -46,6 +46,8 @@ pub struct Agreed {
     pub open: Vec<OpenBreakRows>,
     /// What the later passes did with them.
     pub later: Later,
+    /// Passes of platform rows on the other legs, by leg, where it is not the leg's first: later passes, and people (R24).
+    pub passes: FxHashMap<usize, FxHashMap<RowRef, &'static str>>,
     /// What the legs between channel and bank came to.
     pub batches: Batches,
 }
@@ -69,6 +71,7 @@ pub fn match_legs(
         legs: Vec::new(),
         open: Vec::new(),
         later: Later::default(),
+        passes: FxHashMap::default(),
         batches: Batches::default(),
     };
     for (leg, named) in settings.legs.iter().enumerate() {

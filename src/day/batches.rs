@@ -11,14 +11,20 @@
 //!
 //! A batch's own rows are the only thing that decides a fit ([`crate::matching::batches`]); that an agreed pair of platform
 //! and bill is taken back happens where one of its rows comes again with other content (R19).
+//!
+//! Batches are judged first and applied last: in between people have a word ([`decided`], R24), on rows between platform and
+//! bill as well as on whole batches.
 
-use std::collections::BTreeMap;
+pub mod decided;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::book::passes::{BatchAmounts, CHANNEL_FEES, Pass};
 use crate::book::settings::{LegKind, Settings};
 use crate::checks::Totals;
+use crate::day::adjust::{ByHand, WRITE_OFFS};
 use crate::day::agree::{Agreed, name_of};
 use crate::day::breaks::{OpenBreakRows, RowName};
 use crate::day::figures::{AccountEvent, AccountEventKind};
@@ -27,15 +33,15 @@ use crate::day::intake::FORWARD_FILE;
 use crate::day::pool::{Origin, Pool};
 use crate::day::reversals::reversals_among;
 use crate::day::state::{Chained, OpenRow, OpenSide};
-use crate::entries::block::{BUCKET_BITS, EntryBlock, RowRef};
+use crate::entries::block::{BUCKET_BITS, EntryBlock, Record, RowRef};
 use crate::findings::{Finding, Stop, StopCode};
-use crate::matching::batches::{Batch, BatchBreak, Found, class_name, fits, resolve_reference};
+use crate::matching::batches::{Batch, Found, class_name, fits, resolve_reference};
 use crate::matching::class::{Class, OtherSide};
 use crate::matching::group::{Member, Pair, Rules};
 use crate::terms::currency::Currency;
 use crate::terms::date::Date;
-use crate::terms::digest::key_hash;
-use crate::terms::kinds::{Direction, TxnType};
+use crate::terms::digest::{break_id, key_hash};
+use crate::terms::kinds::{Action, Direction, TxnType};
 use crate::terms::money::{format_minor, narrow};
 
 /// What the legs between channel and bank came to. Empty in a book without any.
@@ -53,8 +59,10 @@ pub struct Batches {
     pub entries: Vec<RowRef>,
     /// Platform rows agreed today whose batch an earlier close found at the bank.
     pub paid_before: FxHashMap<RowRef, AtBank>,
-    /// What channels kept of their batches (R26).
+    /// What channels kept of the batches paid today (R26), and what people gave or took of them (R24).
     pub events: Vec<AccountEvent>,
+    /// What accepted pairs of platform and bill leave where an earlier close found the batch at the bank (R24).
+    pub late_events: Vec<AccountEvent>,
     /// True for the channels, by code, whose rows reach the bank in batches.
     pub channels: Vec<bool>,
     /// What was matched, in words: one line a leg.
@@ -95,17 +103,10 @@ pub fn sums(
     bank_leg: usize,
 ) -> BTreeMap<usize, BatchSums> {
     let mut sums: BTreeMap<usize, BatchSums> = BTreeMap::new();
-    let signed = |block: &EntryBlock, position: usize| {
-        let amount = i128::from(block.amount_minor(position));
-        match block.meta(position).direction() {
-            Direction::Credit => amount,
-            Direction::Debit => -amount,
-        }
-    };
     for row in &agreed.batches.entries {
         let block = &pool.right[bank_leg][row.block()];
         let account = block.owner(row.position()) as usize;
-        sums.entry(account).or_default().entries_minor += signed(block, row.position());
+        sums.entry(account).or_default().entries_minor += signed_minor(block, row.position());
     }
     for (leg, named) in settings.legs.iter().enumerate() {
         match named.kind {
@@ -114,7 +115,7 @@ pub fn sums(
                     if met.right != RowRef::NONE {
                         let block = &pool.left[bank_leg][row.block()];
                         sums.entry(met.account as usize).or_default().rows_minor +=
-                            signed(block, row.position());
+                            signed_minor(block, row.position());
                     }
                 }
             }
@@ -122,7 +123,7 @@ pub fn sums(
                 for (name, at_bank) in agreed.batches.at_bank.iter().filter(|(_, row)| row.since_today) {
                     let block = &pool.right[leg][name.0];
                     if let Some(position) = block.position_of(name.1) {
-                        sums.entry(at_bank.account).or_default().rows_minor += signed(block, position);
+                        sums.entry(at_bank.account).or_default().rows_minor += signed_minor(block, position);
                     }
                 }
             }
@@ -130,7 +131,9 @@ pub fn sums(
         }
     }
     for event in &agreed.batches.events {
-        if let AccountEventKind::Residual { direction, .. } = &event.kind {
+        if let AccountEventKind::Residual { direction, .. } | AccountEventKind::Adjusted { direction, .. } =
+            &event.kind
+        {
             let amount = i128::from(event.amount_minor);
             sums.entry(event.account).or_default().kept_minor += match direction {
                 Direction::Credit => amount,
@@ -182,14 +185,55 @@ pub struct BatchContext<'a> {
     pub bank_leg: usize,
 }
 
-/// Matches the batches of all legs between channel and bank.
-///
-/// # Errors
-/// 65 when a fee does not fit 64 bits.
-pub fn match_batches(pool: &Pool, agreed: &mut Agreed, context: &BatchContext<'_>) -> Result<(), Stop> {
-    let Some(first_leg) = context.settings.first_batch_leg() else {
-        return Ok(());
-    };
+/// The batches of a day, judged and not applied yet: people may still decide about them.
+pub struct Judging<'a> {
+    run: Run<'a>,
+    /// By reference, leg and currency; bill rows without a batch come last, by leg, reference and currency.
+    batches: Vec<Rows<'a>>,
+    entries: BTreeMap<&'a [u8], Vec<Member<'a>>>,
+    /// Entries that are no batch's any longer: they close each other (R14), or people decided about them.
+    closed: FxHashSet<RowRef>,
+    /// Batches that people decided about.
+    decided: BTreeSet<usize>,
+    fits: Vec<Fitted>,
+    lines: Vec<Line<'a>>,
+    events: Vec<AccountEvent>,
+}
+
+/// A batch that is at the bank.
+struct Fitted {
+    batch: usize,
+    entry: RowRef,
+    /// What people decided where it fits by their word.
+    by_hand: Option<ByHandFit>,
+}
+
+/// A batch and an entry that people say are each other's.
+struct ByHandFit {
+    action: Action,
+    /// True where their difference was booked with the adjustment.
+    is_booked: bool,
+}
+
+/// What does not agree: a line of breaks.csv to be.
+struct Line<'a> {
+    leg: usize,
+    reference: &'a [u8],
+    class: Class,
+    batch: Option<usize>,
+    entry: Option<RowRef>,
+    entry_was_duplicate: bool,
+    /// True where the entries fit batches of several legs.
+    is_doubtful: bool,
+    /// True where a bill has the reference.
+    has_batch: bool,
+    /// As breaks.csv shows it (R30).
+    break_id: String,
+}
+
+/// Judges the batches of all legs between channel and bank; `None` in a book without such legs.
+pub fn judge<'a>(pool: &'a Pool, agreed: &mut Agreed, context: &'a BatchContext<'a>) -> Option<Judging<'a>> {
+    let first_leg = context.settings.first_batch_leg()?;
     let ways: Vec<Option<Way>> = context
         .channel_names
         .iter()
@@ -200,7 +244,7 @@ pub fn match_batches(pool: &Pool, agreed: &mut Agreed, context: &BatchContext<'_
             Some(Way { bill, batch })
         })
         .collect();
-    let mut run = Run {
+    let run = Run {
         pool,
         context,
         first_leg,
@@ -209,17 +253,26 @@ pub fn match_batches(pool: &Pool, agreed: &mut Agreed, context: &BatchContext<'_
         ways,
         done: Batches::default(),
     };
-    run.take_back(agreed);
-    run.bring_links(agreed);
-    let batches = run.batches(agreed);
-    let entries = run.entries(agreed);
-    let mut closed = FxHashSet::default();
-    let mut found = run.resolve(&batches, &entries, &closed);
-    let undone = run.reverse(&found, agreed);
+    let mut judging = Judging {
+        batches: run.batches(agreed),
+        entries: run.entries(agreed),
+        run,
+        closed: FxHashSet::default(),
+        decided: BTreeSet::new(),
+        fits: Vec::new(),
+        lines: Vec::new(),
+        events: Vec::new(),
+    };
+    judging.run.take_back(agreed);
+    judging.run.bring_links(agreed);
+    judging.judge_all();
+    let undone = judging.reverse(agreed);
     if !undone.is_empty() {
+        let run = &judging.run;
         for (original, reversal) in &undone {
-            closed.extend([*original, *reversal]);
+            judging.closed.extend([*original, *reversal]);
         }
+        let closed = &judging.closed;
         let is_closed = |rows: &OpenBreakRows| {
             let right = rows.right.filter(|_| rows.left.is_none());
             right.is_some_and(|name| run.bank_row(name).is_some_and(|row| closed.contains(&row)))
@@ -229,13 +282,9 @@ pub fn match_batches(pool: &Pool, agreed: &mut Agreed, context: &BatchContext<'_
             .open
             .retain(|rows| rows.leg != *bank_leg || !is_closed(rows));
         agreed.legs[context.bank_leg].reversals.extend(undone);
-        found = run.resolve(&batches, &entries, &closed);
+        judging.judge_all();
     }
-    run.apply(&batches, &found, agreed)?;
-    run.paid_before(agreed);
-    run.done.channels = run.ways.iter().map(Option::is_some).collect();
-    agreed.batches = run.done;
-    Ok(())
+    Some(judging)
 }
 
 /// The legs that a channel's rows go through.
@@ -256,6 +305,8 @@ struct Rows<'a> {
     batch: Batch<'a>,
     /// Rows of the leg's left side.
     rows: Vec<RowRef>,
+    /// Reference of bill rows that name no batch.
+    row_without_batch: Option<String>,
 }
 
 /// What one batch_ref came to: the leg it was judged on.
@@ -470,12 +521,14 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// The batches of all legs, by reference, leg and currency; bill rows without a batch have none and are open at once.
-    fn batches(&mut self, agreed: &Agreed) -> Vec<Rows<'a>> {
-        let mut batches: BTreeMap<(&'a [u8], usize, Currency), Rows<'a>> = BTreeMap::new();
+    /// The batches of all legs, by reference, leg and currency. Bill rows that name none stand behind them, by their own
+    /// reference: nothing at the bank can be theirs.
+    fn batches(&self, agreed: &Agreed) -> Vec<Rows<'a>> {
+        let mut batches: BTreeMap<(&'a [u8], usize, Currency), Vec<RowRef>> = BTreeMap::new();
         let mut without: BTreeMap<(usize, Vec<u8>, Currency), Vec<RowRef>> = BTreeMap::new();
         let legs = &self.context.settings.legs;
         let pool = self.pool;
+        let paid: FxHashSet<RowName> = self.paid_rows().map(|(name, _)| name).collect();
         for (leg, _) in legs
             .iter()
             .enumerate()
@@ -487,77 +540,69 @@ impl<'a> Run<'a> {
                         continue;
                     };
                     let (meta, record) = (block.meta(position), block.record(position));
-                    let name = row_name(number, block.ordinal(position));
-                    if !meta.is_success() || agreed.right[way.bill].excluded.contains(&name) {
+                    let ordinal = block.ordinal(position);
+                    let is_excluded = agreed.right[way.bill]
+                        .excluded
+                        .contains(&row_name(number, ordinal));
+                    if !meta.is_success() || is_excluded || paid.contains(&(number, ordinal)) {
                         continue;
                     }
-                    let row = RowRef::new(number, position);
-                    let key: &'a [u8] = record.key();
-                    if key.is_empty() {
-                        let key = (leg, record.id().to_vec(), meta.currency());
-                        without.entry(key).or_default().push(row);
-                        continue;
-                    }
-                    let first_seen = block.first_seen(position, self.context.business_date);
-                    let rows = batches
-                        .entry((key, leg, meta.currency()))
-                        .or_insert_with(|| Rows {
-                            leg,
-                            batch: Batch {
-                                reference: key,
-                                currency: meta.currency(),
-                                rows: 0,
-                                gross_minor: 0,
-                                fee_minor: 0,
-                                first_seen,
-                            },
-                            rows: Vec::new(),
-                        });
-                    let sign = match meta.direction() {
-                        Direction::Credit => 1,
-                        Direction::Debit => -1,
+                    let rows = match record.key() {
+                        b"" => without
+                            .entry((leg, record.id().to_vec(), meta.currency()))
+                            .or_default(),
+                        key => batches.entry((key, leg, meta.currency())).or_default(),
                     };
-                    rows.batch.rows += 1;
-                    rows.batch.gross_minor += sign * i128::from(record.amount_minor());
-                    rows.batch.fee_minor += sign * i128::from(block.aux_minor(position));
-                    rows.batch.first_seen = rows.batch.first_seen.min(first_seen);
-                    rows.rows.push(row);
+                    rows.push(RowRef::new(number, position));
                 }
             }
         }
-        for ((leg, reference, currency), rows) in without {
-            self.without_batch(leg, &reference, currency, &rows);
-        }
-        batches.into_values().collect()
+        let named = batches
+            .into_iter()
+            .map(|((reference, leg, currency), rows)| Rows {
+                leg,
+                batch: self.total(leg, reference, currency, &rows),
+                rows,
+                row_without_batch: None,
+            });
+        let unnamed = without.into_iter().map(|((leg, id, currency), rows)| Rows {
+            leg,
+            batch: self.total(leg, b"", currency, &rows),
+            rows,
+            row_without_batch: Some(String::from_utf8_lossy(&id).into_owned()),
+        });
+        named.chain(unnamed).collect()
     }
 
-    fn without_batch(&mut self, leg: usize, reference: &[u8], currency: Currency, rows: &[RowRef]) {
-        let side = &self.pool.left[leg];
-        let gross_minor = rows
-            .iter()
-            .map(|row| {
-                let amount = i128::from(side[row.block()].amount_minor(row.position()));
-                match side[row.block()].meta(row.position()).direction() {
-                    Direction::Credit => amount,
-                    Direction::Debit => -amount,
-                }
-            })
-            .sum();
-        let bill = self.names_by_id(leg, rows);
-        self.wait(&bill);
-        self.done.open.push(OpenBatch {
-            leg: self.context.settings.legs[leg].name.clone(),
-            class: class_name(Class::MissingAtOther),
-            reference: String::new(),
-            row_without_batch: String::from_utf8_lossy(reference).into_owned(),
+    /// Adds up the rows of a batch.
+    fn total(&self, leg: usize, reference: &'a [u8], currency: Currency, rows: &[RowRef]) -> Batch<'a> {
+        let mut batch = Batch {
+            reference,
             currency,
-            bill,
-            entry: None,
-            entry_was_duplicate: false,
-            batch_minor: Some(gross_minor),
-            bank_minor: None,
-            compared: "batch: the bill names none for the row".to_owned(),
-        });
+            rows: rows.len() as u64,
+            gross_minor: 0,
+            fee_minor: 0,
+            first_seen: self.context.business_date,
+        };
+        for row in rows {
+            let (block, position) = (&self.pool.left[leg][row.block()], row.position());
+            let sign = match block.meta(position).direction() {
+                Direction::Credit => 1,
+                Direction::Debit => -1,
+            };
+            batch.gross_minor += sign * i128::from(block.amount_minor(position));
+            batch.fee_minor += sign * i128::from(block.aux_minor(position));
+            let first_seen = block.first_seen(position, self.context.business_date);
+            batch.first_seen = batch.first_seen.min(first_seen);
+        }
+        batch
+    }
+
+    /// Bill rows that an earlier close found at the bank, without a platform row.
+    fn paid_rows(&self) -> impl Iterator<Item = (RowName, &'a Chained)> + '_ {
+        let rows = self.brought.rows.iter();
+        rows.filter(|(_, chained)| chained.txn_id.is_empty())
+            .map(|(name, chained)| (*name, *chained))
     }
 
     /// Rows of a leg's left side by id, then by content: never by the order in which they came (R32).
@@ -622,62 +667,6 @@ impl<'a> Run<'a> {
         amounts.unwrap_or(BatchAmounts::Either)
     }
 
-    /// Judges every batch_ref, without the entries that close each other.
-    fn resolve(
-        &self,
-        batches: &[Rows<'a>],
-        entries: &BTreeMap<&'a [u8], Vec<Member<'a>>>,
-        closed: &FxHashSet<RowRef>,
-    ) -> Vec<Judged<'a>> {
-        let rules = Rules {
-            business_date: self.context.business_date,
-            duplicates: self.context.settings.policy.duplicates,
-        };
-        let mut by_reference: BTreeMap<&'a [u8], Vec<usize>> = BTreeMap::new();
-        for (number, rows) in batches.iter().enumerate() {
-            by_reference.entry(rows.batch.reference).or_default().push(number);
-        }
-        for reference in entries.keys() {
-            by_reference.entry(*reference).or_default();
-        }
-        let mut judged = Vec::new();
-        for (reference, numbers) in by_reference {
-            let is_open = |entry: &&Member<'a>| {
-                let name = name_of(&self.pool.right[self.first_leg], entry.row);
-                !name.is_some_and(|name| self.bank_row(name).is_some_and(|row| closed.contains(&row)))
-            };
-            let named = entries.get(reference).map_or(&[][..], Vec::as_slice);
-            let named: Vec<Member<'a>> = named.iter().filter(is_open).copied().collect();
-            let handed = self.by_leg(batches, &numbers, named);
-            if !handed.doubtful.is_empty() {
-                let leg = handed.legs.keys().next().copied().unwrap_or(self.first_leg);
-                judged.push(Judged {
-                    leg,
-                    reference,
-                    found: resolve_reference(&[], &handed.doubtful, BatchAmounts::Either, &rules),
-                    is_doubtful: true,
-                    has_batch: true,
-                });
-            }
-            for (leg, entries) in handed.legs {
-                let of_leg: Vec<(usize, Batch<'a>)> = numbers
-                    .iter()
-                    .filter(|number| batches[**number].leg == leg)
-                    .map(|number| (*number, batches[*number].batch))
-                    .collect();
-                let found = resolve_reference(&of_leg, &entries, self.amounts(leg), &rules);
-                judged.push(Judged {
-                    leg,
-                    reference,
-                    found,
-                    is_doubtful: false,
-                    has_batch: !of_leg.is_empty(),
-                });
-            }
-        }
-        judged
-    }
-
     /// Hands the entries of a batch_ref to the legs that have a batch of it. Where several have one, an entry goes to the one
     /// that it fits; to none where it fits several, and where it fits none to the first.
     fn by_leg(&self, batches: &[Rows<'a>], numbers: &[usize], entries: Vec<Member<'a>>) -> Handed<'a> {
@@ -713,111 +702,90 @@ impl<'a> Run<'a> {
         Handed { legs, doubtful }
     }
 
-    /// Open entries that close each other (R14), as rows of the platform↔bank leg's other side: of batches, and of that leg.
-    fn reverse(&self, found: &[Judged<'a>], agreed: &Agreed) -> Vec<(RowRef, RowRef)> {
-        let bank_leg = &self.context.settings.legs[self.context.bank_leg].name;
-        let missing = Class::MissingAtPlatform.name(OtherSide::Bank);
-        let alone = agreed
-            .open
-            .iter()
-            .filter(|rows| rows.leg == *bank_leg && rows.class == missing)
-            .filter_map(|rows| rows.right);
-        let side = &self.pool.right[self.first_leg];
-        let of_batches = found
-            .iter()
-            .flat_map(|judged| &judged.found.breaks)
-            .filter_map(|broken| name_of(side, broken.entry?));
-        let open = alone.chain(of_batches).filter_map(|name| self.bank_row(name));
-        let every_entry = &self.pool.right[self.context.bank_leg];
-        reversals_among(self.pool, every_entry, open.collect())
-    }
-
-    /// Puts fits where a leg's matches stand, and lists what is open.
-    fn apply(&mut self, batches: &[Rows<'a>], found: &[Judged<'a>], agreed: &Agreed) -> Result<(), Stop> {
-        let mut told: BTreeMap<(usize, Currency), Told> = BTreeMap::new();
-        let mut listed: FxHashSet<usize> = FxHashSet::default();
-        for judged in found {
-            for fit in &judged.found.fits {
-                let rows = &batches[fit.batch];
-                let residual_minor = self.fit(rows, fit.entry, agreed)?;
-                let sums = told.entry((rows.leg, rows.batch.currency)).or_default();
-                sums.batches += 1;
-                sums.rows += rows.batch.rows;
-                sums.gross_minor += rows.batch.gross_minor;
-                sums.fee_minor -= residual_minor;
-            }
-            for broken in &judged.found.breaks {
-                // A batch may stand in several lines (R5, hold); its rows wait once.
-                let is_first = broken.batch.is_none_or(|number| listed.insert(number));
-                self.broken(judged, broken, batches, is_first);
-            }
-        }
-        for ((leg, currency), sums) in told {
-            let shown = |minor: i128| format_minor(minor, currency.digits());
-            let kept = match sums.fee_minor {
-                0 => String::new(),
-                minor => format!(", of which the channel kept {}", shown(minor)),
-            };
-            self.done.notes.push(format!(
-                "leg {}: {} of {} matched, {} {currency}{kept}",
-                self.context.settings.legs[leg].name,
-                counted(sums.batches, "batch", "batches"),
-                counted(sums.rows, "row", "rows"),
-                shown(sums.gross_minor),
-            ));
-        }
-        Ok(())
-    }
-
-    /// A batch is at the bank. Gives what own money gains by it, minor units.
-    fn fit(&mut self, rows: &Rows<'a>, entry: RowRef, agreed: &Agreed) -> Result<i128, Stop> {
+    /// A batch is at the bank. Gives what own money gains by it beyond what people decided, minor units.
+    fn fit(
+        &mut self,
+        rows: &Rows<'a>,
+        fitted: &Fitted,
+        agreed: &mut Agreed,
+        by_hand: &ByHand,
+    ) -> Result<i128, Stop> {
         let leg = &self.context.settings.legs[rows.leg];
         let side = &self.pool.right[self.first_leg];
-        let (block, position) = (&side[entry.block()], entry.position());
+        let (block, position) = (&side[fitted.entry.block()], fitted.entry.position());
         let record = block.record(position);
         let bank_row = self
-            .bank_row((entry.block(), block.ordinal(position)))
+            .bank_row((fitted.entry.block(), block.ordinal(position)))
             .ok_or_else(|| Stop::invariant("a batch's entry is not among all entries"))?;
         let at_bank = AtBank {
             leg: leg.name.clone(),
             account: record.owner() as usize,
             entry_id: record.id().to_text(),
-            batch_ref: String::from_utf8_lossy(rows.batch.reference).into_owned(),
+            // As the bank names it: people may say that it is another's.
+            batch_ref: String::from_utf8_lossy(record.key()).into_owned(),
             since_today: true,
         };
-        let entry_minor = match record.meta().direction() {
-            Direction::Credit => i128::from(record.amount_minor()),
-            Direction::Debit => -i128::from(record.amount_minor()),
+        let is_booked = fitted.by_hand.as_ref().is_some_and(|fit| fit.is_booked);
+        let residual_minor = match is_booked {
+            true => 0,
+            false => entry_minor(record) - rows.batch.gross_minor,
         };
-        let residual_minor = entry_minor - rows.batch.gross_minor;
-        if residual_minor != 0 {
-            let ledger_account = leg.later.iter().find_map(Pass::ledger_account);
-            self.done.events.push(AccountEvent {
-                account: at_bank.account,
-                entry_id: at_bank.entry_id.clone(),
-                amount_minor: narrow(residual_minor.abs()).map_err(|_| too_large(&at_bank.batch_ref))?,
-                kind: AccountEventKind::Residual {
-                    ledger_account: ledger_account.unwrap_or(CHANNEL_FEES).to_owned(),
-                    direction: match residual_minor > 0 {
-                        true => Direction::Credit,
-                        false => Direction::Debit,
-                    },
-                },
-            });
-        }
+        let ledger_account = leg.later.iter().find_map(Pass::ledger_account);
+        let kept = residual(&at_bank, residual_minor, ledger_account.unwrap_or(CHANNEL_FEES))?;
+        self.done.events.extend(kept);
         self.done.entries.push(bank_row);
+        let mut left_over: BTreeMap<&str, i128> = BTreeMap::new();
         for row in &rows.rows {
             let block = &self.pool.left[rows.leg][row.block()];
             let name = (row.block(), block.ordinal(row.position()));
+            // Its money went to own money with the adjustment.
+            if by_hand.channel.contains(&name) {
+                continue;
+            }
             let platform_row = self.partner(name);
             if platform_row == RowRef::NONE {
                 self.done.at_bank.insert(name, at_bank.clone());
                 continue;
             }
+            if let Some((account, minor)) = self.left_over(block, row.position(), platform_row) {
+                *left_over.entry(account).or_default() += minor;
+            }
             self.meet(rows.leg, platform_row, bank_row, &at_bank, agreed);
             self.complete(block, row.position());
+            if let Some(fit) = &fitted.by_hand {
+                let passes = agreed.passes.entry(rows.leg).or_default();
+                passes.insert(platform_row, fit.action.name());
+            }
+        }
+        for (account, minor) in left_over {
+            self.done.events.extend(residual(&at_bank, minor, account)?);
         }
         Ok(residual_minor)
+    }
+
+    /// What a bill row has above its platform row, minor units, and the ledger account that takes it: nothing but where the leg of the
+    /// bill tolerates so much, or people accepted the pair (R24).
+    fn left_over(&self, bill: &EntryBlock, position: usize, platform_row: RowRef) -> Option<(&'a str, i128)> {
+        let left = &self.pool.left[self.context.bank_leg][platform_row.block()];
+        let minor = signed_minor(bill, position) - signed_minor(left, platform_row.position());
+        if minor == 0 {
+            return None;
+        }
+        let passes = self
+            .way_of(bill, position)
+            .map(|way| &self.context.settings.legs[way.bill].later);
+        let tolerated = passes.into_iter().flatten().find_map(|pass| match pass {
+            Pass::Tolerance {
+                most_minor,
+                currency,
+                ledger_account,
+                ..
+            } if *currency == bill.meta(position).currency() && minor.abs() <= i128::from(*most_minor) => {
+                Some(ledger_account.as_str())
+            }
+            _ => None,
+        });
+        Some((tolerated.unwrap_or(WRITE_OFFS), minor))
     }
 
     /// A platform row is agreed at the bank.
@@ -843,16 +811,16 @@ impl<'a> Run<'a> {
         totals.sum_minor += i128::from(block.amount_minor(position));
     }
 
-    /// Bill rows that an earlier close found at the bank: agreed now where their platform row has come, else still B1 or B2.
-    fn paid_before(&mut self, agreed: &Agreed) {
+    /// Bill rows that an earlier close found at the bank: agreed now where their platform row has come, else still B1 or B2;
+    /// people may have closed them.
+    fn paid_before(&mut self, agreed: &Agreed, by_hand: &ByHand) -> Result<(), Stop> {
         let settings = self.context.settings;
-        let paid = std::mem::take(&mut self.brought.rows);
-        for (name, chained) in paid.iter().filter(|(_, chained)| chained.txn_id.is_empty()) {
-            let Some(account) = settings
-                .accounts
-                .iter()
-                .position(|known| known.id == chained.account)
-            else {
+        let paid: Vec<(RowName, &Chained)> = self.paid_rows().collect();
+        for (name, chained) in paid
+            .into_iter()
+            .filter(|(name, _)| !by_hand.channel.contains(name))
+        {
+            let Some(account) = settings.account_index(&chained.account) else {
                 continue;
             };
             let at_bank = AtBank {
@@ -862,62 +830,307 @@ impl<'a> Run<'a> {
                 batch_ref: chained.batch_ref.clone(),
                 since_today: false,
             };
-            let place = self.bill_leg_of(*name).and_then(|leg| {
+            let place = self.bill_leg_of(name).and_then(|leg| {
                 let block = &self.pool.right[leg][name.0];
                 Some((block, block.position_of(name.1)?))
             });
             let way = place.and_then(|(block, position)| self.way_of(block, position));
-            let row = self.partner(*name);
+            let row = self.partner(name);
             match (place, way) {
                 (Some((block, position)), Some(way)) if row != RowRef::NONE => {
+                    if let Some((account, minor)) = self.left_over(block, position, row) {
+                        let event = residual(&at_bank, minor, account)?;
+                        self.done.late_events.extend(event);
+                    }
                     self.meet(way.batch, row, RowRef::NONE, &at_bank, agreed);
                     self.complete(block, position);
                     self.done.paid_before.insert(row, at_bank);
                 }
                 _ => {
-                    self.done.at_bank.insert(*name, at_bank);
+                    self.done.at_bank.insert(name, at_bank);
                 }
             }
         }
+        Ok(())
     }
 
-    fn broken(&mut self, judged: &Judged<'a>, broken: &BatchBreak, batches: &[Rows<'a>], is_first: bool) {
+    fn broken(&mut self, line: &Line<'a>, batches: &[Rows<'a>], is_first: bool) {
         let side = &self.pool.right[self.first_leg];
-        let rows = broken.batch.map(|number| &batches[number]);
-        let entry = broken.entry.map(|row| side[row.block()].record(row.position()));
+        let rows = line.batch.map(|number| &batches[number]);
+        let entry = line.entry.map(|row| side[row.block()].record(row.position()));
         let currency = match (rows, entry) {
             (Some(rows), _) => rows.batch.currency,
             (None, Some(entry)) => entry.meta().currency(),
             (None, None) => return,
         };
-        let bank_minor = entry.map(|entry| match entry.meta().direction() {
-            Direction::Credit => i128::from(entry.amount_minor()),
-            Direction::Debit => -i128::from(entry.amount_minor()),
-        });
+        let bank_minor = entry.map(entry_minor);
         let bill = rows.map_or(Vec::new(), |rows| self.names_by_id(rows.leg, &rows.rows));
         if is_first {
             self.wait(&bill);
         }
+        let row_without_batch = rows.and_then(|rows| rows.row_without_batch.clone());
         let compared = match rows {
+            Some(_) if row_without_batch.is_some() => "batch: the bill names none for the row".to_owned(),
             Some(rows) => compared(&rows.batch, bank_minor),
-            None if judged.is_doubtful => "batch: it fits the batches of several legs".to_owned(),
-            None if judged.has_batch => "batch: another entry stands for it".to_owned(),
+            None if line.is_doubtful => "batch: it fits the batches of several legs".to_owned(),
+            None if line.has_batch => "batch: another entry stands for it".to_owned(),
             None => "batch: no bill has it".to_owned(),
         };
         self.done.open.push(OpenBatch {
-            leg: self.context.settings.legs[judged.leg].name.clone(),
-            class: class_name(broken.class),
-            reference: String::from_utf8_lossy(judged.reference).into_owned(),
-            row_without_batch: String::new(),
+            leg: self.context.settings.legs[line.leg].name.clone(),
+            class: class_name(line.class),
+            reference: String::from_utf8_lossy(line.reference).into_owned(),
+            row_without_batch: row_without_batch.unwrap_or_default(),
             currency,
             bill,
-            entry: broken.entry.and_then(|row| name_of(side, row)),
-            entry_was_duplicate: broken.entry_was_duplicate,
+            entry: line.entry.and_then(|row| name_of(side, row)),
+            entry_was_duplicate: line.entry_was_duplicate,
             batch_minor: rows.map(|rows| rows.batch.gross_minor),
             bank_minor,
             compared,
         });
     }
+}
+
+impl<'a> Judging<'a> {
+    fn judge_all(&mut self) {
+        self.fits.clear();
+        self.lines.clear();
+        let named = self
+            .batches
+            .iter()
+            .filter(|rows| rows.row_without_batch.is_none());
+        let mut references: Vec<&'a [u8]> = named.map(|rows| rows.batch.reference).collect();
+        references.extend(self.entries.keys());
+        references.sort_unstable();
+        references.dedup();
+        for reference in references {
+            self.judge_reference(reference);
+        }
+        for (number, rows) in self.batches.iter().enumerate() {
+            if rows.row_without_batch.is_some() {
+                let line = Line {
+                    leg: rows.leg,
+                    reference: b"",
+                    class: Class::MissingAtOther,
+                    batch: Some(number),
+                    entry: None,
+                    entry_was_duplicate: false,
+                    is_doubtful: false,
+                    has_batch: true,
+                    break_id: String::new(),
+                };
+                self.lines.push(self.with_id(line));
+            }
+        }
+    }
+
+    /// The line with the id that it has in breaks.csv.
+    fn with_id(&self, line: Line<'a>) -> Line<'a> {
+        let run = &self.run;
+        let entry = line.entry.map(|row| {
+            let side = &run.pool.right[run.first_leg];
+            side[row.block()].record(row.position())
+        });
+        let account = entry.map_or("", |entry| {
+            run.context.settings.accounts[entry.owner() as usize].id.as_str()
+        });
+        let without = line
+            .batch
+            .and_then(|number| self.batches[number].row_without_batch.as_deref());
+        let entry_id = entry.map_or_else(
+            || without.unwrap_or_default().as_bytes().to_vec(),
+            |entry| entry.id().to_vec(),
+        );
+        let leg = &run.context.settings.legs[line.leg].name;
+        Line {
+            break_id: break_id(leg, line.reference, b"", account.as_bytes(), &entry_id),
+            ..line
+        }
+    }
+
+    /// Judges one batch_ref: its batches about which nobody decided, and its entries that are not closed.
+    fn judge_reference(&mut self, reference: &'a [u8]) {
+        let run = &self.run;
+        let rules = Rules {
+            business_date: run.context.business_date,
+            duplicates: run.context.settings.policy.duplicates,
+        };
+        let numbers: Vec<usize> = self
+            .of_reference(reference)
+            .filter(|number| !self.decided.contains(number))
+            .collect();
+        let is_open = |entry: &&Member<'a>| {
+            let name = name_of(&run.pool.right[run.first_leg], entry.row);
+            !name.is_some_and(|name| run.bank_row(name).is_some_and(|row| self.closed.contains(&row)))
+        };
+        let named = self.entries.get(reference).map_or(&[][..], Vec::as_slice);
+        let named: Vec<Member<'a>> = named.iter().filter(is_open).copied().collect();
+        let handed = run.by_leg(&self.batches, &numbers, named);
+        let mut judged = Vec::new();
+        if !handed.doubtful.is_empty() {
+            let leg = handed.legs.keys().next().copied().unwrap_or(run.first_leg);
+            judged.push(Judged {
+                leg,
+                reference,
+                found: resolve_reference(&[], &handed.doubtful, BatchAmounts::Either, &rules),
+                is_doubtful: true,
+                has_batch: true,
+            });
+        }
+        for (leg, entries) in handed.legs {
+            let of_leg: Vec<(usize, Batch<'a>)> = numbers
+                .iter()
+                .filter(|number| self.batches[**number].leg == leg)
+                .map(|number| (*number, self.batches[*number].batch))
+                .collect();
+            let found = resolve_reference(&of_leg, &entries, run.amounts(leg), &rules);
+            judged.push(Judged {
+                leg,
+                reference,
+                found,
+                is_doubtful: false,
+                has_batch: !of_leg.is_empty(),
+            });
+        }
+        for judged in judged {
+            self.fits.extend(judged.found.fits.iter().map(|fit| Fitted {
+                batch: fit.batch,
+                entry: fit.entry,
+                by_hand: None,
+            }));
+            for broken in &judged.found.breaks {
+                let line = Line {
+                    leg: judged.leg,
+                    reference: judged.reference,
+                    class: broken.class,
+                    batch: broken.batch,
+                    entry: broken.entry,
+                    entry_was_duplicate: broken.entry_was_duplicate,
+                    is_doubtful: judged.is_doubtful,
+                    has_batch: judged.has_batch,
+                    break_id: String::new(),
+                };
+                self.lines.push(self.with_id(line));
+            }
+        }
+    }
+
+    fn is_batch_leg(&self, leg: usize) -> bool {
+        self.run.context.settings.legs[leg].kind == LegKind::ChannelBank
+    }
+
+    /// The batches of a batch_ref, which lie together.
+    fn of_reference(&self, reference: &'a [u8]) -> std::ops::Range<usize> {
+        let named = self
+            .batches
+            .partition_point(|rows| rows.row_without_batch.is_none());
+        let named = &self.batches[..named];
+        named.partition_point(|rows| rows.batch.reference < reference)
+            ..named.partition_point(|rows| rows.batch.reference <= reference)
+    }
+
+    /// Open entries that close each other (R14), as rows of the platform↔bank leg's other side: of batches, and of that leg.
+    fn reverse(&self, agreed: &Agreed) -> Vec<(RowRef, RowRef)> {
+        let run = &self.run;
+        let bank_leg = &run.context.settings.legs[run.context.bank_leg].name;
+        let missing = Class::MissingAtPlatform.name(OtherSide::Bank);
+        let alone = agreed
+            .open
+            .iter()
+            .filter(|rows| rows.leg == *bank_leg && rows.class == missing)
+            .filter_map(|rows| rows.right);
+        let side = &run.pool.right[run.first_leg];
+        let of_batches = self.lines.iter().filter_map(|line| name_of(side, line.entry?));
+        let open = alone.chain(of_batches).filter_map(|name| run.bank_row(name));
+        let every_entry = &run.pool.right[run.context.bank_leg];
+        reversals_among(run.pool, every_entry, open.collect())
+    }
+
+    /// Puts fits where a leg's matches stand, and lists what is open. Rows that people wrote off have no part in it.
+    ///
+    /// # Errors
+    /// 65 when a fee does not fit 64 bits.
+    pub fn apply(self, agreed: &mut Agreed, by_hand: &ByHand) -> Result<(), Stop> {
+        let Judging {
+            mut run,
+            batches,
+            fits,
+            lines,
+            events,
+            ..
+        } = self;
+        let mut told: BTreeMap<(usize, Currency), Told> = BTreeMap::new();
+        for fitted in &fits {
+            let rows = &batches[fitted.batch];
+            let residual_minor = run.fit(rows, fitted, agreed, by_hand)?;
+            let sums = told.entry((rows.leg, rows.batch.currency)).or_default();
+            sums.batches += 1;
+            sums.rows += rows.batch.rows;
+            sums.gross_minor += rows.batch.gross_minor;
+            sums.fee_minor -= residual_minor;
+        }
+        let mut listed: FxHashSet<usize> = FxHashSet::default();
+        for line in &lines {
+            // A batch may stand in several lines (R5, hold); its rows wait once.
+            let is_first = line.batch.is_none_or(|number| listed.insert(number));
+            run.broken(line, &batches, is_first);
+        }
+        for ((leg, currency), sums) in told {
+            let shown = |minor: i128| format_minor(minor, currency.digits());
+            let kept = match sums.fee_minor {
+                0 => String::new(),
+                minor => format!(", of which the channel kept {}", shown(minor)),
+            };
+            run.done.notes.push(format!(
+                "leg {}: {} of {} matched, {} {currency}{kept}",
+                run.context.settings.legs[leg].name,
+                counted(sums.batches, "batch", "batches"),
+                counted(sums.rows, "row", "rows"),
+                shown(sums.gross_minor),
+            ));
+        }
+        run.done.events.extend(events);
+        run.paid_before(agreed, by_hand)?;
+        run.done.channels = run.ways.iter().map(Option::is_some).collect();
+        agreed.batches = run.done;
+        Ok(())
+    }
+}
+
+/// A row as its account sees it: money out is negative. Minor units.
+fn signed_minor(block: &EntryBlock, position: usize) -> i128 {
+    match block.meta(position).direction() {
+        Direction::Credit => i128::from(block.amount_minor(position)),
+        Direction::Debit => -i128::from(block.amount_minor(position)),
+    }
+}
+
+/// As [`signed_minor`], of an entry.
+fn entry_minor(entry: Record<'_>) -> i128 {
+    match entry.meta().direction() {
+        Direction::Credit => i128::from(entry.amount_minor()),
+        Direction::Debit => -i128::from(entry.amount_minor()),
+    }
+}
+
+/// What own money gains where a batch is at the bank; nothing for 0.
+fn residual(at_bank: &AtBank, minor: i128, ledger_account: &str) -> Result<Option<AccountEvent>, Stop> {
+    if minor == 0 {
+        return Ok(None);
+    }
+    Ok(Some(AccountEvent {
+        account: at_bank.account,
+        entry_id: at_bank.entry_id.clone(),
+        amount_minor: narrow(minor.abs()).map_err(|_| too_large(&at_bank.batch_ref))?,
+        kind: AccountEventKind::Residual {
+            ledger_account: ledger_account.to_owned(),
+            direction: match minor > 0 {
+                true => Direction::Credit,
+                false => Direction::Debit,
+            },
+        },
+    }))
 }
 
 /// Sums of a leg's batches, for people.

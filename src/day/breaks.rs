@@ -80,8 +80,8 @@ pub struct BreakContext<'a> {
     pub fetch: Fetch<'a>,
     /// What channels should charge.
     pub fee_due: FeeDue<'a>,
-    /// What later passes saw of rows that stay open.
-    pub candidates: &'a Candidates,
+    /// What later passes saw of rows that stay open, by leg.
+    pub candidates: &'a BTreeMap<usize, Candidates>,
     /// Batches and entries that do not agree, and the rows in them.
     pub batches: &'a Batches,
 }
@@ -296,10 +296,12 @@ fn line(
         bank_file: right.map_or(String::new(), |full| full.file.clone()),
         bank_line: right.map_or(0, |full| full.line),
         cause: None,
-        candidates: match leg_kind(settings, &rows.leg) {
-            Some(LegKind::PlatformBank) => context.candidates.of(rows.left, rows.right),
-            _ => String::new(),
-        },
+        candidates: settings
+            .legs
+            .iter()
+            .position(|leg| leg.name == rows.leg)
+            .and_then(|leg| context.candidates.get(&leg))
+            .map_or(String::new(), |seen| seen.of(rows.left, rows.right)),
     })
 }
 

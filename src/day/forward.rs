@@ -76,6 +76,12 @@ pub fn rows(
     }
     for row in &mut rows {
         let item = &row.item;
+        // A bill row in doubt was in no batch; once it is in doubt no longer, it is (R19, R26).
+        if item.side == OpenSide::Channel && item.class == Class::IdConflict.name(OtherSide::Channel) {
+            let batch_leg = settings.batch_leg(&item.row.channel);
+            row.open_legs |= batch_leg.map_or(0, |leg| 1 << leg);
+        }
+        let item = &row.item;
         // A row in doubt is open where it stands, and matches nowhere (R19).
         let waits = item.side == OpenSide::Platform
             && item.row.status == Status::Success

@@ -325,7 +325,7 @@ impl Outputs<'_> {
                 lies_aside: leg == computed.bank_leg,
                 later: match leg == computed.bank_leg {
                     true => Some(&agreed.later.passes),
-                    false => computed.adjusted.by_hand.passes.get(&leg),
+                    false => agreed.passes.get(&leg),
                 },
                 batches: (named.kind == LegKind::ChannelBank).then_some(BatchEntries {
                     named: &pool.right[first_batch_leg.unwrap_or(leg)],

@@ -1,8 +1,10 @@
-//! The later passes of the platform↔bank leg (SPEC §5, R40): what the exact pass left is looked at again.
+//! The later passes of a leg (SPEC §5, R40): what the exact pass left is looked at again, between platform and bank, and between
+//! platform and channel, there by channel.
 //!
 //! In: the breaks of the leg, with their rows read again in full. Out: matches in the same place where the exact pass
 //! puts them ([`crate::matching::met::Met`]), so that everything after them is the same for a row whatever its pass; fewer
-//! breaks; the candidates of those that stay. Where a match leaves a residual, it becomes a movement of own money (R1).
+//! breaks; the candidates of those that stay. Where a match leaves a residual, it becomes a movement of own money (R1); between
+//! platform and channel no money lies, so what is left there is booked where the money comes (day::batches), or nowhere.
 //! Nothing is read and nothing costs anything where the leg has no later pass.
 
 use std::collections::BTreeMap;
@@ -11,7 +13,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::book::merchants::Merchants;
 use crate::book::passes::Pass;
-use crate::book::settings::Settings;
+use crate::book::settings::{LegKind, Settings};
 use crate::day::agree::Agreed;
 use crate::day::breaks::{OpenBreakRows, RowName};
 use crate::day::figures::{AccountEvent, AccountEventKind};
@@ -23,6 +25,7 @@ use crate::entries::block::{BUCKET_BITS, EntryBlock, RowRef};
 use crate::fees::FeeTable;
 use crate::findings::{Finding, Stop, StopCode};
 use crate::matching::class::{Class, OtherSide};
+use crate::matching::exact::FeeAgrees;
 use crate::matching::group::Pair;
 use crate::matching::residual::{BankItem, Found, Match, PlatformItem, Row, Standing, run};
 use crate::report::candidates::{Items, texts};
@@ -43,8 +46,8 @@ pub struct Later {
     pub small: Vec<SmallLine>,
     /// Residuals, booked to own money.
     pub events: Vec<AccountEvent>,
-    /// What the passes saw of rows that stay open.
-    pub candidates: Candidates,
+    /// What the passes saw of rows that stay open, by leg.
+    pub candidates: BTreeMap<usize, Candidates>,
     /// What they did, in words: one line a pass.
     pub notes: Vec<String>,
 }
@@ -84,53 +87,78 @@ pub struct LaterContext<'a> {
     pub bank_leg: usize,
     /// Full rows.
     pub fetch: Fetch<'a>,
+    /// What channels may charge: a row with another fee is left to people.
+    pub fee_agrees: FeeAgrees<'a>,
 }
 
-/// Runs the later passes of the platform↔bank leg on its breaks, and takes what they match out of them.
+/// Runs the later passes of all legs on their breaks, and takes what they match out of them.
 ///
 /// # Errors
 /// What fetching full rows reports; 65 when a channel's fee or a residual does not fit 64 bits.
 pub fn match_later(pool: &Pool, agreed: &mut Agreed, context: &LaterContext<'_>) -> Result<(), Stop> {
-    let leg = &context.settings.legs[context.bank_leg];
-    if leg.later.is_empty() {
-        return Ok(());
+    for (leg, named) in context.settings.legs.iter().enumerate() {
+        if named.later.is_empty() || named.kind == LegKind::ChannelBank {
+            continue;
+        }
+        let open = leftovers(&agreed.open, &named.name, other_side(named.kind));
+        let rows = Rows::fetch(pool, &open, context, leg)?;
+        for rows in rows.by_channel(named.kind) {
+            one_leg(pool, agreed, context, leg, &rows)?;
+        }
     }
-    let open = leftovers(&agreed.open, &leg.name);
-    let rows = Rows::fetch(pool, &open, context)?;
-    let (platform, bank) = (
-        rows.platform_items(pool, context)?,
-        rows.bank_items(pool, context),
-    );
-    let found = run(&leg.later, context.business_date, &platform, &bank);
-    agreed.later = Apply {
-        pool,
-        context,
-        rows: &rows,
-        bank: &bank,
+    Ok(())
+}
+
+fn other_side(kind: LegKind) -> OtherSide {
+    match kind {
+        LegKind::PlatformChannel => OtherSide::Channel,
+        LegKind::PlatformBank | LegKind::ChannelBank => OtherSide::Bank,
     }
-    .all(&found, agreed)?;
-    let accounts: Vec<&str> = context
+}
+
+/// Runs the passes of a leg on rows of it.
+fn one_leg(
+    pool: &Pool,
+    agreed: &mut Agreed,
+    context: &LaterContext<'_>,
+    leg: usize,
+    rows: &Rows,
+) -> Result<(), Stop> {
+    let named = &context.settings.legs[leg];
+    let platform = rows.platform_items(pool, context, leg)?;
+    let names: Vec<&str> = context
         .settings
         .accounts
         .iter()
         .map(|account| account.id.as_str())
         .collect();
+    let (bank, accounts) = match named.kind {
+        LegKind::PlatformChannel => rows.channel_items(pool, context, leg),
+        _ => (rows.bank_items(pool, context), names),
+    };
+    let found = run(&named.later, context.business_date, &platform, &bank);
+    Apply {
+        pool,
+        context,
+        leg,
+        rows,
+        bank: &bank,
+    }
+    .all(&found, agreed)?;
     let items = Items {
         platform: &platform,
         bank: &bank,
         accounts: &accounts,
     };
+    let candidates = agreed.later.candidates.entry(leg).or_default();
     for (row, text) in texts(&found.notes, items) {
         match row {
-            Row::Platform(at) => agreed
-                .later
-                .candidates
-                .platform
-                .insert(rows.platform[at].name, text),
-            Row::Bank(at) => agreed.later.candidates.bank.insert(rows.bank[at].name, text),
+            Row::Platform(at) => candidates.platform.insert(rows.platform[at].name, text),
+            Row::Bank(at) => candidates.bank.insert(rows.bank[at].name, text),
         };
     }
-    agreed.later.notes = told(&leg.later, &leg.name, &found, &platform, &bank);
+    let notes = told(&named.later, &named.name, &found, &platform, &bank);
+    agreed.later.notes.extend(notes);
     Ok(())
 }
 
@@ -144,8 +172,8 @@ struct Leftover {
 
 /// Rows of a leg's breaks that a later pass looks at. Rows of pairs that differ in more than their amount, and of
 /// conflicts, are left to people: they have a counterpart, or no content that one could believe.
-fn leftovers(open: &[OpenBreakRows], leg: &str) -> Vec<Leftover> {
-    let name = |class: Class| class.name(OtherSide::Bank);
+fn leftovers(open: &[OpenBreakRows], leg: &str, other: OtherSide) -> Vec<Leftover> {
+    let name = |class: Class| class.name(other);
     let duplicates = [name(Class::DuplicateAtPlatform), name(Class::DuplicateAtOther)];
     let missing = [name(Class::MissingAtOther), name(Class::MissingAtPlatform)];
     let mut pairs = 0;
@@ -187,31 +215,35 @@ struct Full {
 }
 
 /// All rows that are left over, by side.
+#[derive(Default)]
 struct Rows {
     platform: Vec<Full>,
     bank: Vec<Full>,
 }
 
 impl Rows {
-    fn fetch(pool: &Pool, open: &[Leftover], context: &LaterContext<'_>) -> Result<Rows, Stop> {
+    fn fetch(pool: &Pool, open: &[Leftover], context: &LaterContext<'_>, leg: usize) -> Result<Rows, Stop> {
         let origins: Vec<Origin> = open
             .iter()
             .map(|left| pool.origin(left.name.0, left.name.1))
             .collect();
         let fetched = (context.fetch)(&origins)?;
-        let mut rows = Rows {
-            platform: Vec::new(),
-            bank: Vec::new(),
-        };
+        let mut rows = Rows::default();
         for (left, row) in open.iter().zip(fetched) {
             let (side, list) = if left.is_platform {
-                (&pool.left[context.bank_leg], &mut rows.platform)
+                (&pool.left[leg], &mut rows.platform)
             } else {
-                (&pool.right[context.bank_leg], &mut rows.bank)
+                (&pool.right[leg], &mut rows.bank)
             };
-            let position = side[left.name.0]
+            let block = &side[left.name.0];
+            let position = block
                 .position_of(left.name.1)
                 .ok_or_else(|| Stop::invariant("a break names a row that its leg does not have"))?;
+            // Whether the fee is right is asked of a bill's row whatever its reference.
+            let is_bill = !left.is_platform && context.settings.legs[leg].kind == LegKind::PlatformChannel;
+            if is_bill && context.fee_agrees.is_some_and(|agrees| !agrees(block, position)) {
+                continue;
+            }
             list.push(Full {
                 name: left.name,
                 place: RowRef::new(left.name.0, position),
@@ -222,8 +254,31 @@ impl Rows {
         Ok(rows)
     }
 
-    fn platform_items(&self, pool: &Pool, context: &LaterContext<'_>) -> Result<Vec<PlatformItem<'_>>, Stop> {
-        let side = &pool.left[context.bank_leg];
+    /// The rows of each channel by themselves, where a leg's keys begin with it.
+    fn by_channel(self, kind: LegKind) -> Vec<Rows> {
+        if kind != LegKind::PlatformChannel {
+            return vec![self];
+        }
+        let mut channels: BTreeMap<String, Rows> = BTreeMap::new();
+        for full in self.platform {
+            let rows = channels.entry(full.row.channel.clone()).or_default();
+            rows.platform.push(full);
+        }
+        for full in self.bank {
+            let rows = channels.entry(full.row.channel.clone()).or_default();
+            rows.bank.push(full);
+        }
+        channels.into_values().collect()
+    }
+
+    fn platform_items(
+        &self,
+        pool: &Pool,
+        context: &LaterContext<'_>,
+        leg: usize,
+    ) -> Result<Vec<PlatformItem<'_>>, Stop> {
+        let side = &pool.left[leg];
+        let is_channel = context.settings.legs[leg].kind == LegKind::PlatformChannel;
         // All that settling reads of a row. Rows that are equal in it are the same money of the same people.
         let settled_by = |full: &'_ Full| {
             let (row, meta) = (&full.row, side[full.place.block()].meta(full.place.position()));
@@ -253,7 +308,11 @@ impl Rows {
             let is_wallet = row.txn_type.is_some_and(TxnType::is_wallet);
             items.push(PlatformItem {
                 id: &row.id,
-                reference: &row.bank_ref,
+                reference: if is_channel {
+                    &row.channel_ref
+                } else {
+                    &row.bank_ref
+                },
                 order_id: &row.order_id,
                 channel_ref: &row.channel_ref,
                 batch_ref: &row.batch_ref,
@@ -285,6 +344,43 @@ impl Rows {
             .iter()
             .map(|full| bank_item(full, side, context.business_date))
             .collect()
+    }
+
+    /// Rows of a bill in the place of entries, and what their accounts are called. Rows of one account are alike in all that follows
+    /// from the choice between them: type, batch, fee and settlement day.
+    fn channel_items(
+        &self,
+        pool: &Pool,
+        context: &LaterContext<'_>,
+        leg: usize,
+    ) -> (Vec<BankItem<'_>>, Vec<&str>) {
+        let alike = |full: &'_ Full| {
+            let row = &full.row;
+            (
+                row.txn_type.map(|kind| kind as u8),
+                row.batch_ref.clone(),
+                row.fee_minor,
+                row.value_date,
+            )
+        };
+        let mut kinds: BTreeMap<_, u32> = self.bank.iter().map(|full| (alike(full), 0)).collect();
+        for (number, kind) in (0u32..).zip(kinds.values_mut()) {
+            *kind = number;
+        }
+        let side = &pool.right[leg];
+        let items = self.bank.iter().map(|full| BankItem {
+            // A refund is known by its own number (R19).
+            id: match full.row.refund_ref.as_str() {
+                "" => &full.row.id,
+                refund => refund,
+            },
+            reference: &full.row.id,
+            account: kinds[&alike(full)],
+            ..bank_item(full, side, context.business_date)
+        });
+        let items: Vec<BankItem<'_>> = items.collect();
+        let channel = self.bank.first().map_or("", |full| full.row.channel.as_str());
+        (items, vec![channel; kinds.len()])
     }
 }
 
@@ -337,12 +433,13 @@ fn channel_fee(row: &OpenRow, context: &LaterContext<'_>) -> Result<i64, Stop> {
 struct Apply<'a> {
     pool: &'a Pool,
     context: &'a LaterContext<'a>,
+    leg: usize,
     rows: &'a Rows,
     bank: &'a [BankItem<'a>],
 }
 
 impl Apply<'_> {
-    fn all(&self, found: &Found, agreed: &mut Agreed) -> Result<Later, Stop> {
+    fn all(&self, found: &Found, agreed: &mut Agreed) -> Result<(), Stop> {
         let mut later = Later::default();
         for matched in &found.matches {
             self.one(matched, agreed, &mut later)?;
@@ -356,29 +453,43 @@ impl Apply<'_> {
         };
         let platform = names(&self.rows.platform, &later.platform);
         let bank = names(&self.rows.bank, &later.bank);
-        let leg = &self.context.settings.legs[self.context.bank_leg].name;
+        let leg = &self.context.settings.legs[self.leg].name;
         // A pair is matched whole or not at all, so no line loses one of its rows only.
         agreed.open.retain(|rows| {
             rows.leg != *leg
                 || !(rows.left.is_some_and(|name| platform.contains(&name))
                     || rows.right.is_some_and(|name| bank.contains(&name)))
         });
-        Ok(later)
+        match self.leg == self.context.bank_leg {
+            true => {
+                let before = std::mem::take(&mut agreed.later);
+                agreed.later = Later {
+                    candidates: before.candidates,
+                    notes: before.notes,
+                    ..later
+                };
+            }
+            // Platform rows of a channel's leg have their passes there, and no entry of their own.
+            false => agreed.passes.entry(self.leg).or_default().extend(later.passes),
+        }
+        Ok(())
     }
 
     fn one(&self, matched: &Match, agreed: &mut Agreed, later: &mut Later) -> Result<(), Stop> {
-        let leg = &self.context.settings.legs[self.context.bank_leg];
+        let leg = &self.context.settings.legs[self.leg];
         let pass = match matched.interchangeable {
             true => matched.pass.interchangeable(),
             false => matched.pass.name(),
         };
-        let (left, right) = (
-            &self.pool.left[self.context.bank_leg],
-            &self.pool.right[self.context.bank_leg],
-        );
+        let (left, right) = (&self.pool.left[self.leg], &self.pool.right[self.leg]);
         let first = self.rows.bank[matched.bank[0]].place;
-        let account = self.bank[matched.bank[0]].account;
-        let met = &agreed.legs[self.context.bank_leg].met;
+        let is_bank = self.leg == self.context.bank_leg;
+        let account = if is_bank {
+            self.bank[matched.bank[0]].account
+        } else {
+            0
+        };
+        let met = &agreed.legs[self.leg].met;
         for at in &matched.platform {
             let row = self.rows.platform[*at].place;
             let pair = Pair {
@@ -412,7 +523,7 @@ impl Apply<'_> {
                 amount_minor: item.amount_minor,
             });
         }
-        if matched.residual_minor == 0 {
+        if matched.residual_minor == 0 || !is_bank {
             return Ok(());
         }
         let ledger_account = leg

@@ -13,7 +13,7 @@ use crate::day::across;
 use crate::day::adjust::{self, Adjusted, Adjusting};
 use crate::day::agree::{Agreed, Completion, match_legs};
 use crate::day::balances::account_lines;
-use crate::day::batches::{self, BatchContext, match_batches};
+use crate::day::batches::{self, BatchContext};
 use crate::day::breaks::{self, BreakContext, Breaks, DEFAULT_POOL};
 use crate::day::clock::bounds;
 use crate::day::close::Progress;
@@ -307,18 +307,10 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
                 business_date: date,
                 bank_leg,
                 fetch: &fetch,
+                fee_agrees,
             };
             match_later(&pool, &mut agreed, &later)?;
             notes.extend(agreed.later.notes.iter().cloned());
-            let batch_context = BatchContext {
-                settings,
-                channel_names: &channel_names,
-                chained: &state.chained,
-                business_date: date,
-                bank_leg,
-            };
-            match_batches(&pool, &mut agreed, &batch_context)?;
-            notes.extend(agreed.batches.notes.iter().cloned());
             (pool, agreed, None, None)
         }
     };
@@ -338,7 +330,20 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
         },
         adjustments,
     );
-    adjusting.on_legs(&mut agreed)?;
+    // Batches are judged first and applied last: people may decide about their rows, and about them.
+    let batch_context = BatchContext {
+        settings,
+        channel_names: &channel_names,
+        chained: &state.chained,
+        business_date: date,
+        bank_leg,
+    };
+    let mut judging = batches::judge(&pool, &mut agreed, &batch_context);
+    adjusting.on_legs(&mut agreed, judging.as_mut())?;
+    if let Some(judging) = judging {
+        judging.apply(&mut agreed, &adjusting.done.by_hand)?;
+    }
+    notes.extend(agreed.batches.notes.iter().cloned());
     let completion = Completion::new(&pool, settings, &agreed, &state.unsettled);
     let movements = taken.movements(&pool, &agreed, bank_leg);
     let accounts = account_lines(settings, state, &movements, &told, date, day.is_first)?;
@@ -493,14 +498,7 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
     if spilled.is_some() {
         host::release_memory();
     }
-    let shares = shares(
-        settings,
-        bank_leg,
-        &pool,
-        &agreed,
-        &settled.legs,
-        &adjusted.by_hand.passes,
-    );
+    let shares = shares(settings, bank_leg, &pool, &agreed, &settled.legs);
     let resolved = resolved(state, &breaks, date);
     let (settlement, issued) = withheld.unwrap_or((all_paid, all_issued));
     let next = State {

@@ -588,6 +588,7 @@ fn side_entries(inputs: &SettleInputs<'_>) -> Result<SideResult, Stop> {
     small.extend(inputs.agreed.later.small.iter().cloned());
     events.extend(inputs.agreed.later.events.iter().cloned());
     events.extend(inputs.agreed.batches.events.iter().cloned());
+    events.extend(inputs.agreed.batches.late_events.iter().cloned());
     small.sort();
     events.sort_by(|a, b| (a.account, &a.entry_id).cmp(&(b.account, &b.entry_id)));
     let open = follow

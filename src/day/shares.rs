@@ -2,14 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rustc_hash::FxHashMap;
-
 use crate::book::passes::PassName;
 use crate::book::settings::{LegKind, Settings};
 use crate::day::agree::{Agreed, platform_side};
 use crate::day::breaks::RowName;
 use crate::day::pool::Pool;
-use crate::entries::block::RowRef;
 use crate::report::shares::{LegShares, PassShare, share_ppm};
 use crate::settling::SettledPairs;
 use crate::terms::currency::Currency;
@@ -22,14 +19,13 @@ struct Cleared {
     sums: BTreeMap<Currency, i128>,
 }
 
-/// The shares of all legs, in the order of the settings. Later passes work on the platform↔bank leg alone.
+/// The shares of all legs, in the order of the settings.
 pub fn shares(
     settings: &Settings,
     bank_leg: usize,
     pool: &Pool,
     agreed: &Agreed,
     settled: &[SettledPairs],
-    by_hand: &FxHashMap<usize, FxHashMap<RowRef, &'static str>>,
 ) -> Vec<LegShares> {
     // What waits for its batch: bill rows, and the platform rows that they met.
     let waiting: BTreeMap<RowName, RowName> = agreed.batches.waiting.iter().copied().collect();
@@ -60,13 +56,15 @@ pub fn shares(
                 *exact.sums.entry(currency).or_default() -= minor;
             }
         }
-        // Rows of another leg's platform side that people matched.
-        for (row, name) in by_hand.get(&number).into_iter().flatten() {
+        // Rows of another leg's platform side that later passes or people matched.
+        for (row, shown) in agreed.passes.get(&number).into_iter().flatten() {
+            let (name, mark) = shown.split_once(':').unwrap_or((shown, ""));
             let block = &platform_side(pool, settings, number)[row.block()];
             let minor = i128::from(block.amount_minor(row.position()));
             let currency = block.meta(row.position()).currency();
-            let cleared = by_pass.entry(*name).or_default();
+            let cleared = by_pass.entry(name).or_default();
             cleared.rows += 1;
+            cleared.interchangeable += u64::from(!mark.is_empty());
             *cleared.sums.entry(currency).or_default() += minor;
             exact.rows -= 1;
             *exact.sums.entry(currency).or_default() -= minor;

@@ -14,6 +14,7 @@ use crate::day::state::OpenRow;
 use crate::findings::{Finding, Stop, StopCode};
 use crate::host;
 use crate::ingest::canonical::layout;
+use crate::selftest::decisions::Decisions;
 use crate::terms::currency::Currency;
 use crate::terms::date::Date;
 use crate::terms::kinds::TxnType;
@@ -26,6 +27,7 @@ pub struct Copy {
     pub root: PathBuf,
     book: Book,
     has_channel: bool,
+    decisions: Decisions,
 }
 
 impl Copy {
@@ -33,7 +35,13 @@ impl Copy {
     ///
     /// # Errors
     /// What the system reports.
-    pub fn make(book: &Path, folder: &Path, date: Date, sealed: &DayRows) -> Result<Copy, Stop> {
+    pub fn make(
+        book: &Path,
+        folder: &Path,
+        date: Date,
+        sealed: &DayRows,
+        decisions: Decisions,
+    ) -> Result<Copy, Stop> {
         host::create_folder(folder)?;
         copy_tree(&sealed.folder.join("book"), folder)?;
         let from = Layout::new(book);
@@ -53,7 +61,7 @@ impl Copy {
             .sources
             .iter()
             .any(|source| source.role.name() == "channel");
-        let text = with_canonical_sources(&text, has_channel).map_err(|error| {
+        let text = with_canonical_sources(&text, has_channel, !decisions.is_empty()).map_err(|error| {
             Stop::new(
                 StopCode::Settings,
                 Finding::about("book.toml", error, "check the settings: tieout check"),
@@ -64,6 +72,7 @@ impl Copy {
             root: folder.to_path_buf(),
             book: Book::open(folder)?,
             has_channel,
+            decisions,
         })
     }
 
@@ -72,7 +81,7 @@ impl Copy {
         &self.book.settings
     }
 
-    /// Writes the inbox of a day.
+    /// Writes the inbox of a day. What people decided on the day that is copied goes with it: `is_next` is true for the day after.
     ///
     /// # Errors
     /// What the system reports.
@@ -82,6 +91,7 @@ impl Copy {
         platform: &[OpenRow],
         bank: &[OpenRow],
         channel: &[OpenRow],
+        is_next: bool,
     ) -> Result<(), Stop> {
         let inbox = self.book.layout.inbox(date);
         host::create_folder(&inbox)?;
@@ -94,6 +104,9 @@ impl Copy {
         table(&inbox.join("bank.csv"), Role::Bank, bank, bank_cells)?;
         if self.has_channel {
             table(&inbox.join("channel.csv"), Role::Channel, channel, channel_cells)?;
+        }
+        if !self.decisions.is_empty() && !is_next {
+            self.decisions.write(&inbox.join("adjustments.csv"))?;
         }
         Ok(())
     }
@@ -136,22 +149,38 @@ fn copy_tree(from: &Path, to: &Path) -> Result<(), Stop> {
     Ok(())
 }
 
-/// The settings with one canonical source for each role.
-fn with_canonical_sources(text: &str, has_channel: bool) -> Result<String, String> {
+/// The settings with one canonical source for each role. A fault may leave an adjustment without what it was about (a release of
+/// what is held no longer): it is set aside then, and the day goes on.
+fn with_canonical_sources(text: &str, has_channel: bool, has_decisions: bool) -> Result<String, String> {
     let mut settings: Table = text.parse().map_err(|error| format!("{error}"))?;
-    let roles = ["platform", "bank", "channel"];
-    let sources = roles.iter().filter(|role| **role != "channel" || has_channel);
-    let source = |role: &&str| {
+    let roles = [
+        ("platform", true),
+        ("bank", true),
+        ("channel", has_channel),
+        ("adjustments", has_decisions),
+    ];
+    let source = |role: &str| {
         let mut source = Table::new();
         for key in ["name", "role"] {
-            source.insert(key.to_owned(), Value::String((*role).to_owned()));
+            source.insert(key.to_owned(), Value::String(role.to_owned()));
         }
         source.insert("format".to_owned(), Value::String("canonical".to_owned()));
         let file = Value::String(format!("{role}.csv"));
         source.insert("files".to_owned(), Value::Array(vec![file]));
         Value::Table(source)
     };
-    settings.insert("source".to_owned(), Value::Array(sources.map(source).collect()));
+    let wanted = roles.iter().filter(|(_, wanted)| *wanted);
+    let sources = wanted.map(|(role, _)| source(role)).collect();
+    settings.insert("source".to_owned(), Value::Array(sources));
+    if has_decisions {
+        let policy = settings
+            .entry("policy")
+            .or_insert_with(|| Value::Table(Table::new()));
+        if let Value::Table(policy) = policy {
+            policy.insert("rejects".to_owned(), Value::String("quarantine".to_owned()));
+            policy.remove("max_rejects");
+        }
+    }
     toml::to_string(&settings).map_err(|error| format!("{error}"))
 }
 

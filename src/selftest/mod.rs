@@ -3,11 +3,13 @@
 //!
 //! The copy is made of the rows as the close read them, written as canonical tables, so that the format in which a day was
 //! delivered does not matter. It begins where the sealed day began: with the close of the day before. Without a fault the copy
-//! must break as the sealed day did, or nothing is claimed.
+//! must break as the sealed day did, or nothing is claimed. What people decided in that close is decided again; rows that
+//! they closed are no rows that agree, and get no fault.
 //!
-//! [`faults`] is the table of kinds; [`copy`] makes the copy and writes its tables.
+//! [`faults`] is the table of kinds; [`copy`] makes the copy and writes its tables; [`decisions`] has the adjustments.
 
 mod copy;
+mod decisions;
 mod faults;
 #[cfg(test)]
 mod tests;
@@ -22,6 +24,7 @@ use crate::host;
 use crate::terms::date::Date;
 
 use copy::Copy;
+use decisions::Decisions;
 pub use faults::{KINDS, Kind};
 
 /// What to test, and where.
@@ -157,8 +160,21 @@ pub fn selftest(options: &SelftestOptions) -> Result<Vec<KindResult>, Stop> {
 }
 
 fn run(options: &SelftestOptions, sealed: &DayRows) -> Result<Vec<KindResult>, Stop> {
-    let copy = Copy::make(&options.root, &options.folder, options.date, sealed)?;
-    copy.write(options.date, &sealed.platform, &sealed.bank, &sealed.channel)?;
+    let decisions = Decisions::read(&sealed.folder)?;
+    let copy = Copy::make(
+        &options.root,
+        &options.folder,
+        options.date,
+        sealed,
+        decisions.clone(),
+    )?;
+    copy.write(
+        options.date,
+        &sealed.platform,
+        &sealed.bank,
+        &sealed.channel,
+        false,
+    )?;
     let as_it_was = close_copy(&copy, options.date)?;
     let sealed_breaks = Breaks::read(&sealed.folder.join("breaks.csv"))?;
     if as_it_was.breaks != sealed_breaks {
@@ -178,7 +194,7 @@ fn run(options: &SelftestOptions, sealed: &DayRows) -> Result<Vec<KindResult>, S
     copy.forget(options.date)?;
     let mut results = Vec::new();
     for kind in KINDS.iter().filter(|kind| options.kinds.contains(&kind.name)) {
-        results.push(one(&copy, options.date, sealed, kind, &as_it_was)?);
+        results.push(one(&copy, options.date, sealed, kind, (&as_it_was, &decisions))?);
     }
     Ok(results)
 }
@@ -189,7 +205,7 @@ fn one(
     date: Date,
     sealed: &DayRows,
     kind: &Kind,
-    as_it_was: &Closed,
+    (as_it_was, decisions): (&Closed, &Decisions),
 ) -> Result<KindResult, Stop> {
     let mut result = KindResult {
         kind: kind.name,
@@ -200,7 +216,9 @@ fn one(
         causes: Vec::new(),
     };
     let broken = as_it_was.breaks.texts();
-    let is_broken = |reference: &str, txn_id: &str| broken.contains(reference) || broken.contains(txn_id);
+    let is_broken = |reference: &str, txn_id: &str| {
+        broken.contains(reference) || broken.contains(txn_id) || decisions.closed(txn_id)
+    };
     let mut day = faults::Day::new(sealed, copy.settings(), date, &is_broken)?;
     let expected = match (kind.plant)(&mut day) {
         Ok(expected) if !expected.is_empty() => expected,
@@ -213,7 +231,7 @@ fn one(
             return Ok(result);
         }
     };
-    copy.write(date, &day.platform, &day.bank, &day.channel)?;
+    copy.write(date, &day.platform, &day.bank, &day.channel, false)?;
     let closed = close_copy(copy, date)?;
     result.planted = expected.len();
     let mut missed: Vec<String> = expected
@@ -224,7 +242,7 @@ fn one(
     if !day.tomorrow.is_empty() {
         // What arrives on the next day must resolve by itself.
         let next = date.plus_days(1);
-        copy.write(next, &[], &day.tomorrow, &[])?;
+        copy.write(next, &[], &day.tomorrow, &[], true)?;
         let later = close_copy(copy, next)?;
         let still = expected.iter().filter(|expected| later.breaks.has(expected));
         missed.extend(still.map(|expected| {

@@ -43,6 +43,14 @@ const PARAMETERS: [(PassToml, &str, &[&str]); 7] = [
     ),
 ];
 
+/// Passes between platform and channel.
+const ON_BILLS: [PassToml; 4] = [
+    PassToml::Exact,
+    PassToml::Normalised,
+    PassToml::AmountDate,
+    PassToml::Tolerance,
+];
+
 fn word(pass: PassToml) -> &'static str {
     PARAMETERS
         .iter()
@@ -105,12 +113,14 @@ impl Reader<'_> {
                 "keep [\"exact\", \"batch\"] there: a batch fits one entry of its batch_ref or breaks",
             );
         }
-        if kind == LegKind::PlatformChannel && passes.len() > 1 {
-            self.find(
-                &format!("leg[{leg}].passes[1]"),
-                format!("`{}` on a leg without the bank is not built yet", word(passes[1])),
-                "keep [\"exact\"] there; later passes work between platform and bank",
-            );
+        for (at, pass) in passes.iter().enumerate() {
+            if kind == LegKind::PlatformChannel && !ON_BILLS.contains(pass) {
+                self.find(
+                    &format!("leg[{leg}].passes[{at}]"),
+                    format!("`{}` has no place between platform and channel", word(*pass)),
+                    "keep exact, normalised, amount-date and tolerance there: a bill has a row for each payment, and no remarks",
+                );
+            }
         }
         for (at, table) in given.pass.iter().enumerate() {
             self.pass_table(leg, at, table, passes, &given.pass[..at]);

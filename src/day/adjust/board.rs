@@ -25,6 +25,8 @@ pub struct Row {
     pub name: RowName,
     /// Its place on its side of the leg.
     pub place: RowRef,
+    /// False for a platform row whose match was taken back today (R19): it is open on a leg on which nothing can meet it today.
+    pub is_on_leg: bool,
     /// Id.
     pub id: String,
     /// Currency.
@@ -65,7 +67,7 @@ pub struct Board {
 }
 
 impl Board {
-    /// Looks up the lines of some break ids.
+    /// Looks up the lines of some break ids, and those of some rows beside.
     ///
     /// # Errors
     /// What fetching full rows reports.
@@ -73,6 +75,7 @@ impl Board {
         context: &Context<'_>,
         lines: Vec<OpenBreakRows>,
         wanted: &BTreeSet<&str>,
+        watched: &[RowName],
     ) -> Result<Board, Stop> {
         let mut board = Board {
             by_id: BTreeMap::new(),
@@ -89,10 +92,13 @@ impl Board {
                 board.by_id.entry(id).or_default().push(index);
             }
         }
-        for index in board.by_id.values().flatten() {
-            for name in names(&board.lines[*index]) {
-                board.by_row.entry(name).or_default();
-            }
+        let of_lines = board
+            .by_id
+            .values()
+            .flatten()
+            .flat_map(|index| names(&board.lines[*index]));
+        for name in of_lines.chain(watched.iter().copied()) {
+            board.by_row.entry(name).or_default();
         }
         for (index, line) in board.lines.iter().enumerate() {
             for name in names(line) {
@@ -214,11 +220,18 @@ pub fn row(context: &Context<'_>, leg: usize, is_left: bool, name: RowName) -> R
         true => &context.pool.left[leg],
         false => &context.pool.right[leg],
     };
+    let is_on_leg = is_on(side, name);
+    // The platform↔bank leg has every platform row.
+    let side = match is_on_leg || !is_left {
+        true => side,
+        false => &context.pool.left[context.bank_leg],
+    };
     let (block, position) = position(side, name)?;
     let meta = block.meta(position);
     Ok(Row {
         name,
         place: RowRef::new(name.0, position),
+        is_on_leg,
         id: block.id(position).to_text(),
         currency: meta.currency(),
         direction: meta.direction(),
@@ -230,16 +243,35 @@ pub fn row(context: &Context<'_>, leg: usize, is_left: bool, name: RowName) -> R
     })
 }
 
+fn is_on(side: &[EntryBlock], name: RowName) -> bool {
+    side.get(name.0)
+        .is_some_and(|block| block.position_of(name.1).is_some())
+}
+
 fn position(side: &[EntryBlock], name: RowName) -> Result<(&EntryBlock, usize), Stop> {
     let block = side.get(name.0);
     let found = block.and_then(|block| Some((block, block.position_of(name.1)?)));
     found.ok_or_else(|| Stop::invariant("a break names a row that its leg does not have"))
 }
 
-/// Break ids of lines. Blocks have all that an id is made of, but for rows that no leg takes: those are read again.
+/// Break ids of lines. Blocks have all that an id is made of, but for rows that no leg takes, and rows of a match that was taken back
+/// today, which the leg has without their reference: those are read again.
 fn ids(context: &Context<'_>, lines: &[OpenBreakRows]) -> Result<Vec<String>, Stop> {
     let conflict = Class::IdConflict.name(OtherSide::Bank);
-    let leg_of = |line: &OpenBreakRows| leg_index(context, &line.leg).filter(|_| line.class != conflict);
+    let has_reference = |leg: usize, line: &OpenBreakRows| {
+        let sides = [
+            (&context.pool.left[leg], line.left),
+            (&context.pool.right[leg], line.right),
+        ];
+        sides.iter().all(|(side, name)| match name {
+            None => true,
+            Some(name) => position(side, *name).is_ok_and(|(block, at)| block.meta(at).has_leg()),
+        })
+    };
+    let leg_of = |line: &OpenBreakRows| {
+        let leg = leg_index(context, &line.leg).filter(|_| line.class != conflict);
+        leg.filter(|leg| has_reference(*leg, line))
+    };
     let legless: BTreeSet<RowName> = lines
         .iter()
         .filter(|line| leg_of(line).is_none())

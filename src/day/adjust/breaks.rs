@@ -2,17 +2,20 @@
 //!
 //! A pair that is accepted, and rows that are said to be each other's, are matched where the exact pass matches them, at the
 //! platform's amount; the difference is booked to own money. A bank entry that is written off is own money's gain or loss; a
-//! platform row that is written off is no longer booked; a channel row that is written off never was.
+//! platform row that is written off is no longer booked; a channel row that is written off never was, and where a batch brought
+//! its money that is own money's.
 
 use std::collections::BTreeSet;
 
 use crate::book::merchants::MerchantCode;
 use crate::book::settings::{AccountKind, LegKind};
+use crate::day::adjust::batches::{self, Lumps};
 use crate::day::adjust::board::{Board, Row, leg_index, row};
 use crate::day::adjust::requests::Request;
 use crate::day::adjust::{Adjusting, ByHand, Context, Posted, Refusal, WRITE_OFFS, amount_of, refuse, told};
 use crate::day::agree::Agreed;
-use crate::day::breaks::{OpenBreakRows, PAYOUT_LEG};
+use crate::day::batches::Judging;
+use crate::day::breaks::{OpenBreakRows, PAYOUT_LEG, RowName};
 use crate::day::figures::{AccountEvent, AccountEventKind};
 use crate::day::matched::SmallLine;
 use crate::day::pool::Origin;
@@ -28,13 +31,13 @@ use crate::terms::kinds::{Action, Direction, TxnType};
 use crate::terms::money::narrow;
 
 /// Joins the break ids of one target, and the ids of its rows.
-const JOINT: char = '+';
+pub(super) const JOINT: char = '+';
 
 /// The outcome of looking at a request: `None` where its break is not of these legs.
 type Judged = Option<Result<Posted, Refusal>>;
 
 /// A refusal, or a fault of the engine or the files.
-enum Failed {
+pub(super) enum Failed {
     Refused(Refusal),
     Stopped(Stop),
 }
@@ -51,7 +54,7 @@ impl From<Stop> for Failed {
     }
 }
 
-fn refused<T>(field: &'static str, expected: impl Into<String>) -> Result<T, Failed> {
+pub(super) fn refused<T>(field: &'static str, expected: impl Into<String>) -> Result<T, Failed> {
     Ok(refuse(field, expected)?)
 }
 
@@ -59,26 +62,55 @@ fn refused<T>(field: &'static str, expected: impl Into<String>) -> Result<T, Fai
 ///
 /// # Errors
 /// What fetching full rows reports.
-pub(super) fn on_legs(adjusting: &mut Adjusting<'_>, agreed: &mut Agreed) -> Result<(), Stop> {
+pub(super) fn on_legs(
+    adjusting: &mut Adjusting<'_>,
+    agreed: &mut Agreed,
+    mut judging: Option<&mut Judging<'_>>,
+) -> Result<(), Stop> {
     let lines = std::mem::take(&mut agreed.open);
-    agreed.open = run(adjusting, lines, &mut |context, board, by_hand, request| {
-        let mut work = Work {
-            context,
-            board,
-            by_hand,
-        };
-        match request.adjustment.action {
-            Action::Accept => work.accept(agreed, request),
-            Action::ForceMatch => work.force_match(agreed, request),
-            _ => {
-                let mut booked = Booked::default();
-                let posted = work.write_off(Some(agreed), request, &mut booked)?;
-                agreed.later.small.append(&mut booked.small);
-                agreed.later.events.append(&mut booked.events);
-                Ok(posted)
+    let watched = match &judging {
+        Some(judging) => judging.rows_of(&targets(&adjusting.pending)),
+        None => Vec::new(),
+    };
+    agreed.open = run(
+        adjusting,
+        lines,
+        &watched,
+        &mut |context, board, by_hand, request| {
+            if let Some(judging) = &mut judging
+                && batches::is_about(judging, request)
+            {
+                let mut work = Lumps {
+                    context,
+                    board,
+                    by_hand,
+                    judging,
+                };
+                return work.decide(agreed, request).map(Some);
             }
-        }
-    })?;
+            if !is_on(board, request) {
+                return Ok(None);
+            }
+            let mut work = Work {
+                context,
+                board,
+                by_hand,
+                judging: judging.as_deref_mut(),
+            };
+            let posted = match request.adjustment.action {
+                Action::Accept => work.accept(agreed, request)?,
+                Action::ForceMatch => work.force_match(agreed, request)?,
+                _ => {
+                    let mut booked = Booked::default();
+                    let posted = work.write_off(Some(agreed), request, &mut booked)?;
+                    agreed.later.small.append(&mut booked.small);
+                    agreed.later.events.append(&mut booked.events);
+                    posted
+                }
+            };
+            Ok(Some(posted))
+        },
+    )?;
     Ok(())
 }
 
@@ -89,21 +121,23 @@ pub(super) fn on_legs(adjusting: &mut Adjusting<'_>, agreed: &mut Agreed) -> Res
 pub(super) fn after_settling(adjusting: &mut Adjusting<'_>, settled: &mut Settled) -> Result<(), Stop> {
     let lines = std::mem::take(&mut settled.open);
     let mut booked = Booked::default();
-    settled.open = run(adjusting, lines, &mut |context, board, by_hand, request| {
+    settled.open = run(adjusting, lines, &[], &mut |context, board, by_hand, request| {
+        if !is_on(board, request) {
+            return Ok(None);
+        }
         if request.adjustment.action != Action::WriteOff {
-            return Err(Failed::Refused(Refusal {
-                field: "action",
-                expected:
-                    "write_off: on this leg a row stands alone, and nothing can be matched to it by hand"
-                        .to_owned(),
-            }));
+            return refused(
+                "action",
+                "write_off: on this leg a row stands alone, and nothing can be matched to it by hand",
+            );
         }
         let mut work = Work {
             context,
             board,
             by_hand,
+            judging: None,
         };
-        work.write_off(None, request, &mut booked)
+        work.write_off(None, request, &mut booked).map(Some)
     })?;
     settled.small.append(&mut booked.small);
     settled.small.sort();
@@ -114,33 +148,43 @@ pub(super) fn after_settling(adjusting: &mut Adjusting<'_>, settled: &mut Settle
     Ok(())
 }
 
-type Apply<'f> = &'f mut dyn FnMut(&Context<'_>, &mut Board, &mut ByHand, &Request) -> Result<Posted, Failed>;
+/// Judges a request; `None` where its break is not of these legs.
+type Apply<'f> =
+    &'f mut dyn FnMut(&Context<'_>, &mut Board, &mut ByHand, &Request) -> Result<Option<Posted>, Failed>;
+
+/// True where one of the breaks of a request stands on the board.
+fn is_on(board: &Board, request: &Request) -> bool {
+    let mut targets = request.adjustment.target.split(JOINT);
+    targets.any(|id| !board.of_id(id).is_empty())
+}
+
+/// The break ids that requests name.
+fn targets(requests: &[Request]) -> BTreeSet<&str> {
+    requests
+        .iter()
+        .filter(|request| request.adjustment.action.is_about_breaks())
+        .flat_map(|request| request.adjustment.target.split(JOINT))
+        .collect()
+}
 
 /// Judges the requests one of whose breaks is among some lines; gives the lines that are left.
 fn run(
     adjusting: &mut Adjusting<'_>,
     lines: Vec<OpenBreakRows>,
+    watched: &[RowName],
     apply: Apply<'_>,
 ) -> Result<Vec<OpenBreakRows>, Stop> {
     let context = adjusting.context;
     let requests = adjusting.pending.clone();
-    let wanted: BTreeSet<&str> = requests
-        .iter()
-        .filter(|request| request.adjustment.action.is_about_breaks())
-        .flat_map(|request| request.adjustment.target.split(JOINT))
-        .collect();
-    let mut board = Board::new(&context, lines, &wanted)?;
+    let mut board = Board::new(&context, lines, &targets(&requests), watched)?;
     let mut by_hand = std::mem::take(&mut adjusting.done.by_hand);
     let mut stopped = None;
     adjusting.post_each(|request| -> Judged {
-        let mut targets = request.adjustment.target.split(JOINT);
-        let here = |id: &str| !board.of_id(id).is_empty();
-        let is_mine = request.adjustment.action.is_about_breaks() && targets.any(here);
-        if !is_mine || stopped.is_some() {
+        if !request.adjustment.action.is_about_breaks() || stopped.is_some() {
             return None;
         }
         match apply(&context, &mut board, &mut by_hand, request) {
-            Ok(posted) => Some(Ok(posted)),
+            Ok(posted) => posted.map(Ok),
             Err(Failed::Refused(refusal)) => Some(Err(refusal)),
             Err(Failed::Stopped(stop)) => {
                 stopped = Some(stop);
@@ -164,13 +208,15 @@ struct Booked {
 }
 
 /// One request under way.
-struct Work<'a, 'b> {
+struct Work<'a, 'b, 'j> {
     context: &'a Context<'b>,
     board: &'a mut Board,
     by_hand: &'a mut ByHand,
+    /// Batches, where the book has any.
+    judging: Option<&'a mut Judging<'j>>,
 }
 
-impl Work<'_, '_> {
+impl Work<'_, '_, '_> {
     /// The one line of a break id; of conflicting rows that share it (R19), the one whose row has the amount.
     fn line(&self, request: &Request, id: &str) -> Result<usize, Failed> {
         let lines = self.board.of_id(id);
@@ -228,8 +274,10 @@ impl Work<'_, '_> {
                 ),
             );
         }
-        if !left.is_success {
-            self.may_settle(&left)?;
+        match self.goes_on(leg, &right) {
+            true => may_wait(&left, &right)?,
+            false if !left.is_success => self.may_settle(&left)?,
+            false => {}
         }
         self.approved(
             request,
@@ -244,6 +292,13 @@ impl Work<'_, '_> {
             self.by_hand.booked.insert(name);
         }
         Ok(posted)
+    }
+
+    /// True for a bill row that goes on to the bank in a batch.
+    fn goes_on(&self, leg: usize, right: &Row) -> bool {
+        let judging = self.judging.as_deref();
+        self.context.settings.legs[leg].kind == LegKind::PlatformChannel
+            && judging.is_some_and(|judging| judging.goes_on(leg, right.name))
     }
 
     /// A row that is not SUCCESS was judged by no rule of rows that settle (R18, R25).
@@ -317,6 +372,9 @@ impl Work<'_, '_> {
         if !is_bank && (left.len(), right.len()) != (1, 1) {
             return refused("target", "one platform row and one channel row");
         }
+        if self.goes_on(leg, &right[0]) {
+            may_wait(&left[0], &right[0])?;
+        }
         let sum_minor = left.iter().map(|row| i128::from(row.amount_minor)).sum();
         self.approved(
             request,
@@ -363,6 +421,12 @@ impl Work<'_, '_> {
         class: String,
     ) -> Result<Posted, Failed> {
         let context = self.context;
+        if left.iter().any(|row| !row.is_on_leg) {
+            return refused(
+                "target",
+                "a row that can be matched today: the match of this one was taken back today, so it can be from the next close on",
+            );
+        }
         let named = &context.settings.legs[leg];
         let is_bank = named.kind == LegKind::PlatformBank;
         let action = request.adjustment.action;
@@ -387,7 +451,7 @@ impl Work<'_, '_> {
                 agreed.later.passes.insert(row.place, action.name());
                 agreed.later.platform.push(row.place);
             } else {
-                let passes = self.by_hand.passes.entry(leg).or_default();
+                let passes = agreed.passes.entry(leg).or_default();
                 passes.insert(row.place, action.name());
             }
         }
@@ -400,14 +464,17 @@ impl Work<'_, '_> {
                 });
             }
             if own_money_minor != 0 {
-                agreed
-                    .later
-                    .events
-                    .push(event(request, &right[0], own_money_minor));
+                let booked = event(request, account as usize, &right[0].id, own_money_minor);
+                agreed.later.events.push(booked);
             }
         }
         for row in left.iter().chain(right) {
             self.board.matched_on(row.name, &named.name);
+        }
+        if self.goes_on(leg, &right[0])
+            && let Some(judging) = &mut self.judging
+        {
+            judging.link(right[0].name, left[0].name);
         }
         let merchant = context.merchants.terms.get(left[0].owner as usize);
         Ok(Posted {
@@ -475,6 +542,7 @@ impl Work<'_, '_> {
         posted.entry_id.clone_from(&row.id);
         if is_channel_row {
             self.by_hand.channel.insert(row.name);
+            self.own_money_of(request, &row, &mut posted, booked)?;
             return Ok(posted);
         }
         self.by_hand.bank.insert(row.name);
@@ -490,9 +558,41 @@ impl Work<'_, '_> {
                 Direction::Credit => row.amount_minor,
                 Direction::Debit => -row.amount_minor,
             };
-            booked.events.push(event(request, &row, posted.own_money_minor));
+            let account = row.owner as usize;
+            booked
+                .events
+                .push(event(request, account, &row.id, posted.own_money_minor));
         }
         Ok(posted)
+    }
+
+    /// The money of a bill row that is written off, where its batch is at the bank: it is own money's. Else the row is in no batch any
+    /// longer.
+    fn own_money_of(
+        &mut self,
+        request: &Request,
+        bill: &Row,
+        posted: &mut Posted,
+        booked: &mut Booked,
+    ) -> Result<(), Failed> {
+        let Some(judging) = &mut self.judging else {
+            return Ok(());
+        };
+        let Some(paid) = judging.write_off_row(bill.name) else {
+            return Ok(());
+        };
+        let own_minor = narrow(bill.signed_minor())
+            .map_err(|_| Stop::invariant("an amount that does not fit 64 bits"))?;
+        posted.own_money_minor = own_minor;
+        posted
+            .account
+            .clone_from(&self.context.settings.accounts[paid.account].id);
+        let event = event(request, paid.account, &paid.entry_id, own_minor);
+        match paid.since_today {
+            true => judging.book(event),
+            false => booked.events.push(event),
+        }
+        Ok(())
     }
 
     /// Takes a platform row out of the books: nobody expects its money any longer.
@@ -519,8 +619,11 @@ impl Work<'_, '_> {
         });
         let at_bank_before = match context.pool.origin(block, ordinal) {
             Origin::Forward(index) => {
-                let open_legs = context.pool.forward[index].open_legs;
-                open_legs != 0 && open_legs & (1 << context.bank_leg) == 0
+                let forward = &context.pool.forward[index];
+                let open_legs = forward.open_legs;
+                // A row whose batch is at the bank has met its bill row too, and is open no longer.
+                let by_batch = context.settings.batch_leg(&forward.item.row.channel).is_some();
+                !by_batch && open_legs != 0 && open_legs & (1 << context.bank_leg) == 0
             }
             Origin::Today(..) => false,
         };
@@ -542,10 +645,34 @@ fn joined(rows: &[Row]) -> String {
     ids.join("+")
 }
 
-fn event(request: &Request, entry: &Row, own_money_minor: i64) -> AccountEvent {
+/// A platform row and a bill row that wait for the batch together: both must be rows of which money is expected.
+fn may_wait(left: &Row, right: &Row) -> Result<(), Failed> {
+    if !left.is_success {
+        return refused(
+            "target",
+            "a platform row that is SUCCESS, since it needs its batch too: deliver the row again with that status (R19)",
+        );
+    }
+    if !right.is_success {
+        return refused(
+            "target",
+            "a bill row that is SUCCESS, since a batch pays no other: have the bill corrected",
+        );
+    }
+    if left.direction != right.direction {
+        return refused(
+            "target",
+            "rows of one direction, since the batch counts what the bill says: have the bill corrected",
+        );
+    }
+    Ok(())
+}
+
+/// What an adjustment books between an account and own money.
+pub(super) fn event(request: &Request, account: usize, entry_id: &str, own_money_minor: i64) -> AccountEvent {
     AccountEvent {
-        account: entry.owner as usize,
-        entry_id: entry.id.clone(),
+        account,
+        entry_id: entry_id.to_owned(),
         amount_minor: own_money_minor.abs(),
         kind: AccountEventKind::Adjusted {
             adjustment_id: request.adjustment.adjustment_id.clone(),

@@ -5,26 +5,28 @@
 //! reason, for each that was not. Breaks are adjusted after matching and before settling, so that a pair that was accepted
 //! settles in this close like any other; nothing published before is touched.
 //!
-//! [`requests`] has each id once; [`board`] finds the lines that are targeted; [`breaks`] and [`merchants`] apply.
+//! [`requests`] has each id once; [`board`] finds the lines that are targeted; [`breaks`], [`batches`] (between channel and bank)
+//! and [`merchants`] apply.
 //! Not done here: what a settled row is worth (`settling`), what is paid (`payouts`), and who may sign for how much.
 
 pub mod requests;
 mod board;
 mod breaks;
+mod batches;
 mod merchants;
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashSet;
 
 use crate::book::merchants::Merchants;
-use crate::book::settings::{LegKind, Settings};
+use crate::book::settings::Settings;
 use crate::day::agree::Agreed;
+use crate::day::batches::Judging;
 use crate::day::breaks::RowName;
 use crate::day::figures::{AdjustmentLine, ManualMoves};
 use crate::day::identify::Fetch;
 use crate::day::pool::Pool;
 use crate::day::settle::Settled;
 use crate::day::state::{PostedAdjustment, State};
-use crate::entries::block::RowRef;
 use crate::findings::Stop;
 use crate::ingest::canonical::values::Expected;
 use crate::report::tables::RejectLine;
@@ -68,8 +70,6 @@ pub struct ByHand {
     pub unbooked: FxHashSet<RowName>,
     /// WITHDRAWAL rows that were not SUCCESS and were accepted: the wallet is debited in this close.
     pub booked: FxHashSet<RowName>,
-    /// Passes of platform rows on legs that do not end at the bank, by leg.
-    pub passes: FxHashMap<usize, FxHashMap<RowRef, &'static str>>,
 }
 
 impl ByHand {
@@ -115,13 +115,6 @@ struct Refusal {
     expected: String,
 }
 
-fn by_batches() -> Result<Posted, Refusal> {
-    refuse(
-        "action",
-        "hold, release or transfer: breaks of a book with a leg channel↔bank are not adjusted yet; have the bill, the platform's row or the statement corrected",
-    )
-}
-
 fn refuse<T>(field: &'static str, expected: impl Into<String>) -> Result<T, Refusal> {
     Err(Refusal {
         field,
@@ -149,18 +142,13 @@ impl<'a> Adjusting<'a> {
         }
     }
 
-    /// Adjusts the breaks of the legs of the settings. To be called after matching and before anything settles.
+    /// Adjusts the breaks of the legs of the settings. To be called after matching and before anything settles; batches are judged
+    /// by then, and not applied.
     ///
     /// # Errors
     /// What fetching full rows reports.
-    pub fn on_legs(&mut self, agreed: &mut Agreed) -> Result<(), Stop> {
-        // Batches were judged before people had a word: what they would change of a row between bill and bank is not
-        // followed through, so nothing is changed at all.
-        let legs = &self.context.settings.legs;
-        if legs.iter().any(|leg| leg.kind == LegKind::ChannelBank) {
-            self.post_each(|request| request.adjustment.action.is_about_breaks().then(by_batches));
-        }
-        breaks::on_legs(self, agreed)
+    pub fn on_legs(&mut self, agreed: &mut Agreed, judging: Option<&mut Judging<'_>>) -> Result<(), Stop> {
+        breaks::on_legs(self, agreed, judging)
     }
 
     /// Adjusts breaks of the legs that settling makes (wallets, payouts at the bank), and what concerns merchants. What is

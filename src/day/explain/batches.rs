@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::Section;
 use super::closes::{Day, Days, Matched};
 use super::find::Found;
+use super::{Section, adjustments};
 use crate::book::settings::LegKind;
 use crate::day::state::OpenSide;
 use crate::findings::Stop;
@@ -29,13 +29,15 @@ fn bill_of<'a>(found: &'a Found, rows: &'a [Found], matched: &[(Date, Matched)])
                 line.txn_id == found.row.id && line.account.is_empty() && !line.entry_id.is_empty()
             });
             let (_, met) = met?;
-            rows.iter().find(|other| {
+            let is_met = |other: &&Found| {
                 other.side == OpenSide::Channel
                     && other.row.id == met.entry_id
                     && other.row.channel == found.row.channel
                     && other.row.direction == found.row.direction
-                    && other.row.amount_minor == found.row.amount_minor
-            })
+            };
+            // People may accept another amount (R24); of several refunds of one payment it tells which.
+            let same = |other: &&Found| is_met(other) && other.row.amount_minor == found.row.amount_minor;
+            rows.iter().find(same).or_else(|| rows.iter().find(is_met))
         }
     }
 }
@@ -52,16 +54,17 @@ fn txn_of<'a>(found: &'a Found, matched: &'a [(Date, Matched)]) -> Option<&'a st
     }
 }
 
-/// Tells what became of the batch of a platform row or bill row: open on which days, against what; paid by which entry.
+/// Tells what became of the batch of a platform row or bill row: open on which days, against what; paid by which entry. True where
+/// people wrote it off.
 pub(super) fn tell(
     days: &Days,
     found: &Found,
     rows: &[Found],
     matched: &[(Date, Matched)],
     section: &mut Section,
-) -> Result<(), Stop> {
+) -> Result<bool, Stop> {
     let Some(bill) = bill_of(found, rows, matched) else {
-        return Ok(());
+        return Ok(false);
     };
     let batch = bill.row.batch_ref.as_str();
     let txn_id = txn_of(found, matched);
@@ -72,6 +75,7 @@ pub(super) fn tell(
             *on == date && Some(line.txn_id.as_str()) == txn_id && legs.contains(&line.leg)
         });
         if let Some((_, line)) = paid {
+            decisions(days, date, &told, section)?;
             if found.side == OpenSide::Channel {
                 section.event(
                     date,
@@ -83,7 +87,7 @@ pub(super) fn tell(
                     ),
                 );
             }
-            return Ok(());
+            return Ok(false);
         }
         let lines = day.rows("breaks.csv", |line| {
             let is_mine = match batch.is_empty() {
@@ -131,7 +135,30 @@ pub(super) fn tell(
             }
         }
     }
-    Ok(())
+    match days.list.last() {
+        Some(last) => decisions(days, last.date(), &told, section),
+        None => Ok(false),
+    }
+}
+
+/// What people decided about the batch's own lines, told by class and break id, until a day. True where they wrote it off.
+fn decisions(
+    days: &Days,
+    until: Date,
+    told: &BTreeSet<(String, String)>,
+    section: &mut Section,
+) -> Result<bool, Stop> {
+    let mut written_off = false;
+    let ids: BTreeSet<&str> = told.iter().map(|(_, id)| id.as_str()).collect();
+    for id in ids.into_iter().filter(|id| !id.is_empty()) {
+        for (day, line) in adjustments::of_break(days, id)? {
+            if day.date() <= until {
+                adjustments::tell(day, &line, section);
+                written_off |= line.get("action") == "write_off";
+            }
+        }
+    }
+    Ok(written_off)
 }
 
 /// ` (inbox/2026-03-03/bank.csv:2)`, or nothing where the entry is not among the rows found.

@@ -310,7 +310,7 @@ fn about(days: &Days, story: &Story, found: &Found, title: String) -> Result<Sec
             tell_break(story, found, leg, span, &mut section);
         }
     }
-    batches::tell(days, found, &story.rows, &story.matched, &mut section)?;
+    let is_batch_written_off = batches::tell(days, found, &story.rows, &story.matched, &mut section)?;
     let agreed: Vec<&(Date, Matched)> = story
         .matched
         .iter()
@@ -402,7 +402,8 @@ fn about(days: &Days, story: &Story, found: &Found, title: String) -> Result<Sec
     {
         adjustments::tell(day, line, &mut section);
     }
-    let written_off = by_hand.iter().any(|(_, line)| line.get("action") == "write_off");
+    let written_off =
+        is_batch_written_off || by_hand.iter().any(|(_, line)| line.get("action") == "write_off");
     if found.side == OpenSide::Platform && !written_off {
         let settled = agreed.iter().find(|(_, line)| line.fee_minor.is_some());
         if let Some((date, line)) = settled {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::book::settings::Settings;
 use crate::day::agree::{Agreed, LegResult, conflict, list_conflicts};
@@ -229,6 +229,7 @@ fn agreed(
         }],
         open,
         later: Later::default(),
+        passes: FxHashMap::default(),
         batches: Batches::default(),
     };
     list_conflicts(&kept.pool, inputs.settings, LEG, &mut agreed);

@@ -513,7 +513,7 @@ mod adjustments {
     pub const APPROVED_AT: usize = 7;
 }
 
-/// Most decimals that any currency has: a decimal of Parquet is read with them and written out again.
+/// Most decimals that any currency has.
 const DECIMALS_MAX: u32 = 4;
 
 impl Table for Adjustments {
@@ -595,20 +595,11 @@ fn decimal_above_zero<F: Fields>(fields: &F, field: usize) -> Result<String, Wro
             "an amount above zero in plain ASCII digits, such as 1234.50",
         )
     };
-    let text = fields.text(field);
-    if text.is_empty()
-        && let Some(finest) = Currency::parse(b"UYW")
-    {
-        // Empty, or a decimal of Parquet, which has no text.
-        assert_eq!(finest.digits(), DECIMALS_MAX, "no currency has more decimals");
-        let minor = fields
-            .amount_minor(field, finest, false)
-            .ok()
-            .filter(|minor| *minor > 0)
-            .ok_or_else(form())?;
-        let decimal = money::format_minor(i128::from(minor), DECIMALS_MAX);
-        return Ok(decimal.trim_end_matches('0').trim_end_matches('.').to_owned());
-    }
+    let decimal = fields.decimal_text(field);
+    let text = match &decimal {
+        Some(decimal) => decimal.as_bytes(),
+        None => fields.text(field),
+    };
     match money::parse_positive_minor(text, DECIMALS_MAX) {
         Err(AmountError::Form | AmountError::Zero) => Err(form()()),
         // Too fine or too large is said in words of the currency.

@@ -26,6 +26,10 @@ pub trait Fields {
     }
     /// A field as an amount, zero allowed; a leading `-` is allowed when `signed`.
     fn amount_minor(&self, field: usize, currency: Currency, signed: bool) -> Result<i64, AmountError>;
+    /// A field as the text of a decimal, where the file has decimals that are no texts.
+    fn decimal_text(&self, _field: usize) -> Option<String> {
+        None
+    }
     /// A field as an instant.
     fn instant(&self, field: usize, memory: &mut TimeMemory) -> Option<Instant>;
     /// A field as a day.

@@ -19,7 +19,7 @@ use super::columns::{ColumnReader, Portion, UNJUDGED, View};
 use super::input::Input;
 use super::plan::{GroupPlan, Meaning};
 use super::unpack::Unpacker;
-use super::values::{amount_of_text, date_of, decimal_minor, instant_of, write_time};
+use super::values::{amount_of_text, date_of, decimal_minor, decimal_text, instant_of, write_time};
 use crate::book::settings::Role;
 use crate::entries::rows::{Place, Reject, RowSink};
 use crate::ingest::canonical::context::{Memory, ReadContext};
@@ -461,6 +461,19 @@ impl Fields for PortionFields<'_> {
             Column::KeptMinor(minor) => Ok(*minor),
             _ => amount_of_text(self.text(field), currency, signed),
         }
+    }
+
+    fn decimal_text(&self, field: usize) -> Option<String> {
+        let (value, scale) = match &self.columns[field] {
+            Column::Ints(ints, Meaning::Decimal { scale, .. }, nulls) if self.there(*nulls) => {
+                (i128::from(ints[self.row]), scale)
+            }
+            Column::Wides(wides, Meaning::Decimal { scale, .. }, nulls) if self.there(*nulls) => {
+                (wides[self.row], scale)
+            }
+            _ => return None,
+        };
+        Some(decimal_text(value, u32::from(scale.unsigned_abs())))
     }
 
     #[inline(always)]

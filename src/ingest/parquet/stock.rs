@@ -10,7 +10,7 @@ use arrow::util::display::array_value_to_string;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder, RowSelection};
 
-use super::values::{Zone, amount_of_text, date_of, decimal_minor, instant_of, write_time};
+use super::values::{Zone, amount_of_text, date_of, decimal_minor, decimal_text, instant_of, write_time};
 use super::{ParquetFile, guarded, refused, unreadable};
 use crate::book::settings::Role;
 use crate::entries::rows::{Place, Reject, RowSink};
@@ -257,6 +257,16 @@ impl Fields for BatchFields<'_> {
             }
             _ => amount_of_text(self.text(field), currency, signed),
         }
+    }
+
+    fn decimal_text(&self, field: usize) -> Option<String> {
+        let Column::Decimal(values, scale, nulls) = &self.columns[field] else {
+            return None;
+        };
+        if is_null(*nulls, self.row) {
+            return None;
+        }
+        Some(decimal_text(values[self.row], *scale))
     }
 
     #[inline]

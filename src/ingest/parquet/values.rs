@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use crate::ingest::canonical::values::{self, TimeText};
 use crate::terms::currency::Currency;
 use crate::terms::date::{Date, Instant};
-use crate::terms::money::AmountError;
+use crate::terms::money::{AmountError, format_minor};
 
 /// Seconds since 1970 of the years 1 to 9999.
 pub const YEARS_1_TO_9999: Range<i64> = -62_135_596_800..253_402_300_800;
@@ -121,6 +121,15 @@ pub fn decimal_minor(value: i128, scale: u32, digits: u32, signed: bool) -> Resu
         // As in texts, where the magnitude is read first.
         Ok(i64::MIN) | Err(_) => Err(AmountError::Overflow),
         Ok(minor) => Ok(minor),
+    }
+}
+
+/// A decimal as text; zeros behind its point say nothing and are left out.
+pub fn decimal_text(value: i128, scale: u32) -> String {
+    let text = format_minor(value, scale);
+    match scale {
+        0 => text,
+        _ => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
     }
 }
 
