@@ -63,6 +63,7 @@ fn decisions_of_the_day_are_decided_again() {
             dry_run: false,
             what_if: None,
             memory: None,
+            ends_process: false,
         };
         close(&options, &Silent).unwrap().folder.unwrap()
     };
