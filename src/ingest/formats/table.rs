@@ -402,7 +402,7 @@ impl Cut {
                 continue;
             };
             let cell = &record.bytes[*start as usize..*end as usize];
-            if cell.is_ascii() {
+            if !gbk::has_high(cell) {
                 continue;
             }
             if *cut_from == CutFrom::Record {

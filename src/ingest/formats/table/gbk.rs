@@ -20,26 +20,61 @@ const THREE_BYTES: u32 = 3 << 24;
 /// UTF-8 of each pair of bytes in three bytes, and their number above them; 0 where the pair is no character.
 static PAIRS: LazyLock<Box<[u32; PAIRS_COUNT]>> = LazyLock::new(|| {
     let mut pairs = Box::new([0; PAIRS_COUNT]);
-    for (at, packed) in pairs.iter_mut().enumerate() {
-        let pair = [(at >> 8) as u8 | 0x80, at as u8];
-        let text = GB18030.decode_without_bom_handling_and_without_replacement(&pair);
-        if let Some(text) = text
-            && text.len() <= 3
-            && text.chars().count() == 1
-        {
-            let mut bytes = [0; 4];
-            bytes[..text.len()].copy_from_slice(text.as_bytes());
-            bytes[3] = text.len() as u8;
-            *packed = u32::from_le_bytes(bytes);
+    let trails: Vec<u8> = (0x40..=0xfe).filter(|trail| *trail != 0x7f).collect();
+    for lead in 0x81..=0xfe {
+        // All pairs of a lead at once: every one of them is a character.
+        let bytes: Vec<u8> = trails.iter().flat_map(|trail| [lead, *trail]).collect();
+        let Some(text) = GB18030.decode_without_bom_handling_and_without_replacement(&bytes) else {
+            continue;
+        };
+        if text.chars().count() != trails.len() {
+            continue;
+        }
+        for (trail, character) in trails.iter().zip(text.chars()) {
+            let mut utf8 = [0; 4];
+            let length = character.len_utf8();
+            if length <= 3 {
+                character.encode_utf8(&mut utf8);
+                utf8[3] = length as u8;
+                pairs[place_of(lead, *trail)] = u32::from_le_bytes(utf8);
+            }
         }
     }
     pairs
 });
 
+/// Where the entry of a pair stands whose first byte is above ASCII.
+#[inline(always)]
+fn place_of(lead: u8, trail: u8) -> usize {
+    usize::from(lead & 0x7f) << 8 | usize::from(trail)
+}
+
+/// True where some byte of a short text is above ASCII.
+#[inline(always)]
+pub fn has_high(text: &[u8]) -> bool {
+    // The two parts may overlap: together they are the text.
+    match (text.first_chunk::<8>(), text.last_chunk::<8>()) {
+        (Some(first), Some(last)) if text.len() <= 16 => {
+            (u64::from_le_bytes(*first) | u64::from_le_bytes(*last)) & (u64::MAX / 255 * 128) != 0
+        }
+        (Some(_), _) => !text.is_ascii(),
+        _ => match (text.first_chunk::<4>(), text.last_chunk::<4>()) {
+            (Some(first), Some(last)) => {
+                (u32::from_le_bytes(*first) | u32::from_le_bytes(*last)) & (u32::MAX / 255 * 128) != 0
+            }
+            _ => match text {
+                [] => false,
+                [first, .., last] => (first | last | text[text.len() / 2]) >= 0x80,
+                [one] => *one >= 0x80,
+            },
+        },
+    }
+}
+
 /// The entry of a pair whose first byte is above ASCII.
 #[inline(always)]
 fn packed(pairs: &[u32; PAIRS_COUNT], lead: u8, trail: u8) -> u32 {
-    pairs[usize::from(lead & 0x7f) << 8 | usize::from(trail)]
+    pairs[place_of(lead, trail)]
 }
 
 /// Puts the UTF-8 of `bytes` into `out`, from its byte `start` on, and gives where it ends; `None` where the decoder must
@@ -127,6 +162,13 @@ mod tests {
                 check(&[lead, trail]);
             }
         }
+        // That is so for all that may be one.
+        let places = (0x81..=0xfe).flat_map(|lead| (0x40..=0xfe).map(move |trail| (lead, trail)));
+        assert!(
+            places
+                .filter(|(_, trail)| *trail != 0x7f)
+                .all(|(lead, trail)| packed(&PAIRS, lead, trail) != 0)
+        );
         // The euro sign of GBK, and a character of four bytes, are the decoder's.
         assert_eq!(decode(b"\x80", &mut Vec::new(), 0), None);
         assert_eq!(decode(b"a\x81\x30\x81\x30", &mut Vec::new(), 0), None);
@@ -140,6 +182,15 @@ mod tests {
             check(&bytes);
             check(&bytes[..cut.min(bytes.len())]);
             check(&noise);
+            for length in 0..=noise.len() {
+                let low: Vec<u8> = noise[..length].iter().map(|byte| byte & 0x7f).collect();
+                assert!(!has_high(&low));
+                for at in 0..length {
+                    let mut one = low.clone();
+                    one[at] |= 0x80;
+                    assert!(has_high(&one), "{one:?}");
+                }
+            }
         }
     }
 }
