@@ -3,7 +3,7 @@
 //!
 //! In: what was remembered of each statement, report and notification, and the last number of every account. Out: notes for
 //! the summary and the numbers of today, or a stop (65): a gap in the numbers of an account's statements, a message of which
-//! a page is missing, a statement delivered again with other content, a statement in two formats. The same statement
+//! a page is missing, a statement whose pages stand in several files and are not all there, a statement delivered again with other content, a statement in two formats. The same statement
 //! delivered twice is taken once: its rows are equal and count once (R20). Notifications are linked with the entries that
 //! they explain; an entry without one is said and stops nothing, for they book nothing.
 //!
@@ -94,6 +94,7 @@ fn judge(
     two_formats(settings, told, &repeated, &mut findings);
     let last = numbers(settings, told, &repeated, before, date, &mut findings);
     missing_pages(pages, &mut findings);
+    pages_of_statements(settings, told, &repeated, &mut findings);
     notes.extend(links(settings, told));
     if findings.is_empty() {
         return Ok(Checked { notes, last });
@@ -134,7 +135,7 @@ fn repeats(
     notes: &mut Vec<String>,
     findings: &mut Vec<Finding>,
 ) -> BTreeSet<usize> {
-    type Key<'a> = (usize, &'a str, &'a str, Option<u64>, String);
+    type Key<'a> = (usize, &'a str, &'a str, Option<u64>, u32, String);
     let mut first: BTreeMap<Key<'_>, Namesakes<'_>> = BTreeMap::new();
     let mut repeated = BTreeSet::new();
     for (index, one) in told.iter().enumerate() {
@@ -151,6 +152,7 @@ fn repeats(
                 one.format,
                 statement.id.as_str(),
                 statement.sequence,
+                statement.first_page,
                 day,
             ))
             .or_default();
@@ -424,6 +426,85 @@ fn missing_pages(pages: &[(&str, &MessagePage)], findings: &mut Vec<Finding>) {
     }
 }
 
+/// Statements whose pages stand in several files: all must be there, and each must open with what the one before closes
+/// with.
+fn pages_of_statements(
+    settings: &Settings,
+    told: &[Told<'_>],
+    repeated: &BTreeSet<usize>,
+    findings: &mut Vec<Finding>,
+) {
+    // Pages of one statement share its number; where it has none, its id.
+    type Key<'a> = (usize, &'a str, Option<u64>, &'a str);
+    let mut statements: BTreeMap<Key<'_>, Vec<&Told<'_>>> = BTreeMap::new();
+    for (index, one) in told.iter().enumerate() {
+        let StatementTold {
+            purport: Purport::Statement,
+            account,
+            sequence,
+            ..
+        } = one.told
+        else {
+            continue;
+        };
+        if (one.told.first_page > 1 || one.told.goes_on) && !repeated.contains(&index) {
+            let id = sequence.map_or(one.told.id.as_str(), |_| "");
+            let key = (*account, one.format, *sequence, id);
+            statements.entry(key).or_default().push(one);
+        }
+    }
+    for ((account, ..), mut parts) in statements {
+        parts.sort_by_key(|part| part.told.first_page);
+        let mut before: Option<&Told<'_>> = None;
+        let mut missing = |part: &Told<'_>, page: u32, words: &str| {
+            let message = format!(
+                "statement {} of account {}: page {page} {words}",
+                name(part.told),
+                account_id(settings, account)
+            );
+            let help = "deliver the files of all pages of the statement, or ask the bank for the missing one";
+            findings.push(Finding::about(part.file, message, help).at(part.told.line, 0));
+        };
+        for part in &parts {
+            let page = part.told.first_page;
+            match before {
+                None if page > 1 => missing(part, page - 1, "is missing before this one"),
+                None => {}
+                Some(earlier) => {
+                    let expected = page_behind(earlier.told);
+                    let closing = earlier.told.closing.map(|closing| closing.minor);
+                    let opening = part.told.opening.map(|opening| opening.minor);
+                    if !earlier.told.goes_on || page < expected {
+                        missing(
+                            part,
+                            page,
+                            &format!("stands in {} too, or behind its last page", earlier.file),
+                        );
+                    } else if page > expected {
+                        missing(part, expected, "is missing before this one");
+                    } else if closing != opening {
+                        let words = format!(
+                            "does not open with the balance that page {} ({}) closes with",
+                            page - 1,
+                            earlier.file
+                        );
+                        missing(part, page, &words);
+                    }
+                }
+            }
+            before = Some(part);
+        }
+        if let Some(last) = before.filter(|last| last.told.goes_on) {
+            missing(last, page_behind(last.told), "is missing behind this one");
+        }
+    }
+}
+
+/// Number of the page behind those that a file holds of a statement.
+fn page_behind(told: &StatementTold) -> u32 {
+    told.first_page.saturating_add(told.pages)
+}
+
 /// Links notifications with the entries of statements that they explain, and says how far that went.
 fn links(settings: &Settings, told: &[Told<'_>]) -> Vec<String> {
     // Many entries may bear one reference: those of an amount and direction are found at once.
@@ -518,6 +599,8 @@ mod tests {
             booked: Tallies::default(),
             not_booked: 0,
             pages: 1,
+            first_page: 1,
+            goes_on: false,
             content: content.to_owned(),
             explained: Vec::new(),
         }
@@ -569,6 +652,51 @@ mod tests {
             statement("STARTUMS", 0, 5, 6, "y"),
         ];
         assert_eq!(judged(&uncounted, &[]), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn pages_in_several_files_are_one_statement() {
+        let page = |first_page: u32, pages: u32, opening: i64, closing: i64, goes_on: bool| StatementTold {
+            first_page,
+            pages,
+            goes_on,
+            ..statement("S1", 7, opening, closing, &format!("page {first_page}"))
+        };
+        let (one, two) = (page(1, 2, 0, 5, true), page(3, 1, 5, 5, true));
+        let (three, end) = (page(4, 1, 5, 9, false), statement("S2", 8, 9, 9, "x"));
+        let judged = |parts: &[&StatementTold]| {
+            let parts: Vec<StatementTold> = parts.iter().map(|part| (*part).clone()).collect();
+            judged(&parts, &[]).map(|notes| notes.len())
+        };
+        assert_eq!(judged(&[&one, &two, &three, &end]), Ok(0));
+        assert_eq!(judged(&[&three, &one, &two]), Ok(0));
+        // The same page twice is taken once.
+        assert_eq!(judged(&[&one, &two, &two, &three]), Ok(1));
+        let check = |parts: &[&StatementTold], expected: &str| {
+            let stopped = judged(parts).unwrap_err();
+            assert!(stopped.contains(expected), "`{stopped}` lacks `{expected}`");
+        };
+        check(
+            &[&one, &two],
+            "b:1: statement S1 number 7 of account A0: page 4 is missing behind this one",
+        );
+        check(
+            &[&two, &three],
+            "a:1: statement S1 number 7 of account A0: page 2 is missing before this one",
+        );
+        check(&[&one, &three], "page 3 is missing before this one");
+        check(
+            &[&one, &page(3, 1, 6, 5, true), &three],
+            "page 3 does not open with the balance that page 2 (a) closes with",
+        );
+        check(
+            &[&one, &page(2, 1, 3, 5, true), &three],
+            "page 2 stands in a too, or behind its last page",
+        );
+        check(
+            &[&one, &page(3, 1, 5, 5, false), &three],
+            "page 4 stands in b too, or behind its last page",
+        );
     }
 
     /// Statements of these numbers and days that follow from one another, behind one of the days before.

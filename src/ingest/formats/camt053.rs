@@ -201,7 +201,7 @@ impl Reading<'_, '_> {
             }
         }
         if let Some(pages) = self.pages.take() {
-            self.desk.fail(pages.refuse_incomplete())?;
+            self.end_file(&pages)?;
         }
         if let (Some(root), 0) = (envelope, documents) {
             let namespace = walk.root_namespace().unwrap_or_default();
@@ -218,6 +218,26 @@ impl Reading<'_, '_> {
         if self.message.page != 1 || !self.message.last {
             self.desk.facts.pages.push(self.message.clone());
         }
+        Ok(())
+    }
+
+    /// Ends a statement whose next page is not in this file.
+    fn end_file(&mut self, pages: &Pages) -> Result<(), FileRefused> {
+        let Some(mut open) = self.open.take() else {
+            return Ok(());
+        };
+        let (opening, closing, line) = match pages.end_here() {
+            Ok(ends) => ends,
+            Err(refused) => return self.desk.fail(refused),
+        };
+        open.told.opening = Some(opening);
+        open.told.closing = Some(closing);
+        open.told.line = line;
+        open.told.goes_on = true;
+        if let Some(currency) = self.desk.currency(open.told.account) {
+            self.allocated(&open.name(), &open, currency);
+        }
+        self.desk.finish(open);
         Ok(())
     }
 
@@ -515,7 +535,10 @@ impl Reading<'_, '_> {
         let (entry_id, original_ref) = match (servicer, entry.undoes()) {
             (reference, false) if !reference.is_empty() => (reference, ""),
             (reference, _) => {
-                line_id = entry.line_id(&self.page.account_number, statement, self.ordinal);
+                // Pages in other files count their entries from 1 as well.
+                let first_page = self.pages.as_ref().map_or(self.page.number(), Pages::first_page);
+                let ordinal = self.ordinal | u64::from(first_page - 1) << 40;
+                line_id = entry.line_id(&self.page.account_number, statement, ordinal);
                 (line_id.as_str(), reference)
             }
         };
@@ -590,6 +613,7 @@ impl Reading<'_, '_> {
         let told = &mut open.told;
         if before.is_none() {
             told.id.clone_from(&page.id);
+            told.first_page = page.number();
             let counted = [&page.sequence, &page.legal_sequence];
             told.sequence = counted.into_iter().find_map(|number| number.parse().ok());
             told.period = match (page.from.as_str(), page.to.as_str()) {

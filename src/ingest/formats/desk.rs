@@ -161,6 +161,10 @@ pub struct StatementTold {
     pub not_booked: u64,
     /// Pages read.
     pub pages: u32,
+    /// Number of the first of them: above 1 where those before it stand in another file.
+    pub first_page: u32,
+    /// True when a page must follow, in another file.
+    pub goes_on: bool,
     /// SHA-256, hex, over all that its entries and balances say.
     pub content: String,
     /// Entries with details that were added up, and those by which notifications are linked.
@@ -245,6 +249,8 @@ impl OpenStatement {
                 booked: Tallies::default(),
                 not_booked: 0,
                 pages: 1,
+                first_page: 1,
+                goes_on: false,
                 content: String::new(),
                 explained: Vec::new(),
             },
@@ -586,9 +592,10 @@ fn words_of(told: &StatementTold, account: &Account) -> String {
         .map_or_else(|| "none".to_owned(), |number| number.to_string());
     match told.purport {
         Purport::Statement => format!(
-            "account {}, id {}, number {number}, period {}, opening {}, closing {}",
+            "account {}, id {}, number {number}{}, period {}, opening {}, closing {}",
             account.id,
             or_none(&told.id),
+            pages_of(told),
             or_none(&told.period),
             text(told.opening),
             text(told.closing)
@@ -600,6 +607,23 @@ fn words_of(told: &StatementTold, account: &Account) -> String {
             or_none(&told.id),
             told.not_booked
         ),
+    }
+}
+
+/// Which pages of a statement a file holds, where others stand elsewhere.
+fn pages_of(told: &StatementTold) -> String {
+    if told.first_page == 1 && !told.goes_on {
+        return String::new();
+    }
+    let last_page = told.first_page + told.pages.saturating_sub(1);
+    let behind = if told.goes_on {
+        ", more must follow in another file"
+    } else {
+        ""
+    };
+    match told.pages {
+        1 => format!(", page {last_page}{behind}"),
+        _ => format!(", pages {} to {last_page}{behind}", told.first_page),
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! In: one file with any number of messages, with or without envelopes. Out: a bank row per booked `:61:`, a balance per
 //! statement, facts. MT942 books nothing: the statement of the day books what it shows.
-//! Supported: the dialects of public sample files; pages (`:28C:` n/m, `:60M:`, `:62M:`) in one file; `:90D:`, `:90C:` and
+//! Supported: the dialects of public sample files; pages (`:28C:` n/m, `:60M:`, `:62M:`) in one file or several; `:90D:`, `:90C:` and
 //! `/SUM/` totals. Tolerant in layout: text before, between and behind messages is passed over and counted.
 //! Refused: statements without opening or closing balance, that do not tie out (opening + Σ booked = closing), whose
 //! declared totals fail, or of which pages are missing; unknown accounts. An entry outside a statement is a reject.
@@ -561,12 +561,6 @@ impl Reading<'_, '_> {
                 part.open = Some(open);
             }
             None => {
-                if let Some(page) = part.page.filter(|page| !first && *page > 1) {
-                    let refused = part.refuse(format!(
-                        "found page {page} and not the page before it: pages of one statement must stand in one file"
-                    ));
-                    self.desk.fail(refused)?;
-                }
                 let mut open = OpenStatement::new(Purport::Statement, part.line, index);
                 open.told.id.clone_from(&part.id);
                 open.told.sequence = part.number;
@@ -578,6 +572,11 @@ impl Reading<'_, '_> {
                     balance.date,
                     balance.minor
                 );
+                // The pages before it stand in another file: whether they are there is seen across the files of the day.
+                if let Some(page) = part.page.filter(|page| !first && *page > 1) {
+                    open.told.first_page = page;
+                    open.line_key += &format!("\npage {page}");
+                }
                 part.open = Some(open);
             }
         }
@@ -887,11 +886,16 @@ impl Reading<'_, '_> {
             ))?;
         }
         let left = std::mem::take(&mut self.pages);
-        for pages in left.into_values() {
-            self.desk.fail(incomplete(&pages))?;
-            if self.desk.is_open() {
-                self.desk.finish(pages.open);
+        for mut pages in left.into_values() {
+            // Whether the next page stands in another file is seen across the files of the day; a total of the whole
+            // statement that holds over none of these pages cannot be.
+            if let Some(late) = pages.late.first() {
+                let refused = over_files(&pages, late);
+                self.desk.fail(refused)?;
             }
+            pages.open.told.closing = Some(pages.closes_with);
+            pages.open.told.goes_on = true;
+            self.desk.finish(pages.open);
         }
         if self.messages == 0 {
             return Err(FileRefused::at(
@@ -912,11 +916,25 @@ fn incomplete(pages: &Pages) -> FileRefused {
     FileRefused::at(
         pages.open.told.line,
         format!(
-            "statement {}: page {} is missing: it closes with an interim balance (:62M:), and pages of one statement must stand in one file",
+            "statement {}: page {} is missing: it closes with an interim balance (:62M:), and another statement of its account follows in this file",
             pages.name,
             pages.page + 1
         ),
         ASK_THE_BANK,
+    )
+}
+
+fn over_files(pages: &Pages, late: &Declared) -> FileRefused {
+    FileRefused::at(
+        late.line,
+        format!(
+            "statement {}: {} found `{}`, which holds over no page in this file, and page {} is not in it: a total of a whole statement is checked where all of its pages stand in one file",
+            pages.name,
+            late.tag,
+            shown(&late.text),
+            pages.page + 1
+        ),
+        "ask the bank for the whole statement in one file",
     )
 }
 

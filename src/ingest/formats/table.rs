@@ -25,9 +25,9 @@ use crate::terms::digest::sha256_hex;
 use balance::Chain;
 use bind::{BoundCondition, Columns, Times, all_hold};
 use clock::Clock;
-use cut::{Row, Span, anchor, cut, cut_fixed, cut_marked, cut_quoted, record_bytes, unquote};
+use cut::{Row, Span, anchor, cut, cut_fixed, cut_marked, cut_neat, cut_quoted, record_bytes, unquote};
 use fields::{Fields, bind_fields};
-use lines::{Blocks, Record, decode};
+use lines::{Blocks, Quotes, Record, Room, decode};
 use scan::Marks;
 use totals::Totals;
 
@@ -231,15 +231,16 @@ pub fn read<'a>(
         delimiter: profile.frame.delimiter,
         quote: profile.frame.quote,
     };
+    let in_place = profile.frame.fixed.is_empty();
     let mut blocks = if encoding == UTF_16LE || encoding == UTF_16BE {
         // Offsets are those of the decoded text.
         let text = UnboundedText(TextReader::new(source, encoding));
-        Blocks::new(Box::new(text), UTF_8, 0, marks)
+        Blocks::new(Box::new(text), UTF_8, 0, marks, false)
     } else {
-        Blocks::new(source, encoding, mark, marks)
+        Blocks::new(source, encoding, mark, marks, in_place)
     };
     let clock = Clock::new(zone(&ctx.settings.institution.time_zone)?);
-    let mut table = Table::new(profile, ctx, sink, clock, encoding);
+    let mut table = Table::new(profile, ctx, sink, clock, encoding, marks);
     table.start()?;
     while let Some(block) = blocks.next()? {
         for record in block {
@@ -283,6 +284,8 @@ struct Plan<'p> {
     refused: Vec<(Vec<BoundCondition<'p>>, &'p str)>,
     fields: Fields<'p>,
     needs_digest: bool,
+    /// Columns that are looked at.
+    needed: Vec<usize>,
 }
 
 struct Table<'r> {
@@ -290,6 +293,7 @@ struct Table<'r> {
     ctx: &'r FormatContext<'r>,
     sink: &'r mut dyn RowSink,
     encoding: &'static Encoding,
+    marks: Marks,
     times: Times,
     at: At,
     facts: FileFacts,
@@ -299,11 +303,14 @@ struct Table<'r> {
     chain: Option<Chain>,
     plan: Option<Plan<'r>>,
     summary_titles: Vec<String>,
-    /// Bytes with which a record may begin that is no row.
+    /// Bytes with which a record may begin that is no row, in UTF-8, and whether one of them is above ASCII.
     may_be_frame: [bool; 256],
+    may_be_frame_high: bool,
     /// Lines before the header that were passed over.
     passed: u32,
     cut: Cut,
+    /// Where a record in GBK is decoded.
+    room: Room,
     /// How often a row of these very texts was seen.
     seen: FxHashMap<[u8; 16], u32>,
     digest: Digest,
@@ -314,8 +321,21 @@ struct Table<'r> {
 struct Cut {
     cells: Vec<Span>,
     plain: String,
-    /// True when `cells` are of `plain` and not of the record.
-    in_plain: bool,
+    /// A record in GBK with the texts of its cells behind it.
+    mixed: Vec<u8>,
+    cut_from: CutFrom,
+}
+
+/// What cells are cut from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+enum CutFrom {
+    /// The record.
+    #[default]
+    Record,
+    /// `plain`.
+    Plain,
+    /// So many bytes of `mixed`.
+    Mixed(usize),
 }
 
 /// A digest of a row, and the texts that it is made of; kept so that their memory is.
@@ -338,27 +358,67 @@ impl Cut {
         let Cut {
             cells,
             plain,
-            in_plain,
+            cut_from,
+            ..
         } = self;
-        *in_plain = !frame.fixed.is_empty();
-        if *in_plain {
+        if !frame.fixed.is_empty() {
+            *cut_from = CutFrom::Plain;
             return cut_fixed(record.raw, encoding, frame, plain, cells);
         }
+        *cut_from = CutFrom::Record;
         if let (Some(mark), true) = (frame.cell_mark, is_row) {
-            if cut_marked(record.text, mark, record.delimiters, record.start, cells) {
+            if cut_marked(record.bytes, mark, record.delimiters, record.start, cells) {
                 return Ok(());
             }
             return Err(format!("no `{}` before the first field", char::from(mark)));
         }
-        cut(record.delimiters, record.start, record.text.len(), cells);
-        if let Some(quote) = frame.quote
-            && record.may_have_quotes
-            && !unquote(record.text, quote, cells)
-        {
-            *in_plain = true;
+        let neat = match frame.quote {
+            Some(quote) if record.quotes == Quotes::Neat => {
+                cut_neat(record.bytes, quote, record.delimiters, record.start, cells)
+            }
+            quote => {
+                cut(record.delimiters, record.start, record.bytes.len(), cells);
+                quote.is_none_or(|quote| record.quotes == Quotes::None || unquote(record.bytes, quote, cells))
+            }
+        };
+        if let (Some(quote), false) = (frame.quote, neat) {
+            *cut_from = CutFrom::Plain;
             return cut_quoted(record.text, quote, frame, plain, cells).map_err(str::to_owned);
         }
         Ok(())
+    }
+
+    /// Decodes those cells of a record in GBK that are needed.
+    fn decode(&mut self, record: &Record<'_>, needed: &[usize]) {
+        let Cut {
+            cells,
+            mixed,
+            cut_from,
+            ..
+        } = self;
+        let mut length = record.bytes.len();
+        for at in needed {
+            let Some((start, end)) = cells.get_mut(*at) else {
+                continue;
+            };
+            let cell = &record.bytes[*start as usize..*end as usize];
+            if !gbk::has_high(cell) {
+                continue;
+            }
+            if *cut_from == CutFrom::Record {
+                *cut_from = CutFrom::Mixed(length);
+                if mixed.len() < length {
+                    mixed.resize(length, 0);
+                }
+                mixed[..length].copy_from_slice(record.bytes);
+            }
+            *start = length as u32;
+            length = gbk::decode(cell, mixed, length).unwrap_or(length);
+            *end = length as u32;
+        }
+        if *cut_from != CutFrom::Record {
+            *cut_from = CutFrom::Mixed(length);
+        }
     }
 
     /// The cells.
@@ -366,7 +426,11 @@ impl Cut {
     fn row<'t>(&'t self, record: &'t Record<'_>, frame: &'t Frame) -> Row<'t> {
         Row {
             place: record.place,
-            text: if self.in_plain { &self.plain } else { record.text },
+            text: match self.cut_from {
+                CutFrom::Record => record.bytes,
+                CutFrom::Plain => self.plain.as_bytes(),
+                CutFrom::Mixed(length) => &self.mixed[..length],
+            },
             cells: &self.cells,
             trim: &frame.trim,
             id: "",
@@ -381,6 +445,7 @@ impl<'r> Table<'r> {
         sink: &'r mut dyn RowSink,
         clock: Clock,
         encoding: &'static Encoding,
+        marks: Marks,
     ) -> Table<'r> {
         let totals = Totals::new(profile);
         let frame = &profile.frame;
@@ -413,6 +478,7 @@ impl<'r> Table<'r> {
             ctx,
             sink,
             encoding,
+            marks,
             times: Times::new(clock, ctx.business_date),
             at: At::Before,
             facts: FileFacts::default(),
@@ -422,8 +488,10 @@ impl<'r> Table<'r> {
             plan: None,
             summary_titles: Vec::new(),
             may_be_frame,
+            may_be_frame_high: may_be_frame[0x80..].contains(&true),
             passed: 0,
             cut: Cut::default(),
+            room: Room::default(),
             seen: FxHashMap::default(),
             digest: Digest::default(),
         }
@@ -441,15 +509,33 @@ impl<'r> Table<'r> {
 
     #[inline]
     fn record(&mut self, record: &Record<'_>) -> Result<(), FileRefused> {
-        let is_row = match record.text.as_bytes().first() {
+        let is_row = match record.bytes.first() {
+            Some(0x80..) if record.in_gbk => self.at == At::Rows && !self.may_be_frame_high,
             Some(first) => self.at == At::Rows && !self.may_be_frame[usize::from(*first)],
             None => false,
         };
-        if is_row {
-            self.row(record);
+        if is_row && self.row(record) {
             return Ok(());
         }
-        self.other(record)
+        if !record.in_gbk {
+            return self.other(record);
+        }
+        self.decoded(record, is_row)
+    }
+
+    /// A record in GBK, as text.
+    #[inline(never)]
+    fn decoded(&mut self, record: &Record<'_>, is_row: bool) -> Result<(), FileRefused> {
+        let mut room = std::mem::take(&mut self.room);
+        let whole = record.whole(self.marks, &mut room);
+        let result = if is_row {
+            self.row(&whole);
+            Ok(())
+        } else {
+            self.other(&whole)
+        };
+        self.room = room;
+        result
     }
 
     /// A record that may be of the frame.
@@ -645,11 +731,7 @@ impl<'r> Table<'r> {
     /// Binds everything to the columns of the header.
     fn bind(&mut self, line: u64, titles: Vec<String>) -> Result<(), FileRefused> {
         let profile = self.profile;
-        let mut columns = Columns {
-            titles,
-            facts: self.facts_told.clone(),
-            missing: Vec::new(),
-        };
+        let mut columns = Columns::new(titles, self.facts_told.clone());
         let one = |columns: &mut Columns, title: &String| {
             columns.any(std::slice::from_ref(title), false).first().copied()
         };
@@ -685,6 +767,7 @@ impl<'r> Table<'r> {
             ));
         }
         self.facts.statements.extend(own_zones(profile, &columns));
+        let asked = columns.asked();
         let titles = columns.titles;
         let twice = titles
             .iter()
@@ -705,6 +788,12 @@ impl<'r> Table<'r> {
             Fields::Channel(_) => false,
         };
         self.plan = Some(Plan {
+            // A digest is of all cells.
+            needed: if needs_digest {
+                (0..titles.len()).collect()
+            } else {
+                asked
+            },
             titles,
             free_text,
             guards,
@@ -763,8 +852,9 @@ impl<'r> Table<'r> {
         Ok(())
     }
 
-    fn row(&mut self, record: &Record<'_>) {
-        let encoding = self.encoding;
+    /// Gives a row. False where a record in GBK is to be looked at as text first, and nothing was done.
+    fn row(&mut self, record: &Record<'_>) -> bool {
+        let (encoding, marks) = (self.encoding, self.marks);
         let Table {
             profile,
             ctx,
@@ -778,15 +868,32 @@ impl<'r> Table<'r> {
             digest,
             at,
             summary_titles,
+            room,
             ..
         } = self
         else {
-            return;
+            return true;
         };
         let frame = &profile.frame;
+        if record.in_gbk && record.quotes == Quotes::Any {
+            return false;
+        }
         let result = cut.cut(record, frame, encoding, true);
         let expected = plan.titles.len();
         let found = cut.cells.len();
+        if record.in_gbk {
+            if found == expected + 1
+                && frame.trailing_delimiter
+                && cut.cells[expected].0 == cut.cells[expected].1
+            {
+                cut.cells.pop();
+            }
+            if result.is_err() || cut.cells.len() != expected {
+                return false;
+            }
+            cut.decode(record, &plan.needed);
+        }
+        let found = if record.in_gbk { expected } else { found };
         let mut guarded = frame.fixed.is_empty();
         if found == expected + 1 && frame.trailing_delimiter {
             // What stands behind the last delimiter must be nothing.
@@ -807,7 +914,7 @@ impl<'r> Table<'r> {
         if !fits && result.is_ok() && summary_titles.is_empty() && is_summary_header(frame, &row) {
             *summary_titles = titles_of(&row);
             *at = At::Summary;
-            return;
+            return true;
         }
         if !fits || result.is_err() {
             let (found, expected) = misfit(frame, result, found, expected);
@@ -823,12 +930,12 @@ impl<'r> Table<'r> {
                 found,
                 expected,
             });
-            return;
+            return true;
         }
         totals.add(&row);
         if plan.skipped.iter().any(|when| all_hold(when, &row)) {
             sink.not_booked(row.place);
-            return;
+            return true;
         }
         if plan.needs_digest {
             row.id = digest.of(&row, seen);
@@ -866,9 +973,20 @@ impl<'r> Table<'r> {
             }
         };
         if let Err(bad) = result {
-            let cut_from_line = !cut.in_plain;
-            sink.reject(bad.reject(&row, cut_from_line, &plan.titles));
+            let reject = match cut.cut_from {
+                CutFrom::Plain => bad.reject(&row, false, &plan.titles),
+                CutFrom::Record if !record.in_gbk => bad.reject(&row, true, &plan.titles),
+                // Its columns are counted in the text.
+                CutFrom::Record | CutFrom::Mixed(_) => {
+                    let whole = record.whole(marks, room);
+                    let result = cut.cut(&whole, frame, encoding, true);
+                    let from_line = result.is_ok() && cut.cut_from == CutFrom::Record;
+                    bad.reject(&cut.row(&whole, frame), from_line, &plan.titles)
+                }
+            };
+            sink.reject(reject);
         }
+        true
     }
 
     fn end(mut self) -> Result<FileFacts, FileRefused> {

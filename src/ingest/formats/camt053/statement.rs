@@ -149,6 +149,11 @@ impl Page {
         )
     }
 
+    /// Page number; 1 without pages.
+    pub fn number(&self) -> u32 {
+        self.pagination().ok().flatten().map_or(1, |(number, _)| number)
+    }
+
     /// Page number and whether it is the last; `None` without pages.
     fn pagination(&self) -> Result<Option<(u32, bool)>, FileRefused> {
         if self.page_number.is_empty() && self.last_page.is_empty() {
@@ -226,6 +231,9 @@ pub struct TiedOut {
 pub struct Pages {
     first: Page,
     opening: Balance,
+    /// Number of the first page: above 1 where those before it stand in another file.
+    first_page: u32,
+    /// Number of the last page read.
     pages_read: u32,
     interim: Option<Balance>,
     booked: Tallies,
@@ -247,9 +255,34 @@ impl Pages {
     /// The refusal of a statement whose last page never came.
     pub fn refuse_incomplete(&self) -> FileRefused {
         self.first.refuse(format!(
-            "page {} is missing: pages of one statement must stand in one file",
+            "page {} is missing: pages of one statement stand one behind the other, or in several files",
             self.pages_read + 1
         ))
+    }
+
+    /// Number of the first page here.
+    pub fn first_page(&self) -> u32 {
+        self.first_page
+    }
+
+    /// Ends a statement whose next page stands in another file, which is looked for among the files of the day. Gives its
+    /// opening balance, that of its last page here, and the line of its first page.
+    ///
+    /// # Errors
+    /// The page ends with no interim balance, or declares totals of pages that are not here.
+    pub fn end_here(&self) -> Result<(Balance, Balance, u64), FileRefused> {
+        let next = self.pages_read + 1;
+        if let Some(late) = self.later.first() {
+            return Err(late.refuse(format!(
+                "its declared totals hold over none of its pages in this file, and page {next} is not in it: totals of a whole statement are checked where all of its pages stand in one file"
+            )));
+        }
+        match self.interim {
+            Some(closing) => Ok((self.opening, closing, self.first.line)),
+            None => Err(self.first.refuse(format!(
+                "page {next} is missing, and no interim balance (ITBD) says what it goes on from: pages without one must stand in one file"
+            ))),
+        }
     }
 }
 
@@ -279,24 +312,25 @@ pub fn add_page(before: Option<Pages>, page: Page, account: &Account) -> Result<
     }
     let pagination = page.pagination()?;
     let (number, last) = pagination.unwrap_or((1, true));
-    let expected = before.as_ref().map_or(1, |pages| pages.pages_read + 1);
+    let expected = before.as_ref().map_or(number, |pages| pages.pages_read + 1);
     if number != expected {
         return Err(page.refuse(format!(
-            "found page {number}, expected page {expected}: pages of one statement must stand in one file, in order"
+            "found page {number}, expected page {expected}: pages of one statement stand in order"
         )));
     }
+    // Behind the first page the first of two interim balances is what it opens with, or the only one of the last page.
+    let opens_with = page
+        .interim
+        .map(|(first, _)| first)
+        .filter(|_| last || page.interim_count > 1);
     let mut pages = match before {
         Some(mut pages) => {
-            let opens_with = page
-                .interim
-                .map(|(first, _)| first.minor)
-                .filter(|_| last || page.interim_count > 1);
             if let (Some(closed), Some(opens)) = (pages.interim, opens_with)
-                && closed.minor != opens
+                && closed.minor != opens.minor
             {
                 return Err(page.refuse(format!(
                     "page {number} opens with {}, but the page before it closes with {}",
-                    text(opens.into(), account),
+                    text(opens.minor.into(), account),
                     text(closed.minor.into(), account)
                 )));
             }
@@ -304,16 +338,24 @@ pub fn add_page(before: Option<Pages>, page: Page, account: &Account) -> Result<
             pages
         }
         None => {
-            let opening = page.opening.or(page.previous_closing);
+            let (opening, what) = if number == 1 {
+                let what =
+                    "no booked opening balance (OPBD or PRCD): without one it cannot be checked".to_owned();
+                (page.opening.or(page.previous_closing), what)
+            } else {
+                let what = format!(
+                    "found page {number} and neither the page before it nor an interim balance (ITBD) that it opens with: pages without one must stand in one file"
+                );
+                (opens_with, what)
+            };
             let Some(opening) = opening else {
-                return Err(page.refuse(
-                    "no booked opening balance (OPBD or PRCD): without one it cannot be checked".to_owned(),
-                ));
+                return Err(page.refuse(what));
             };
             Pages {
                 first: page.clone(),
                 opening,
-                pages_read: 1,
+                first_page: number,
+                pages_read: number,
                 interim: None,
                 booked: Tallies::default(),
                 booked_as_written: Tallies::default(),

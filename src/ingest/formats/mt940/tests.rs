@@ -260,11 +260,19 @@ fn layout_may_be_anything() {
         &pages.replace(":60M:C260331EUR11", ":60M:C260331EUR12"),
         "a page is missing",
     );
-    refused(&pages[..pages.find(":28C:7/2").unwrap()], "page 2 is missing");
-    refused(
-        &pages[pages.find(":28C:7/2").unwrap()..].replace(":28C", ":25:NL81ASNB9999999999\n:28C"),
-        "found page 2 and not the page before it",
-    );
+    // In two files each page balances by itself, and the day sees whether both are there.
+    let (first, second) = pages.split_at(pages.find(":28C:7/2").unwrap());
+    let (facts, kept) = read(first, 1);
+    assert_eq!(kept.balances, ["0 EUR 2026-03-31 1000 1100"]);
+    let told = &facts.told[0];
+    assert_eq!((told.first_page, told.pages, told.goes_on), (1, 1, true));
+    let second = second.replace(":28C", ":25:NL81ASNB9999999999\n:28C");
+    let (facts, kept) = read(&second, 1);
+    assert_eq!(kept.balances, ["0 EUR 2026-03-31 1100 900"]);
+    let told = &facts.told[0];
+    assert_eq!((told.first_page, told.pages, told.goes_on), (2, 1, false));
+    refused(&second.replace("EUR9,00", "EUR9,01"), "EUR");
+    refused(&format!("{first}:90C:2EUR3,00\n-\n"), ":90C:");
     // Latin letters where nobody names an encoding are said, and money does not depend on them.
     let (settings, source) = book();
     let latin = [

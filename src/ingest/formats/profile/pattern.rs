@@ -133,12 +133,13 @@ impl Extract {
         while let Some(found) = place_of(&text[from..], &self.before) {
             let start = from + found + self.before.len();
             let rest = &text[start..];
-            let is_part = |c: char| match self.kind {
-                Run::Digits => c.is_ascii_digit(),
-                Run::Word => c.is_ascii_alphanumeric() || matches!(c, '-' | '_'),
-                Run::Any => true,
+            // What is part of a key is ASCII, or all of the text.
+            let length = match self.kind {
+                Run::Digits => rest.bytes().position(|byte| !byte.is_ascii_digit()),
+                Run::Word => rest.bytes().position(|byte| !IS_OF_WORD[usize::from(byte)]),
+                Run::Any => None,
             };
-            let run = &rest[..rest.find(|c| !is_part(c)).unwrap_or(rest.len())];
+            let run = &rest[..length.unwrap_or(rest.len())];
             let key = match self.kind {
                 Run::Any if !self.after.is_empty() => {
                     rest.split_once(self.after.as_str()).map_or("", |(key, _)| key)
@@ -160,11 +161,26 @@ impl Extract {
     }
 }
 
+/// Bytes of which words are made.
+const IS_OF_WORD: [bool; 256] = {
+    let mut of_word = [false; 256];
+    let mut byte = 0;
+    while byte < of_word.len() {
+        of_word[byte] = (byte as u8).is_ascii_alphanumeric() || matches!(byte as u8, b'-' | b'_');
+        byte += 1;
+    }
+    of_word
+};
+
 /// Where a text begins that is short and seldom there.
 fn place_of(text: &str, part: &str) -> Option<usize> {
     let Some(first) = part.bytes().next() else {
         return Some(0);
     };
+    // Keys mostly stand at the beginning.
+    if text.starts_with(part) {
+        return Some(0);
+    }
     memchr::memchr_iter(first, text.as_bytes()).find(|at| text.as_bytes()[*at..].starts_with(part.as_bytes()))
 }
 

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::entries::rows::Reject;
 use crate::ingest::canonical::values::Word;
@@ -24,12 +24,31 @@ pub struct Columns {
     pub facts: BTreeMap<String, String>,
     /// Titles that are missing, collected while fields are bound.
     pub missing: Vec<String>,
+    /// Columns that were asked for.
+    asked: RefCell<BTreeSet<usize>>,
 }
 
 impl Columns {
+    /// The columns of a header with these titles.
+    pub fn new(titles: Vec<String>, facts: BTreeMap<String, String>) -> Columns {
+        Columns {
+            titles,
+            facts,
+            missing: Vec::new(),
+            asked: RefCell::default(),
+        }
+    }
+
     /// The one column of a title.
     pub fn find(&self, title: &str) -> Option<usize> {
-        self.titles.iter().position(|known| known == title)
+        let at = self.titles.iter().position(|known| known == title);
+        self.asked.borrow_mut().extend(at);
+        at
+    }
+
+    /// Columns that were asked for, in their order: nobody looks at the others.
+    pub fn asked(&self) -> Vec<usize> {
+        self.asked.borrow().iter().copied().collect()
     }
 
     /// Columns of those titles that the header has.

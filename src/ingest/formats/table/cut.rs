@@ -15,8 +15,8 @@ pub type Span = (u32, u32);
 pub struct Row<'t> {
     /// Where it stands.
     pub place: Place,
-    /// What its cells are cut from; for quoted formats without the quotes.
-    pub text: &'t str,
+    /// What its cells are cut from; for quoted formats without the quotes. Cells that the profile names are UTF-8.
+    pub text: &'t [u8],
     /// Ranges of its cells.
     pub cells: &'t [Span],
     /// Characters taken off both ends of a cell.
@@ -29,20 +29,16 @@ impl<'t> Row<'t> {
     /// Trimmed text of a cell; empty where the row has no such cell.
     #[inline]
     pub fn cell(&self, at: usize) -> &'t str {
-        match self.cells.get(at) {
-            Some((start, end)) => {
-                let (start, end) = self.trim.range(self.text, *start as usize, *end as usize);
-                &self.text[start..end]
-            }
-            None => "",
-        }
+        let text = std::str::from_utf8(self.bytes(at));
+        debug_assert!(text.is_ok(), "a cell that is asked for was decoded");
+        text.unwrap_or_default()
     }
 
     /// Trimmed bytes of a cell; empty where the row has no such cell.
     #[inline(always)]
     pub fn bytes(&self, at: usize) -> &'t [u8] {
         match self.cells.get(at) {
-            Some((start, end)) => match self.text.as_bytes().get(*start as usize..*end as usize) {
+            Some((start, end)) => match self.text.get(*start as usize..*end as usize) {
                 Some(cell) => self.trim.bytes(cell),
                 None => b"",
             },
@@ -55,8 +51,9 @@ impl<'t> Row<'t> {
         let Some((start, end)) = self.cells.get(at) else {
             return 0;
         };
-        let (start, _) = self.trim.range(self.text, *start as usize, *end as usize);
-        self.text[..start].chars().count() as u32 + 1
+        let text = std::str::from_utf8(self.text).unwrap_or_default();
+        let (start, _) = self.trim.range(text, *start as usize, *end as usize);
+        text[..start].chars().count() as u32 + 1
     }
 }
 
@@ -67,9 +64,9 @@ pub fn cut(delimiters: &[u32], record_start: u32, length: usize, cells: &mut Vec
     cells.resize(delimiters.len() + 1, (0, 0));
     let (mut start, mut at) = (0, 0);
     while let (Some(place), Some(cell)) = (delimiters.get(at), cells.get_mut(at)) {
-        let end = place - record_start;
+        let end = place.wrapping_sub(record_start);
         *cell = (start, end);
-        start = end + 1;
+        start = end.wrapping_add(1);
         at += 1;
     }
     if let Some(last) = cells.last_mut() {
@@ -77,17 +74,43 @@ pub fn cut(delimiters: &[u32], record_start: u32, length: usize, cells: &mut Vec
     }
 }
 
+/// As [`cut`], of a record whose quotes stand at the ends of cells as far as is known ([`super::scan::End`]); the quotes are
+/// no part of the cells. False where a cell begins with a quote and does not end with it.
+#[inline]
+pub fn cut_neat(
+    bytes: &[u8],
+    quote: u8,
+    delimiters: &[u32],
+    record_start: u32,
+    cells: &mut Vec<Span>,
+) -> bool {
+    cells.resize(delimiters.len() + 1, (0, 0));
+    let behind = record_start.wrapping_add(bytes.len() as u32);
+    let ends = delimiters.iter().chain(std::iter::once(&behind));
+    let (mut start, mut neat) = (0, true);
+    for (place, cell) in ends.zip(cells.iter_mut()) {
+        let end = place.wrapping_sub(record_start);
+        *cell = (start, end);
+        if bytes.get(start as usize) == Some(&quote) && start < end {
+            let last = end.wrapping_sub(1);
+            neat &= start < last && bytes.get(last as usize) == Some(&quote);
+            *cell = (start.wrapping_add(1), last);
+        }
+        start = end.wrapping_add(1);
+    }
+    neat
+}
+
 /// Cuts where the mark follows a delimiter; the marks are no part of the cells. False when the text does not begin
 /// with the mark.
 #[inline]
 pub fn cut_marked(
-    text: &str,
+    bytes: &[u8],
     mark: u8,
     delimiters: &[u32],
     record_start: u32,
     cells: &mut Vec<Span>,
 ) -> bool {
-    let bytes = text.as_bytes();
     if bytes.first() != Some(&mark) {
         cells.clear();
         return false;
@@ -111,8 +134,7 @@ pub fn cut_marked(
 /// Takes the quotes off the cells of a record that was cut at its delimiters, where they stand around whole cells and
 /// nowhere else. False where they do not; `cut_quoted` then says why, or puts a cell with quotes inside together.
 #[inline]
-pub fn unquote(text: &str, quote: u8, cells: &mut [Span]) -> bool {
-    let bytes = text.as_bytes();
+pub fn unquote(bytes: &[u8], quote: u8, cells: &mut [Span]) -> bool {
     let mut quotes = 0;
     for (start, end) in cells.iter_mut() {
         if let [first, .., last] = &bytes[*start as usize..*end as usize]
@@ -234,7 +256,7 @@ pub fn anchor(cells: &mut Vec<Span>, at: usize, count: usize) {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::scan::{LINE, Marks, separators};
+    use super::super::scan::{LINE, Marks, end_of_records, separators};
     use super::*;
     use crate::ingest::formats::profile::{Profile, builtin};
 
@@ -263,7 +285,14 @@ mod tests {
 
     fn cut_marks(line: &str) -> Option<Vec<Span>> {
         let mut cells = Vec::new();
-        cut_marked(line, b'`', &delimiters(line, b',', None), 0, &mut cells).then_some(cells)
+        cut_marked(
+            line.as_bytes(),
+            b'`',
+            &delimiters(line, b',', None),
+            0,
+            &mut cells,
+        )
+        .then_some(cells)
     }
 
     fn texts<'t>(text: &'t str, cells: &[Span]) -> Vec<&'t str> {
@@ -286,13 +315,23 @@ mod tests {
         #[test]
         fn quotes_are_taken_off_in_place_or_not_at_all(line in "[a,;\"支 ]{0,24}", quoted in prop::collection::vec("[a,支 ]{0,4}", 0..4)) {
             let whole: Vec<String> = quoted.iter().map(|cell| format!("\"{cell}\"")).collect();
-            for line in [line, whole.join(","), format!("x,{}", whole.join(","))] {
+            for line in [line, whole.join(","), format!("x,{}", whole.join(",")), format!("{}\r", whole.join(","))] {
                 let mut frame = frame(b',', Some(b'"'));
                 frame.trim = Trim::of(" ");
                 let mut in_place = cut_line(&line, b',', Some(b'"'));
                 let (mut plain, mut ranges) = (String::new(), Vec::new());
                 let slow = cut_quoted(&line, b'"', &frame, &mut plain, &mut ranges);
-                if unquote(&line, b'"', &mut in_place) {
+                if unquote(line.as_bytes(), b'"', &mut in_place) {
+                    prop_assert_eq!(slow, Ok(()), "{}", line);
+                    prop_assert_eq!(texts(&line, &in_place), texts(&plain, &ranges), "{}", line);
+                }
+                let with_end = format!("{line}\n");
+                let mut places = Vec::new();
+                let marks = Marks { delimiter: b',', quote: Some(b'"') };
+                separators(with_end.as_bytes(), marks, &mut places);
+                places.retain(|place| place & LINE == 0);
+                let neat = end_of_records(with_end.as_bytes(), marks).is_some_and(|end| end.neat_quotes);
+                if neat && cut_neat(line.as_bytes(), b'"', &places, 0, &mut in_place) {
                     prop_assert_eq!(slow, Ok(()), "{}", line);
                     prop_assert_eq!(texts(&line, &in_place), texts(&plain, &ranges), "{}", line);
                 }

@@ -1,4 +1,6 @@
 //! A file as blocks of whole records of text, decoded exactly, with the line and byte offset of each record as delivered.
+//!
+//! Records in GBK are judged to be GBK and cut as they are, where the reader takes them so ([`Record::whole`] decodes one).
 
 use std::io::Read;
 
@@ -9,7 +11,7 @@ use crate::ingest::formats::FileRefused;
 use crate::ingest::formats::decode::{PIECE_BYTES_MAX, not_decodable, refused_by};
 
 use super::gbk;
-use super::scan::{LINE, Marks, PLACE, Seen, end_of_records, separators};
+use super::scan::{End, LINE, Marks, PLACE, Seen, end_of_records, gbk_separators, separators};
 
 /// Bytes that are read at a time: they and their text stay in the nearer caches.
 const BLOCK_BYTES: usize = if cfg!(test) { 160 } else { 128 << 10 };
@@ -19,6 +21,8 @@ pub struct Blocks<'a> {
     source: Box<dyn Read + 'a>,
     encoding: &'static Encoding,
     marks: Marks,
+    /// Records in GBK are given as they are.
+    in_place: bool,
     raw: Vec<u8>,
     /// End of the block handed out before.
     taken: usize,
@@ -36,7 +40,10 @@ pub struct Blocks<'a> {
 
 /// Whole records, as delivered and as text.
 pub struct Block<'b> {
+    /// The text; in GBK, and then nothing is `text`, where `in_gbk`.
+    bytes: &'b [u8],
     text: &'b str,
+    in_gbk: bool,
     /// What is left as delivered; nothing where the text is what was delivered.
     raw: Option<&'b [u8]>,
     /// Separators that are left.
@@ -47,6 +54,8 @@ pub struct Block<'b> {
     count: usize,
     /// What stands somewhere in the block.
     seen: Seen,
+    /// Quotes are at the ends of cells.
+    neat_quotes: bool,
     /// Line and offset of the next record.
     place: Place,
 }
@@ -54,8 +63,12 @@ pub struct Block<'b> {
 /// A record: a line, or several where a quoted field goes over line ends.
 #[derive(Clone, Copy)]
 pub struct Record<'b> {
-    /// Without its line end.
+    /// Without its line end; in GBK where `in_gbk`.
+    pub bytes: &'b [u8],
+    /// As above, but nothing where `in_gbk`.
     pub text: &'b str,
+    /// The record was not decoded, but every character of it is one of GBK.
+    pub in_gbk: bool,
     /// As delivered, without its line end.
     pub raw: &'b [u8],
     /// Where it stands.
@@ -64,22 +77,36 @@ pub struct Record<'b> {
     pub delimiters: &'b [u32],
     /// As above.
     pub start: u32,
-    /// False when no quote stands in it.
-    pub may_have_quotes: bool,
+    /// What quotes may stand in it.
+    pub quotes: Quotes,
+}
+
+/// Which quotes stand in a text.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Quotes {
+    /// None.
+    None,
+    /// Those at both ends of cells.
+    Neat,
+    /// Any.
+    Any,
 }
 
 impl<'a> Blocks<'a> {
-    /// Blocks of `source`, of which `bytes_before` bytes (a byte order mark) are gone already.
+    /// Blocks of `source`, of which `bytes_before` bytes (a byte order mark) are gone already. With `in_place` records of
+    /// GBK are given as they are, if nothing else stands beside them.
     pub fn new(
         source: Box<dyn Read + 'a>,
         encoding: &'static Encoding,
         bytes_before: usize,
         marks: Marks,
+        in_place: bool,
     ) -> Blocks<'a> {
         Blocks {
             source,
             encoding,
             marks,
+            in_place: in_place && is_gbk(encoding),
             raw: Vec::new(),
             taken: 0,
             filled: 0,
@@ -103,13 +130,23 @@ impl<'a> Blocks<'a> {
         self.raw.copy_within(self.taken..self.filled, 0);
         self.filled -= self.taken;
         self.taken = 0;
-        let end = loop {
-            match end_of_records(&self.raw[..self.filled], self.marks.quote) {
+        let End {
+            at: end,
+            mut neat_quotes,
+        } = loop {
+            match end_of_records(&self.raw[..self.filled], self.marks) {
                 Some(end) => break end,
-                None if self.ended => break self.filled,
+                None if self.ended => {
+                    break End {
+                        at: self.filled,
+                        neat_quotes: false,
+                    };
+                }
                 None => self.fill()?,
             }
         };
+        // In bytes that are not decoded yet other delimiters may be parts of characters.
+        neat_quotes &= self.encoding == UTF_8 || is_gbk(self.encoding) && self.marks.delimiter < 0x40;
         if end == 0 {
             return Ok(None);
         }
@@ -123,6 +160,24 @@ impl<'a> Blocks<'a> {
         self.taken = end;
         self.bytes_read += end as u64;
         let mut raw = &self.raw[..end];
+        if self.in_place
+            && let Some(seen) = gbk_separators(raw, self.marks, &mut self.places)
+            && !seen.nul
+        {
+            self.lines_read += seen.line_feeds;
+            return Ok(Some(Block {
+                bytes: raw,
+                text: "",
+                in_gbk: true,
+                raw: None,
+                places: &self.places,
+                start: 0,
+                count: 0,
+                seen,
+                neat_quotes,
+                place,
+            }));
+        }
         let mut failure = None;
         let mut read = decoded(self.encoding, raw, &mut self.text);
         if read.is_err() {
@@ -158,12 +213,15 @@ impl<'a> Blocks<'a> {
             None => {}
         }
         Ok(Some(Block {
+            bytes: text.as_bytes(),
             text,
+            in_gbk: false,
             raw,
             places: &self.places,
             start: 0,
             count: 0,
             seen,
+            neat_quotes,
             place,
         }))
     }
@@ -225,6 +283,10 @@ impl<'a> Blocks<'a> {
     }
 }
 
+fn is_gbk(encoding: &'static Encoding) -> bool {
+    encoding == GBK || encoding == GB18030
+}
+
 /// Where the text of some bytes is.
 enum Decoded<'b> {
     /// The bytes are it.
@@ -239,8 +301,8 @@ fn decoded<'b>(encoding: &'static Encoding, bytes: &'b [u8], room: &mut Vec<u8>)
         let text = simdutf8::basic::from_utf8(bytes);
         return text.map(Decoded::AsDelivered).map_err(|_| ());
     }
-    if encoding == GBK || encoding == GB18030 {
-        let length = gbk::decode(bytes, room);
+    if is_gbk(encoding) {
+        let length = gbk::decode(bytes, room, 0);
         if let Some(length) = length {
             return Ok(Decoded::InRoom(length));
         }
@@ -287,12 +349,12 @@ impl<'b> Iterator for Block<'b> {
         self.count = count;
         let (delimiters, behind) = self.places.split_at(count);
         let (start, end) = (self.start, (behind[0] & PLACE) as usize);
-        let text = &self.text[start..end];
+        let bytes = &self.bytes[start..end];
         // The last line may have no line end.
-        let length = (end + 1).min(self.text.len()) - start;
+        let length = (end + 1).min(self.bytes.len()) - start;
         let place = self.place;
         let lines_inside = if self.seen.lines_in_quotes {
-            memchr::memchr_iter(b'\n', text.as_bytes()).count()
+            memchr::memchr_iter(b'\n', bytes).count()
         } else {
             0
         };
@@ -310,15 +372,56 @@ impl<'b> Iterator for Block<'b> {
         self.place.line += 1 + lines_inside as u64;
         self.places = &behind[1..];
         self.start = start + length;
-        let text = text.strip_suffix('\r').unwrap_or(text);
+        let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
         Some(Record {
-            text,
-            raw: raw.unwrap_or(text.as_bytes()),
+            bytes,
+            text: if self.in_gbk {
+                ""
+            } else {
+                &self.text[start..start + bytes.len()]
+            },
+            in_gbk: self.in_gbk,
+            raw: raw.unwrap_or(bytes),
             place,
             delimiters,
             start: start as u32,
-            may_have_quotes: self.seen.quotes,
+            quotes: match (self.seen.quotes, self.neat_quotes) {
+                (false, _) => Quotes::None,
+                (true, true) => Quotes::Neat,
+                (true, false) => Quotes::Any,
+            },
         })
+    }
+}
+
+/// Room for a record that is decoded by itself.
+#[derive(Default)]
+pub struct Room {
+    text: Vec<u8>,
+    places: Vec<u32>,
+}
+
+impl Record<'_> {
+    /// This record, which is in GBK, as text.
+    pub fn whole<'w>(&'w self, marks: Marks, room: &'w mut Room) -> Record<'w> {
+        let length = gbk::decode(self.bytes, &mut room.text, 0).unwrap_or(0);
+        // It is known to be GBK, and the table holds UTF-8 alone.
+        let text = std::str::from_utf8(&room.text[..length]).unwrap_or_default();
+        let seen = separators(text.as_bytes(), marks, &mut room.places);
+        let delimiters = match room.places.as_slice() {
+            [delimiters @ .., end] if end & LINE != 0 => delimiters,
+            all => all,
+        };
+        Record {
+            bytes: text.as_bytes(),
+            text,
+            in_gbk: false,
+            raw: self.raw,
+            place: self.place,
+            delimiters,
+            start: 0,
+            quotes: if seen.quotes { Quotes::Any } else { Quotes::None },
+        }
     }
 }
 

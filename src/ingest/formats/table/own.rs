@@ -5,9 +5,9 @@ use super::*;
 use crate::ingest::formats::testing::Kept;
 
 const PROFILE: &str = include_str!("../../../../testdata/profiles/lakeside-bank.toml");
-const STATEMENT: &[u8] = include_bytes!("../../../../testdata/profiles/lakeside-bank.csv");
+pub const STATEMENT: &[u8] = include_bytes!("../../../../testdata/profiles/lakeside-bank.csv");
 
-fn lakeside() -> Profile {
+pub fn lakeside() -> Profile {
     match Profile::parse(PROFILE, "lakeside-bank") {
         Ok(profile) => profile,
         Err(findings) => panic!("{findings:?}"),

@@ -1,5 +1,6 @@
 //! Separators of a text, found 64 bytes at a time: delimiters and line ends that stand outside quotes.
 //!
+//! A text in GBK need not be decoded for it ([`gbk_separators`]), and is judged to be GBK on the way.
 //! Only places are found here; whether quotes stand where they may is for [`super::cut`] to judge. A quote opens or closes
 //! whatever stands beside it, so that both agree on where a record ends.
 
@@ -14,8 +15,15 @@ pub const PLACE: u32 = LINE - 1;
 struct Masks {
     delimiter: u64,
     line: u64,
+    carriage_return: u64,
     quote: u64,
     nul: u64,
+    /// Above ASCII.
+    high: u64,
+    /// What no character of two bytes begins with in GBK, of those above ASCII.
+    no_lead: u64,
+    /// What no character of two bytes ends with in GBK.
+    no_trail: u64,
 }
 
 /// The bytes that separate.
@@ -40,6 +48,9 @@ pub struct Seen {
     pub line_feeds: u64,
 }
 
+/// The least byte that ends a character of two bytes in GBK.
+const TRAIL_MIN: u8 = 0x40;
+
 /// Fills up the last of the 64 bytes: no separator, quote or NUL.
 const NOTHING: u8 = 1;
 
@@ -51,14 +62,80 @@ pub fn separators(text: &[u8], marks: Marks, places: &mut Vec<u32>) -> Seen {
         // SAFETY: the machine has all three.
         return unsafe { wide_separators(text, marks, places) };
     }
-    separators_by(text, marks, places, masks_of)
+    separators_by(text, marks, places, masks_of, |_| 0)
+}
+
+/// As [`separators`], of a text in GBK that was not decoded, where a byte that looks like a separator may be the end of a
+/// character. `None` where the text is not of ASCII and characters of two bytes alone: the decoder then says what it is.
+pub fn gbk_separators(text: &[u8], marks: Marks, places: &mut Vec<u32>) -> Option<Seen> {
+    let mut pairs = Pairs::default();
+    #[cfg(target_arch = "x86_64")]
+    if crate::terms::vectors::avx2_with_bits() {
+        // SAFETY: the machine has all three.
+        let seen = unsafe { wide_gbk_separators(text, marks, places, &mut pairs) };
+        return pairs.are_whole().then_some(seen);
+    }
+    let seen = separators_by(text, marks, places, masks_of, |masks| pairs.trails(masks));
+    pairs.are_whole().then_some(seen)
+}
+
+/// Which bytes end a character of two bytes. A byte above ASCII that is no end begins one, as a backslash escapes what
+/// stands behind it, so that a run of them is looked at as a whole (after Langdale and Lemire, Parsing Gigabytes of JSON
+/// per Second, 2019).
+#[derive(Default)]
+struct Pairs {
+    /// 1 where the next byte ends a character.
+    open: u64,
+    /// Bytes that can not be what they must be here.
+    wrong: u64,
+}
+
+impl Pairs {
+    #[inline(always)]
+    fn trails(&mut self, masks: &Masks) -> u64 {
+        if masks.high | self.open == 0 {
+            return 0;
+        }
+        const ODD: u64 = 0xaaaa_aaaa_aaaa_aaaa;
+        let beginning = masks.high & !self.open;
+        let ends = ((beginning << 1 | ODD).wrapping_sub(beginning)) ^ ODD;
+        let trails = ends ^ (masks.high | self.open);
+        let leads = ends & masks.high;
+        self.open = leads >> 63;
+        self.wrong |= leads & masks.no_lead | trails & masks.no_trail;
+        trails
+    }
+
+    fn are_whole(&self) -> bool {
+        self.open | self.wrong == 0
+    }
 }
 
 /// As [`separators`], with the instructions of later machines.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,bmi1,popcnt")]
 fn wide_separators(text: &[u8], marks: Marks, places: &mut Vec<u32>) -> Seen {
-    separators_by(text, marks, places, |bytes, marks| wide_masks(bytes, marks))
+    separators_by(
+        text,
+        marks,
+        places,
+        |bytes, marks| wide_masks(bytes, marks),
+        |_| 0,
+    )
+}
+
+/// As [`gbk_separators`], with the instructions of later machines.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,bmi1,popcnt")]
+fn wide_gbk_separators(text: &[u8], marks: Marks, places: &mut Vec<u32>, pairs: &mut Pairs) -> Seen {
+    let trails = |masks: &Masks| pairs.trails(masks);
+    separators_by(
+        text,
+        marks,
+        places,
+        |bytes, marks| wide_masks(bytes, marks),
+        trails,
+    )
 }
 
 #[inline(always)]
@@ -67,6 +144,7 @@ fn separators_by(
     marks: Marks,
     places: &mut Vec<u32>,
     masks_of: impl Fn(&[u8; 64], Marks) -> Masks,
+    mut inside_characters: impl FnMut(&Masks) -> u64,
 ) -> Seen {
     assert!(text.len() < PLACE as usize, "a block fits its places");
     let (mut count, mut inside) = (0, 0);
@@ -76,7 +154,7 @@ fn separators_by(
     last[..tail.len()].copy_from_slice(tail);
     for number in 0..=words.len() {
         let masks = masks_of(words.get(number).unwrap_or(&last), marks);
-        let mut found = masks.delimiter | masks.line;
+        let mut found = (masks.delimiter | masks.line) & !inside_characters(&masks);
         nul |= masks.nul;
         line_feeds += masks.line.count_ones();
         if masks.quote | inside != 0 {
@@ -118,19 +196,28 @@ fn separators_by(
     }
 }
 
-/// Where the last record ends that is whole, behind its line end; `None` where none is.
-pub fn end_of_records(bytes: &[u8], quote: Option<u8>) -> Option<usize> {
-    let unquoted = |bytes: &[u8]| memchr::memrchr(b'\n', bytes).map(|at| at + 1);
-    let Some(quote) = quote else {
-        return unquoted(bytes);
-    };
-    if memchr::memchr(quote, bytes).is_none() {
-        return unquoted(bytes);
+/// The last end of a record in some bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct End {
+    /// Its place, behind the line end.
+    pub at: usize,
+    /// False where a quote stands elsewhere than at the ends of a cell, or may: what stands behind the last byte is not
+    /// known. A return behind a quote is taken for that of a line end.
+    pub neat_quotes: bool,
+}
+
+/// Where the last record ends that is whole; `None` where none is. Of the bytes the delimiter must be one that is no part of
+/// a longer character.
+pub fn end_of_records(bytes: &[u8], marks: Marks) -> Option<End> {
+    if marks
+        .quote
+        .is_none_or(|quote| memchr::memchr(quote, bytes).is_none())
+    {
+        return memchr::memrchr(b'\n', bytes).map(|at| End {
+            at: at + 1,
+            neat_quotes: true,
+        });
     }
-    let marks = Marks {
-        delimiter: b'\n',
-        quote: Some(quote),
-    };
     #[cfg(target_arch = "x86_64")]
     if crate::terms::vectors::avx2() {
         // SAFETY: the machine has it.
@@ -142,7 +229,7 @@ pub fn end_of_records(bytes: &[u8], quote: Option<u8>) -> Option<usize> {
 /// As [`end_of_records`], with the instructions of later machines.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
-fn wide_end_of_records(bytes: &[u8], marks: Marks) -> Option<usize> {
+fn wide_end_of_records(bytes: &[u8], marks: Marks) -> Option<End> {
     end_of_records_by(bytes, marks, |bytes, marks| wide_masks(bytes, marks))
 }
 
@@ -151,8 +238,11 @@ fn end_of_records_by(
     bytes: &[u8],
     marks: Marks,
     masks_of: impl Fn(&[u8; 64], Marks) -> Masks,
-) -> Option<usize> {
+) -> Option<End> {
     let (mut inside, mut end) = (0, None);
+    // Quotes that are not at the end of a cell; whether the byte before a word separates, and whether it is a quote that
+    // closes.
+    let (mut loose, mut edge_before, mut closed_before) = (0, 1, 0);
     let (words, tail) = bytes.as_chunks::<64>();
     let mut last = [NOTHING; 64];
     last[..tail.len()].copy_from_slice(tail);
@@ -160,12 +250,20 @@ fn end_of_records_by(
         let masks = masks_of(words.get(number).unwrap_or(&last), marks);
         let quoted = prefix_xor(masks.quote) ^ inside;
         inside = 0u64.wrapping_sub(quoted >> 63);
+        let (opening, closing) = (masks.quote & quoted, masks.quote & !quoted);
+        let edges = masks.delimiter | masks.line;
+        loose |= opening & !(edges << 1 | edge_before);
+        loose |= (closing << 1 | closed_before) & !(edges | masks.carriage_return);
+        (edge_before, closed_before) = (edges >> 63, closing >> 63);
         let lines = masks.line & !quoted;
         if lines != 0 {
             end = Some(number * 64 + 64 - lines.leading_zeros() as usize);
         }
     }
-    end
+    end.map(|at| End {
+        at,
+        neat_quotes: loose == 0,
+    })
 }
 
 /// Bit i of the result is the exclusive-or of bits 0 to i.
@@ -189,7 +287,7 @@ fn masks_of(bytes: &[u8; 64], marks: Marks) -> Masks {
 #[target_feature(enable = "sse2")]
 #[inline]
 fn vector_masks(bytes: &[u8; 64], marks: Marks) -> Masks {
-    use std::arch::x86_64::{_mm_cmpeq_epi8, _mm_movemask_epi8, _mm_set_epi64x, _mm_set1_epi8};
+    use std::arch::x86_64::{_mm_cmpeq_epi8, _mm_min_epu8, _mm_movemask_epi8, _mm_set_epi64x, _mm_set1_epi8};
     let quarters = bytes.as_chunks::<8>().0;
     let load = |quarter: usize| {
         let half = |at: usize| i64::from_le_bytes(quarters[at]);
@@ -201,11 +299,22 @@ fn vector_masks(bytes: &[u8; 64], marks: Marks) -> Masks {
         let mask = |at: usize| u64::from(_mm_movemask_epi8(_mm_cmpeq_epi8(vectors[at], wanted)) as u32);
         mask(0) | mask(1) << 16 | mask(2) << 32 | mask(3) << 48
     };
+    let below = |byte: u8| {
+        let most = _mm_set1_epi8(byte as i8 - 1);
+        let least = |at: usize| _mm_min_epu8(vectors[at], most);
+        let mask = |at: usize| u64::from(_mm_movemask_epi8(_mm_cmpeq_epi8(least(at), vectors[at])) as u32);
+        mask(0) | mask(1) << 16 | mask(2) << 32 | mask(3) << 48
+    };
+    let high = |at: usize| u64::from(_mm_movemask_epi8(vectors[at]) as u32);
     Masks {
         delimiter: equal(marks.delimiter),
         line: equal(b'\n'),
+        carriage_return: equal(b'\r'),
         quote: marks.quote.map_or(0, equal),
         nul: equal(0),
+        high: high(0) | high(1) << 16 | high(2) << 32 | high(3) << 48,
+        no_lead: equal(0x80) | equal(0xff),
+        no_trail: below(TRAIL_MIN) | equal(0x7f) | equal(0xff),
     }
 }
 
@@ -214,7 +323,9 @@ fn vector_masks(bytes: &[u8; 64], marks: Marks) -> Masks {
 #[target_feature(enable = "avx2")]
 #[inline]
 fn wide_masks(bytes: &[u8; 64], marks: Marks) -> Masks {
-    use std::arch::x86_64::{_mm256_cmpeq_epi8, _mm256_movemask_epi8, _mm256_set_epi64x, _mm256_set1_epi8};
+    use std::arch::x86_64::{
+        _mm256_cmpeq_epi8, _mm256_min_epu8, _mm256_movemask_epi8, _mm256_set_epi64x, _mm256_set1_epi8,
+    };
     let quarters = bytes.as_chunks::<8>().0;
     let load = |half: usize| {
         let word = |at: usize| i64::from_le_bytes(quarters[4 * half + at]);
@@ -226,11 +337,23 @@ fn wide_masks(bytes: &[u8; 64], marks: Marks) -> Masks {
         let mask = |at: usize| u64::from(_mm256_movemask_epi8(_mm256_cmpeq_epi8(vectors[at], wanted)) as u32);
         mask(0) | mask(1) << 32
     };
+    let below = |byte: u8| {
+        let most = _mm256_set1_epi8(byte as i8 - 1);
+        let least = |at: usize| _mm256_min_epu8(vectors[at], most);
+        let mask =
+            |at: usize| u64::from(_mm256_movemask_epi8(_mm256_cmpeq_epi8(least(at), vectors[at])) as u32);
+        mask(0) | mask(1) << 32
+    };
+    let high = |at: usize| u64::from(_mm256_movemask_epi8(vectors[at]) as u32);
     Masks {
         delimiter: equal(marks.delimiter),
         line: equal(b'\n'),
+        carriage_return: equal(b'\r'),
         quote: marks.quote.map_or(0, equal),
         nul: equal(0),
+        high: high(0) | high(1) << 32,
+        no_lead: equal(0x80) | equal(0xff),
+        no_trail: below(TRAIL_MIN) | equal(0x7f) | equal(0xff),
     }
 }
 
@@ -254,11 +377,19 @@ fn portable_masks(bytes: &[u8; 64], marks: Marks) -> Masks {
         }
         mask
     };
+    let all = |is: fn(u8) -> bool| {
+        let bits = bytes.iter().zip(0..64u32);
+        bits.fold(0, |mask, (byte, at)| mask | u64::from(is(*byte)) << at)
+    };
     Masks {
         delimiter: equal(marks.delimiter),
         line: equal(b'\n'),
+        carriage_return: equal(b'\r'),
         quote: marks.quote.map_or(0, equal),
         nul: equal(0),
+        high: all(|byte| byte >= 0x80),
+        no_lead: equal(0x80) | equal(0xff),
+        no_trail: all(|byte| byte < TRAIL_MIN || byte == 0x7f || byte == 0xff),
     }
 }
 
@@ -269,14 +400,22 @@ mod tests {
     use super::*;
 
     /// One byte at a time: places, what was seen, and the end of the last whole record.
-    fn slowly(text: &[u8], marks: Marks) -> (Vec<u32>, Seen, Option<usize>) {
+    fn slowly(text: &[u8], marks: Marks) -> (Vec<u32>, Seen, Option<End>) {
         let (mut places, mut inside, mut seen, mut end) = (Vec::new(), false, Seen::default(), None);
+        let mut neat_quotes = true;
         for (at, byte) in text.iter().enumerate() {
             seen.line_feeds += u64::from(*byte == b'\n');
             seen.nul |= *byte == 0;
             if Some(*byte) == marks.quote {
                 inside = !inside;
                 seen.quotes = true;
+                let separates = |byte: &u8| *byte == b'\n' || *byte == marks.delimiter;
+                neat_quotes &= if inside {
+                    at == 0 || text.get(at - 1).is_some_and(separates)
+                } else {
+                    text.get(at + 1)
+                        .is_some_and(|byte| *byte == b'\r' || separates(byte))
+                };
             } else if *byte == b'\n' {
                 seen.lines_in_quotes |= inside;
                 if !inside {
@@ -290,7 +429,26 @@ mod tests {
         if text.last().is_some_and(|byte| *byte != b'\n') || inside {
             places.push(text.len() as u32 | LINE);
         }
+        let end = end.map(|at| End { at, neat_quotes });
         (places, seen, end)
+    }
+
+    /// Text of ASCII and pairs, and the place in the bytes of each of its own bytes and of its end.
+    fn pair_by_pair(bytes: &[u8]) -> Option<(String, Vec<u32>)> {
+        let (mut text, mut offsets, mut at) = (String::new(), Vec::new(), 0);
+        while at < bytes.len() {
+            let length = if bytes[at] < 0x80 { 1 } else { 2 };
+            let character = bytes.get(at..at + length)?;
+            let decoded = encoding_rs::GBK.decode_without_bom_handling_and_without_replacement(character)?;
+            if decoded.chars().count() != 1 {
+                return None;
+            }
+            offsets.resize(offsets.len() + decoded.len(), at as u32);
+            text.push_str(&decoded);
+            at += length;
+        }
+        offsets.push(at as u32);
+        Some((text, offsets))
     }
 
     proptest! {
@@ -304,9 +462,39 @@ mod tests {
             let seen = separators(text.as_bytes(), marks, &mut places);
             let expected = slowly(text.as_bytes(), marks);
             let mut narrow = Vec::new();
-            prop_assert_eq!(separators_by(text.as_bytes(), marks, &mut narrow, masks_of), seen);
+            prop_assert_eq!(separators_by(text.as_bytes(), marks, &mut narrow, masks_of, |_| 0), seen);
             prop_assert_eq!(&narrow, &places);
-            prop_assert_eq!((places, seen, end_of_records(text.as_bytes(), marks.quote)), expected);
+            prop_assert_eq!((places, seen, end_of_records(text.as_bytes(), marks)), expected);
+        }
+
+        #[test]
+        fn separators_of_gbk_are_those_of_its_text(
+            text in "[a|\",\n丂丄亅亊亊亊支付宝絴|`镀饇]{0,200}",
+            noise in prop::collection::vec(any::<u8>(), 0..80),
+            cut in 0usize..200,
+            bar in any::<bool>(),
+        ) {
+            let marks = Marks {
+                delimiter: if bar { b'|' } else { b',' },
+                quote: Some(b'"'),
+            };
+            let (whole, _, _) = encoding_rs::GBK.encode(&text);
+            for bytes in [&whole[..], &whole[..cut.min(whole.len())], &[&whole[..], &noise].concat(), &noise] {
+                let (mut places, mut narrow) = (Vec::new(), Vec::new());
+                let seen = gbk_separators(bytes, marks, &mut places);
+                let mut pairs = Pairs::default();
+                let same = separators_by(bytes, marks, &mut narrow, portable_masks, |masks| pairs.trails(masks));
+                prop_assert_eq!(seen, pairs.are_whole().then_some(same));
+                prop_assert_eq!(&places, &narrow);
+                let Some((text, offsets)) = pair_by_pair(bytes) else {
+                    prop_assert_eq!(seen, None);
+                    continue;
+                };
+                let (slow, slow_seen, _) = slowly(text.as_bytes(), marks);
+                prop_assert_eq!(seen, Some(slow_seen));
+                let delivered = |place: &u32| offsets[(place & PLACE) as usize] | (place & LINE);
+                prop_assert_eq!(places, slow.iter().map(delivered).collect::<Vec<_>>());
+            }
         }
 
         #[test]
@@ -315,8 +503,8 @@ mod tests {
             let marks = Marks { delimiter, quote: Some(b'"') };
             let (fast, slow) = (masks_of(&bytes, marks), portable_masks(&bytes, marks));
             prop_assert_eq!(
-                (fast.delimiter, fast.line, fast.quote, fast.nul),
-                (slow.delimiter, slow.line, slow.quote, slow.nul)
+                (fast.delimiter, fast.line, fast.carriage_return, fast.quote, fast.nul, fast.high, fast.no_lead, fast.no_trail),
+                (slow.delimiter, slow.line, slow.carriage_return, slow.quote, slow.nul, slow.high, slow.no_lead, slow.no_trail)
             );
         }
     }

@@ -480,3 +480,74 @@ fn rejects_name_line_column_and_title() {
     assert!(reject.expected.ends_with("(column 服务费（元）)"));
     assert_eq!(kept.rows.len(), 1);
 }
+
+/// Reads bytes in GBK, and the text that they are; the same is found in both. False where they are no text.
+fn gbk_says_what_its_text_says(profile: &Profile, bytes: &[u8]) -> bool {
+    let (in_gbk, found) = read_with(profile, bytes, Some("gb18030"));
+    let Some(text) = encoding_rs::GB18030.decode_without_bom_handling_and_without_replacement(bytes) else {
+        assert!(in_gbk.is_err());
+        return false;
+    };
+    let (in_text, expected) = read_with(profile, text.as_bytes(), Some("utf-8"));
+    let shown = |result: Result<FileFacts, FileRefused>| result.map(|facts| facts.checked);
+    assert_eq!(shown(in_gbk), shown(in_text));
+    let lines = |kept: &Kept| kept.places.iter().map(|place| place.line).collect::<Vec<_>>();
+    assert_eq!(lines(&found), lines(&expected));
+    let without_places = |kept: Kept| Kept {
+        places: Vec::new(),
+        ..kept
+    };
+    assert_eq!(without_places(found), without_places(expected));
+    true
+}
+
+#[test]
+fn a_damaged_file_in_gbk_says_what_its_text_says() {
+    let (mut profiles, mut files) = (vec![super::own::lakeside()], vec![super::own::STATEMENT.to_vec()]);
+    if let Some(bytes) = sample(SAMPLE) {
+        profiles.push(alipay());
+        files.push(bytes);
+    }
+    let (mut texts, mut others) = (0, 0);
+    for (profile, bytes) in profiles.iter().zip(&files) {
+        let mut look = |bytes: &[u8]| match gbk_says_what_its_text_says(profile, bytes) {
+            true => texts += 1,
+            false => others += 1,
+        };
+        look(bytes);
+        let step = bytes.len() / 400 + 1;
+        for at in (0..bytes.len()).step_by(step) {
+            let mut copy = bytes.clone();
+            copy[at] ^= 1;
+            look(&copy);
+            copy[at] = bytes[at] ^ 0x80;
+            look(&copy);
+            copy[at] = b'"';
+            look(&copy);
+            copy[at] = bytes[at];
+            copy.insert(at, b',');
+            look(&copy);
+            copy[at] = b'"';
+            look(&copy);
+            copy.remove(at);
+            copy.remove(at);
+            look(&copy);
+        }
+    }
+    assert!(texts > 1000 && others > 10, "{texts} {others}");
+    // Windows ends its lines in its own way; a character of four bytes stands beside those of two.
+    let text = encoding_rs::GB18030.decode(super::own::STATEMENT).0.into_owned();
+    for text in [
+        text.replace("\r\n", "\n"),
+        text.replace("\r\n", "\n").replace('\n', "\r\n"),
+        text.replacen("青山", "𠀀山", 1),
+        text.replacen("青山", "€山", 1),
+    ] {
+        assert!(gbk_says_what_its_text_says(
+            &profiles[0],
+            &encoding_rs::GB18030.encode(&text).0
+        ));
+        let in_gbk = encoding_rs::GB18030.encode(&text).0.into_owned();
+        assert!(read_with(&profiles[0], &in_gbk, None).0.is_ok(), "{text}");
+    }
+}
