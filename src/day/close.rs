@@ -36,8 +36,8 @@ pub struct CloseOptions {
     pub what_if: Option<PathBuf>,
     /// Most memory of the whole process, in bytes.
     pub memory: Option<u64>,
-    /// The process ends with this close: what the day took is not given back piece by piece, which the system does faster
-    /// (about 2% of a close).
+    /// The process ends with this close: what the day took is not given back piece by piece, which the system does faster.
+    /// A rehearsal gives back what it took.
     pub ends_process: bool,
 }
 
@@ -117,7 +117,7 @@ pub fn close(options: &CloseOptions, progress: &dyn Progress) -> Result<Outcome,
     .map_err(|stop| files::below_inbox(stop, &delivery, options.date));
     // The files in it are open and have no names: nothing is lost, and nothing is left whatever comes.
     host::remove_folder(&work_folder)?;
-    let computed = computed?;
+    let mut computed = computed?;
     let seal = Seal {
         date: options.date,
         sequence: 1,
@@ -139,7 +139,6 @@ pub fn close(options: &CloseOptions, progress: &dyn Progress) -> Result<Outcome,
         }
     };
     let folder = staging.publish(options.date, seal.sequence)?;
-    let mut computed = computed;
     let mut notes = std::mem::take(&mut computed.notes);
     if options.ends_process {
         std::mem::forget(computed);

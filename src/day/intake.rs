@@ -125,7 +125,6 @@ impl Places {
     pub fn push(&mut self, place: Place) {
         if self.is_empty() {
             self.first = place;
-            self.offsets.reserve_exact(BLOCK_ROWS_MAX);
         }
         let first = self.first;
         let ordinal = self.offsets.len() as u32;
@@ -157,7 +156,7 @@ impl Places {
         std::mem::take(&mut self.offsets)
     }
 
-    /// Where the row of an ordinal stands whose offset is known.
+    /// Where the row of an ordinal stands whose offset is known; of a list that has had a row.
     pub fn at(&self, ordinal: u32, offset: u32) -> Option<Place> {
         let first = self.first;
         let shifts = self.shifts.partition_point(|shift| shift.0 <= ordinal);
@@ -404,6 +403,9 @@ impl<'a> Intake<'a> {
             || !self.current.places.fits(place)
         {
             self.cut();
+        }
+        if self.rows == 0 {
+            self.current.places.offsets.reserve_exact(BLOCK_ROWS_MAX);
         }
         self.entry_bytes += entry_bytes_max(text_bytes);
         self.current.places.push(place);

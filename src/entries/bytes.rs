@@ -248,17 +248,19 @@ pub fn append(out: &mut Vec<u8>, text: &[u8]) {
 /// needs no question.
 #[inline(always)]
 pub fn append_within<const N: usize>(out: &mut Vec<u8>, bytes: &[u8], range: Range<usize>) {
-    let length = range.len();
-    if length > N || bytes.len() < range.start + N {
-        return out.extend_from_slice(&bytes[range]);
+    let start = range.start;
+    let text = &bytes[range];
+    let length = text.len();
+    if length > N || bytes.len() < start + N {
+        return out.extend_from_slice(text);
     }
     out.reserve(N);
     let end = out.len();
-    // SAFETY: `N` bytes lie in `bytes` from `range.start` on, `N` bytes were reserved behind `end`, and the first `length` of
+    // SAFETY: `N` bytes lie in `bytes` from `start` on, `N` bytes were reserved behind `end`, and the first `length` of
     // them, at most `N`, are then written.
     unsafe {
         let to = out.as_mut_ptr().add(end);
-        std::ptr::copy_nonoverlapping(bytes.as_ptr().add(range.start), to, N);
+        std::ptr::copy_nonoverlapping(bytes.as_ptr().add(start), to, N);
         out.set_len(end + length);
     }
 }
@@ -288,7 +290,7 @@ fn append_pieces<const N: usize>(out: &mut Vec<u8>, text: &[u8]) {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{Beginning, Id, append};
+    use super::{Beginning, Id, append, append_within};
 
     proptest! {
         #[test]
@@ -317,6 +319,20 @@ mod tests {
             append(&mut out, &text[..length]);
             expected.extend_from_slice(&text[..length]);
             assert_eq!(out, expected, "{length}");
+        }
+    }
+
+    #[test]
+    fn what_is_appended_from_within_is_the_text() {
+        let bytes: Vec<u8> = (0..100).collect();
+        let mut out = Vec::new();
+        let mut expected = Vec::new();
+        for start in 0..=100 {
+            for end in start..=100 {
+                append_within::<48>(&mut out, &bytes, start..end);
+                expected.extend_from_slice(&bytes[start..end]);
+            }
+            assert_eq!(out, expected, "{start}");
         }
     }
 }

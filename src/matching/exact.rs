@@ -28,10 +28,10 @@ impl<'a> Slice<'a> {
     pub fn partition(blocks: &'a [EntryBlock], partition: usize, bits: u32) -> Vec<Slice<'a>> {
         let slice = |(number, block): (usize, &'a EntryBlock)| {
             // Every block is a place in memory that no cache holds: those of the next ones are asked for.
-            if let Some(ahead) = blocks.get(number + 2 * AHEAD) {
+            if let Some(ahead) = blocks.get(number + 2 * BLOCKS_AHEAD) {
                 ahead.prefetch_start(partition, bits);
             }
-            if let Some(ahead) = blocks.get(number + AHEAD) {
+            if let Some(ahead) = blocks.get(number + BLOCKS_AHEAD) {
                 ahead.prefetch_partition(partition, bits);
             }
             let slots = block.partition(partition, bits);
@@ -91,6 +91,9 @@ const EMPTY: u32 = u32::MAX;
 
 /// How many rows ahead the group of a row is asked for.
 const AHEAD: usize = 12;
+
+/// How many blocks ahead it is asked where a partition lies in them.
+const BLOCKS_AHEAD: usize = 12;
 
 /// How many slices ahead records are asked for.
 const SLICES_AHEAD: usize = 2;

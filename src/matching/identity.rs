@@ -263,14 +263,22 @@ mod tests {
     use crate::terms::kinds::Direction;
     use proptest::prelude::*;
 
-    fn blocks(ids: &[Vec<u16>]) -> Vec<EntryBlock> {
+    /// Lengths on both sides of every way in which ids are compared.
+    const LENGTHS: [usize; 6] = [5, 15, 16, 20, 32, 33];
+
+    fn text(id: u16, length: Option<usize>) -> String {
+        let length = length.unwrap_or(LENGTHS[usize::from(id) % LENGTHS.len()]);
+        format!("{id:0>length$}")
+    }
+
+    fn blocks(ids: &[Vec<u16>], length: Option<usize>) -> Vec<EntryBlock> {
         let meta = Meta::bank(Direction::Credit, Currency::parse(b"CNY").unwrap());
         let build = |ids: &Vec<u16>| {
             let mut builder = BlockBuilder::default();
             for (ordinal, id) in (0u32..).zip(ids) {
                 builder.push(
                     format!("K{ordinal}").as_bytes(),
-                    format!("{id:05}").as_bytes(),
+                    text(*id, length).as_bytes(),
                     1,
                     meta,
                     0,
@@ -284,12 +292,17 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_order_is_that_of_a_plain_sort(ids in prop::collection::vec(prop::collection::vec(0u16..300, 0..60), 0..6), sorted in any::<bool>()) {
+        fn the_order_is_that_of_a_plain_sort(ids in prop::collection::vec(prop::collection::vec(0u16..300, 0..60), 0..6), sorted in any::<bool>(), length in prop::option::of(prop::sample::select(&LENGTHS[..]))) {
             let mut ids = ids;
             if sorted {
                 ids.iter_mut().for_each(|block| block.sort_unstable());
             }
-            let blocks = blocks(&ids);
+            let blocks = blocks(&ids, length);
+            for (block, ids) in blocks.iter().zip(&ids) {
+                for (position, id) in ids.iter().enumerate() {
+                    prop_assert_eq!(block.id(position).to_text(), text(*id, length));
+                }
+            }
             let order = order_by_id(&blocks);
             let id = |row: &RowRef| blocks[row.block()].id(row.position()).to_vec();
             let mut expected: Vec<(Vec<u8>, RowRef)> = order.rows().map(|row| (id(&row), row)).collect();

@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 use arrow::datatypes::{DataType, Field, Schema};
 use parquet::arrow::ArrowSchemaConverter;
@@ -327,13 +327,15 @@ impl<W: Write> Growing<W> {
             waiting.finished.insert(group, lines);
             waiting.finished.len()
         };
-        // One thread appends while the others encode. Where it cannot keep up they wait for it: memory stays bounded.
+        // One thread appends while the others encode. Where it cannot keep up they wait for it: a part never has more groups
+        // waiting than there are threads, and one.
         match self.part.try_lock() {
             Ok(mut part) => self.append_ready(&mut part, names),
-            Err(_) if waiting > rayon::current_num_threads() => {
+            Err(TryLockError::Poisoned(held)) => self.append_ready(&mut held.into_inner(), names),
+            Err(TryLockError::WouldBlock) if waiting > rayon::current_num_threads() => {
                 self.append_ready(&mut locked(&self.part), names)
             }
-            Err(_) => Ok(()),
+            Err(TryLockError::WouldBlock) => Ok(()),
         }
     }
 

@@ -1,7 +1,8 @@
 //! Texts as what they add to the text before (Parquet: DELTA_BYTE_ARRAY, `Encodings.md`).
 //!
 //! A row is the length of the prefix it shares with the row before, the length of the rest, and the rest. What is
-//! shared is found on 32 bytes at once and without a branch: where texts begin to differ is as good as random, and a wrong guess costs more than the whole comparison. Longer texts take a plain loop.
+//! shared is found on 32 bytes at once and without a branch: where texts begin to differ is as good as random, and a
+//! wrong guess costs more than the whole comparison. Longer texts take a plain loop.
 
 use parquet::basic::Encoding;
 use parquet::errors::Result;
@@ -14,8 +15,6 @@ use crate::report::pages::{Chunk, Levels, PAGE_BYTES, Press, Range};
 
 /// Texts up to this length are compared and copied as whole words.
 const SHORT: usize = 32;
-/// Stands for the beginning's length after a text that was not given in pieces.
-const NO_ID: usize = usize::MAX;
 /// Texts longer than this are not named as least or greatest.
 const RANGE_BYTES: usize = 64;
 
@@ -31,7 +30,7 @@ pub struct Texts {
     last_len: usize,
     /// What the text before begins with, where it is an id that was given in two pieces, and how long that is.
     beginning: [u8; BEGINNING_MAX],
-    cut: usize,
+    beginning_len: Option<usize>,
     /// The text before, where it is longer.
     last_long: Vec<u8>,
     levels: Levels,
@@ -66,7 +65,7 @@ impl Texts {
             last: [0; 2 * SHORT],
             last_len: 0,
             beginning: [0; BEGINNING_MAX],
-            cut: NO_ID,
+            beginning_len: None,
             last_long: Vec::new(),
             levels: Levels::default(),
             nulls: 0,
@@ -114,26 +113,25 @@ impl Texts {
         match wide {
             // Ids of one block differ in their rests only. (A page stands alone: its first text is whole.)
             Some(wide)
-                if cut == self.cut
+                if Some(cut) == self.beginning_len
                     && *bytes == self.beginning
                     && len <= SHORT
                     && rest.len > 0
                     && self.levels.rows() > self.levels.nulls() =>
             {
-                self.push_rest(wide, rest.len);
+                self.push_rest(wide, cut, rest.len);
             }
             _ => {
                 self.push_pieces(beginning, rest, len);
                 self.beginning = *bytes;
-                self.cut = cut;
+                self.beginning_len = Some(cut);
             }
         }
     }
 
     /// Adds the rest of an id that begins as the text before.
     #[inline(always)]
-    fn push_rest(&mut self, wide: &[u8; 2 * SHORT], rest: usize) {
-        let cut = self.cut;
+    fn push_rest(&mut self, wide: &[u8; 2 * SHORT], cut: usize, rest: usize) {
         let mut text = [0; SHORT];
         text.copy_from_slice(&wide[..SHORT]);
         let mut last = [0; SHORT];
@@ -183,7 +181,7 @@ impl Texts {
         if len == 0 {
             return self.levels.null();
         }
-        self.cut = NO_ID;
+        self.beginning_len = None;
         let mut text = [0; SHORT];
         text.copy_from_slice(&wide[..SHORT]);
         let mut last = [0; SHORT];
@@ -211,7 +209,7 @@ impl Texts {
 
     #[cold]
     fn push_long(&mut self, text: &[u8]) {
-        self.cut = NO_ID;
+        self.beginning_len = None;
         let last = self.last_text();
         let mut shared = last.iter().zip(text).take_while(|(a, b)| a == b).count();
         if self.range.is_some() && (text < last || self.last_len == 0) {
@@ -332,7 +330,7 @@ impl Texts {
     pub fn clear(&mut self) {
         self.chunk.clear();
         self.last_len = 0;
-        self.cut = NO_ID;
+        self.beginning_len = None;
         self.nulls = 0;
         if let Some(bounds) = &mut self.range {
             bounds.any = false;

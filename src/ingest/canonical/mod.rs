@@ -114,8 +114,8 @@ pub fn parse_block<S: RowSink>(
     work: &mut Work,
     sink: &mut S,
 ) -> Result<u64, FileRefused> {
-    // The tables that grow with the day have a reader of their own for files with the required columns in their order, which
-    // most are: it knows where a field lies, and that the others are empty.
+    // The tables that grow with the day have a reader of their own for files with the required columns in their order: it knows
+    // where a field lies, and that the others are empty.
     match (binding.role, binding.is_plain) {
         (Role::Platform, true) => {
             parse::<rules::Platform, S, PLATFORM_PLAIN>(binding, head, bytes, context, work, sink)
@@ -812,8 +812,8 @@ impl Text {
     /// Appends the text that follows; the number of bytes, 0 at the end.
     fn more(&mut self, buffer: &mut Vec<u8>) -> io::Result<usize> {
         match self {
-            // Rows lie apart: what is read beyond one is read in vain.
-            Text::Positions(file) => file.take(512).read_to_end(buffer),
+            // Rows lie apart: what is read beyond one is read in vain. A row that is longer is met in steps that double.
+            Text::Positions(file) => file.take(buffer.len().max(512) as u64).read_to_end(buffer),
             Text::Stream(stream) => stream.take(64 << 10).read_to_end(buffer),
         }
     }

@@ -416,6 +416,32 @@ mod tests {
     }
 
     #[test]
+    fn times_of_a_minute_are_the_slow_times() {
+        let mut memory = TimeMemory::default();
+        let good = "2026-03-02T10:00:07.123+08:00";
+        let others = [
+            "2026-03-02T10:00:59.999+08:00",
+            "2026-03-02T10:00:60.000+08:00",
+            "2026-03-02T10:00:5a.000+08:00",
+            "2026-03-02T10:00:05.1/3+08:00",
+            "2026-03-02T10:00;05.123+08:00",
+            "2026-03-02T10:00:05,123+08:00",
+            "2026-03-02T10:00:05.123+09:00",
+            "2026-03-02T10:00:05.123-08:00",
+            "2026-03-03T10:00:05.123+08:00",
+            "2026-03-02T10:01:05.123+08:00",
+            "2026-03-02 10:00:05.123+08:00",
+            "2026-03-02T10:00:05+08:00",
+            "2026-03-02T10:00:05.12345678Z",
+            "2026-03-02T10:00",
+        ];
+        for text in others.iter().flat_map(|other| [good, other, other, good]) {
+            let slow = Instant::parse_rfc3339(text.as_bytes());
+            assert_eq!(instant(text.as_bytes(), &mut memory), slow, "{text}");
+        }
+    }
+
+    #[test]
     fn found_texts_are_cut_and_escaped() {
         assert_eq!(shown("a\tb\u{0}中".as_bytes()), "a\\tb\\u{0}中");
         assert_eq!(shown(b"\xd6\xd0"), "\\xd6\\xd0");
