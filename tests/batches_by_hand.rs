@@ -219,7 +219,7 @@ fn ask(random: &mut Random, close: &Path, day: usize) -> Vec<(String, Vec<String
 }
 
 /// Words of refusals that a random decision may meet.
-const REFUSED: [&str; 16] = [
+const REFUSED: [&str; 17] = [
     "a break of a batch and its entry",
     "a batch without an entry",
     "one batch without an entry",
@@ -231,6 +231,7 @@ const REFUSED: [&str; 16] = [
     "resolved itself today",
     "that is SUCCESS",
     "one direction",
+    "a bill row of one channel",
     "none of whose rows disagrees",
     "the sum of the batch's rows",
     "that share this break",
