@@ -69,6 +69,7 @@ fn lumps(criterion: &mut Criterion, name: &str, most: u64) {
         value_date: first.plus_days(number as i32),
         undoes_another: false,
         standing: Standing::Alone,
+        is_for_people: false,
     };
     let lumps: Vec<BankItem<'_>> = (0..LUMPS).map(lump).collect();
     let pass = [Pass::Subset {

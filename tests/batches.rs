@@ -260,3 +260,94 @@ fn payments_settle_when_the_last_of_three_has_come() {
     }
     assert!(settled_in_all > 200, "{settled_in_all}");
 }
+
+/// One close of the book of `passes-of-a-bill` on lines of platform, bill and bank.
+fn close_bills(root: &Path, date: &str, platform: &str, bill: &str, bank: &str) {
+    let inbox = root.join(format!("inbox/{date}"));
+    let save = |name: &str, header: &str, lines: &str| write(&inbox.join(name), format!("{header}\n{lines}"));
+    save(
+        "platform.csv",
+        "txn_id,txn_time,merchant_id,customer_id,txn_type,channel,currency,amount,bank_ref,status,channel_ref",
+        platform,
+    );
+    save(
+        "bill.csv",
+        "channel,channel_ref,order_id,txn_type,amount,fee,currency,txn_time,settle_date,batch_ref,status,refund_ref",
+        bill,
+    );
+    save(
+        "bank.csv",
+        "entry_id,account,booking_time,value_date,direction,amount,currency,bank_ref,remark,batch_ref,original_ref",
+        bank,
+    );
+    close_day(root, Date::parse(date.as_bytes()).unwrap()).unwrap_or_else(|stop| panic!("{date}: {stop}"));
+}
+
+/// Lines of `matched` between platform and bill, and the candidates of open rows by their reference or txn_id.
+fn bills_told(root: &Path, date: &str) -> (usize, BTreeMap<String, String>) {
+    let close = close_folder(root, Date::parse(date.as_bytes()).unwrap());
+    let matched = matched_rows(&close);
+    let leg = matched[0].iter().position(|column| column == "leg").unwrap();
+    let on_bill = matched[1..].iter().filter(|row| row[leg] == "platform-bill");
+    let breaks = csv_rows(&close.join("breaks.csv"));
+    let at = |name: &str| breaks[0].iter().position(|column| column == name).unwrap();
+    let open = breaks[1..].iter().filter(|row| row[at("leg")] == "platform-bill");
+    let candidates = open.map(|row| {
+        let id = format!("{}{}", row[at("txn_id")], row[at("entry_id")]);
+        (id, row[at("candidates")].clone())
+    });
+    (on_bill.count(), candidates.collect())
+}
+
+fn bill_book() -> tempfile::TempDir {
+    let day = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/days/passes-of-a-bill");
+    let folder = scratch();
+    copy(&day, folder.path(), |name| {
+        !name.starts_with("expected/") && !name.starts_with("inbox/") && name != "README.md"
+    });
+    folder
+}
+
+/// Who meets a bill row whose batch was paid settles today; who meets one that waits does not. So the two are not interchangeable.
+#[test]
+fn a_bill_row_that_was_paid_is_not_like_one_that_waits() {
+    for (paid, waiting) in [("B-2", "B-1"), ("B-1", "B-2")] {
+        let folder = bill_book();
+        let root = folder.path();
+        let bill = |id: &str, time: &str| {
+            format!("ALI,{id},,PAYMENT,20.00,0.08,CNY,{time}T10:00:01+08:00,2026-03-03,L3,SUCCESS,\n")
+        };
+        let entry = "E1,6222000000000001,2026-03-03T11:00:00+08:00,2026-03-03,C,20.00,CNY,,,L3,\n";
+        close_bills(root, "2026-03-03", "", &bill(paid, "2026-03-03"), entry);
+        let row = "T1,2026-03-04T10:00:00+08:00,M1,,PAYMENT,ALI,CNY,20.00,,SUCCESS,\n";
+        close_bills(root, "2026-03-04", row, &bill(waiting, "2026-03-04"), "");
+        let (matched, candidates) = bills_told(root, "2026-03-04");
+        assert_eq!(matched, 0, "{candidates:?}");
+        for (id, other) in [("T1", "B-1"), ("T1", "B-2"), ("B-1", "T1"), ("B-2", "T1")] {
+            assert!(candidates[id].contains("amount-date"), "{id}: {candidates:?}");
+            assert!(candidates[id].contains(other), "{id}: {candidates:?}");
+        }
+    }
+}
+
+/// A bill row whose fee is not agreed is taken by no pass, but it may be what the platform row is.
+#[test]
+fn a_bill_row_with_another_fee_makes_others_doubtful() {
+    let folder = bill_book();
+    let row = "T4,2026-03-03T10:00:00+08:00,M1,,PAYMENT,ALI,CNY,40.00,,SUCCESS,\n";
+    let bill = |id: &str, fee: &str| {
+        format!("ALI,{id},,PAYMENT,40.00,{fee},CNY,2026-03-03T10:00:01+08:00,2026-03-03,L1,SUCCESS,\n")
+    };
+    let bills = bill("B4", "0.15") + &bill("B5", "0.33");
+    close_bills(folder.path(), "2026-03-03", row, &bills, "");
+    let (matched, candidates) = bills_told(folder.path(), "2026-03-03");
+    assert_eq!(matched, 0, "{candidates:?}");
+    for (id, other) in [("T4", "B4"), ("T4", "B5"), ("B4", "T4"), ("B5", "T4")] {
+        assert!(candidates[id].contains(other), "{id}: {candidates:?}");
+    }
+    // With the agreed one alone it is certain.
+    let folder = bill_book();
+    close_bills(folder.path(), "2026-03-03", row, &bill("B4", "0.15"), "");
+    let (matched, candidates) = bills_told(folder.path(), "2026-03-03");
+    assert_eq!((matched, candidates.len()), (1, 0), "{candidates:?}");
+}

@@ -219,7 +219,7 @@ fn ask(random: &mut Random, close: &Path, day: usize) -> Vec<(String, Vec<String
 }
 
 /// Words of refusals that a random decision may meet.
-const REFUSED: [&str; 16] = [
+const REFUSED: [&str; 17] = [
     "a break of a batch and its entry",
     "a batch without an entry",
     "one batch without an entry",
@@ -231,6 +231,7 @@ const REFUSED: [&str; 16] = [
     "resolved itself today",
     "that is SUCCESS",
     "one direction",
+    "a bill row of one channel",
     "none of whose rows disagrees",
     "the sum of the batch's rows",
     "that share this break",
@@ -346,6 +347,96 @@ fn random_decisions_about_batches_hold() {
             .sum();
         assert!(count >= least, "{decision}: {count} in {seen:#?}");
     }
+}
+
+/// Money of a bill row that was written off lies with the entry that pays its batch: what is decided next about another batch of the same
+/// batch_ref does not take that entry away.
+#[test]
+fn a_batch_whose_money_was_given_away_stays_paid() {
+    let day = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/days/batch-adjusted");
+    let folder = scratch();
+    let root = folder.path();
+    copy(&day, root, |name| {
+        !name.starts_with("expected/") && !name.starts_with("inbox/") && name != "README.md"
+    });
+    let path = root.join("book.toml");
+    let one =
+        "[[leg]]\nname = \"bill-bank\"\nleft = \"channel\"\nright = \"bank\"\nchannels = [\"ALI\", \"WX\"]\n";
+    let text = fs::read_to_string(&path).unwrap();
+    assert_eq!(text.matches(one).count(), 1, "{text}");
+    let two = ["ALI", "WX"].map(|channel| {
+        format!("[[leg]]\nname = \"{channel}-bank\"\nleft = \"channel\"\nright = \"bank\"\nchannels = [\"{channel}\"]\n\n")
+    });
+    let text = text.replace(one, &two.concat());
+    let text = text.replace("\"bill-bank\"", "\"ALI-bank\", \"WX-bank\"");
+    fs::write(&path, text.replace("[channel.ALI]\nfee_plan = \"cost\"\n", "")).unwrap();
+    let close = |date: &str, platform: &str, bill: &str, bank: &str, adjustments: &str| {
+        let inbox = root.join(format!("inbox/{date}"));
+        write(&inbox.join("platform.csv"), format!("{PLATFORM}{platform}"));
+        write(&inbox.join("bill.csv"), format!("{BILL}{bill}"));
+        write(&inbox.join("bank.csv"), format!("{BANK}{bank}"));
+        write(
+            &inbox.join("adjustments.csv"),
+            format!("{ADJUSTMENTS}{adjustments}"),
+        );
+        let date = Date::parse(date.as_bytes()).unwrap();
+        close_day(root, date).unwrap_or_else(|stop| panic!("{date}: {stop}"));
+        assert!(reconcile(root, Some(date)).unwrap().agrees(), "{date}");
+        close_folder(root, date)
+    };
+    let row = |id: &str, channel: &str, amount: &str| {
+        format!("T{id},2026-03-03T10:00:00+08:00,M1,,PAYMENT,{channel},CNY,{amount},,SUCCESS,{id}\n")
+    };
+    let billed = |id: &str, channel: &str, amount: &str| {
+        format!(
+            "{channel},{id},,PAYMENT,{amount},0.00,CNY,2026-03-03T10:00:01+08:00,2026-03-03,L1,SUCCESS,\n"
+        )
+    };
+    let rows = row("A1", "ALI", "60.00") + &row("W1", "WX", "100.00");
+    let bills = [
+        billed("A1", "ALI", "60.00"),
+        billed("A2", "ALI", "40.00"),
+        billed("W1", "WX", "100.00"),
+        billed("W2", "WX", "5.00"),
+    ];
+    let first = close("2026-03-03", &rows, &bills.concat(), "", "");
+    let id = |bill: &str| {
+        let of_bill = |line: &Line| line["leg"] == "platform-bill" && line["entry_id"] == bill;
+        let line = table(&first, "breaks.csv").into_iter().find(of_bill);
+        line.unwrap_or_else(|| panic!("{bill} is not open"))["break_id"].clone()
+    };
+    let decision = |number: u32, bill: &str, amount: &str| {
+        let target = id(bill);
+        format!("D{number},{target},write_off,{amount},nobody's,lin,wang,2026-03-04T18:00:00+08:00\n")
+    };
+    // E1 is A's 100.00; without W2 it would be W's 100.00 as well.
+    let entry = "E1,6222000000000001,2026-03-04T11:00:00+08:00,2026-03-04,C,100.00,CNY,,,L1,\n";
+    let decisions = decision(1, "A2", "40.00") + &decision(2, "W2", "5.00");
+    let second = close("2026-03-04", "", "", entry, &decisions);
+    let own: Vec<String> = table(&second, "adjustments.csv")
+        .iter()
+        .map(|line| line["own_money_minor"].clone())
+        .collect();
+    assert_eq!(own, ["4000", "0"]);
+    let matched = matched_rows(&second);
+    let at = |name: &str| matched[0].iter().position(|column| column == name).unwrap();
+    let paid: Vec<(&str, &str, &str)> = matched[1..]
+        .iter()
+        .filter(|row| row[at("leg")].ends_with("-bank"))
+        .map(|row| {
+            (
+                row[at("leg")].as_str(),
+                row[at("txn_id")].as_str(),
+                row[at("entry_id")].as_str(),
+            )
+        })
+        .collect();
+    assert_eq!(paid, [("ALI-bank", "TA1", "E1")]);
+    let open: Vec<(String, String)> = table(&second, "breaks.csv")
+        .iter()
+        .map(|line| (line["leg"].clone(), line["platform_minor"].clone()))
+        .collect();
+    assert_eq!(open, [("WX-bank".to_owned(), "10000".to_owned())]);
 }
 
 /// A payment that was written off with its whole batch is told so, and not as one that is owed; one that waited and settled later is told

@@ -87,7 +87,7 @@ pub struct LaterContext<'a> {
     pub bank_leg: usize,
     /// Full rows.
     pub fetch: Fetch<'a>,
-    /// What channels may charge: a row with another fee is left to people.
+    /// What channels may charge: a row with another fee is left to people, and makes others doubtful.
     pub fee_agrees: FeeAgrees<'a>,
 }
 
@@ -211,6 +211,8 @@ struct Full {
     name: RowName,
     place: RowRef,
     standing: Standing,
+    /// True for a bill row whose fee is not agreed.
+    is_for_people: bool,
     row: OpenRow,
 }
 
@@ -241,13 +243,12 @@ impl Rows {
                 .ok_or_else(|| Stop::invariant("a break names a row that its leg does not have"))?;
             // Whether the fee is right is asked of a bill's row whatever its reference.
             let is_bill = !left.is_platform && context.settings.legs[leg].kind == LegKind::PlatformChannel;
-            if is_bill && context.fee_agrees.is_some_and(|agrees| !agrees(block, position)) {
-                continue;
-            }
+            let is_for_people = is_bill && context.fee_agrees.is_some_and(|agrees| !agrees(block, position));
             list.push(Full {
                 name: left.name,
                 place: RowRef::new(left.name.0, position),
                 standing: left.standing,
+                is_for_people,
                 row,
             });
         }
@@ -347,18 +348,26 @@ impl Rows {
     }
 
     /// Rows of a bill in the place of entries, and what their accounts are called. Rows of one account are alike in all that follows
-    /// from the choice between them: type, batch, fee and settlement day.
+    /// from the choice between them: type, batch, fee and settlement day, and whether the batch is still to come: who meets a row whose
+    /// batch was paid settles at once.
     fn channel_items(
         &self,
         pool: &Pool,
         context: &LaterContext<'_>,
         leg: usize,
     ) -> (Vec<BankItem<'_>>, Vec<&str>) {
+        let channel = self.bank.first().map_or("", |full| full.row.channel.as_str());
+        let of_batches = context.settings.batch_leg(channel).map(|leg| &pool.left[leg]);
+        // A row whose batch was paid on an earlier day stands on the leg channel↔bank no longer.
+        let is_unpaid = |(block, ordinal): RowName| {
+            of_batches.is_some_and(|side| side[block].position_of(ordinal).is_some())
+        };
         let alike = |full: &'_ Full| {
             let row = &full.row;
             (
                 row.txn_type.map(|kind| kind as u8),
                 row.batch_ref.clone(),
+                is_unpaid(full.name),
                 row.fee_minor,
                 row.value_date,
             )
@@ -379,7 +388,6 @@ impl Rows {
             ..bank_item(full, side, context.business_date)
         });
         let items: Vec<BankItem<'_>> = items.collect();
-        let channel = self.bank.first().map_or("", |full| full.row.channel.as_str());
         (items, vec![channel; kinds.len()])
     }
 }
@@ -399,6 +407,7 @@ fn bank_item<'a>(full: &'a Full, side: &[EntryBlock], business_date: Date) -> Ba
         value_date: row.value_date.unwrap_or(business_date),
         undoes_another: !row.original_ref.is_empty(),
         standing: full.standing,
+        is_for_people: full.is_for_people,
     }
 }
 

@@ -92,7 +92,10 @@ impl Lumps<'_, '_, '_> {
             if self.judging.lines_of(id).is_empty() {
                 return match self.board.of_id(id).is_empty() {
                     true => Err(not_open(self.context, request).into()),
-                    false => refused("target", "breaks of one leg"),
+                    false => refused(
+                        "target",
+                        "breaks of one leg: a batch is matched by hand with an entry that has a batch_ref, no other",
+                    ),
                 };
             }
             let line = self.line(request, id)?;

@@ -37,6 +37,8 @@ pub struct Row {
     pub amount_minor: i64,
     /// Merchant code or account index.
     pub owner: u32,
+    /// Channel code of this close (platform, channel).
+    pub channel: u16,
     /// Type (platform, channel).
     pub txn_type: Option<TxnType>,
     /// False for a platform row that expects no money.
@@ -237,6 +239,7 @@ pub fn row(context: &Context<'_>, leg: usize, is_left: bool, name: RowName) -> R
         direction: meta.direction(),
         amount_minor: block.amount_minor(position),
         owner: block.owner(position),
+        channel: meta.channel(),
         txn_type: meta.txn_type(),
         is_success: meta.is_success(),
         first_seen: block.first_seen(position, context.business_date),

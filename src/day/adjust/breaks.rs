@@ -372,6 +372,13 @@ impl Work<'_, '_, '_> {
         if !is_bank && (left.len(), right.len()) != (1, 1) {
             return refused("target", "one platform row and one channel row");
         }
+        // A channel's row is paid by that channel's batch, and its reference says nothing of another's.
+        if !is_bank && left[0].channel != right[0].channel {
+            return refused(
+                "target",
+                "a platform row and a bill row of one channel: no channel pays for another",
+            );
+        }
         if self.goes_on(leg, &right[0]) {
             may_wait(&left[0], &right[0])?;
         }

@@ -199,8 +199,8 @@ impl Judging<'_> {
         self.close_lines(Some(number), None);
     }
 
-    /// A bill row without a platform row is written off. Where its batch is at the bank, its money is there: gives where. Else
-    /// the row is taken out of its batch, and that is judged without it.
+    /// A bill row without a platform row is written off. Where its batch is at the bank, its money is there: gives where, and the
+    /// batch stays paid by that entry, whatever is decided next. Else the row is taken out of its batch, and that is judged without it.
     pub fn write_off_row(&mut self, bill: RowName) -> Option<Paid> {
         let run = &self.run;
         if let Some((_, chained)) = run.paid_rows().find(|(name, _)| *name == bill) {
@@ -214,11 +214,17 @@ impl Judging<'_> {
         if let Some(fitted) = self.fits.iter().find(|fitted| fitted.batch == number) {
             let block = &run.pool.right[run.first_leg][fitted.entry.block()];
             let record = block.record(fitted.entry.position());
-            return Some(Paid {
-                account: record.owner() as usize,
-                entry_id: record.id().to_text(),
-                since_today: true,
-            });
+            let (entry, paid) = (
+                fitted.entry,
+                Paid {
+                    account: record.owner() as usize,
+                    entry_id: record.id().to_text(),
+                    since_today: true,
+                },
+            );
+            self.decided.insert(number);
+            self.close_entry(entry);
+            return Some(paid);
         }
         let leg = self.batches[number].leg;
         let side = &run.pool.left[leg];
@@ -238,9 +244,9 @@ impl Judging<'_> {
         }
         if self.batches[number].row_without_batch.is_none() {
             let reference = batch.reference;
-            let batches = &self.batches;
+            let (batches, decided) = (&self.batches, &self.decided);
             self.fits.retain(|fitted| {
-                fitted.by_hand.is_some() || batches[fitted.batch].batch.reference != reference
+                decided.contains(&fitted.batch) || batches[fitted.batch].batch.reference != reference
             });
             self.lines.retain(|line| line.reference != reference);
             self.judge_reference(reference);

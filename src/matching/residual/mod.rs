@@ -103,6 +103,8 @@ pub struct BankItem<'a> {
     pub undoes_another: bool,
     /// What the exact pass said.
     pub standing: Standing,
+    /// True for a row that no pass may take: it may be what a platform row is, so it makes other answers doubtful.
+    pub is_for_people: bool,
 }
 
 /// Rows and entries that belong together.

@@ -121,6 +121,7 @@ fn books(seed: u64) -> Books {
             value_date: date(day + random.next(3)).plus_days(-1),
             undoes_another: random.next(12) == 0,
             standing: standing(random),
+            is_for_people: false,
         });
     }
     // Pairs that the exact pass broke for their amount.

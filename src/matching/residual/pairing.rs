@@ -161,8 +161,11 @@ impl Pairing<'_> {
                     first_entry.amount_minor,
                 )
         });
+        // Which of them is taken matters where one of them must not be.
+        let all_may_be_taken = component.bank.iter().map(entry).all(|item| !item.is_for_people);
         let may_wait = rows <= entries || component.platform.iter().map(row).all(|item| item.may_wait);
-        (everyone_fits && same_people && same_cash && may_wait).then_some((rows.min(entries), true))
+        let is_all_the_same = everyone_fits && same_people && same_cash && all_may_be_taken;
+        (is_all_the_same && may_wait).then_some((rows.min(entries), true))
     }
 
     fn take(&self, left: &Left<'_>, row: usize, entry: usize, interchangeable: bool, found: &mut Found) {
@@ -177,11 +180,12 @@ impl Pairing<'_> {
     }
 
     /// Rows that stand alone, or each other's own counterpart. Others make an answer doubtful, but are never taken
-    /// themselves: they belong to what has their reference.
+    /// themselves: they belong to what has their reference, or are left to people.
     fn belong_together(&self, left: &Left<'_>, row: usize, entry: usize) -> bool {
         let row = left.platform_items[self.platform[row]].standing;
+        let entry = &left.bank_items[self.bank[entry]];
         let alone_or_paired = matches!(row, Standing::Alone | Standing::OtherAmount(_));
-        alone_or_paired && row == left.bank_items[self.bank[entry]].standing
+        alone_or_paired && row == entry.standing && !entry.is_for_people
     }
 
     fn note_pair(&self, row: usize, entry: usize, found: &mut Found) {

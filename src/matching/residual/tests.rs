@@ -45,6 +45,7 @@ fn entry(id: &str, amount_minor: i64) -> BankItem<'_> {
         value_date: day(0),
         undoes_another: false,
         standing: Standing::Alone,
+        is_for_people: false,
     }
 }
 
@@ -127,6 +128,27 @@ fn beyond_a_bound_nothing_is_matched_and_it_is_said() {
     assert_eq!(told(subset(3, 3), &large, &lump), ["T2+T3=E"]);
     // An answer of more members than the bound is none.
     assert!(told(subset(30, 1), &large, &lump).is_empty());
+}
+
+#[test]
+fn a_row_for_people_is_not_taken_and_makes_others_doubtful() {
+    let for_people = |id| BankItem {
+        is_for_people: true,
+        ..entry(id, 500)
+    };
+    let rows = [row("T1", 500)];
+    assert_eq!(told(amount_date(30), &rows, &[entry("E1", 500)]), ["T1=E1"]);
+    for bank in [
+        vec![for_people("E1")],
+        vec![entry("E1", 500), for_people("E2")],
+        vec![for_people("E1"), entry("E2", 500)],
+        vec![for_people("E1"), for_people("E2")],
+    ] {
+        let words = told(amount_date(30), &rows, &bank);
+        assert!(words.iter().all(|said| !said.contains('=')), "{words:?}");
+        // The row and each entry say what they saw.
+        assert_eq!(words.len(), 1 + bank.len(), "{words:?}");
+    }
 }
 
 #[test]
