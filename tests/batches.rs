@@ -13,11 +13,18 @@ use crate::support::{close_day, close_folder, copy, csv_rows, matched_rows, scra
 const DAYS: usize = 5;
 const BATCHES: usize = 40;
 
+/// Headers of what is delivered.
+pub const PLATFORM: &str =
+    "txn_id,txn_time,merchant_id,customer_id,txn_type,channel,currency,amount,bank_ref,status,channel_ref\n";
+pub const BILL: &str = "channel,channel_ref,order_id,txn_type,amount,fee,currency,txn_time,settle_date,batch_ref,status,refund_ref\n";
+pub const BANK: &str = "entry_id,account,booking_time,value_date,direction,amount,currency,bank_ref,remark,batch_ref,original_ref\n";
+
 /// Numbers that look random and are the same each time.
-struct Random(u64);
+pub struct Random(pub u64);
 
 impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
+    /// A number below `bound`.
+    pub fn below(&mut self, bound: u64) -> u64 {
         self.0 = self
             .0
             .wrapping_mul(6_364_136_223_846_793_005)
@@ -141,27 +148,15 @@ fn deliver(root: &Path, dates: &[Date], lumps: &[Lump], reversed: bool) {
             if reversed {
                 lines.reverse();
             }
-            let mut text = format!("{header}\n");
+            let mut text = header.to_owned();
             lines.iter().for_each(|line| {
                 let _ = writeln!(text, "{line}");
             });
             write(&folder.join(name), text);
         };
-        save(
-            "platform.csv",
-            "txn_id,txn_time,merchant_id,customer_id,txn_type,channel,currency,amount,bank_ref,status,channel_ref",
-            platform,
-        );
-        save(
-            "bill.csv",
-            "channel,channel_ref,order_id,txn_type,amount,fee,currency,txn_time,settle_date,batch_ref,status,refund_ref",
-            bill,
-        );
-        save(
-            "bank.csv",
-            "entry_id,account,booking_time,value_date,direction,amount,currency,bank_ref,remark,batch_ref,original_ref",
-            bank,
-        );
+        save("platform.csv", PLATFORM, platform);
+        save("bill.csv", BILL, bill);
+        save("bank.csv", BANK, bank);
     }
 }
 
@@ -264,22 +259,10 @@ fn payments_settle_when_the_last_of_three_has_come() {
 /// One close of the book of `passes-of-a-bill` on lines of platform, bill and bank.
 fn close_bills(root: &Path, date: &str, platform: &str, bill: &str, bank: &str) {
     let inbox = root.join(format!("inbox/{date}"));
-    let save = |name: &str, header: &str, lines: &str| write(&inbox.join(name), format!("{header}\n{lines}"));
-    save(
-        "platform.csv",
-        "txn_id,txn_time,merchant_id,customer_id,txn_type,channel,currency,amount,bank_ref,status,channel_ref",
-        platform,
-    );
-    save(
-        "bill.csv",
-        "channel,channel_ref,order_id,txn_type,amount,fee,currency,txn_time,settle_date,batch_ref,status,refund_ref",
-        bill,
-    );
-    save(
-        "bank.csv",
-        "entry_id,account,booking_time,value_date,direction,amount,currency,bank_ref,remark,batch_ref,original_ref",
-        bank,
-    );
+    let save = |name: &str, header: &str, lines: &str| write(&inbox.join(name), format!("{header}{lines}"));
+    save("platform.csv", PLATFORM, platform);
+    save("bill.csv", BILL, bill);
+    save("bank.csv", BANK, bank);
     close_day(root, Date::parse(date.as_bytes()).unwrap()).unwrap_or_else(|stop| panic!("{date}: {stop}"));
 }
 

@@ -11,29 +11,20 @@ use tieout::day::reconcile::reconcile;
 use tieout::day::verify::{VerifyOptions, verify};
 use tieout::terms::date::Date;
 
+use crate::batches::{BANK, BILL, PLATFORM, Random};
 use crate::support::{Quiet, close_day, close_folder, copy, csv_rows, matched_rows, scratch, write};
 
 const BOOKS: u64 = 12;
 const DAYS: usize = 6;
 const BATCHES: usize = 30;
 
-/// Numbers that look random and are the same each time.
-struct Random(u64);
-
 impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % bound
-    }
-
     fn one_in(&mut self, bound: u64) -> bool {
         self.below(bound) == 0
     }
 
-    fn day(&mut self, missing_in: u64) -> Option<usize> {
+    /// A day before the last, or none.
+    fn early_day(&mut self, missing_in: u64) -> Option<usize> {
         let day = self.below(DAYS as u64 - 1) as usize;
         (!self.one_in(missing_in)).then_some(day)
     }
@@ -51,10 +42,6 @@ struct Files {
     bank: String,
 }
 
-const PLATFORM: &str =
-    "txn_id,txn_time,merchant_id,customer_id,txn_type,channel,currency,amount,bank_ref,status,channel_ref\n";
-const BILL: &str = "channel,channel_ref,order_id,txn_type,amount,fee,currency,txn_time,settle_date,batch_ref,status,refund_ref\n";
-const BANK: &str = "entry_id,account,booking_time,value_date,direction,amount,currency,bank_ref,remark,batch_ref,original_ref\n";
 const ADJUSTMENTS: &str = "adjustment_id,target,action,amount,reason,prepared_by,approved_by,approved_at\n";
 
 /// The inboxes of all days, and the txn_ids that come twice with different content: once the first has settled it is forgotten, and
@@ -65,8 +52,8 @@ fn deliveries(random: &mut Random, first: Date) -> (Vec<Files>, BTreeSet<String>
     let date = |day: usize| first.plus_days(day as i32);
     let mut id = 0;
     for number in 0..BATCHES {
-        let billed = random.day(12);
-        let paid = random.day(6);
+        let billed = random.early_day(12);
+        let paid = random.early_day(6);
         let (mut gross, mut fees) = (0, 0);
         let names_batch = !random.one_in(10);
         let other_channel = random.one_in(6);
@@ -99,7 +86,7 @@ fn deliveries(random: &mut Random, first: Date) -> (Vec<Files>, BTreeSet<String>
                     amount(minor)
                 )
             };
-            if let Some(day) = random.day(8) {
+            if let Some(day) = random.early_day(8) {
                 let off = if random.one_in(10) {
                     1 + random.below(50) as i64
                 } else {

@@ -437,6 +437,11 @@ impl Settings {
             .is_none_or(|names| names.iter().any(|name| name == channel))
     }
 
+    /// The leg of a name, as an index into [`Settings::legs`].
+    pub fn leg_index(&self, name: &str) -> Option<usize> {
+        self.legs.iter().position(|leg| leg.name == name)
+    }
+
     /// True when the book has a leg of this name that takes the channel's rows.
     pub fn leg_takes(&self, name: &str, channel: &str) -> bool {
         self.legs

@@ -334,7 +334,7 @@ impl Completion {
         let mut today = earlier.clone();
         let mut matched: FxHashMap<&str, u8> = FxHashMap::default();
         for item in unsettled {
-            if let Some(leg) = settings.legs.iter().position(|leg| leg.name == item.leg) {
+            if let Some(leg) = settings.leg_index(&item.leg) {
                 *matched.entry(item.txn_id.as_str()).or_insert(0) |= 1 << leg;
             }
         }

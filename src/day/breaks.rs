@@ -229,11 +229,7 @@ fn full_rows(
 }
 
 fn leg_kind(settings: &Settings, leg: &str) -> Option<LegKind> {
-    settings
-        .legs
-        .iter()
-        .find(|known| known.name == leg)
-        .map(|known| known.kind)
+    settings.leg_index(leg).map(|leg| settings.legs[leg].kind)
 }
 
 /// The reference that a leg shows as bank_ref (R13, R26).
@@ -297,9 +293,7 @@ fn line(
         bank_line: right.map_or(0, |full| full.line),
         cause: None,
         candidates: settings
-            .legs
-            .iter()
-            .position(|leg| leg.name == rows.leg)
+            .leg_index(&rows.leg)
             .and_then(|leg| context.candidates.get(&leg))
             .map_or(String::new(), |seen| seen.of(rows.left, rows.right)),
     })

@@ -52,11 +52,7 @@ pub fn rows(
     sorted.sort_by_cached_key(|item| (identity(item), item.leg.clone()));
     let mut rows: Vec<ForwardRow> = Vec::new();
     for item in sorted {
-        let leg = settings
-            .legs
-            .iter()
-            .position(|leg| leg.name == item.leg)
-            .map_or(0, |index| 1u8 << index);
+        let leg = settings.leg_index(&item.leg).map_or(0, |index| 1u8 << index);
         match rows.last_mut() {
             Some(last) if identity(&last.item) == identity(item) && last.item.row == item.row => {
                 last.open_legs |= leg;
@@ -70,7 +66,7 @@ pub fn rows(
     }
     let mut matched: FxHashMap<&str, u8> = FxHashMap::default();
     for row in unsettled {
-        if let Some(leg) = settings.legs.iter().position(|leg| leg.name == row.leg) {
+        if let Some(leg) = settings.leg_index(&row.leg) {
             *matched.entry(&row.txn_id).or_insert(0) |= 1 << leg;
         }
     }

@@ -138,7 +138,7 @@ impl Places {
 
     /// Where the row of an ordinal stands.
     pub fn get(&self, ordinal: u32) -> Option<Place> {
-        self.at(ordinal, *self.offsets.get(ordinal as usize)?)
+        Some(self.at(ordinal, *self.offsets.get(ordinal as usize)?))
     }
 
     /// Number of ordinals.
@@ -157,14 +157,14 @@ impl Places {
     }
 
     /// Where the row of an ordinal stands whose offset is known; of a list that has had a row.
-    pub fn at(&self, ordinal: u32, offset: u32) -> Option<Place> {
+    pub fn at(&self, ordinal: u32, offset: u32) -> Place {
         let first = self.first;
         let shifts = self.shifts.partition_point(|shift| shift.0 <= ordinal);
         let shift = shifts.checked_sub(1).map_or(0, |at| self.shifts[at].1);
-        Some(Place {
+        Place {
             line: first.line + u64::from(ordinal.wrapping_add(shift)),
             offset: first.offset + u64::from(offset),
-        })
+        }
     }
 }
 
@@ -284,6 +284,19 @@ struct Channel {
     code: u16,
     required: u8,
     applies: u8,
+}
+
+/// What the book has against a platform row.
+#[derive(Clone, Copy)]
+enum Against {
+    /// No leg takes its channel to the bank (R41).
+    Channel,
+    /// It settles, and its merchant is not known (R18).
+    Merchant,
+    /// Its merchant settles in this currency (R25).
+    Currency(Currency),
+    /// It has no leg and is not of the day (R29).
+    Time,
 }
 
 /// Takes the rows of one file, or of one stretch of it, and cuts them into blocks.
@@ -536,62 +549,62 @@ impl<'a> Intake<'a> {
         });
     }
 
-    /// True when the book has nothing against a platform row.
+    /// What the book has against a platform row, if anything.
     #[inline(always)]
-    fn is_in_order(&self, row: &PlatformRow<'_>, required: u8, code: MerchantCode) -> bool {
+    fn against(&self, row: &PlatformRow<'_>, required: u8, code: MerchantCode) -> Option<Against> {
         let legless = is_legless(row);
         if !legless && required & self.context.ends_at_bank == 0 {
-            return false;
+            return Some(Against::Channel);
         }
         if row.status != Status::Success {
-            return true;
+            return None;
         }
-        let has_merchant = !row.txn_type.is_merchant()
-            || (code != MerchantCode::NONE
-                && self
-                    .context
-                    .merchants
-                    .currency(code)
-                    .is_none_or(|currency| currency == row.currency));
-        has_merchant && (!legless || self.within_day(row.txn_time))
-    }
-
-    /// What the book says against a platform row that is not in order: field, found, expected.
-    #[cold]
-    fn platform_problem(
-        &self,
-        row: &PlatformRow<'_>,
-        required: u8,
-        code: MerchantCode,
-    ) -> Option<(&'static str, Vec<u8>, String)> {
-        let success = row.status == Status::Success;
-        let legless = is_legless(row);
-        if !legless && required & self.context.ends_at_bank == 0 {
-            let expected = "a channel whose rows a leg of settle.when takes to the bank (R41)".to_owned();
-            return Some(("channel", row.channel.to_vec(), expected));
-        }
-        if success && row.txn_type.is_merchant() {
+        if row.txn_type.is_merchant() {
             if code == MerchantCode::NONE {
-                let expected = "a merchant of the merchant master, since the row settles (R18)".to_owned();
-                return Some(("merchant_id", row.merchant_id.to_vec(), expected));
+                return Some(Against::Merchant);
             }
             let currency = self.context.merchants.currency(code);
             if let Some(currency) = currency.filter(|currency| *currency != row.currency) {
-                let expected = format!(
-                    "{currency}, the merchant's settlement currency: exchange is not built yet (R25)"
-                );
-                return Some(("currency", row.currency.code().as_bytes().to_vec(), expected));
+                return Some(Against::Currency(currency));
             }
         }
-        if success && legless && !self.within_day(row.txn_time) {
-            let expected =
-                "a time within the business day: the row has no leg that would catch a second delivery (R29)";
-            // The text is gone; the instant is what was judged.
-            let found = jiff::Timestamp::from_millisecond(row.txn_time.0)
-                .map_or_else(|_| String::new(), |time| time.to_string());
-            return Some(("txn_time", found.into_bytes(), expected.to_owned()));
+        (legless && !self.within_day(row.txn_time)).then_some(Against::Time)
+    }
+
+    /// Refuses a platform row in words.
+    #[cold]
+    fn refuse_platform(&mut self, row: &PlatformRow<'_>, against: Against) {
+        match against {
+            Against::Channel => self.refuse(
+                row.place,
+                "channel",
+                row.channel,
+                "a channel whose rows a leg of settle.when takes to the bank (R41)",
+            ),
+            Against::Merchant => self.refuse(
+                row.place,
+                "merchant_id",
+                row.merchant_id,
+                "a merchant of the merchant master, since the row settles (R18)",
+            ),
+            Against::Currency(currency) => self.refuse(
+                row.place,
+                "currency",
+                row.currency.code().as_bytes(),
+                format!("{currency}, the merchant's settlement currency: exchange is not built yet (R25)"),
+            ),
+            Against::Time => {
+                // The text is gone; the instant is what was judged.
+                let found = jiff::Timestamp::from_millisecond(row.txn_time.0)
+                    .map_or_else(|_| String::new(), |time| time.to_string());
+                self.refuse(
+                    row.place,
+                    "txn_time",
+                    found.as_bytes(),
+                    "a time within the business day: the row has no leg that would catch a second delivery (R29)",
+                );
+            }
         }
-        None
     }
 
     fn within_day(&self, time: Instant) -> bool {
@@ -705,11 +718,10 @@ impl RowSink for Intake<'_> {
         let merchant = self.merchant(row);
         // A row brought forward was accepted by its own close.
         if self.forward.is_none()
-            && !self.is_in_order(row, required, merchant)
-            // A copy, so that the row of the usual case need not lie in memory.
-            && let Some((field, found, expected)) = self.platform_problem(&PlatformRow { ..*row }, required, merchant)
+            && let Some(against) = self.against(row, required, merchant)
         {
-            return self.refuse(row.place, field, &found, expected);
+            // A copy, so that the row of the usual case need not lie in memory.
+            return self.refuse_platform(&PlatformRow { ..*row }, against);
         }
         let text_bytes = row.txn_id.len()
             + row

@@ -524,7 +524,7 @@ impl BlockBuilder {
     /// True when an entry with texts of this many bytes still fits, and would if all records were wide.
     pub fn has_room(&self, text_bytes: usize) -> bool {
         let widened = self.records.data.len() + self.len() * (WIDE_HEAD - NARROW_HEAD);
-        self.len() < BLOCK_ROWS_MAX && widened + WIDE_HEAD + text_bytes < RECORD_BYTES_MAX
+        self.len() < BLOCK_ROWS_MAX && widened + entry_bytes_max(text_bytes) < RECORD_BYTES_MAX
     }
 
     /// The entries as an indexed block; the builder is empty afterwards.

@@ -184,7 +184,11 @@ impl Board {
 
 /// One row of a line, alone (R5: it keeps what it was beside its like).
 fn single(context: &Context<'_>, line: &OpenBreakRows, is_left: bool) -> OpenBreakRows {
-    let other = match leg_index(context, &line.leg).map(|leg| context.settings.legs[leg].kind) {
+    let other = match context
+        .settings
+        .leg_index(&line.leg)
+        .map(|leg| context.settings.legs[leg].kind)
+    {
         Some(LegKind::PlatformChannel) => OtherSide::Channel,
         _ => OtherSide::Bank,
     };
@@ -206,11 +210,6 @@ fn single(context: &Context<'_>, line: &OpenBreakRows, is_left: bool) -> OpenBre
 
 fn names(line: &OpenBreakRows) -> impl Iterator<Item = RowName> {
     [line.left, line.right].into_iter().flatten()
-}
-
-/// A leg of the settings by its name.
-pub fn leg_index(context: &Context<'_>, name: &str) -> Option<usize> {
-    context.settings.legs.iter().position(|leg| leg.name == name)
 }
 
 /// A row of one side of a leg.
@@ -272,7 +271,10 @@ fn ids(context: &Context<'_>, lines: &[OpenBreakRows]) -> Result<Vec<String>, St
         })
     };
     let leg_of = |line: &OpenBreakRows| {
-        let leg = leg_index(context, &line.leg).filter(|_| line.class != conflict);
+        let leg = context
+            .settings
+            .leg_index(&line.leg)
+            .filter(|_| line.class != conflict);
         leg.filter(|leg| has_reference(*leg, line))
     };
     let legless: BTreeSet<RowName> = lines

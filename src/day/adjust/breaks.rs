@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use crate::book::merchants::MerchantCode;
 use crate::book::settings::{AccountKind, LegKind};
 use crate::day::adjust::batches::{self, Lumps};
-use crate::day::adjust::board::{Board, Row, leg_index, row};
+use crate::day::adjust::board::{Board, Row, row};
 use crate::day::adjust::requests::Request;
 use crate::day::adjust::{Adjusting, ByHand, Context, Posted, Refusal, WRITE_OFFS, amount_of, refuse, told};
 use crate::day::agree::Agreed;
@@ -245,7 +245,11 @@ impl Work<'_, '_, '_> {
     /// The row of a line that has one, and whether it is a platform row.
     fn only_row(&self, index: usize) -> Result<(bool, Row), Failed> {
         let line = self.board.line(index);
-        let leg = leg_index(self.context, &line.leg).unwrap_or(self.context.bank_leg);
+        let leg = self
+            .context
+            .settings
+            .leg_index(&line.leg)
+            .unwrap_or(self.context.bank_leg);
         match (line.left, line.right) {
             (Some(name), None) => Ok((true, row(self.context, leg, true, name)?)),
             (None, Some(name)) => Ok((false, row(self.context, leg, false, name)?)),
@@ -407,7 +411,9 @@ impl Work<'_, '_, '_> {
     }
 
     fn leg(&self, name: &str) -> Result<usize, Failed> {
-        leg_index(self.context, name)
+        self.context
+            .settings
+            .leg_index(name)
             .ok_or_else(|| Refusal {
                 field: "action",
                 expected:
@@ -519,7 +525,7 @@ impl Work<'_, '_, '_> {
             row.currency,
             "the amount of the row",
         )?;
-        let leg = leg_index(context, &line.leg);
+        let leg = context.settings.leg_index(&line.leg);
         let is_channel_row =
             !is_left && leg.is_some_and(|leg| context.settings.legs[leg].kind == LegKind::PlatformChannel);
         let mut posted = Posted {

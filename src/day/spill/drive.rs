@@ -283,7 +283,7 @@ impl Day<'_> {
                 None => block.places.get(ordinal),
                 Some(number) => offsets
                     .get(&(number, ordinal))
-                    .and_then(|offset| block.places.at(ordinal, *offset)),
+                    .map(|offset| block.places.at(ordinal, *offset)),
             };
             let Some(place) = place else {
                 return Err(Stop::invariant("a row has no place"));

@@ -221,8 +221,8 @@ fn places(block: &InputBlock, ordinals: &[u32], offsets: &Offsets) -> Places {
     let mut places = Places::default();
     for ordinal in ordinals {
         let offset = aside(block).and_then(|number| offsets.get(&(number, *ordinal)));
-        if let Some(place) = offset.and_then(|offset| block.places.at(*ordinal, *offset)) {
-            places.push(place);
+        if let Some(offset) = offset {
+            places.push(block.places.at(*ordinal, *offset));
         }
     }
     assert_eq!(

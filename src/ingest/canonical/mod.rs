@@ -236,7 +236,7 @@ fn parse<T: Table, S: RowSink, const PLAIN: usize>(
                     *at = start & POSITION;
                 }
                 let starts = &spans.at[..record.starts.len()];
-                let fields = PlainFields::<PLAIN>::new(&Record { starts, ..record });
+                let fields = CsvFields::<InOrder<'_, PLAIN>>::in_order(&Record { starts, ..record });
                 T::row(&fields, place, index.irregular, context, memory, sink)
             } else if quoted {
                 if let Err(stray) = record.unquote(plain, plain_starts) {
@@ -249,14 +249,14 @@ fn parse<T: Table, S: RowSink, const PLAIN: usize>(
                     end: plain.len() - 1,
                 };
                 slots.fill(&unquoted, spans);
-                let fields = CsvFields::new(plain, spans, &slots);
+                let fields = CsvFields::by_slot(plain, spans, &slots);
                 T::row(&fields, place, index.irregular, context, memory, sink)
             } else if PLAIN == ANY {
                 slots.fill(&record, spans);
-                let fields = CsvFields::new(bytes, spans, &slots);
+                let fields = CsvFields::by_slot(bytes, spans, &slots);
                 T::row(&fields, place, index.irregular, context, memory, sink)
             } else {
-                let fields = PlainFields::<PLAIN>::new(&record);
+                let fields = CsvFields::<InOrder<'_, PLAIN>>::in_order(&record);
                 T::row(&fields, place, index.irregular, context, memory, sink)
             };
             if let Err(wrong) = read {
@@ -478,23 +478,19 @@ impl Slots {
     }
 }
 
-/// The fields of a record without quotes.
-struct CsvFields<'a> {
-    bytes: &'a [u8],
+/// Where the fields of one record lie in its text.
+trait Laid {
+    /// Start and end of a field; empty where the file has no such column.
+    fn span(&self, field: usize) -> (usize, usize);
+}
+
+/// Fields of a file with any columns in any order, found by their slots.
+struct BySlot<'a> {
     spans: &'a [u32; SPANS],
     slots: &'a [u8; FIELDS_MAX],
 }
 
-impl<'a> CsvFields<'a> {
-    #[inline(always)]
-    fn new(bytes: &'a [u8], spans: &'a Spans, slots: &'a Slots) -> CsvFields<'a> {
-        CsvFields {
-            bytes,
-            spans: &spans.at,
-            slots: &slots.of,
-        }
-    }
-
+impl Laid for BySlot<'_> {
     #[inline(always)]
     fn span(&self, field: usize) -> (usize, usize) {
         let slot = usize::from(self.slots[field]);
@@ -504,57 +500,14 @@ impl<'a> CsvFields<'a> {
     }
 }
 
-impl Fields for CsvFields<'_> {
-    #[inline(always)]
-    fn text(&self, field: usize) -> &[u8] {
-        let (start, end) = self.span(field);
-        &self.bytes[start..end]
-    }
-
-    #[inline(always)]
-    fn amount_minor(&self, field: usize, currency: Currency, signed: bool) -> Result<i64, AmountError> {
-        amount_minor(self.bytes, self.span(field), currency, signed)
-    }
-
-    #[inline(always)]
-    fn instant(&self, field: usize, memory: &mut TimeMemory) -> Option<Instant> {
-        values::instant(self.text(field), memory)
-    }
-
-    #[inline(always)]
-    fn date(&self, field: usize, memory: &mut TimeMemory) -> Option<Date> {
-        values::date(self.text(field), memory)
-    }
-
-    #[inline(always)]
-    fn left_out(&self, _field: usize) -> bool {
-        false
-    }
-
-    #[inline(always)]
-    fn time_text<'a>(&'a self, field: usize, _buffer: &'a mut TimeText) -> &'a [u8] {
-        self.text(field)
-    }
-}
-
-/// The fields of a record without quotes, of a file whose columns are the first `N` of the layout in their order.
-struct PlainFields<'a, const N: usize> {
-    bytes: &'a [u8],
+/// Fields of a file whose columns are the first `N` of the layout in their order.
+struct InOrder<'a, const N: usize> {
     /// `N + 1` starts, of which the first alone has a mark.
     starts: &'a [u32],
     end: usize,
 }
 
-impl<'a, const N: usize> PlainFields<'a, N> {
-    #[inline(always)]
-    fn new(record: &Record<'a>) -> PlainFields<'a, N> {
-        PlainFields {
-            bytes: record.bytes,
-            starts: &record.starts[..=N],
-            end: record.end,
-        }
-    }
-
+impl<const N: usize> Laid for InOrder<'_, N> {
     #[inline(always)]
     fn span(&self, field: usize) -> (usize, usize) {
         if field >= N {
@@ -572,16 +525,52 @@ impl<'a, const N: usize> PlainFields<'a, N> {
     }
 }
 
-impl<const N: usize> Fields for PlainFields<'_, N> {
+/// The fields of a record without quotes.
+struct CsvFields<'a, L> {
+    bytes: &'a [u8],
+    laid: L,
+}
+
+impl<'a> CsvFields<'a, BySlot<'a>> {
+    #[inline(always)]
+    fn by_slot(bytes: &'a [u8], spans: &'a Spans, slots: &'a Slots) -> Self {
+        CsvFields {
+            bytes,
+            laid: BySlot {
+                spans: &spans.at,
+                slots: &slots.of,
+            },
+        }
+    }
+}
+
+impl<'a, const N: usize> CsvFields<'a, InOrder<'a, N>> {
+    #[inline(always)]
+    fn in_order(record: &Record<'a>) -> Self {
+        CsvFields {
+            bytes: record.bytes,
+            laid: InOrder {
+                starts: &record.starts[..=N],
+                end: record.end,
+            },
+        }
+    }
+}
+
+impl<L: Laid> Fields for CsvFields<'_, L> {
     #[inline(always)]
     fn text(&self, field: usize) -> &[u8] {
-        let (start, end) = self.span(field);
+        let (start, end) = self.laid.span(field);
         &self.bytes[start..end]
     }
 
     #[inline(always)]
     fn amount_minor(&self, field: usize, currency: Currency, signed: bool) -> Result<i64, AmountError> {
-        amount_minor(self.bytes, self.span(field), currency, signed)
+        if signed && let [b'-', magnitude @ ..] = self.text(field) {
+            return crate::terms::money::parse_minor(magnitude, currency.digits()).map(|minor| -minor);
+        }
+        let (start, end) = self.laid.span(field);
+        values::amount_minor(self.bytes, start, end, currency.digits())
     }
 
     #[inline(always)]
@@ -603,19 +592,6 @@ impl<const N: usize> Fields for PlainFields<'_, N> {
     fn time_text<'a>(&'a self, field: usize, _buffer: &'a mut TimeText) -> &'a [u8] {
         self.text(field)
     }
-}
-
-#[inline(always)]
-fn amount_minor(
-    bytes: &[u8],
-    (start, end): (usize, usize),
-    currency: Currency,
-    signed: bool,
-) -> Result<i64, AmountError> {
-    if signed && let [b'-', magnitude @ ..] = &bytes[start..end] {
-        return crate::terms::money::parse_minor(magnitude, currency.digits()).map(|minor| -minor);
-    }
-    values::amount_minor(bytes, start, end, currency.digits())
 }
 
 /// What is wrong with a record's shape or encoding; `None` when its own bytes are fine.
