@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxBuildHasher, FxHashMap};
 
 use crate::book::settings::{AccountKind, Basis};
 use crate::day::batches::BatchSums;
@@ -457,7 +457,9 @@ fn adjustments_tie(checked: &Checked<'_>, found: &mut Vec<Invariant>) {
 
 /// Debits are credits: per entry and per currency (SPEC §6.10).
 fn journal_balances(checked: &Checked<'_>, found: &mut Vec<Invariant>) {
-    let mut entries: FxHashMap<&str, [i128; 2]> = FxHashMap::default();
+    // An entry has two lines or more.
+    let most = checked.journal.lines.len() / 2 + 1;
+    let mut entries: FxHashMap<&str, [i128; 2]> = FxHashMap::with_capacity_and_hasher(most, FxBuildHasher);
     let mut totals: BTreeMap<Currency, [i128; 2]> = BTreeMap::new();
     for line in &checked.journal.lines {
         for sums in [

@@ -4,6 +4,7 @@
 //! the open entries from which the reserve figures take A1, A2, B1 and B2.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::book::merchants::Merchants;
@@ -103,24 +104,42 @@ pub fn list(
     let chosen = causes::choose(pool, open.len() + batches.open.len());
     names.extend(chosen.iter().flat_map(|side| &side.names));
     let full = full_rows(pool, &names, context)?;
-    let mut breaks = Breaks::default();
+    let mut lines = Vec::with_capacity(open.len() + batches.open.len() + undebited.len());
     for rows in open {
         let left = rows.left.and_then(|name| full.get(&name));
         let right = rows.right.and_then(|name| full.get(&name));
-        breaks.lines.push(line(rows, left, right, context)?);
+        lines.push(line(rows, left, right, context)?);
     }
-    carry(open, &full, context, &mut breaks);
     for batch in &batches.open {
-        breaks.lines.push(batch_line(batch, &full, context)?);
+        lines.push(batch_line(batch, &full, context)?);
     }
-    let lines = breaks.lines.split_off(open.len());
-    carry_batches(&lines, &full, context, &mut breaks);
-    breaks.lines.extend(lines);
+    for payout in undebited {
+        lines.push(undebited_line(payout, context)?);
+    }
+    // Lines are large: their numbers are sorted, and each line moves once.
+    let mut order: Vec<usize> = (0..lines.len()).collect();
+    order.sort_by(|a, b| in_order(&lines[*a], &lines[*b]));
+    let published = |range: Range<usize>| -> Vec<usize> {
+        let mine = order.iter().filter(|at| range.contains(at));
+        mine.map(|at| at - range.start).collect()
+    };
+    let mut breaks = Breaks::default();
+    let batch_lines = open.len()..open.len() + batches.open.len();
+    carry(
+        open,
+        (&lines, &published(0..open.len())),
+        &full,
+        context,
+        &mut breaks,
+    );
+    carry_batches(
+        (&lines[batch_lines.clone()], &published(batch_lines)),
+        &full,
+        context,
+        &mut breaks,
+    );
     sort_carried(&mut breaks);
     breaks.chained = chained(&full, context);
-    for payout in undebited {
-        breaks.lines.push(undebited_line(payout, context)?);
-    }
     let rows = open.iter().map(|rows| [rows.left, rows.right]);
     let rows = rows.chain(
         batches
@@ -129,10 +148,7 @@ pub fn list(
             .map(|batch| [batch.bill.first().copied(), batch.entry]),
     );
     let rows = rows.chain(std::iter::repeat([None, None]));
-    // Lines are large: their numbers are sorted, and each line moves once.
-    let mut order: Vec<usize> = (0..breaks.lines.len()).collect();
-    order.sort_by(|a, b| in_order(&breaks.lines[*a], &breaks.lines[*b]));
-    let lines = std::mem::take(&mut breaks.lines).into_iter().zip(rows);
+    let lines = lines.into_iter().zip(rows);
     let mut unsorted: Vec<Option<Broken>> = lines.map(Some).collect();
     let mut broken: Vec<Broken> = order.iter().filter_map(|at| unsorted[*at].take()).collect();
     let found = causes::explain(
@@ -345,18 +361,18 @@ fn ages(first_seen: Date, context: &BreakContext<'_>) -> Result<(i32, i32), Stop
 }
 
 /// Open items and open entries: every open row once a leg, however many lines it stands in; the first of them in
-/// published order is the one that an entry names. The lines stand in the order of `open` still.
+/// published order is the one that an entry names. The lines stand in the order of `open`; `published` are their numbers in
+/// the order of breaks.csv.
 fn carry(
     open: &[OpenBreakRows],
+    (lines, published): (&[BreakLine], &[usize]),
     full: &BTreeMap<RowName, Full>,
     context: &BreakContext<'_>,
     breaks: &mut Breaks,
 ) {
     let settings = context.settings;
     let mut seen: BTreeMap<(&str, RowName), usize> = BTreeMap::new();
-    let mut published: Vec<usize> = (0..open.len()).collect();
-    published.sort_by(|a, b| in_order(&breaks.lines[*a], &breaks.lines[*b]));
-    for index in published {
+    for index in published.iter().copied() {
         let rows = &open[index];
         let kind = leg_kind(settings, &rows.leg);
         let sides = [
@@ -387,7 +403,7 @@ fn carry(
                 row: Arc::clone(&found.row),
             });
             if let Some(mut entry) = open_entry(rows, found, side, kind, context) {
-                entry.break_id.clone_from(&breaks.lines[index].break_id);
+                entry.break_id.clone_from(&lines[index].break_id);
                 breaks.open_entries.push(entry);
             }
         }
@@ -600,7 +616,7 @@ fn batch_line(
 /// Open items and open entries of batches: their bill rows, the platform rows that wait with them, their entries. Each once,
 /// however many lines a batch stands in.
 fn carry_batches(
-    lines: &[BreakLine],
+    (lines, published): (&[BreakLine], &[usize]),
     full: &BTreeMap<RowName, Full>,
     context: &BreakContext<'_>,
     breaks: &mut Breaks,
@@ -608,10 +624,8 @@ fn carry_batches(
     let batches = context.batches;
     let platform: BTreeMap<RowName, RowName> = batches.waiting.iter().copied().collect();
     let mut seen: BTreeSet<RowName> = BTreeSet::new();
-    let mut published: Vec<usize> = (0..batches.open.len()).collect();
-    published.sort_by(|a, b| in_order(&lines[*a], &lines[*b]));
     let (mut items, mut entries) = (Vec::new(), Vec::new());
-    for index in published {
+    for index in published.iter().copied() {
         let batch = &batches.open[index];
         let rows_of = |left, right| OpenBreakRows {
             leg: batch.leg.clone(),

@@ -36,6 +36,17 @@ pub struct Codes {
     chunk: Chunk,
 }
 
+/// The place of a code in the dictionary, which grows where the code is new.
+#[inline(always)]
+fn place_of(code: u32, places: &mut [u32], entries: &mut Vec<u32>) -> u32 {
+    let place = &mut places[code as usize];
+    if *place == NULL_CODE {
+        *place = entries.len() as u32;
+        entries.push(code);
+    }
+    *place
+}
+
 impl Codes {
     /// An empty column of codes below `codes_end`.
     pub fn new(codes_end: usize) -> Codes {
@@ -66,45 +77,46 @@ impl Codes {
         }
     }
 
-    /// Puts places for codes, and leaves nulls out.
-    fn place_page(&mut self) {
-        let mut values = 0;
-        let mut known = NULL_CODE;
-        let mut known_place = NULL_CODE;
-        for row in 0..self.page.len() {
-            let code = self.page[row];
-            if code != known || known_place == NULL_CODE {
-                let Some(place) = self.places.get_mut(code as usize) else {
-                    self.levels.null();
-                    continue;
-                };
-                if *place == NULL_CODE {
-                    *place = self.entries.len() as u32;
-                    self.entries.push(code);
-                }
-                (known, known_place) = (code, *place);
-            }
-            self.levels.value();
-            self.page[values] = known_place;
-            values += 1;
+    /// Puts places for codes, and leaves nulls out. The place that all values have, where they have one.
+    fn place_page(&mut self) -> Option<u32> {
+        let end = self.places.len() as u32;
+        let only = self.page.first().copied().filter(|first| *first < end);
+        if let Some(code) = only.filter(|first| self.page.iter().all(|code| code == first)) {
+            let place = place_of(code, &mut self.places, &mut self.entries);
+            self.levels.values(self.page.len());
+            return Some(place);
         }
-        self.page.truncate(values);
+        if self.page.iter().all(|code| *code < end) {
+            self.levels.values(self.page.len());
+        } else {
+            for code in &self.page {
+                match *code < end {
+                    true => self.levels.value(),
+                    false => self.levels.null(),
+                }
+            }
+            self.page.retain(|code| *code < end);
+        }
+        for code in &mut self.page {
+            *code = place_of(*code, &mut self.places, &mut self.entries);
+        }
+        None
     }
 
     /// Packs the page.
     #[cold]
     fn cut(&mut self) {
         let rows = self.page.len();
-        self.place_page();
+        let only = self.place_page();
         self.nulls += self.levels.nulls();
         let out = &mut self.packed;
         self.levels.write_into(out);
         let width = (32 - (self.entries.len() as u32).saturating_sub(1).leading_zeros()).max(1);
         out.push(width as u8);
-        if self.entries.len() <= 1 {
-            // A run of one value, which fits a byte.
+        if let Some(place) = only {
+            // A run of one value.
             varint((self.page.len() as u64) << 1, out);
-            out.push(0);
+            out.extend_from_slice(&place.to_le_bytes()[..width.div_ceil(8) as usize]);
         } else {
             // One run of packed groups of eight; the last is filled with zeros.
             let groups = self.page.len().div_ceil(8);

@@ -86,8 +86,9 @@ impl Press {
         Ok(&self.buffer)
     }
 
-    /// Chooses how to search, by a sample from the end of a page, where the texts stand.
-    fn choose(&mut self, page: &[u8]) -> Result<()> {
+    /// Chooses how to search, by a sample from the end of a page, where the texts stand. False when the sample is hardly smaller
+    /// afterwards.
+    fn choose(&mut self, page: &[u8]) -> Result<bool> {
         let sample = &page[page.len() - page.len().min(SAMPLE)..];
         self.set_search(THOROUGH)?;
         let thorough = self.compress(sample)?.len();
@@ -96,7 +97,7 @@ impl Press {
         if quick > thorough + thorough / 4 {
             self.set_search(THOROUGH)?;
         }
-        Ok(())
+        Ok(thorough.min(quick) < sample.len() - sample.len() / 32)
     }
 }
 
@@ -109,6 +110,8 @@ fn failed(error: std::io::Error) -> ParquetError {
 pub struct Chunk {
     dictionary: Vec<u8>,
     data: Vec<u8>,
+    /// Pages stand as they were encoded: packed numbers have no bit to spare.
+    as_encoded: bool,
     uncompressed: usize,
     rows: usize,
 }
@@ -143,6 +146,7 @@ impl Chunk {
     pub fn clear(&mut self) {
         self.dictionary.clear();
         self.data.clear();
+        self.as_encoded = false;
         self.uncompressed = 0;
         self.rows = 0;
     }
@@ -180,9 +184,13 @@ impl Chunk {
         encoding: Encoding,
     ) -> Result<()> {
         if self.rows == 0 {
-            press.choose(page)?;
+            // One codec a chunk, and a dictionary is compressed already.
+            self.as_encoded = !press.choose(page)? && self.dictionary.is_empty();
         }
-        let pressed = press.compress(page)?;
+        let pressed = match self.as_encoded {
+            true => page,
+            false => press.compress(page)?,
+        };
         let start = self.data.len();
         let mut header = Header::new(&mut self.data);
         header
@@ -226,7 +234,10 @@ impl Chunk {
         };
         let offset = offset as i64;
         ColumnChunkMetaData::builder(column)
-            .set_compression(Compression::ZSTD(ZstdLevel::try_new(LEVEL)?))
+            .set_compression(match self.as_encoded {
+                true => Compression::UNCOMPRESSED,
+                false => Compression::ZSTD(ZstdLevel::try_new(LEVEL)?),
+            })
             .set_encodings(encodings)
             .set_num_values(self.rows as i64)
             .set_total_compressed_size(self.bytes() as i64)
@@ -312,6 +323,17 @@ impl Levels {
             self.bit(1);
         }
         self.rows += 1;
+    }
+
+    /// Adds rows with a value.
+    pub fn values(&mut self, rows: usize) {
+        if self.nulls == 0 {
+            self.rows += rows;
+            return;
+        }
+        for _ in 0..rows {
+            self.value();
+        }
     }
 
     /// Adds a row without one.

@@ -13,15 +13,19 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Date32Array, Int32Array, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
 use parquet::arrow::arrow_writer::{ArrowWriter, ArrowWriterOptions};
-use parquet::basic::{Compression, ZstdLevel};
+use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::properties::{WriterProperties, WriterVersion};
+use parquet::schema::types::ColumnPath;
 
 use crate::findings::Stop;
 use crate::terms::date::Date;
 
 /// Rows of one row group. A constant: it shapes the bytes.
 const ROW_GROUP_ROWS: usize = 1_048_576;
+
+/// Rows that tell how a column of texts is encoded; fewer than [`PART_ROWS`].
+const SAMPLED_ROWS: usize = 1024;
 
 /// One table.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,6 +73,22 @@ impl Values<'_> {
             Values::Days(v) => v.len(),
             Values::Date(v) => v.len(),
             Values::Flag(v) => v.len(),
+        }
+    }
+
+    /// The encoding of values that no dictionary makes smaller: numbers, and texts of which hardly one comes twice. It follows from
+    /// the first rows, so that parts of a table and the whole agree.
+    fn plain_encoding(&self) -> Option<Encoding> {
+        match self {
+            Values::Flag(_) => None,
+            Values::Text(texts) => {
+                let mut first: Vec<&str> = texts.iter().take(SAMPLED_ROWS).map(AsRef::as_ref).collect();
+                let rows = first.len();
+                first.sort_unstable();
+                first.dedup();
+                (first.len() > rows / 2).then_some(Encoding::DELTA_BYTE_ARRAY)
+            }
+            _ => Some(Encoding::DELTA_BINARY_PACKED),
         }
     }
 }
@@ -249,14 +269,21 @@ impl<W: Write + Send> ParquetTable<W> {
         let fields: Vec<Field> = fields.map(|(name, kind)| Field::new(name, kind, true)).collect();
         let schema = Arc::new(Schema::new(fields));
         let level = ZstdLevel::try_new(1).map_err(|error| failed(name, error))?;
-        let properties = WriterProperties::builder()
+        let mut properties = WriterProperties::builder()
             .set_created_by("tieout".to_owned())
             .set_writer_version(WriterVersion::PARQUET_1_0)
             .set_compression(Compression::ZSTD(level))
-            .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
-            .build();
+            .set_max_row_group_row_count(Some(ROW_GROUP_ROWS));
+        for column in &table.columns {
+            if let Some(encoding) = column.values.plain_encoding() {
+                let path = ColumnPath::from(column.name);
+                properties = properties
+                    .set_column_dictionary_enabled(path.clone(), false)
+                    .set_column_encoding(path, encoding);
+            }
+        }
         let options = ArrowWriterOptions::new()
-            .with_properties(properties)
+            .with_properties(properties.build())
             .with_skip_arrow_metadata(true);
         let writer = ArrowWriter::try_new_with_options(file, Arc::clone(&schema), options);
         Ok(ParquetTable {

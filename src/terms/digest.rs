@@ -29,14 +29,12 @@ pub fn sha256_hex(bytes: &[u8]) -> String {
 
 /// First 16 bytes of SHA-256 over `tag` and the parts, each followed by a line feed, as lower-case hex.
 fn tagged_id(tag: &str, parts: &[&[u8]]) -> String {
-    let mut hasher = Sha256::new();
-    hasher.update(tag.as_bytes());
-    hasher.update(b"\n");
-    for part in parts {
-        hasher.update(part);
-        hasher.update(b"\n");
+    let mut text = Vec::with_capacity(128);
+    for part in std::iter::once(&tag.as_bytes()).chain(parts) {
+        text.extend_from_slice(part);
+        text.push(b'\n');
     }
-    hex(&hasher.finalize()[..16])
+    hex(&Sha256::digest(&text)[..16])
 }
 
 /// The id of a payout (R12): the same merchant, currency, issuing day and sequence always give the same id.

@@ -6,7 +6,8 @@
 //! A blank line is a reject, except the very last line of a file. Merchants are not looked up here (R18).
 
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, Read};
+use std::os::unix::fs::FileExt;
 
 use crate::book::settings::Role;
 use crate::entries::rows::{Place, Reject, RowSink};
@@ -706,7 +707,7 @@ pub fn fetch_rows<S: RowSink>(
         "places come in the order of the file"
     );
     let mut text = match source {
-        RowSource::Positions(file) => Text::Positions(file),
+        RowSource::Positions(file) => Text::Positions { file, at: 0 },
         RowSource::Stream(stream) => Text::Stream(io::BufReader::with_capacity(256 << 10, stream)),
     };
     let mut at = 0u64;
@@ -766,14 +767,17 @@ fn record_length(bytes: &[u8]) -> Option<usize> {
 }
 
 enum Text {
-    Positions(File),
+    Positions { file: File, at: u64 },
     Stream(io::BufReader<Box<dyn Read + Send>>),
 }
 
 impl Text {
     fn skip_to(&mut self, from: u64, to: u64) -> io::Result<()> {
         match self {
-            Text::Positions(file) => file.seek(SeekFrom::Start(to)).map(|_| ()),
+            Text::Positions { at, .. } => {
+                *at = to;
+                Ok(())
+            }
             Text::Stream(stream) => {
                 let skipped = io::copy(&mut stream.take(to - from), &mut io::sink())?;
                 if skipped == to - from {
@@ -789,7 +793,19 @@ impl Text {
     fn more(&mut self, buffer: &mut Vec<u8>) -> io::Result<usize> {
         match self {
             // Rows lie apart: what is read beyond one is read in vain. A row that is longer is met in steps that double.
-            Text::Positions(file) => file.take(buffer.len().max(512) as u64).read_to_end(buffer),
+            Text::Positions { file, at } => {
+                let known = buffer.len();
+                buffer.resize(known + known.max(512), 0);
+                let read = loop {
+                    match file.read_at(&mut buffer[known..], *at) {
+                        Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                        read => break read,
+                    }
+                };
+                buffer.truncate(known + *read.as_ref().unwrap_or(&0));
+                *at += *read.as_ref().unwrap_or(&0) as u64;
+                read
+            }
             Text::Stream(stream) => stream.take(64 << 10).read_to_end(buffer),
         }
     }
