@@ -34,6 +34,7 @@ use crate::day::pool::{Origin, Pool};
 use crate::day::reversals::reversals_among;
 use crate::day::state::{Chained, OpenRow, OpenSide};
 use crate::entries::block::{BUCKET_BITS, EntryBlock, Record, RowRef};
+use crate::entries::key::Key;
 use crate::findings::{Finding, Stop, StopCode};
 use crate::matching::batches::{Batch, Found, class_name, fits, resolve_reference};
 use crate::matching::class::{Class, OtherSide};
@@ -190,7 +191,7 @@ pub struct Judging<'a> {
     run: Run<'a>,
     /// By reference, leg and currency; bill rows without a batch come last, by leg, reference and currency.
     batches: Vec<Rows<'a>>,
-    entries: BTreeMap<&'a [u8], Vec<Member<'a>>>,
+    entries: BTreeMap<Key<'a>, Vec<Member<'a>>>,
     /// Entries that are no batch's any longer: they close each other (R14), or people decided about them.
     closed: FxHashSet<RowRef>,
     /// Batches that people decided about.
@@ -218,7 +219,7 @@ struct ByHandFit {
 /// What does not agree: a line of breaks.csv to be.
 struct Line<'a> {
     leg: usize,
-    reference: &'a [u8],
+    reference: Key<'a>,
     class: Class,
     batch: Option<usize>,
     entry: Option<RowRef>,
@@ -312,7 +313,7 @@ struct Rows<'a> {
 /// What one batch_ref came to: the leg it was judged on.
 struct Judged<'a> {
     leg: usize,
-    reference: &'a [u8],
+    reference: Key<'a>,
     found: Found,
     /// True where the entries fit batches of several legs.
     is_doubtful: bool,
@@ -524,7 +525,7 @@ impl<'a> Run<'a> {
     /// The batches of all legs, by reference, leg and currency. Bill rows that name none stand behind them, by their own
     /// reference: nothing at the bank can be theirs.
     fn batches(&self, agreed: &Agreed) -> Vec<Rows<'a>> {
-        let mut batches: BTreeMap<(&'a [u8], usize, Currency), Vec<RowRef>> = BTreeMap::new();
+        let mut batches: BTreeMap<(Key<'a>, usize, Currency), Vec<RowRef>> = BTreeMap::new();
         let mut without: BTreeMap<(usize, Vec<u8>, Currency), Vec<RowRef>> = BTreeMap::new();
         let legs = &self.context.settings.legs;
         let pool = self.pool;
@@ -548,7 +549,7 @@ impl<'a> Run<'a> {
                         continue;
                     }
                     let rows = match record.key() {
-                        b"" => without
+                        key if key.is_empty() => without
                             .entry((leg, record.id().to_vec(), meta.currency()))
                             .or_default(),
                         key => batches.entry((key, leg, meta.currency())).or_default(),
@@ -567,7 +568,7 @@ impl<'a> Run<'a> {
             });
         let unnamed = without.into_iter().map(|((leg, id, currency), rows)| Rows {
             leg,
-            batch: self.total(leg, b"", currency, &rows),
+            batch: self.total(leg, Key::NONE, currency, &rows),
             rows,
             row_without_batch: Some(String::from_utf8_lossy(&id).into_owned()),
         });
@@ -575,7 +576,7 @@ impl<'a> Run<'a> {
     }
 
     /// Adds up the rows of a batch.
-    fn total(&self, leg: usize, reference: &'a [u8], currency: Currency, rows: &[RowRef]) -> Batch<'a> {
+    fn total(&self, leg: usize, reference: Key<'a>, currency: Currency, rows: &[RowRef]) -> Batch<'a> {
         let mut batch = Batch {
             reference,
             currency,
@@ -635,9 +636,9 @@ impl<'a> Run<'a> {
     }
 
     /// Entries that name a batch, by batch_ref.
-    fn entries(&self, agreed: &Agreed) -> BTreeMap<&'a [u8], Vec<Member<'a>>> {
+    fn entries(&self, agreed: &Agreed) -> BTreeMap<Key<'a>, Vec<Member<'a>>> {
         let excluded = &agreed.right[self.context.bank_leg].excluded;
-        let mut entries: BTreeMap<&'a [u8], Vec<Member<'a>>> = BTreeMap::new();
+        let mut entries: BTreeMap<Key<'a>, Vec<Member<'a>>> = BTreeMap::new();
         for (number, block) in self.pool.right[self.first_leg].iter().enumerate() {
             for position in 0..block.len() {
                 if excluded.contains(&row_name(number, block.ordinal(position))) {
@@ -722,7 +723,7 @@ impl<'a> Run<'a> {
             account: record.owner() as usize,
             entry_id: record.id().to_text(),
             // As the bank names it: people may say that it is another's.
-            batch_ref: String::from_utf8_lossy(record.key()).into_owned(),
+            batch_ref: record.key().to_text(),
             since_today: true,
         };
         let is_booked = fitted.by_hand.as_ref().is_some_and(|fit| fit.is_booked);
@@ -879,7 +880,7 @@ impl<'a> Run<'a> {
         self.done.open.push(OpenBatch {
             leg: self.context.settings.legs[line.leg].name.clone(),
             class: class_name(line.class),
-            reference: String::from_utf8_lossy(line.reference).into_owned(),
+            reference: line.reference.to_text(),
             row_without_batch: row_without_batch.unwrap_or_default(),
             currency,
             bill,
@@ -900,7 +901,7 @@ impl<'a> Judging<'a> {
             .batches
             .iter()
             .filter(|rows| rows.row_without_batch.is_none());
-        let mut references: Vec<&'a [u8]> = named.map(|rows| rows.batch.reference).collect();
+        let mut references: Vec<Key<'a>> = named.map(|rows| rows.batch.reference).collect();
         references.extend(self.entries.keys());
         references.sort_unstable();
         references.dedup();
@@ -911,7 +912,7 @@ impl<'a> Judging<'a> {
             if rows.row_without_batch.is_some() {
                 let line = Line {
                     leg: rows.leg,
-                    reference: b"",
+                    reference: Key::NONE,
                     class: Class::MissingAtOther,
                     batch: Some(number),
                     entry: None,
@@ -944,13 +945,13 @@ impl<'a> Judging<'a> {
         );
         let leg = &run.context.settings.legs[line.leg].name;
         Line {
-            break_id: break_id(leg, line.reference, b"", account.as_bytes(), &entry_id),
+            break_id: break_id(leg, &line.reference.to_vec(), b"", account.as_bytes(), &entry_id),
             ..line
         }
     }
 
     /// Judges one batch_ref: its batches about which nobody decided, and its entries that are not closed.
-    fn judge_reference(&mut self, reference: &'a [u8]) {
+    fn judge_reference(&mut self, reference: Key<'a>) {
         let run = &self.run;
         let rules = Rules {
             business_date: run.context.business_date,
@@ -964,7 +965,7 @@ impl<'a> Judging<'a> {
             let name = name_of(&run.pool.right[run.first_leg], entry.row);
             !name.is_some_and(|name| run.bank_row(name).is_some_and(|row| self.closed.contains(&row)))
         };
-        let named = self.entries.get(reference).map_or(&[][..], Vec::as_slice);
+        let named = self.entries.get(&reference).map_or(&[][..], Vec::as_slice);
         let named: Vec<Member<'a>> = named.iter().filter(is_open).copied().collect();
         let handed = run.by_leg(&self.batches, &numbers, named);
         let mut judged = Vec::new();
@@ -1021,7 +1022,7 @@ impl<'a> Judging<'a> {
     }
 
     /// The batches of a batch_ref, which lie together.
-    fn of_reference(&self, reference: &'a [u8]) -> std::ops::Range<usize> {
+    fn of_reference(&self, reference: Key<'a>) -> std::ops::Range<usize> {
         let named = self
             .batches
             .partition_point(|rows| rows.row_without_batch.is_none());

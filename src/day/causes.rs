@@ -18,7 +18,6 @@ use crate::day::state::OpenRow;
 use crate::entries::block::{BUCKET_BITS, EntryBlock, Slot};
 use crate::findings::Stop;
 use crate::terms::date::{Date, Instant};
-use crate::terms::digest::key_hash;
 use crate::terms::kinds::TxnType;
 
 /// Rows of a sample: so many for each break, within bounds.
@@ -85,15 +84,9 @@ pub fn choosable(block: &EntryBlock, rows: usize) -> impl Iterator<Item = Slot> 
 fn chosen_of(block: &EntryBlock, zeros: u32) -> impl Iterator<Item = Slot> + '_ {
     let bits = zeros.min(BUCKET_BITS);
     let keyed = block.partition(0, bits).iter().copied();
-    keyed.chain(block.keyless(0, bits)).filter(move |slot| {
-        let record = block.record_at(*slot);
-        let hash = if record.key().is_empty() {
-            record.id().key_hash()
-        } else {
-            key_hash(record.key())
-        };
-        hash.leading_zeros() >= zeros
-    })
+    keyed
+        .chain(block.keyless(0, bits))
+        .filter(move |slot| block.record_at(*slot).hash().leading_zeros() >= zeros)
 }
 
 fn choose_side(leg: usize, side: Side, blocks: &[EntryBlock], rows: Option<usize>, wanted: usize) -> Chosen {

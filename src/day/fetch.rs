@@ -39,11 +39,11 @@ impl Fetcher<'_> {
     ///
     /// # Errors
     /// 74 when a file can no longer be read as it was.
-    pub fn fetch<'p>(
+    pub fn fetch(
         &self,
         forward: &[ForwardRow],
         origins: &[Origin],
-        held: &dyn Fn((usize, u32)) -> Option<Held<'p>>,
+        held: &dyn Fn((usize, u32)) -> Option<Held>,
     ) -> Result<Vec<OpenRow>, Stop> {
         let mut by_file: BTreeMap<u32, Vec<(Place, usize)>> = BTreeMap::new();
         let mut rows: Vec<Option<OpenRow>> = vec![None; origins.len()];
@@ -67,7 +67,7 @@ impl Fetcher<'_> {
                 };
                 (*place, row.and_then(held))
             };
-            let rows_held: Vec<(Place, Option<Held<'p>>)> = once.iter().map(held_row).collect();
+            let rows_held: Vec<(Place, Option<Held>)> = once.iter().map(held_row).collect();
             let mut found = self.read(file, &rows_held)?;
             for (at, (place, index)) in wanted.iter().enumerate() {
                 // Rows are wanted once nearly always, and have many texts.
@@ -91,7 +91,7 @@ impl Fetcher<'_> {
     fn read(
         &self,
         file: &Delivered,
-        rows: &[(Place, Option<Held<'_>>)],
+        rows: &[(Place, Option<Held>)],
     ) -> Result<BTreeMap<Place, OpenRow>, Stop> {
         let settings = &self.book.settings;
         let source = &settings.sources[file.source];
@@ -150,16 +150,16 @@ impl Fetcher<'_> {
 /// Row groups are read side by side, those rows first of which enough is held that most of a file need not be unpacked.
 fn read_parquet(
     table: &ParquetFile,
-    rows: &[(Place, Option<Held<'_>>)],
+    rows: &[(Place, Option<Held>)],
     context: &ReadContext,
     keeper: &Keeper<'_>,
 ) -> Result<BTreeMap<Place, OpenRow>, FileRefused> {
-    fn wanted<'a>((place, held): &'a (Place, Option<Held<'_>>)) -> WantedRow<'a> {
+    fn wanted<'a>((place, held): &'a (Place, Option<Held>)) -> WantedRow<'a> {
         WantedRow {
             number: place.offset,
             kept: held.as_ref().map(|held| Kept {
                 id: &held.id,
-                bank_ref: held.bank_ref,
+                bank_ref: &held.bank_ref,
                 amount_minor: held.amount_minor,
             }),
         }

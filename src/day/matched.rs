@@ -90,7 +90,10 @@ impl BatchEntries<'_> {
         out.entry_id
             .push_id(block.record(met.right.position()).id_window());
         let key = named.position_of(block.ordinal(met.right.position()));
-        out.bank_ref.push(key.map_or(b"", |position| named.key(position)));
+        match key {
+            Some(position) => out.bank_ref.push_key(named.key(position)),
+            None => out.bank_ref.push(b""),
+        }
     }
 }
 
@@ -454,8 +457,12 @@ impl LegPairs<'_> {
         out.account
             .push(if ends_at_bank { met.account } else { u32::MAX });
         match self.kind {
-            LegKind::PlatformChannel => out.bank_ref.push(after_separator(record.key())),
-            LegKind::PlatformBank | LegKind::ChannelBank => out.bank_ref.push_window(record.key_window()),
+            LegKind::PlatformChannel => {
+                let mut room = [0; 64];
+                out.bank_ref
+                    .push(after_separator(record.key().text(&mut room).as_bytes()));
+            }
+            LegKind::PlatformBank | LegKind::ChannelBank => out.bank_ref.push_key(record.key()),
         }
         self.rest(row, record.owner(), meta, record.amount_minor(), out);
     }

@@ -46,11 +46,11 @@ pub enum Origin {
 }
 
 /// What the pool holds of a row's content, exactly as it was delivered.
-pub struct Held<'a> {
+pub struct Held {
     /// txn_id or entry_id.
     pub id: Vec<u8>,
     /// bank_ref.
-    pub bank_ref: &'a [u8],
+    pub bank_ref: Vec<u8>,
     /// Minor units.
     pub amount_minor: i64,
 }
@@ -111,7 +111,7 @@ impl Pool {
 
     /// What it holds of a row of a leg between platform and bank. `None` for rows that take no part in it: their
     /// reference is not kept.
-    pub fn held(&self, bank_leg: usize, (block, ordinal): (usize, u32)) -> Option<Held<'_>> {
+    pub fn held(&self, bank_leg: usize, (block, ordinal): (usize, u32)) -> Option<Held> {
         let mut sides = [&self.left, &self.right].into_iter();
         let (entries, position) = sides.find_map(|side| {
             let entries = &side[bank_leg][block];
@@ -121,7 +121,7 @@ impl Pool {
         record.meta().has_leg().then(|| Held {
             id: record.id().to_vec(),
             // The leg's key is the reference itself.
-            bank_ref: record.key(),
+            bank_ref: record.key().to_vec(),
             amount_minor: record.amount_minor(),
         })
     }

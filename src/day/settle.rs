@@ -478,7 +478,6 @@ fn side_entries(inputs: &SettleInputs<'_>) -> Result<SideResult, Stop> {
     let (pool, bank_leg) = (inputs.pool, inputs.bank_leg);
     let right = &pool.right[bank_leg];
     let excluded = &inputs.agreed.right[bank_leg].excluded;
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let mut events: Vec<AccountEvent> = Vec::new();
     let mut posted = Vec::new();
     let mut payouts: Vec<(u64, RowRef, String, String)> = Vec::new();
@@ -577,7 +576,7 @@ fn side_entries(inputs: &SettleInputs<'_>) -> Result<SideResult, Stop> {
                 leg: inputs.book.settings.legs[bank_leg].name.clone(),
                 entry_id: block.id(position).to_text(),
                 pass: "reversal",
-                bank_ref: text(block.key(position)),
+                bank_ref: block.key(position).to_text(),
                 merchant: u32::MAX,
                 account: block.owner(position),
                 currency: u32::from(block.meta(position).currency().index()),

@@ -17,6 +17,7 @@ use arrow::datatypes::{DataType, Field, Schema};
 use rustc_hash::FxHashMap;
 
 use crate::entries::bytes::{Beginning, Id, Window, append, append_within};
+use crate::entries::key::{self, Key};
 use crate::entries::meta::Meta;
 use crate::terms::date::Date;
 use crate::terms::digest::key_hash;
@@ -108,11 +109,11 @@ impl Slot {
 ///
 /// | | meta | amount | owner | length of id | of key | in all |
 /// |---|---|---|---|---|---|---|
-/// | narrow | 2, a place in the block's list | 4 | 4 | 1 | 1 | 12 bytes |
+/// | narrow | 2, a place in the block's list | 4 | 4 | 1 | 1, [`PACKED_KEY`] in it | 12 bytes |
 /// | wide | 8 | 8 | 4 | 2 | 2 | 24 bytes |
 ///
 /// The id and the key follow, the id without what all ids of the block begin with: they are numbered through nearly always,
-/// and differ in their last digits only. A block is narrow unless an entry of it does not fit: memory that is not touched is
+/// and differ in their last digits only. A narrow record packs its key where it is of digits ([`crate::entries::key`]). A block is narrow unless an entry of it does not fit: memory that is not touched is
 /// the cheapest.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 enum Layout {
@@ -120,6 +121,9 @@ enum Layout {
     Narrow,
     Wide,
 }
+
+/// Marks the length of a key that is packed.
+const PACKED_KEY: u8 = 1 << 7;
 
 const NARROW_HEAD: usize = 12;
 const WIDE_HEAD: usize = 24;
@@ -176,26 +180,28 @@ impl<'a> Record<'a> {
 
     /// Top [`BUCKET_BITS`] bits of the key's hash, or of the id's where there is no key.
     pub fn bucket(self) -> usize {
-        let key = self.key();
-        let hash = if key.is_empty() {
-            self.id().key_hash()
-        } else {
-            key_hash(key)
-        };
-        (hash >> (64 - BUCKET_BITS)) as usize
+        (self.hash() >> (64 - BUCKET_BITS)) as usize
     }
 
-    /// Where the rest of the id begins, and the lengths of it and of the key.
+    /// Hash of the key, or of the id where there is no key.
+    pub fn hash(self) -> u64 {
+        match self.key() {
+            key if key.is_empty() => self.id().key_hash(),
+            key => key_hash(key.text(&mut [0; 64]).as_bytes()),
+        }
+    }
+
+    /// Where the rest of the id begins, and how long it is.
     #[inline(always)]
-    fn texts(self) -> (usize, usize, usize) {
+    fn id_place(self) -> (usize, usize) {
         match self.layout {
             Layout::Narrow => {
-                let [id, key] = self.bytes(10);
-                (self.at + NARROW_HEAD, usize::from(id), usize::from(key))
+                let [id] = self.bytes(10);
+                (self.at + NARROW_HEAD, usize::from(id))
             }
             Layout::Wide => {
-                let lengths = [20, 22].map(|from| usize::from(u16::from_le_bytes(self.bytes(from))));
-                (self.at + WIDE_HEAD, lengths[0], lengths[1])
+                let len = u16::from_le_bytes(self.bytes(20));
+                (self.at + WIDE_HEAD, usize::from(len))
             }
         }
     }
@@ -208,38 +214,42 @@ impl<'a> Record<'a> {
 
     #[inline(always)]
     fn id_rest(self) -> &'a [u8] {
-        let (start, id, _) = self.texts();
-        &self.data[start..start + id]
+        let (start, len) = self.id_place();
+        &self.data[start..start + len]
     }
 
     /// Match key; empty matches nothing.
     #[inline(always)]
-    pub fn key(self) -> &'a [u8] {
-        let (start, id, key) = self.texts();
-        &self.data[start + id..start + id + key]
+    pub fn key(self) -> Key<'a> {
+        let (start, id) = self.id_place();
+        let start = start + id;
+        let len = match self.layout {
+            Layout::Narrow => {
+                let [len] = self.bytes(11);
+                if len & PACKED_KEY != 0 {
+                    return Key::packed(self.data, start, usize::from(len & !PACKED_KEY));
+                }
+                usize::from(len)
+            }
+            Layout::Wide => usize::from(u16::from_le_bytes(self.bytes(22))),
+        };
+        Key::plain(Window {
+            bytes: self.data,
+            start,
+            len,
+        })
     }
 
     /// [`Record::id`]: its beginning, and the rest within the block's bytes.
     #[inline(always)]
     pub fn id_window(self) -> (&'a Beginning, Window<'a>) {
-        let (start, len, _) = self.texts();
+        let (start, len) = self.id_place();
         let rest = Window {
             bytes: self.data,
             start,
             len,
         };
         (self.beginning, rest)
-    }
-
-    /// [`Record::key`] within the block's bytes.
-    #[inline(always)]
-    pub fn key_window(self) -> Window<'a> {
-        let (start, id, len) = self.texts();
-        Window {
-            bytes: self.data,
-            start: start + id,
-            len,
-        }
     }
 }
 
@@ -289,7 +299,7 @@ impl Records {
     #[inline(always)]
     fn prefetch(&self, position: usize) {
         let at = self.offsets[position] as usize;
-        for beyond in [0, 48, 96] {
+        for beyond in [0, 64] {
             prefetch::line_of(&self.data, at + beyond);
         }
     }
@@ -351,7 +361,7 @@ impl Records {
         for position in 0..self.offsets.len() {
             let record = self.get(position);
             wide.push_wide(
-                record.key(),
+                record.key().text(&mut [0; 64]).as_bytes(),
                 record.id_rest(),
                 record.amount_minor(),
                 record.meta(),
@@ -476,14 +486,18 @@ impl BlockBuilder {
     #[inline(always)]
     fn push_narrow(&mut self, key: &[u8], id: &[u8], amount_minor: i64, meta: Meta, owner: u32) -> bool {
         let records = &mut self.records;
-        let (Ok(amount), Ok(id_len), Ok(key_len), Layout::Narrow) = (
+        let (Ok(amount), Ok(id_len), Layout::Narrow) = (
             u32::try_from(amount_minor),
             u8::try_from(id.len()),
-            u8::try_from(key.len()),
             records.layout,
         ) else {
             return false;
         };
+        let packed = key::pack(key);
+        if packed.is_none() && key.len() >= usize::from(PACKED_KEY) {
+            return false;
+        }
+        let key_len = key.len() as u8 | if packed.is_some() { PACKED_KEY } else { 0 };
         let Some(place) = self.places.place(meta, &mut records.metas) else {
             return false;
         };
@@ -497,7 +511,10 @@ impl BlockBuilder {
         records.data.reserve(NARROW_HEAD + 64);
         records.data.extend_from_slice(&head.to_le_bytes()[..NARROW_HEAD]);
         append(&mut records.data, id);
-        append(&mut records.data, key);
+        match packed {
+            Some(packed) => records.data.extend_from_slice(&packed),
+            None => append(&mut records.data, key),
+        }
         true
     }
 
@@ -738,7 +755,7 @@ impl EntryBlock {
 
     /// Match key of an entry; empty matches nothing.
     #[inline]
-    pub fn key(&self, position: usize) -> &[u8] {
+    pub fn key(&self, position: usize) -> Key<'_> {
         self.record(position).key()
     }
 
@@ -884,7 +901,7 @@ impl EntryBlock {
         let mut ordinal = UInt32Builder::with_capacity(rows);
         for position in 0..rows {
             let record = self.record(position);
-            key.append_value(record.key());
+            key.append_value(record.key().text(&mut [0; 64]).as_bytes());
             id.append_value(record.id().to_vec());
             amount_minor.append_value(record.amount_minor());
             meta.append_value(record.meta().0);
@@ -963,7 +980,7 @@ mod tests {
                     assert_eq!(block.record_at(slot).id(), block.id(position));
                     assert_eq!(block.id(position), format!("E{ordinal}").as_bytes().into());
                     assert_eq!(block.amount_minor(position), i64::from(ordinal) + 1);
-                    let key = block.key(position);
+                    let key = &block.key(position).to_vec();
                     let id = block.id(position).to_vec();
                     let hash = key_hash(if key.is_empty() { &id } else { key });
                     assert_eq!((hash.checked_shr(64 - bits).unwrap_or(0)) as usize, partition);

@@ -23,6 +23,14 @@ pub struct Window<'a> {
     pub len: usize,
 }
 
+impl<'a> Window<'a> {
+    /// The text alone.
+    #[inline(always)]
+    pub fn as_bytes(self) -> &'a [u8] {
+        &self.bytes[self.start..self.start + self.len]
+    }
+}
+
 /// Most bytes of the beginning that ids share.
 pub const BEGINNING_MAX: usize = 32;
 

@@ -7,5 +7,6 @@
 pub mod rows;
 pub mod meta;
 pub mod bytes;
+pub mod key;
 pub mod block;
 pub mod spill;

@@ -318,7 +318,7 @@ impl Entries {
     #[inline]
     fn push(&mut self, number: u32, ordinal: u32, record: Record<'_>) {
         self.id.push_id(record.id());
-        self.key.push(record.key());
+        self.key.push(record.key().text(&mut [0; 64]).as_bytes());
         self.amount_minor.push(record.amount_minor().cast_unsigned());
         self.meta.push(record.meta().0);
         self.owner.push(u64::from(record.owner()));

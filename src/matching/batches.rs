@@ -11,6 +11,8 @@
 
 use crate::book::passes::BatchAmounts;
 use crate::entries::block::RowRef;
+use crate::entries::bytes::Id;
+use crate::entries::key::Key;
 use crate::entries::meta::Meta;
 use crate::matching::class::{Class, OtherSide};
 use crate::matching::group::{Matches, Member, Rules, resolve};
@@ -23,7 +25,7 @@ use crate::terms::money::narrow;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Batch<'a> {
     /// batch_ref.
-    pub reference: &'a [u8],
+    pub reference: Key<'a>,
     /// Currency.
     pub currency: Currency,
     /// Rows.
@@ -177,7 +179,8 @@ fn one_batch(
     };
     let whole = Member {
         row: RowRef::new(0, 0),
-        id: batch.reference.into(),
+        // It stands alone on its side: its id decides nothing.
+        id: Id::from(b""),
         account: 0,
         amount_minor,
         meta: Meta::typed(kind, Status::Success, batch.currency, 0),
@@ -220,7 +223,7 @@ mod tests {
 
     fn batch(gross_minor: i128, fee_minor: i128) -> Batch<'static> {
         Batch {
-            reference: b"L1",
+            reference: Key::of(b"L1"),
             currency: currency("CNY"),
             rows: 2,
             gross_minor,

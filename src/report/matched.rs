@@ -459,6 +459,7 @@ mod tests {
     use proptest::prelude::*;
 
     use crate::entries::bytes::Window;
+    use crate::entries::key::Key;
     use crate::report::coded::NULL_CODE;
     use crate::report::pages::PAGE_BYTES;
 
@@ -492,11 +493,11 @@ mod tests {
         for (column, text) in columns.into_iter().zip(&line.texts) {
             if windows {
                 let within = format!("xyz{text}{}", "tail".repeat(text.len() % 20));
-                column.push_window(Window {
+                column.push_key(Key::plain(Window {
                     bytes: within.as_bytes(),
                     start: 3,
                     len: text.len(),
-                });
+                }));
             } else {
                 column.push(text.as_bytes());
             }

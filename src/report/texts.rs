@@ -10,6 +10,7 @@ use parquet::file::metadata::ColumnChunkMetaData;
 use parquet::schema::types::ColumnDescPtr;
 
 use crate::entries::bytes::{BEGINNING_MAX, Beginning, Window};
+use crate::entries::key::Key;
 use crate::report::deltas::Deltas;
 use crate::report::pages::{Chunk, Levels, PAGE_BYTES, Press, Range};
 
@@ -88,16 +89,18 @@ impl Texts {
         self.push_short(&wide, text.len());
     }
 
-    /// Adds a text that lies within a longer one, which spares the copy that [`Texts::push`] makes.
+    /// Adds a key as its record keeps it: it lies within a longer text, which spares the copy that [`Texts::push`] makes.
     #[inline]
-    pub fn push_window(&mut self, window: Window<'_>) {
+    pub fn push_key(&mut self, key: Key<'_>) {
+        let mut room = [0; 2 * SHORT];
+        let window = key.text(&mut room);
         let wide = window
             .bytes
             .get(window.start..)
             .and_then(|rest| rest.first_chunk());
         match wide {
             Some(wide) if window.len <= SHORT => self.push_short(wide, window.len),
-            _ => self.push(&window.bytes[window.start..window.start + window.len]),
+            _ => self.push(window.as_bytes()),
         }
     }
 

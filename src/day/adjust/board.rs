@@ -303,9 +303,11 @@ fn id_from_blocks(context: &Context<'_>, leg: usize, line: &OpenBreakRows) -> Re
     };
     let left = at(&pool.left[leg], line.left)?.map(|(block, at)| (&pool.left[leg][block], at));
     let right = at(&pool.right[leg], line.right)?.map(|(block, at)| (&pool.right[leg][block], at));
-    let key = left.or(right).map_or(&b""[..], |(block, at)| block.key(at));
+    let key = left
+        .or(right)
+        .map_or_else(Vec::new, |(block, at)| block.key(at).to_vec());
     let is_bank = context.settings.legs[leg].kind == LegKind::PlatformBank;
-    let reference = if is_bank { key } else { after_separator(key) };
+    let reference = if is_bank { &key } else { after_separator(&key) };
     let id =
         |row: Option<(&EntryBlock, usize)>| row.map_or_else(Vec::new, |(block, at)| block.id(at).to_vec());
     let account = right.filter(|_| is_bank).map_or("", |(block, at)| {

@@ -705,7 +705,7 @@ fn small_line(context: &Context<'_>, leg: usize, name: &str, entry: &Row, action
         leg: name.to_owned(),
         entry_id: entry.id.clone(),
         pass: action.name(),
-        bank_ref: String::from_utf8_lossy(block.key(entry.place.position())).into_owned(),
+        bank_ref: block.key(entry.place.position()).to_text(),
         merchant: u32::MAX,
         account: entry.owner,
         currency: u32::from(entry.currency.index()),

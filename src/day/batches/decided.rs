@@ -116,7 +116,7 @@ impl Judging<'_> {
                     name: name_of(side, row)?,
                     id: record.id().to_text(),
                     account: record.owner() as usize,
-                    batch_ref: String::from_utf8_lossy(record.key()).into_owned(),
+                    batch_ref: record.key().to_text(),
                     currency: record.meta().currency(),
                     amount_minor: entry_minor(record),
                     first_seen: block.first_seen(position, run.context.business_date),

@@ -83,7 +83,7 @@ impl Columns {
         let meta = left.meta();
         self.txn_id.push_id(left.id());
         self.entry_id.push_id(right.id());
-        self.bank_ref.push(left.key());
+        self.bank_ref.push(left.key().text(&mut [0; 64]).as_bytes());
         self.merchant.push(u64::from(left.owner()));
         self.account.push(u64::from(account));
         self.small[0].push(meta.txn_type().map_or(NO_TYPE, |txn_type| txn_type as u8));

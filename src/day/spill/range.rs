@@ -83,22 +83,18 @@ impl RangeSide {
             slots.sort_unstable_by_key(|slot| slot.position());
             for slot in slots {
                 let (record, position) = (block.record_at(slot), slot.position());
-                let id = record.id().to_vec();
-                laying.push(
-                    RowRef::new(number, position),
-                    (&id, record.key()),
-                    |builder, ordinal| {
-                        builder.push(
-                            record.key(),
-                            &id,
-                            record.amount_minor(),
-                            record.meta(),
-                            record.owner(),
-                            ordinal,
-                        );
-                        builder.first_seen(block.first_seen(position, business_date));
-                    },
-                );
+                let (id, key) = (record.id().to_vec(), record.key().to_vec());
+                laying.push(RowRef::new(number, position), (&id, &key), |builder, ordinal| {
+                    builder.push(
+                        &key,
+                        &id,
+                        record.amount_minor(),
+                        record.meta(),
+                        record.owner(),
+                        ordinal,
+                    );
+                    builder.first_seen(block.first_seen(position, business_date));
+                });
             }
         }
         // Entries of a block have all been brought forward, or none.
