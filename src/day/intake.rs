@@ -11,6 +11,7 @@ use rustc_hash::FxHashSet;
 use crate::book::merchants::{MerchantCode, Merchants};
 use crate::book::settings::{AccountKind, LegKind, Settings};
 use crate::day::adjust::requests::Adjustment;
+use crate::day::places::Places;
 use crate::day::spill::aside::{Outlines, Spill};
 use crate::entries::block::{
     BLOCK_ROWS_MAX, BlockBuilder, EntryBlock, RECORD_BYTES_MAX, TEXT_BYTES_MAX, entry_bytes_max,
@@ -97,74 +98,6 @@ impl ChannelCodes {
             .into_iter()
             .map(|name| String::from_utf8_lossy(&name).into_owned())
             .collect()
-    }
-}
-
-/// Where the rows of a block stand, by ordinal.
-#[derive(Clone, Debug, Default)]
-pub struct Places {
-    /// Of the first row, once there is one.
-    first: Place,
-    /// Bytes from the first row.
-    offsets: Vec<u32>,
-    /// Rows mostly stand a line each: from which ordinal on, and how many lines more than that lie before (modulo 2^32).
-    shifts: Vec<(u32, u32)>,
-}
-
-impl Places {
-    #[inline(always)]
-    fn fits(&self, place: Place) -> bool {
-        // A place before the first is far away, too.
-        let far =
-            (place.line.wrapping_sub(self.first.line) | place.offset.wrapping_sub(self.first.offset)) >> 32;
-        far == 0 || self.is_empty()
-    }
-
-    /// Adds the place of the next ordinal.
-    #[inline(always)]
-    pub fn push(&mut self, place: Place) {
-        if self.is_empty() {
-            self.first = place;
-        }
-        let first = self.first;
-        let ordinal = self.offsets.len() as u32;
-        // Several rows may stand on one line: then the difference is a negative number, modulo 2^32.
-        let shift = ((place.line - first.line) as u32).wrapping_sub(ordinal);
-        if shift != self.shifts.last().map_or(0, |last| last.1) {
-            self.shifts.push((ordinal, shift));
-        }
-        self.offsets.push((place.offset - first.offset) as u32);
-    }
-
-    /// Where the row of an ordinal stands.
-    pub fn get(&self, ordinal: u32) -> Option<Place> {
-        Some(self.at(ordinal, *self.offsets.get(ordinal as usize)?))
-    }
-
-    /// Number of ordinals.
-    pub fn len(&self) -> usize {
-        self.offsets.len()
-    }
-
-    /// True when there is none.
-    pub fn is_empty(&self) -> bool {
-        self.offsets.is_empty()
-    }
-
-    /// Gives away the offsets, a number an ordinal: rows are found from then on by [`Places::at`].
-    pub fn take_offsets(&mut self) -> Vec<u32> {
-        std::mem::take(&mut self.offsets)
-    }
-
-    /// Where the row of an ordinal stands whose offset is known; of a list that has had a row.
-    pub fn at(&self, ordinal: u32, offset: u32) -> Place {
-        let first = self.first;
-        let shifts = self.shifts.partition_point(|shift| shift.0 <= ordinal);
-        let shift = shifts.checked_sub(1).map_or(0, |at| self.shifts[at].1);
-        Place {
-            line: first.line + u64::from(ordinal.wrapping_add(shift)),
-            offset: first.offset + u64::from(offset),
-        }
     }
 }
 
@@ -270,7 +203,7 @@ impl InputBlock {
     /// Memory that its entries and places hold, in bytes.
     pub fn held_bytes(&self) -> usize {
         let entries = self.left.iter().chain(&self.right).map(EntryBlock::held_bytes);
-        entries.sum::<usize>() + self.places.offsets.capacity() * size_of::<u32>()
+        entries.sum::<usize>() + self.places.held_bytes()
     }
 }
 
@@ -379,6 +312,15 @@ impl<'a> Intake<'a> {
         self.current.sequence = sequence;
     }
 
+    /// Goes on with another stretch of a file; one that follows on the last stays in its block.
+    pub fn go_on(&mut self, file: u32, sequence: u32) {
+        if (file, sequence) == (self.file, self.sequence.wrapping_add(1)) && self.rows > 0 {
+            self.sequence = sequence;
+        } else {
+            self.restart(file, sequence);
+        }
+    }
+
     /// The blocks taken so far; the intake is empty afterwards.
     pub fn finish(&mut self) -> Vec<InputBlock> {
         self.cut();
@@ -418,7 +360,7 @@ impl<'a> Intake<'a> {
             self.cut();
         }
         if self.rows == 0 {
-            self.current.places.offsets.reserve_exact(BLOCK_ROWS_MAX);
+            self.current.places.reserve(BLOCK_ROWS_MAX);
         }
         self.entry_bytes += entry_bytes_max(text_bytes);
         self.current.places.push(place);
@@ -976,35 +918,5 @@ impl RowSink for Intake<'_> {
 
     fn not_booked(&mut self, _place: Place) {
         self.current.not_booked += 1;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn places_come_out_as_they_went_in() {
-        let check = |places: &[(u64, u64)]| {
-            let mut kept = Places::default();
-            for (line, offset) in places {
-                let place = Place {
-                    line: *line,
-                    offset: *offset,
-                };
-                assert!(kept.fits(place));
-                kept.push(place);
-            }
-            for (ordinal, (line, offset)) in (0u32..).zip(places) {
-                let place = kept.get(ordinal).unwrap();
-                assert_eq!((place.line, place.offset), (*line, *offset), "{places:?}");
-            }
-            assert_eq!(kept.get(places.len() as u32), None);
-            kept.shifts.len()
-        };
-        assert_eq!(check(&[(2, 100), (3, 150), (4, 180)]), 0);
-        // A quoted line end, a blank between, and a file on one line.
-        assert_eq!(check(&[(2, 0), (3, 10), (5, 30), (6, 40), (9, 50)]), 2);
-        check(&[(1, 0), (1, 10), (1, 20), (1, 30), (2, 40)]);
     }
 }

@@ -3,6 +3,7 @@
 pub mod state;
 pub mod figures;
 pub mod intake;
+pub mod places;
 pub mod forward;
 pub mod pool;
 pub mod publish;

@@ -5,7 +5,8 @@
 //! [`RowRef`] within one.
 
 use crate::day::forward::ForwardRow;
-use crate::day::intake::{Extras, FORWARD_FILE, InputBlock, Places, SideEntry};
+use crate::day::intake::{Extras, FORWARD_FILE, InputBlock, SideEntry};
+use crate::day::places::Places;
 use crate::entries::block::{BUCKET_BITS, EntryBlock, RowRef};
 use crate::entries::rows::Place;
 

@@ -324,7 +324,7 @@ impl Shared<'_> {
             .next_block(buffer)
             .map_err(|error| block_failed(task.file, error))?
         {
-            intake.restart(number, head.sequence);
+            intake.go_on(number, head.sequence);
             canonical::parse_block(binding, &head, buffer, task.context, work, intake)
                 .map_err(|refused| refuse(task.file, refused))?;
             self.advance(buffer.len() as u64);

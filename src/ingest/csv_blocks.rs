@@ -18,7 +18,7 @@ use crate::terms::digest::hex;
 use crate::terms::sha256_pair::Running;
 
 /// Bytes a block is filled to, unless one record is longer.
-pub const BLOCK_BYTES: usize = 4 << 20;
+pub const BLOCK_BYTES: usize = 2 << 20;
 
 /// Longest record. A longer one is nearly always a quote that was never closed.
 pub const RECORD_BYTES_MAX: usize = 64 << 20;

@@ -355,7 +355,7 @@ impl Spill {
         shelves.entries.get(piece)
     }
 
-    /// Offsets of rows, by (number aside, ordinal): what [`crate::day::intake::Places::at`] asks for.
+    /// Offsets of rows, by (number aside, ordinal): what [`crate::day::places::Places::at`] asks for.
     ///
     /// # Errors
     /// What the system reports.

@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 
 use crate::day::breaks::RowName;
 use crate::day::forward::ForwardRow;
-use crate::day::intake::{Extras, InputBlock, Places, SideEntry};
+use crate::day::intake::{Extras, InputBlock, SideEntry};
+use crate::day::places::Places;
 use crate::day::pool::Pool;
 use crate::day::spill::aside::{Side, Spill};
 use crate::entries::block::{BlockBuilder, EntryBlock, Record, RowRef};
