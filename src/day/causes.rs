@@ -60,12 +60,11 @@ pub fn choose(pool: &Pool, breaks: usize) -> Vec<Chosen> {
         return Vec::new();
     }
     let wanted = (breaks * ROWS_FOR_A_BREAK).clamp(ROWS_MIN, ROWS_MAX);
-    let [left, right] = pool
-        .rows_of_day
-        .map_or([None; 2], |[left, right]| [Some(left), Some(right)]);
-    let sides = [(Side::Left, &pool.left, left), (Side::Right, &pool.right, right)];
-    let of_side = |(side, legs, rows): (Side, &Vec<Vec<EntryBlock>>, Option<usize>)| {
-        let one = |(leg, blocks): (usize, &Vec<EntryBlock>)| choose_side(leg, side, blocks, rows, wanted);
+    let sides = [(Side::Left, &pool.left), (Side::Right, &pool.right)];
+    let of_side = |(side, legs): (Side, &Vec<Vec<EntryBlock>>)| {
+        let rows = |leg: usize| pool.rows_of_day.as_ref().map(|legs| legs[leg][side as usize]);
+        let one =
+            |(leg, blocks): (usize, &Vec<EntryBlock>)| choose_side(leg, side, blocks, rows(leg), wanted);
         legs.iter().enumerate().map(one).collect::<Vec<Chosen>>()
     };
     sides.into_iter().flat_map(of_side).collect()

@@ -4,7 +4,7 @@
 //! comes out the same. A row of a range is translated into the day's row by [`RangeSide::row`]: for rows brought forward
 //! that is block and position, for the others block and ordinal.
 
-use crate::day::spill::aside::{Side, Spill};
+use crate::day::spill::aside::{LegSide, Spill};
 use crate::entries::block::{BlockBuilder, EntryBlock, RowRef};
 use crate::entries::spill::Returned;
 use crate::findings::Stop;
@@ -49,8 +49,27 @@ impl Numbers {
 pub struct RangeSide {
     /// Its entries; ordinals are positions.
     pub blocks: Vec<EntryBlock>,
+    /// How many blocks, the first ones, hold rows brought forward.
+    pub forward_blocks: usize,
     /// The day's row of each, by block and position.
     rows: Vec<Vec<RowRef>>,
+}
+
+/// Which entries are read back, and what is known of them beside.
+#[derive(Clone, Copy)]
+pub struct RangeOf<'a> {
+    /// Where they lie.
+    pub spill: &'a Spill,
+    /// The side of a leg.
+    pub side: LegSide,
+    /// True for rows of channels, whose blocks hold their fees.
+    pub has_fees: bool,
+    /// Blocks brought forward, by number.
+    pub forward: &'a [EntryBlock],
+    /// Numbers in the pool.
+    pub numbers: &'a Numbers,
+    /// The day being closed.
+    pub business_date: Date,
 }
 
 impl RangeSide {
@@ -63,18 +82,18 @@ impl RangeSide {
         self.rows[row.block()][row.position()]
     }
 
-    /// Reads a range. `forward` are the blocks brought forward, by number; `business_date` is the day being closed.
+    /// Reads a range.
     ///
     /// # Errors
     /// What reading back reports.
-    pub fn read(
-        spill: &Spill,
-        side: Side,
-        range: usize,
-        forward: &[EntryBlock],
-        numbers: &Numbers,
-        business_date: Date,
-    ) -> Result<RangeSide, Stop> {
+    pub fn read(of: &RangeOf<'_>, range: usize) -> Result<RangeSide, Stop> {
+        let RangeOf {
+            spill,
+            side,
+            forward,
+            numbers,
+            ..
+        } = *of;
         let mut laying = Laying::default();
         let bits = spill.range_bits();
         for (number, block) in forward.iter().enumerate() {
@@ -96,13 +115,17 @@ impl RangeSide {
                             record.owner(),
                             ordinal,
                         );
-                        builder.first_seen(block.first_seen(position, business_date));
+                        builder.first_seen(block.first_seen(position, of.business_date));
+                        if of.has_fees {
+                            builder.aux_minor(block.aux_minor(position));
+                        }
                     },
                 );
             }
         }
         // Entries of a block have all been brought forward, or none.
         laying.cut();
+        laying.side.forward_blocks = laying.side.blocks.len();
         let mut pieces = Vec::new();
         for piece in spill.pieces(side, range) {
             pieces.push(Returned::new(&spill.get(piece)?)?);
@@ -131,6 +154,9 @@ impl RangeSide {
                             entry.owner,
                             ordinal,
                         );
+                        if of.has_fees {
+                            builder.aux_minor(entry.aux_minor);
+                        }
                     },
                 );
             }
