@@ -80,6 +80,12 @@ pub fn choosable(block: &EntryBlock, rows: usize) -> impl Iterator<Item = Slot> 
     chosen_of(block, zeros(rows, ROWS_MAX))
 }
 
+/// The same, of a single row.
+pub fn is_choosable(key: &[u8], id: &[u8], rows: usize) -> bool {
+    let text = if key.is_empty() { id } else { key };
+    key_hash(text).leading_zeros() >= zeros(rows, ROWS_MAX)
+}
+
 /// The rows of a block whose hash begins with so many zeros.
 fn chosen_of(block: &EntryBlock, zeros: u32) -> impl Iterator<Item = Slot> + '_ {
     let bits = zeros.min(BUCKET_BITS);

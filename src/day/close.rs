@@ -12,7 +12,7 @@ use crate::day::originals;
 use crate::day::output::{self, BOOK_COPY, Seal};
 use crate::day::publish::Staging;
 use crate::day::read::check_formats;
-use crate::day::run::{Computed, DayInputs, can_spill, compute};
+use crate::day::run::{Computed, DayInputs, compute};
 use crate::day::spill::aside::{self, Bound};
 use crate::day::state::State;
 use crate::findings::{Finding, Stop, StopCode};
@@ -146,7 +146,7 @@ pub fn close(options: &CloseOptions, progress: &dyn Progress) -> Result<Outcome,
     if options.ends_process {
         std::mem::forget(computed);
     }
-    notes.extend(bound_missed(options.memory, why_missed(&book)));
+    notes.extend(bound_missed(options.memory, KEPT_IN_MEMORY));
     Ok(Outcome {
         exit_code: summary.exit_code,
         folder: Some(folder),
@@ -160,19 +160,9 @@ pub fn close(options: &CloseOptions, progress: &dyn Progress) -> Result<Outcome,
 }
 
 /// Why a bound on memory may not hold.
-const KEPT_IN_MEMORY: &str =
-    "what a day keeps in memory whatever the limit (breaks, open items, merchants, wallet rows) is larger";
-const STAYS_IN_MEMORY: &str =
-    "a day of a book that compares channels with the bank is not put aside on the disk yet";
+const KEPT_IN_MEMORY: &str = "what a day keeps in memory whatever the limit (breaks, open items, merchants, wallet rows, batches and entries that pay one) is larger";
 const NOTHING_WRITTEN: &str =
     "nothing may be written under the book, and no other folder was given to put rows aside in";
-
-fn why_missed(book: &Book) -> &'static str {
-    match can_spill(&book.settings) {
-        true => KEPT_IN_MEMORY,
-        false => STAYS_IN_MEMORY,
-    }
-}
 
 /// What to say where the close took more memory than it was given.
 fn bound_missed(memory: Option<u64>, why: &str) -> Option<String> {
@@ -470,7 +460,7 @@ fn rehearse(options: &CloseOptions, book: &Book, progress: &dyn Progress) -> Res
     };
     let mut notes = notes;
     let why = match bound {
-        Some(_) => why_missed(book),
+        Some(_) => KEPT_IN_MEMORY,
         None => NOTHING_WRITTEN,
     };
     notes.extend(bound_missed(options.memory, why));

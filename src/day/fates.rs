@@ -261,6 +261,14 @@ fn platform(inputs: &FateInputs<'_>) -> BTreeMap<&'static str, ByCurrency> {
                 }
             }
         }
+        // Rows that are not in the pool are complete.
+        for (leg, aside) in inputs.settled_aside.iter().enumerate() {
+            if batch_bits & (1 << leg) != 0 {
+                for (currency, totals) in aside.matched.iter().filter(|(_, totals)| totals.rows > 0) {
+                    put(matched.entry(*currency).or_default(), totals.rows, totals.minor);
+                }
+            }
+        }
     }
     fates.insert("matched", matched);
     add_rows(
@@ -373,7 +381,7 @@ fn channel(inputs: &FateInputs<'_>) -> BTreeMap<&'static str, ByCurrency> {
                 .collect::<Vec<_>>()
                 .iter(),
         );
-        // Rows that agree have the amount of their platform row.
+        // Rows that agree have the amount of their platform row. Those that go on to the bank have gone both ways.
         let aside = inputs.settled_aside.get(leg).map(|settled| &settled.matched);
         let aside = aside.into_iter().flatten().filter(|(_, totals)| totals.rows > 0);
         for (currency, totals) in aside {

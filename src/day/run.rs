@@ -156,7 +156,7 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
         })?;
     let fees = FeeTable::new(settings, &book.merchants)?;
     let bounds = bounds(settings, date)?;
-    let spill = day.memory.filter(|_| can_spill(settings)).map(|bound| {
+    let spill = day.memory.map(|bound| {
         let files = day.delivery.files.iter();
         let expected = expected_rows(files.map(|file| {
             let role = settings.sources[file.source].role;
@@ -274,34 +274,35 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
                 .any(|terms| !terms.participant_id.is_empty()),
     };
     // Of a day that lies aside, what nobody looks at by itself is settled where it lies; the rest is a small day from here on.
-    let (pool, mut agreed, settled_aside, mut spilled) =
-        match spill.as_ref().filter(|spill| spill.is_spilling()) {
-            Some(spill) => {
-                let inputs = DriveInputs {
-                    spill,
-                    settings,
-                    bank_leg,
-                    business_date: date,
-                    context: &settling,
-                    fee_agrees,
-                    fees_return: context.fees_return,
-                    fetch: &|forward, origins| fetcher.fetch(forward, origins, &|_| None),
-                };
-                let day = drive::run(&inputs, forward, blocks)?;
-                host::release_memory();
-                notes.push(
-                    "rows were put aside on the disk for a while: the day is larger than --memory".to_owned(),
-                );
-                (day.pool, day.agreed, day.settled, Some(day.lines))
-            }
-            None => {
-                let pool = Pool::new(settings.legs.len(), forward, blocks);
-                let held = |row| pool.held(bank_leg, row);
-                let fetch = |origins: &[Origin]| fetcher.fetch(&pool.forward, origins, &held);
-                let agreed = match_legs(&pool, settings, date, bank_leg, fee_agrees, &fetch)?;
-                (pool, agreed, Vec::new(), None)
-            }
-        };
+    let (pool, mut agreed, aside, mut spilled) = match spill.as_ref().filter(|spill| spill.is_spilling()) {
+        Some(spill) => {
+            let inputs = DriveInputs {
+                spill,
+                settings,
+                bank_leg,
+                business_date: date,
+                context: &settling,
+                fee_agrees,
+                fees_return: context.fees_return,
+                channel_names: &channel_names,
+                fetch: &|forward, origins| fetcher.fetch(forward, origins, &|_| None),
+            };
+            let day = drive::run(&inputs, forward, blocks)?;
+            host::release_memory();
+            notes.push(
+                "rows were put aside on the disk for a while: the day is larger than --memory".to_owned(),
+            );
+            (day.pool, day.agreed, (day.settled, day.batches), Some(day.lines))
+        }
+        None => {
+            let pool = Pool::new(settings.legs.len(), forward, blocks);
+            let held = |row| pool.held(bank_leg, row);
+            let fetch = |origins: &[Origin]| fetcher.fetch(&pool.forward, origins, &held);
+            let agreed = match_legs(&pool, settings, date, bank_leg, fee_agrees, &fetch)?;
+            (pool, agreed, (Vec::new(), Vec::new()), None)
+        }
+    };
+    let (settled_aside, batches_aside) = aside;
     let held = |row| pool.held(bank_leg, row);
     let fetch = |origins: &[Origin]| fetcher.fetch(&pool.forward, origins, &held);
     let later = LaterContext {
@@ -336,6 +337,7 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
         chained: &state.chained,
         business_date: date,
         bank_leg,
+        aside: &batches_aside,
     };
     let mut judging = batches::judge(&pool, &mut agreed, &batch_context);
     adjusting.on_legs(&mut agreed, judging.as_mut())?;
@@ -487,7 +489,7 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
         positions: &positions,
         journal: &journal,
         reserve: &reserve,
-        batches: &batches::sums(&pool, &agreed, settings, bank_leg),
+        batches: &batches::sums(&pool, &agreed, settings, bank_leg, &settled_aside),
         halfway: [
             breaks.chained.len() as u64,
             (agreed.batches.waiting.len() + agreed.batches.at_bank.len()) as u64,
@@ -550,11 +552,6 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
         next,
         notes,
     })
-}
-
-/// True for days that can be put aside: a channel's batch, and what became of its rows, is looked at as a whole.
-pub fn can_spill(settings: &Settings) -> bool {
-    settings.first_batch_leg().is_none()
 }
 
 /// Channel names that a day can number.

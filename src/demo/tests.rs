@@ -39,7 +39,6 @@ pub(super) fn close_week(
             date: *date,
             originals,
             memory: None,
-            scratch: None,
         };
         let computed = compute(&inputs, &Quiet).unwrap_or_else(|stop| panic!("{date}: {stop}"));
         look(day, &computed);

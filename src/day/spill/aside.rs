@@ -355,9 +355,11 @@ impl Spill {
             .unwrap_or_default()
     }
 
-    /// Rows of the largest range of a leg, both sides.
-    pub fn largest_range_rows(&self) -> u64 {
-        self.lock().rows.iter().flatten().copied().max().unwrap_or(0)
+    /// Rows of the largest range of some legs, both sides.
+    fn largest_range_rows(&self, legs: &[usize]) -> u64 {
+        let state = self.lock();
+        let of_legs = legs.iter().filter_map(|leg| state.rows.get(*leg));
+        of_legs.flatten().copied().max().unwrap_or(0)
     }
 
     /// A piece of entries.
@@ -411,12 +413,12 @@ impl Spill {
         Ok(found)
     }
 
-    /// How many threads may have a range in memory at a time, where so many bytes are kept of the whole day beside.
+    /// How many threads may have a range of some legs in memory at a time, where so many bytes are kept of the whole day beside.
     ///
     /// # Errors
     /// 64 when not even one may.
-    pub fn workers(&self, day_bytes: u64) -> Result<usize, Stop> {
-        let one = self.largest_range_rows() * RANGE_PAIR_BYTES / 2;
+    pub fn workers(&self, legs: &[usize], day_bytes: u64) -> Result<usize, Stop> {
+        let one = self.largest_range_rows(legs) * RANGE_PAIR_BYTES / 2;
         let beside = FIXED_BYTES + day_bytes;
         let room = self.bound.bytes.saturating_sub(beside);
         match usize::try_from(room / one.max(1)).unwrap_or(usize::MAX) {

@@ -1,9 +1,10 @@
 //! Matches and settles a day that lies aside: the order of its passes, and what they leave in memory.
 //!
 //! 1. Rows that share an id are found and judged (R19, R20).
-//! 2. Leg by leg, a range at a time, entries meet by the kernel that runs without spilling ([`crate::day::spill::ranges`]).
+//! 2. Batches of channels are added up and held against their entries ([`crate::day::spill::batched`]).
+//! 3. Leg by leg, a range at a time, entries meet by the kernel that runs without spilling ([`crate::day::spill::ranges`]).
 //!    Which legs a platform row has matched is noted in a byte a row; what a range's rows met goes aside.
-//! 3. The ranges are read once more, now that it is known what all legs made of a row. A row that agrees on every leg it needs,
+//! 4. The ranges are read once more, now that it is known what all legs made of a row. A row that agrees on every leg it needs,
 //!    and that nobody looks at by itself, settles where it lies, by the kernel that settles without spilling. All other rows, and
 //!    what they met, are kept: they are a small day of their own, on which every later stage runs as on any day.
 //!
@@ -15,7 +16,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::book::settings::{LegKind, Settings};
 use crate::day::agree::{Agreed, LegResult, conflict, list_conflicts};
-use crate::day::batches::Batches;
+use crate::day::batches::{AsideBatch, Batches};
 use crate::day::breaks::OpenBreakRows;
 use crate::day::forward::ForwardRow;
 use crate::day::identify::{Identified, judge, row_name};
@@ -23,6 +24,7 @@ use crate::day::intake::{FORWARD_FILE, InputBlock};
 use crate::day::pool::{Origin, Pool, part_bits};
 use crate::day::residual::Later;
 use crate::day::spill::aside::{LegSide, Outlines, Side, Spill};
+use crate::day::spill::batched::Batched;
 use crate::day::spill::ids::{self, SideOutlines};
 use crate::day::spill::kept::Kept;
 use crate::day::spill::lines::{Cuts, SpilledLines};
@@ -57,6 +59,8 @@ pub struct DriveInputs<'a> {
     pub fee_agrees: FeeAgrees<'a>,
     /// True when some fee plan returns fees on refund, so that payments of today may be asked for by id (R16).
     pub fees_return: bool,
+    /// Channel names by code.
+    pub channel_names: &'a [String],
     /// Full rows.
     pub fetch: FetchAside<'a>,
 }
@@ -71,6 +75,8 @@ pub struct SpilledDay {
     pub settled: Vec<SettledPairs>,
     /// The agreed lines of these.
     pub lines: SpilledLines,
+    /// Batches of channels that have rows among these.
+    pub batches: Vec<AsideBatch>,
 }
 
 /// Matches and settles. `blocks` are those brought forward, then those of today, whose entries lie aside.
@@ -142,8 +148,9 @@ pub fn run(
     let cuts = Cuts::new(samples.collect(), rows[inputs.bank_leg][0], part_bits);
     drop(outlines);
     let shelf = inputs.spill.new_shelf("lines.arrows")?;
-    let found = {
+    let (found, batches) = {
         let excluded: Vec<&FxHashSet<u64>> = right.iter().map(|found| &found.excluded).collect();
+        let batched = Batched::find(inputs, &day, &numbers, &excluded, &rows)?;
         let driver = Driver::new(
             inputs,
             &day,
@@ -151,8 +158,10 @@ pub fn run(
             (&left.excluded, excluded),
             (&rows, part_bits),
             (&cuts, &shelf),
+            batched,
         )?;
-        driver.all()?
+        let found = driver.all()?;
+        (found, driver.batches())
     };
     let lines = SpilledLines::new(shelf, cuts, legs, &found.lines);
     let (mut of_legs, mut kept, mut settled) = (Vec::new(), Vec::new(), Vec::new());
@@ -171,6 +180,7 @@ pub fn run(
         agreed,
         settled,
         lines,
+        batches,
     })
 }
 

@@ -12,6 +12,7 @@ use crate::day::pool::Pool;
 use crate::day::spill::aside::{LegSide, Side, Spill};
 use crate::entries::block::{BUCKET_BITS, BlockBuilder, EntryBlock, RowRef};
 use crate::entries::meta::Meta;
+use crate::entries::spill::ReturnedEntry;
 use crate::findings::Stop;
 use crate::matching::group::Pair;
 use crate::matching::met::Met;
@@ -47,6 +48,21 @@ impl KeptRow {
             meta: record.meta(),
             owner: record.owner(),
             aux_minor: block.aux_minor(position),
+        }
+    }
+}
+
+impl KeptRow {
+    /// From an entry that lies aside.
+    pub fn of_entry((block, ordinal): RowName, entry: ReturnedEntry<'_>) -> KeptRow {
+        KeptRow {
+            row: RowRef::new(block, ordinal as usize),
+            id: entry.id.to_vec(),
+            key: entry.key.to_vec(),
+            amount_minor: entry.amount_minor,
+            meta: entry.meta,
+            owner: entry.owner,
+            aux_minor: entry.aux_minor,
         }
     }
 }

@@ -12,13 +12,15 @@
 //! with everything it met, or nobody but its sums and its lines knows of it.
 //!
 //! Kept in memory, whatever the limit: what is bounded by merchants, customers, open items and breaks; rows of wallets
-//! and other rows with extras; entries aside; with several legs, a byte a platform row ([`marks`]).
+//! and other rows with extras; entries aside, those that name a batch, and a total a batch; with several legs, a byte a platform row ([`marks`]); with
+//! batches, four bytes a bill row ([`batched`]).
 
 pub mod aside;
 pub mod ids;
 pub mod range;
 pub mod marks;
 pub mod kept;
+pub mod batched;
 pub mod lines;
 pub mod ranges;
 pub mod drive;

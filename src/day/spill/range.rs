@@ -4,9 +4,10 @@
 //! comes out the same. A row of a range is translated into the day's row by [`RangeSide::row`]: for rows brought forward
 //! that is block and position, for the others block and ordinal.
 
+use crate::day::breaks::RowName;
 use crate::day::spill::aside::{LegSide, Spill};
 use crate::entries::block::{BlockBuilder, EntryBlock, RowRef};
-use crate::entries::spill::Returned;
+use crate::entries::spill::{Returned, ReturnedEntry};
 use crate::findings::Stop;
 use crate::terms::date::Date;
 
@@ -42,6 +43,30 @@ impl Numbers {
             .filter(|number| *number != NONE);
         number.map(|number| number as usize)
     }
+}
+
+/// Hands on the entries of a range that lie aside, a piece in memory at a time: block and ordinal of each, in no order.
+///
+/// # Errors
+/// What reading back reports.
+pub fn each_entry(
+    (spill, side): (&Spill, LegSide),
+    range: usize,
+    numbers: &Numbers,
+    take: &mut dyn FnMut(RowName, ReturnedEntry<'_>),
+) -> Result<(), Stop> {
+    for piece in spill.pieces(side, range) {
+        let piece = Returned::new(&spill.get(piece)?)?;
+        for (aside, rows) in piece.stretches() {
+            if let Some(number) = numbers.of(aside) {
+                for row in rows {
+                    let entry = piece.entry(row);
+                    take((number, entry.ordinal), entry);
+                }
+            }
+        }
+    }
+    Ok(())
 }
 
 /// One side of a range.
@@ -87,6 +112,18 @@ impl RangeSide {
     /// # Errors
     /// What reading back reports.
     pub fn read(of: &RangeOf<'_>, range: usize) -> Result<RangeSide, Stop> {
+        RangeSide::read_some(of, range, &|_| true)
+    }
+
+    /// Reads the rows of a range that are wanted, each as the row of the day.
+    ///
+    /// # Errors
+    /// What reading back reports.
+    pub fn read_some(
+        of: &RangeOf<'_>,
+        range: usize,
+        is_wanted: &dyn Fn(RowRef) -> bool,
+    ) -> Result<RangeSide, Stop> {
         let RangeOf {
             spill,
             side,
@@ -102,6 +139,9 @@ impl RangeSide {
             slots.sort_unstable_by_key(|slot| slot.position());
             for slot in slots {
                 let (record, position) = (block.record_at(slot), slot.position());
+                if !is_wanted(RowRef::new(number, position)) {
+                    continue;
+                }
                 let id = record.id().to_vec();
                 laying.push(
                     RowRef::new(number, position),
@@ -142,6 +182,9 @@ impl RangeSide {
         for (number, at, rows) in stretches {
             for row in rows {
                 let entry = pieces[at].entry(row);
+                if !is_wanted(RowRef::new(number, entry.ordinal as usize)) {
+                    continue;
+                }
                 laying.push(
                     RowRef::new(number, entry.ordinal as usize),
                     (entry.id, entry.key),

@@ -7,11 +7,13 @@ use arrow::array::{ArrayRef, UInt32Array};
 use rustc_hash::FxHashSet;
 
 use crate::book::settings::LegKind;
+use crate::day::batches::AsideBatch;
 use crate::day::causes;
 use crate::day::identify::row_name;
 use crate::day::intake::after_separator;
 use crate::day::reversals::{OpenBankEntry, reversals};
 use crate::day::spill::aside::{LegSide, Side};
+use crate::day::spill::batched::Batched;
 use crate::day::spill::drive::{Day, DriveInputs};
 use crate::day::spill::kept::{KeptLeg, KeptPair, KeptRow};
 use crate::day::spill::lines::{Cuts, LinePiece, RangeLines, Shown};
@@ -25,6 +27,7 @@ use crate::matching::exact::{Context as MatchContext, Scratch, Slice, match_part
 use crate::matching::group::{Break, Matches, Pair, Rules};
 use crate::matching::met::Met;
 use crate::settling::{LegRows, Settling};
+use crate::terms::digest::key_hash;
 use crate::terms::kinds::TxnType;
 
 /// What matching found of the rows of a leg: rows of the day.
@@ -103,6 +106,8 @@ pub struct Driver<'a> {
     lines: &'a Shelf,
     /// What rows met, where a range is read twice.
     met: Option<Shelf>,
+    /// Batches of channels, where the book compares channels with the bank.
+    batched: Option<Batched>,
 }
 
 impl<'a> Driver<'a> {
@@ -117,6 +122,7 @@ impl<'a> Driver<'a> {
         (left_excluded, right_excluded): (&'a FxHashSet<u64>, Vec<&'a FxHashSet<u64>>),
         (rows, part_bits): (&'a [[usize; 2]], u32),
         (cuts, lines): (&'a Cuts, &'a Shelf),
+        batched: Option<Batched>,
     ) -> Result<Driver<'a>, Stop> {
         let bits = |sides: &[usize; 2]| {
             let largest = sides[0].max(sides[1]);
@@ -145,7 +151,13 @@ impl<'a> Driver<'a> {
                 true => None,
                 false => Some(inputs.spill.new_shelf("met.arrows")?),
             },
+            batched,
         })
+    }
+
+    /// Batches that have rows among those that settled where they lie.
+    pub fn batches(self) -> Vec<AsideBatch> {
+        self.batched.map_or_else(Vec::new, |batched| batched.paid)
     }
 
     /// All ranges of all legs.
@@ -153,16 +165,18 @@ impl<'a> Driver<'a> {
     /// # Errors
     /// 64 when the bound is too low for the day; what settling and the work folder report.
     pub fn all(&self) -> Result<Found, Stop> {
-        let threads = self
-            .inputs
-            .spill
-            .workers(self.marks.as_ref().map_or(0, Marks::bytes))?;
-        let mut workers: Vec<Worker> = (0..threads).map(|_| self.worker()).collect();
-        let ranges: Vec<usize> = (0..1usize << self.inputs.spill.range_bits()).collect();
         let legs = &self.inputs.settings.legs;
         let met_by_key: Vec<usize> = (0..legs.len())
             .filter(|leg| legs[*leg].kind != LegKind::ChannelBank)
             .collect();
+        let marks_bytes = self.marks.as_ref().map_or(0, Marks::bytes);
+        let batched_bytes = self.batched.as_ref().map_or(0, Batched::bytes);
+        let threads = self
+            .inputs
+            .spill
+            .workers(&met_by_key, marks_bytes + batched_bytes)?;
+        let mut workers: Vec<Worker> = (0..threads).map(|_| self.worker()).collect();
+        let ranges: Vec<usize> = (0..1usize << self.inputs.spill.range_bits()).collect();
         let mut known = Known {
             pairs: vec![vec![None; ranges.len()]; legs.len()],
             ..Known::default()
@@ -200,6 +214,16 @@ impl<'a> Driver<'a> {
         }
         let mut found = joined(workers.into_iter().map(|worker| worker.done))?;
         found.legs[self.inputs.bank_leg].found.reversals = closed;
+        if let Some(batched) = &self.batched {
+            let bills = (0..legs.len()).filter(|leg| legs[*leg].kind == LegKind::PlatformChannel);
+            let bills = bills.flat_map(|leg| &found.legs[leg].kept.rows[1]);
+            let kept = bills.map(|bill| row_name(bill.row.block(), bill.row.position() as u32));
+            for (leg, rows) in batched.kept(self.inputs, self.numbers, &kept.collect())? {
+                for (mine, rows) in found.legs[leg].kept.rows.iter_mut().zip(rows) {
+                    mine.extend(rows);
+                }
+            }
+        }
         Ok(found)
     }
 
@@ -272,10 +296,31 @@ impl<'a> Driver<'a> {
         for row in alone.chain(self.samples(left, &sides[0])) {
             worker.watched.insert(self.day.name(left, sides[0].row(row)));
         }
+        let right = (leg, Side::Right);
+        let chosen: FxHashSet<RowRef> = self.samples(right, &sides[1]).into_iter().collect();
+        let is_bill = self.inputs.settings.legs[leg].kind == LegKind::PlatformChannel;
+        let batched = self.batched.as_ref().filter(|_| is_bill);
         let mut pairs = [Vec::new(), Vec::new(), Vec::new()];
         for (row, meeting) in met.pairs() {
             let of_day = sides[0].row(row);
             marks.set(of_day.block(), self.day.ordinal(left, of_day), leg);
+            // Who is kept is kept with whom it met.
+            let mut is_watched = chosen.contains(&meeting.right);
+            if let Some(batched) = batched {
+                let bill = sides[1].row(meeting.right);
+                let block = &sides[1].blocks[meeting.right.block()];
+                let channel = block.meta(meeting.right.position()).channel();
+                match batched.of(bill) {
+                    Some(batch) => {
+                        marks.set(of_day.block(), self.day.ordinal(left, of_day), batch.leg);
+                        is_watched |= batched.is_chosen(bill);
+                    }
+                    None => is_watched |= batched.goes_on(channel),
+                }
+            }
+            if is_watched {
+                worker.watched.insert(self.day.name(left, of_day));
+            }
             pairs[0].push(row.0);
             pairs[1].push(meeting.right.0);
             pairs[2].push(meeting.account | (meeting.bucket as u32) << ACCOUNT_BITS);
@@ -551,6 +596,67 @@ impl<'a> Driver<'a> {
                 let fee_minor = settled.fees[number].get(position);
                 lines.push(record, &meeting, &shown, fee_minor, 0);
             }
+        }
+        lines.put(self.lines, &mut worker.done.lines)?;
+        if let (LegKind::PlatformChannel, Some(batched)) = (kind, &self.batched) {
+            for leg in batched.legs() {
+                self.settle_batches(leg, batched, sides, met, worker)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Settles the rows of a range that met a bill row whose batch is paid, on the leg of the batch.
+    fn settle_batches(
+        &self,
+        leg: usize,
+        batched: &Batched,
+        [left, right]: &[RangeSide; 2],
+        met: &Met,
+        worker: &mut Worker,
+    ) -> Result<(), Stop> {
+        // What they met there is the batch, by its number.
+        let at_bank = Met::new(&left.blocks);
+        for (row, meeting) in met.pairs() {
+            let Some((number, batch)) = batched.number_of(right.row(meeting.right)) else {
+                return match batched.goes_on(left.blocks[row.block()].meta(row.position()).channel()) {
+                    true => Err(Stop::invariant("a row settles before its batch is paid")),
+                    false => continue,
+                };
+            };
+            if let Some((account, _)) = batch.paid_by.as_ref().filter(|_| batch.leg == leg) {
+                let pair = Pair {
+                    left: row,
+                    right: RowRef(number),
+                    account: *account,
+                };
+                let hash = key_hash(&batch.reference);
+                at_bank.set(pair, (hash >> (64 - BUCKET_BITS)) as usize, BUCKET_BITS);
+            }
+        }
+        let completes = |row: RowRef, meta: Meta| self.completes(leg, left.row(row), meta);
+        let rows = LegRows {
+            left: &left.blocks,
+            met: &at_bank,
+            ends_at_bank: true,
+        };
+        let settling = &mut worker.done.legs[leg].settling;
+        for number in 0..left.blocks.len() {
+            settling.block(number, &rows, &completes, self.inputs.context)?;
+        }
+        let settled = settling.take_rows();
+        let mut lines = RangeLines::new(self.cuts, leg);
+        for (row, meeting) in at_bank.pairs() {
+            let batch = &batched.paid[meeting.right.0 as usize];
+            let entry_id = batch.paid_by.as_ref().map_or(&b""[..], |(_, entry_id)| entry_id);
+            let shown = Shown {
+                entry_id: entry_id.into(),
+                bank_ref: &batch.reference,
+                account: meeting.account,
+            };
+            let fee_minor = settled.fees[row.block()].get(row.position());
+            let record = left.blocks[row.block()].record(row.position());
+            lines.push(record, &meeting, &shown, fee_minor, 0);
         }
         lines.put(self.lines, &mut worker.done.lines)
     }
