@@ -43,6 +43,9 @@ pub struct Batched {
 /// batch_ref, leg and currency.
 type Key = (Vec<u8>, usize, Currency);
 
+/// The rows of both sides of a leg, by its index.
+pub type KeptOnLeg = (usize, [Vec<KeptRow>; 2]);
+
 /// What the rows of a batch come to so far.
 #[derive(Clone, Copy, Default)]
 struct Total {
@@ -293,7 +296,7 @@ impl Batched {
         inputs: &DriveInputs<'_>,
         numbers: &Numbers,
         bills: &FxHashSet<u64>,
-    ) -> Result<Vec<(usize, [Vec<KeptRow>; 2])>, Stop> {
+    ) -> Result<Vec<KeptOnLeg>, Stop> {
         let mut all = Vec::new();
         for leg in &self.legs {
             let range = |range: usize| -> Result<[Vec<KeptRow>; 2], Stop> {
