@@ -345,6 +345,7 @@ fn rehearse(book: &Path, what: &str) -> Result<Vec<u8>, Stop> {
         what_if: None,
         ends_process: false,
         memory: None,
+        scratch: None,
     };
     let outcome = catch_unwind(AssertUnwindSafe(|| close(&options, &Silent)));
     match outcome {

@@ -14,6 +14,7 @@ mod explain;
 mod faults;
 mod golden;
 mod memory;
+mod memory_legs;
 mod oracle;
 mod properties;
 mod truth;

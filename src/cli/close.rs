@@ -23,6 +23,7 @@ pub fn run(arguments: &CloseArgs, screen: &Screen) -> Result<u8, Stop> {
         dry_run: arguments.dry_run,
         what_if: arguments.what_if.clone(),
         memory: arguments.memory,
+        scratch: Some(std::env::temp_dir()),
         ends_process: true,
     };
     let outcome = {

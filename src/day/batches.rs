@@ -28,7 +28,7 @@ use crate::day::adjust::{ByHand, WRITE_OFFS};
 use crate::day::agree::{Agreed, name_of};
 use crate::day::breaks::{OpenBreakRows, RowName};
 use crate::day::figures::{AccountEvent, AccountEventKind};
-use crate::day::identify::row_name;
+use crate::day::identify::{Identified, row_name};
 use crate::day::intake::FORWARD_FILE;
 use crate::day::pool::{Origin, Pool};
 use crate::day::reversals::reversals_among;
@@ -39,6 +39,7 @@ use crate::findings::{Finding, Stop, StopCode};
 use crate::matching::batches::{Batch, Found, class_name, fits, resolve_reference};
 use crate::matching::class::{Class, OtherSide};
 use crate::matching::group::{Member, Pair, Rules};
+use crate::settling::SettledPairs;
 use crate::terms::currency::Currency;
 use crate::terms::date::Date;
 use crate::terms::digest::{break_id, key_hash};
@@ -96,14 +97,23 @@ pub struct BatchSums {
     pub kept_minor: i128,
 }
 
-/// Adds up what was matched today, by account.
+/// Adds up what was matched today, by account. `aside` is what settled of rows that are not in the pool, by leg.
 pub fn sums(
     pool: &Pool,
     agreed: &Agreed,
     settings: &Settings,
     bank_leg: usize,
+    aside: &[SettledPairs],
 ) -> BTreeMap<usize, BatchSums> {
     let mut sums: BTreeMap<usize, BatchSums> = BTreeMap::new();
+    for (named, settled) in settings.legs.iter().zip(aside) {
+        if named.kind == LegKind::ChannelBank {
+            for agreed in &settled.agreed {
+                let rows_minor = agreed.credit_minor - agreed.debit_minor;
+                sums.entry(agreed.account).or_default().rows_minor += rows_minor;
+            }
+        }
+    }
     for row in &agreed.batches.entries {
         let block = &pool.right[bank_leg][row.block()];
         let account = block.owner(row.position()) as usize;
@@ -184,6 +194,70 @@ pub struct BatchContext<'a> {
     pub business_date: Date,
     /// Index of the platform↔bank leg.
     pub bank_leg: usize,
+    /// Batches some or all of whose rows lie aside.
+    pub aside: &'a [AsideBatch],
+}
+
+/// A batch some or all of whose rows are not in the pool: what all of them come to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AsideBatch {
+    /// Index of its leg.
+    pub leg: usize,
+    /// batch_ref.
+    pub reference: Vec<u8>,
+    /// Currency.
+    pub currency: Currency,
+    /// Rows.
+    pub rows: u64,
+    /// Σ C − Σ D, minor units.
+    pub gross_minor: i128,
+    /// What the bill charges for them, less what it gives back, minor units.
+    pub fee_minor: i128,
+    /// Account and id of the entry that pays it, once that is known.
+    pub paid_by: Option<(u32, Vec<u8>)>,
+}
+
+impl AsideBatch {
+    fn key(&self) -> BatchKey<'_> {
+        (Key::of(&self.reference), self.leg, self.currency)
+    }
+}
+
+/// batch_ref, leg and currency.
+type BatchKey<'a> = (Key<'a>, usize, Currency);
+
+/// The batches, all of whose rows lie aside, that fit an entry together with all else that bears their reference. Such are paid
+/// whatever people decide about others, and whatever entries close each other. `pool` has the entries that name a batch.
+pub fn paid_alone(pool: &Pool, context: &BatchContext<'_>) -> Vec<AsideBatch> {
+    let Some(first_leg) = context.settings.first_batch_leg() else {
+        return Vec::new();
+    };
+    let run = Run {
+        pool,
+        context,
+        first_leg,
+        partners: Partners::new(),
+        brought: Brought {
+            rows: Vec::new(),
+            platform: FxHashMap::default(),
+        },
+        ways: ways(context.settings, context.channel_names),
+        done: Batches::default(),
+    };
+    let nobody: Vec<Identified> = pool.left.iter().map(|_| Identified::default()).collect();
+    let mut judging = Judging::new(run, &nobody);
+    judging.judge_all();
+    let broken: BTreeSet<Key<'_>> = judging.lines.iter().map(|line| line.reference).collect();
+    let known: BTreeMap<BatchKey<'_>, &AsideBatch> =
+        context.aside.iter().map(|batch| (batch.key(), batch)).collect();
+    let paid = judging.fits.iter().filter_map(|fitted| {
+        let batch = *known.get(&judging.batches[fitted.batch].key())?;
+        (!broken.contains(&Key::of(&batch.reference))).then(|| AsideBatch {
+            paid_by: Some(judging.run.payer(fitted.entry)),
+            ..batch.clone()
+        })
+    });
+    paid.collect()
 }
 
 /// The batches of a day, judged and not applied yet: people may still decide about them.
@@ -235,16 +309,7 @@ struct Line<'a> {
 /// Judges the batches of all legs between channel and bank; `None` in a book without such legs.
 pub fn judge<'a>(pool: &'a Pool, agreed: &mut Agreed, context: &'a BatchContext<'a>) -> Option<Judging<'a>> {
     let first_leg = context.settings.first_batch_leg()?;
-    let ways: Vec<Option<Way>> = context
-        .channel_names
-        .iter()
-        .map(|name| {
-            let settings = context.settings;
-            let batch = settings.batch_leg(name)?;
-            let bill = settings.bill_leg(name)?;
-            Some(Way { bill, batch })
-        })
-        .collect();
+    let ways = ways(context.settings, context.channel_names);
     let run = Run {
         pool,
         context,
@@ -254,16 +319,7 @@ pub fn judge<'a>(pool: &'a Pool, agreed: &mut Agreed, context: &'a BatchContext<
         ways,
         done: Batches::default(),
     };
-    let mut judging = Judging {
-        batches: run.batches(agreed),
-        entries: run.entries(agreed),
-        run,
-        closed: FxHashSet::default(),
-        decided: BTreeSet::new(),
-        fits: Vec::new(),
-        lines: Vec::new(),
-        events: Vec::new(),
-    };
+    let mut judging = Judging::new(run, &agreed.right);
     judging.run.take_back(agreed);
     judging.run.bring_links(agreed);
     judging.judge_all();
@@ -289,12 +345,21 @@ pub fn judge<'a>(pool: &'a Pool, agreed: &mut Agreed, context: &'a BatchContext<
 }
 
 /// The legs that a channel's rows go through.
-#[derive(Clone, Copy)]
-struct Way {
+#[derive(Clone, Copy, Debug)]
+pub struct Way {
     /// Platform↔channel.
-    bill: usize,
+    pub bill: usize,
     /// Channel↔bank.
-    batch: usize,
+    pub batch: usize,
+}
+
+/// The ways of channels by code: of those whose rows reach the bank in batches.
+pub fn ways(settings: &Settings, channel_names: &[String]) -> Vec<Option<Way>> {
+    let way = |name: &String| {
+        let (batch, bill) = (settings.batch_leg(name)?, settings.bill_leg(name)?);
+        Some(Way { bill, batch })
+    };
+    channel_names.iter().map(way).collect()
 }
 
 /// Platform row that each bill row has met, by block and ordinal; [`RowRef::NONE`] where none.
@@ -308,6 +373,12 @@ struct Rows<'a> {
     rows: Vec<RowRef>,
     /// Reference of bill rows that name no batch.
     row_without_batch: Option<String>,
+}
+
+impl<'a> Rows<'a> {
+    fn key(&self) -> BatchKey<'a> {
+        (self.batch.reference, self.leg, self.batch.currency)
+    }
 }
 
 /// What one batch_ref came to: the leg it was judged on.
@@ -460,6 +531,12 @@ impl<'a> Run<'a> {
         self.ways.get(channel).copied().flatten()
     }
 
+    /// Account and id of an entry.
+    fn payer(&self, entry: RowRef) -> (u32, Vec<u8>) {
+        let record = self.pool.right[self.first_leg][entry.block()].record(entry.position());
+        (record.owner(), record.id().to_vec())
+    }
+
     /// A row of the platform↔bank leg's other side, which holds every entry.
     fn bank_row(&self, name: RowName) -> Option<RowRef> {
         let block = &self.pool.right[self.context.bank_leg][name.0];
@@ -524,8 +601,11 @@ impl<'a> Run<'a> {
 
     /// The batches of all legs, by reference, leg and currency. Bill rows that name none stand behind them, by their own
     /// reference: nothing at the bank can be theirs.
-    fn batches(&self, agreed: &Agreed) -> Vec<Rows<'a>> {
-        let mut batches: BTreeMap<(Key<'a>, usize, Currency), Vec<RowRef>> = BTreeMap::new();
+    fn batches(&self, right: &[Identified]) -> Vec<Rows<'a>> {
+        let aside = self.context.aside.iter().map(|batch| (batch.key(), batch));
+        let aside: BTreeMap<BatchKey<'a>, &'a AsideBatch> = aside.collect();
+        let mut batches: BTreeMap<BatchKey<'a>, Vec<RowRef>> =
+            aside.keys().map(|key| (*key, Vec::new())).collect();
         let mut without: BTreeMap<(usize, Vec<u8>, Currency), Vec<RowRef>> = BTreeMap::new();
         let legs = &self.context.settings.legs;
         let pool = self.pool;
@@ -542,9 +622,7 @@ impl<'a> Run<'a> {
                     };
                     let (meta, record) = (block.meta(position), block.record(position));
                     let ordinal = block.ordinal(position);
-                    let is_excluded = agreed.right[way.bill]
-                        .excluded
-                        .contains(&row_name(number, ordinal));
+                    let is_excluded = right[way.bill].excluded.contains(&row_name(number, ordinal));
                     if !meta.is_success() || is_excluded || paid.contains(&(number, ordinal)) {
                         continue;
                     }
@@ -558,14 +636,27 @@ impl<'a> Run<'a> {
                 }
             }
         }
-        let named = batches
-            .into_iter()
-            .map(|((reference, leg, currency), rows)| Rows {
+        let named = batches.into_iter().map(|(key, rows)| {
+            let (reference, leg, currency) = key;
+            let batch = match aside.get(&key) {
+                None => self.total(leg, reference, currency, &rows),
+                Some(known) => Batch {
+                    reference,
+                    currency,
+                    rows: known.rows,
+                    gross_minor: known.gross_minor,
+                    fee_minor: known.fee_minor,
+                    // Of such a batch no row was brought forward.
+                    first_seen: self.context.business_date,
+                },
+            };
+            Rows {
                 leg,
-                batch: self.total(leg, reference, currency, &rows),
+                batch,
                 rows,
                 row_without_batch: None,
-            });
+            }
+        });
         let unnamed = without.into_iter().map(|((leg, id, currency), rows)| Rows {
             leg,
             batch: self.total(leg, Key::NONE, currency, &rows),
@@ -636,8 +727,8 @@ impl<'a> Run<'a> {
     }
 
     /// Entries that name a batch, by batch_ref.
-    fn entries(&self, agreed: &Agreed) -> BTreeMap<Key<'a>, Vec<Member<'a>>> {
-        let excluded = &agreed.right[self.context.bank_leg].excluded;
+    fn entries(&self, right: &[Identified]) -> BTreeMap<Key<'a>, Vec<Member<'a>>> {
+        let excluded = &right[self.context.bank_leg].excluded;
         let mut entries: BTreeMap<Key<'a>, Vec<Member<'a>>> = BTreeMap::new();
         for (number, block) in self.pool.right[self.first_leg].iter().enumerate() {
             for position in 0..block.len() {
@@ -894,6 +985,20 @@ impl<'a> Run<'a> {
 }
 
 impl<'a> Judging<'a> {
+    /// Nothing judged yet; `right` are the ids of the other sides.
+    fn new(run: Run<'a>, right: &[Identified]) -> Judging<'a> {
+        Judging {
+            batches: run.batches(right),
+            entries: run.entries(right),
+            run,
+            closed: FxHashSet::default(),
+            decided: BTreeSet::new(),
+            fits: Vec::new(),
+            lines: Vec::new(),
+            events: Vec::new(),
+        }
+    }
+
     fn judge_all(&mut self) {
         self.fits.clear();
         self.lines.clear();
@@ -962,6 +1067,9 @@ impl<'a> Judging<'a> {
             .filter(|number| !self.decided.contains(number))
             .collect();
         let is_open = |entry: &&Member<'a>| {
+            if self.closed.is_empty() {
+                return true;
+            }
             let name = name_of(&run.pool.right[run.first_leg], entry.row);
             !name.is_some_and(|name| run.bank_row(name).is_some_and(|row| self.closed.contains(&row)))
         };
@@ -1017,6 +1125,25 @@ impl<'a> Judging<'a> {
         }
     }
 
+    /// What settled aside with an entry has fitted that entry here too.
+    fn aside_is_paid(&self) -> Result<(), Stop> {
+        let mut paid: BTreeMap<BatchKey<'_>, (u32, Vec<u8>)> = BTreeMap::new();
+        for fitted in &self.fits {
+            paid.insert(self.batches[fitted.batch].key(), self.run.payer(fitted.entry));
+        }
+        let aside = self.run.context.aside.iter();
+        match aside
+            .into_iter()
+            .find(|batch| paid.get(&batch.key()) != batch.paid_by.as_ref())
+        {
+            None => Ok(()),
+            Some(batch) => Err(Stop::invariant(format!(
+                "batch {} settled aside and is not paid",
+                String::from_utf8_lossy(&batch.reference)
+            ))),
+        }
+    }
+
     fn is_batch_leg(&self, leg: usize) -> bool {
         self.run.context.settings.legs[leg].kind == LegKind::ChannelBank
     }
@@ -1053,6 +1180,7 @@ impl<'a> Judging<'a> {
     /// # Errors
     /// 65 when a fee does not fit 64 bits.
     pub fn apply(self, agreed: &mut Agreed, by_hand: &ByHand) -> Result<(), Stop> {
+        self.aside_is_paid()?;
         let Judging {
             mut run,
             batches,

@@ -18,6 +18,7 @@ use crate::day::state::OpenRow;
 use crate::entries::block::{BUCKET_BITS, EntryBlock, Slot};
 use crate::findings::Stop;
 use crate::terms::date::{Date, Instant};
+use crate::terms::digest::key_hash;
 use crate::terms::kinds::TxnType;
 
 /// Rows of a sample: so many for each break, within bounds.
@@ -59,12 +60,11 @@ pub fn choose(pool: &Pool, breaks: usize) -> Vec<Chosen> {
         return Vec::new();
     }
     let wanted = (breaks * ROWS_FOR_A_BREAK).clamp(ROWS_MIN, ROWS_MAX);
-    let [left, right] = pool
-        .rows_of_day
-        .map_or([None; 2], |[left, right]| [Some(left), Some(right)]);
-    let sides = [(Side::Left, &pool.left, left), (Side::Right, &pool.right, right)];
-    let of_side = |(side, legs, rows): (Side, &Vec<Vec<EntryBlock>>, Option<usize>)| {
-        let one = |(leg, blocks): (usize, &Vec<EntryBlock>)| choose_side(leg, side, blocks, rows, wanted);
+    let sides = [(Side::Left, &pool.left), (Side::Right, &pool.right)];
+    let of_side = |(side, legs): (Side, &Vec<Vec<EntryBlock>>)| {
+        let rows = |leg: usize| pool.rows_of_day.as_ref().map(|legs| legs[leg][side as usize]);
+        let one =
+            |(leg, blocks): (usize, &Vec<EntryBlock>)| choose_side(leg, side, blocks, rows(leg), wanted);
         legs.iter().enumerate().map(one).collect::<Vec<Chosen>>()
     };
     sides.into_iter().flat_map(of_side).collect()
@@ -78,6 +78,12 @@ fn zeros(rows: usize, wanted: usize) -> u32 {
 /// The rows of a block that may be chosen in a day of `rows` rows of this side, however many breaks there are.
 pub fn choosable(block: &EntryBlock, rows: usize) -> impl Iterator<Item = Slot> + '_ {
     chosen_of(block, zeros(rows, ROWS_MAX))
+}
+
+/// The same, of a single row.
+pub fn is_choosable(key: &[u8], id: &[u8], rows: usize) -> bool {
+    let text = if key.is_empty() { id } else { key };
+    key_hash(text).leading_zeros() >= zeros(rows, ROWS_MAX)
 }
 
 /// The rows of a block whose hash begins with so many zeros.

@@ -12,7 +12,7 @@ use crate::day::originals;
 use crate::day::output::{self, BOOK_COPY, Seal};
 use crate::day::publish::Staging;
 use crate::day::read::check_formats;
-use crate::day::run::{Computed, DayInputs, can_spill, compute};
+use crate::day::run::{Computed, DayInputs, compute};
 use crate::day::spill::aside::{self, Bound};
 use crate::day::state::State;
 use crate::findings::{Finding, Stop, StopCode};
@@ -36,6 +36,9 @@ pub struct CloseOptions {
     pub what_if: Option<PathBuf>,
     /// Most memory of the whole process, in bytes.
     pub memory: Option<u64>,
+    /// Where a rehearsal may put rows aside, since it writes nothing under the book: a folder of its own there, gone afterwards.
+    /// Without one they stay in memory.
+    pub scratch: Option<PathBuf>,
     /// The process ends with this close: what the day took is not given back piece by piece, which the system does faster.
     /// A rehearsal gives back what it took.
     pub ends_process: bool,
@@ -143,13 +146,7 @@ pub fn close(options: &CloseOptions, progress: &dyn Progress) -> Result<Outcome,
     if options.ends_process {
         std::mem::forget(computed);
     }
-    let could_spill = can_spill(&book.settings, &before.state, &delivery);
-    let why = if could_spill {
-        KEPT_IN_MEMORY
-    } else {
-        STAYS_IN_MEMORY
-    };
-    notes.extend(bound_missed(options.memory, why));
+    notes.extend(bound_missed(options.memory, KEPT_IN_MEMORY));
     Ok(Outcome {
         exit_code: summary.exit_code,
         folder: Some(folder),
@@ -163,10 +160,9 @@ pub fn close(options: &CloseOptions, progress: &dyn Progress) -> Result<Outcome,
 }
 
 /// Why a bound on memory may not hold.
-const KEPT_IN_MEMORY: &str =
-    "what a day keeps in memory whatever the limit (breaks, open items, merchants, wallet rows) is larger";
-const STAYS_IN_MEMORY: &str = "a day with several legs, later passes, rows that wait for a leg, or adjustments is not put aside on the disk yet";
-const NOTHING_WRITTEN: &str = "nothing may be written under the book, so nothing was put aside on the disk";
+const KEPT_IN_MEMORY: &str = "what a day keeps in memory whatever the limit (breaks, open items, merchants, wallet rows, batches and entries that pay one) is larger";
+const NOTHING_WRITTEN: &str =
+    "nothing may be written under the book, and no other folder was given to put rows aside in";
 
 /// What to say where the close took more memory than it was given.
 fn bound_missed(memory: Option<u64>, why: &str) -> Option<String> {
@@ -415,6 +411,15 @@ fn rehearse(options: &CloseOptions, book: &Book, progress: &dyn Progress) -> Res
             .collect(),
         ..History::default()
     };
+    let work_folder = options
+        .scratch
+        .as_ref()
+        .map(|scratch| aside::rehearsal_folder(scratch, &host::holder()));
+    let bound = options.memory.zip(work_folder.as_ref());
+    let bound = bound.map(|(bytes, folder)| Bound {
+        bytes,
+        folder: folder.clone(),
+    });
     let summary_of = |book: &Book| -> Result<(Summary, Vec<String>), Stop> {
         let before = Before::find(book, &until, options.date)?;
         let delivery = files::discover(&book.layout.inbox(options.date), &book.settings)?;
@@ -423,11 +428,16 @@ fn rehearse(options: &CloseOptions, book: &Book, progress: &dyn Progress) -> Res
         let computed = compute(
             &DayInputs {
                 originals: &originals,
+                memory: bound.as_ref(),
                 ..inputs
             },
             progress,
         )
-        .map_err(|stop| files::below_inbox(stop, &delivery, options.date))?;
+        .map_err(|stop| files::below_inbox(stop, &delivery, options.date));
+        if let Some(folder) = &work_folder {
+            host::remove_folder(folder)?;
+        }
+        let computed = computed?;
         let seal = Seal {
             date: options.date,
             sequence: 1,
@@ -449,7 +459,11 @@ fn rehearse(options: &CloseOptions, book: &Book, progress: &dyn Progress) -> Res
         }
     };
     let mut notes = notes;
-    notes.extend(bound_missed(options.memory, NOTHING_WRITTEN));
+    let why = match bound {
+        Some(_) => KEPT_IN_MEMORY,
+        None => NOTHING_WRITTEN,
+    };
+    notes.extend(bound_missed(options.memory, why));
     Ok(Outcome {
         exit_code: summary.exit_code,
         folder: None,

@@ -13,6 +13,7 @@ use crate::day::settle::Settled;
 use crate::day::state::OpenSide;
 use crate::entries::block::{EntryBlock, RowRef};
 use crate::report::manifest::Fate;
+use crate::settling::SettledPairs;
 use crate::terms::currency::Currency;
 
 /// What fates are counted from.
@@ -45,6 +46,8 @@ pub struct FateInputs<'a> {
     pub rejected: &'a BTreeMap<Role, u64>,
     /// Statement entries that are not booked.
     pub not_booked: u64,
+    /// What settled of rows that are not in the pool, by leg.
+    pub settled_aside: &'a [SettledPairs],
 }
 
 /// The fates of a day.
@@ -258,6 +261,14 @@ fn platform(inputs: &FateInputs<'_>) -> BTreeMap<&'static str, ByCurrency> {
                 }
             }
         }
+        // Rows that are not in the pool are complete.
+        for (leg, aside) in inputs.settled_aside.iter().enumerate() {
+            if batch_bits & (1 << leg) != 0 {
+                for (currency, totals) in aside.matched.iter().filter(|(_, totals)| totals.rows > 0) {
+                    put(matched.entry(*currency).or_default(), totals.rows, totals.minor);
+                }
+            }
+        }
     }
     fates.insert("matched", matched);
     add_rows(
@@ -370,6 +381,13 @@ fn channel(inputs: &FateInputs<'_>) -> BTreeMap<&'static str, ByCurrency> {
                 .collect::<Vec<_>>()
                 .iter(),
         );
+        // Rows that agree have the amount of their platform row. Those that go on to the bank have gone both ways.
+        let aside = inputs.settled_aside.get(leg).map(|settled| &settled.matched);
+        let aside = aside.into_iter().flatten().filter(|(_, totals)| totals.rows > 0);
+        for (currency, totals) in aside {
+            let matched = fates.entry("matched").or_default().entry(*currency).or_default();
+            put(matched, totals.rows, totals.minor);
+        }
         let mut open: BTreeSet<RowName> = inputs
             .open
             .iter()

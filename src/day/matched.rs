@@ -3,19 +3,22 @@
 use rustc_hash::FxHashMap;
 
 use crate::book::merchants::Merchants;
+use crate::book::passes::PassName;
 use crate::book::settings::{LegKind, Settings};
-use crate::day::agree::Agreed;
+use crate::day::agree::{Agreed, platform_side};
 use crate::day::batches::AtBank;
-use crate::day::intake::after_separator;
+use crate::day::intake::{KEY_SEPARATOR, after_separator};
 use crate::day::pool::Pool;
 use crate::day::publish::{Sealed, Staging};
-use crate::day::spill::lines::SpilledLines;
+use crate::day::spill::lines::{InMemory, Shown, SpilledLines};
 use crate::entries::block::{BUCKET_BITS, EntryBlock, RowRef};
+use crate::entries::key::Key;
 use crate::entries::meta::Meta;
 use crate::findings::Stop;
 use crate::host::HashingFile;
 use crate::matching::met::{Meeting, Settlings};
 use crate::report::matched::{Lines, Names, ROW_GROUP_ROWS, write_parts};
+use crate::settling::SettledPairs;
 use crate::terms::digest::key_hash;
 
 /// A line that stands outside the platform legs: payouts, reversals. Few.
@@ -56,8 +59,8 @@ pub struct LegPairs<'a> {
     pub kind: LegKind,
     /// Pass shown.
     pub pass: &'static str,
-    /// True where the leg's lines may lie aside.
-    pub lies_aside: bool,
+    /// Index of the leg, where its lines may lie aside.
+    pub lies_aside: Option<usize>,
     /// Passes of rows that a later pass matched; no row on most legs.
     pub later: Option<&'a FxHashMap<RowRef, &'static str>>,
     /// Between channel and bank: the entries with what they are called there.
@@ -73,7 +76,7 @@ pub struct BatchEntries<'a> {
     pub paid_before: &'a FxHashMap<RowRef, AtBank>,
 }
 
-impl BatchEntries<'_> {
+impl<'a> BatchEntries<'a> {
     /// entry_id and batch_ref of what a platform row met, account and all.
     fn line(&self, row: RowRef, met: Meeting, right: &[EntryBlock], out: &mut Lines) {
         out.account.push(met.account);
@@ -95,6 +98,65 @@ impl BatchEntries<'_> {
             None => out.bank_ref.push(b""),
         }
     }
+
+    /// The same, for a line that goes aside.
+    fn shown(&self, row: RowRef, met: Meeting, right: &'a [EntryBlock]) -> Shown<'a> {
+        if met.right == RowRef::NONE {
+            let known = self.paid_before.get(&row);
+            return Shown {
+                entry_id: known.map_or(&b""[..], |known| known.entry_id.as_bytes()).into(),
+                bank_ref: known.map_or(Key::NONE, |known| Key::of(known.batch_ref.as_bytes())),
+                account: met.account,
+            };
+        }
+        let (block, named) = (&right[met.right.block()], &self.named[met.right.block()]);
+        let key = named.position_of(block.ordinal(met.right.position()));
+        Shown {
+            entry_id: block.id(met.right.position()),
+            bank_ref: key.map_or(Key::NONE, |position| named.key(position)),
+            account: met.account,
+        }
+    }
+}
+
+/// The agreed rows of the legs of the settings, in their order.
+pub fn of_legs<'a>(
+    settings: &'a Settings,
+    bank_leg: usize,
+    pool: &'a Pool,
+    agreed: &'a Agreed,
+    settled: &'a [SettledPairs],
+) -> Vec<LegPairs<'a>> {
+    let first_batch_leg = settings.first_batch_leg();
+    let legs = settings.legs.iter().enumerate();
+    legs.map(|(leg, named)| LegPairs {
+        leg: named.name.clone(),
+        left: platform_side(pool, settings, leg),
+        right: match named.kind {
+            LegKind::ChannelBank => &pool.right[bank_leg],
+            LegKind::PlatformBank | LegKind::PlatformChannel => &pool.right[leg],
+        },
+        pairs: Settlings {
+            met: &agreed.legs[leg].met,
+            fees: &settled[leg].fees,
+        },
+        holds_every_row: named.kind != LegKind::PlatformChannel,
+        kind: named.kind,
+        pass: match named.kind {
+            LegKind::ChannelBank => PassName::Batch.name(),
+            LegKind::PlatformBank | LegKind::PlatformChannel => "exact",
+        },
+        lies_aside: Some(leg),
+        later: match leg == bank_leg {
+            true => Some(&agreed.later.passes),
+            false => agreed.passes.get(&leg),
+        },
+        batches: (named.kind == LegKind::ChannelBank).then_some(BatchEntries {
+            named: &pool.right[first_batch_leg.unwrap_or(leg)],
+            paid_before: &agreed.batches.paid_before,
+        }),
+    })
+    .collect()
 }
 
 fn part_of(hash: u64, bits: u32) -> usize {
@@ -117,7 +179,7 @@ pub struct MatchedTable<'a> {
     pub legs: Vec<LegPairs<'a>>,
     /// Small lines, sorted.
     pub small: &'a [SmallLine],
-    /// The lines of the platform↔bank leg, where they lie aside.
+    /// The lines of the legs of the settings, where they lie aside.
     pub spilled: Option<&'a SpilledLines>,
 }
 
@@ -215,11 +277,11 @@ impl MatchedTable<'_> {
             });
             segments.push(Segment::Small(numbers.map(|(number, _)| number).collect()));
             for (number, leg) in (0u8..).zip(&self.legs) {
-                match self.spilled.filter(|_| leg.lies_aside) {
+                match self.spilled.zip(leg.lies_aside) {
                     _ if leg.leg != name => {}
                     None => self.rows_of(part, number, leg, &mut segments),
-                    Some(spilled) => {
-                        segments.extend(spilled.of_part(part.number).map(|(stretch, lines)| {
+                    Some((spilled, aside)) => {
+                        segments.extend(spilled.of_part(aside, part.number).map(|(stretch, lines)| {
                             Segment::Spilled {
                                 leg: number,
                                 stretch,
@@ -320,9 +382,11 @@ impl MatchedTable<'_> {
                 }
                 Segment::Spilled { leg, stretch, .. } => {
                     let leg = &self.legs[usize::from(*leg)];
-                    if let Some(spilled) = self.spilled {
-                        spilled.gather(*stretch, skip, taken, out)?;
-                        count_line(&mut out.runs, &leg.leg, leg.pass, taken);
+                    if let Some((spilled, aside)) = self.spilled.zip(leg.lies_aside) {
+                        let count = |out: &mut Lines, pass: Option<&'static str>, lines: usize| {
+                            count_line(&mut out.runs, &leg.leg, pass.unwrap_or(leg.pass), lines);
+                        };
+                        spilled.gather((aside, *stretch), (skip, taken), out, &count)?;
                     }
                 }
             }
@@ -386,7 +450,42 @@ const AHEAD: usize = 6;
 /// Lines looked over at a time.
 const STRETCH: usize = 1024;
 
-impl LegPairs<'_> {
+impl<'a> LegPairs<'a> {
+    /// All lines, for laying them beside others that lie aside.
+    pub fn in_memory(&self) -> impl Iterator<Item = InMemory<'a>> + '_ {
+        self.pairs.met.pairs().map(|(row, met)| InMemory {
+            left: self.left[row.block()].record(row.position()),
+            met,
+            shown: self.shown(row, met),
+            fee_minor: self.pairs.fee_minor(row),
+            pass: self.later.and_then(|later| later.get(&row).copied()),
+        })
+    }
+
+    /// What [`LegPairs::line`] shows beside the platform row.
+    fn shown(&self, row: RowRef, met: Meeting) -> Shown<'a> {
+        if let Some(batches) = &self.batches {
+            return batches.shown(row, met, self.right);
+        }
+        let left: &'a EntryBlock = &self.left[row.block()];
+        let key = left.key(row.position());
+        let (right, position) = (met.right != RowRef::NONE, met.right.position());
+        Shown {
+            entry_id: match right {
+                true => self.right[met.right.block()].id(position),
+                false => b"".into(),
+            },
+            bank_ref: match self.kind {
+                LegKind::PlatformChannel => key.behind(KEY_SEPARATOR),
+                LegKind::PlatformBank | LegKind::ChannelBank => key,
+            },
+            account: match self.kind == LegKind::PlatformBank && right {
+                true => met.account,
+                false => u32::MAX,
+            },
+        }
+    }
+
     /// Platform rows come in the order of their blocks; what they met lies anywhere. What the next lines need is asked
     /// for ahead: first where the records lie, then the records.
     fn gather(

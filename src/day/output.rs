@@ -6,12 +6,10 @@ use std::io::Write;
 use std::ops::Range;
 
 use crate::book::Book;
-use crate::book::passes::PassName;
 use crate::book::settings::{LegKind, Role, Source};
-use crate::day::agree::platform_side;
 use crate::day::breaks::WALLET_LEG;
 use crate::day::figures::PayoutLine;
-use crate::day::matched::{BatchEntries, LegPairs, MatchedTable};
+use crate::day::matched::{LegPairs, MatchedTable, of_legs};
 use crate::day::publish::{Sealed, Staging};
 use crate::day::run::Computed;
 use crate::entries::block::{BUCKET_BITS, EntryBlock, RowRef};
@@ -300,39 +298,7 @@ impl Outputs<'_> {
     fn matched(&mut self, book: &Book, computed: &Computed) -> Result<(), Stop> {
         let settings = &book.settings;
         let (pool, agreed, settled) = (&computed.pool, &computed.agreed, &computed.settled);
-        let first_batch_leg = settings.first_batch_leg();
-        let mut legs: Vec<LegPairs<'_>> = settings
-            .legs
-            .iter()
-            .enumerate()
-            .map(|(leg, named)| LegPairs {
-                leg: named.name.clone(),
-                left: platform_side(pool, settings, leg),
-                right: match named.kind {
-                    LegKind::ChannelBank => &pool.right[computed.bank_leg],
-                    LegKind::PlatformBank | LegKind::PlatformChannel => &pool.right[leg],
-                },
-                pairs: Settlings {
-                    met: &agreed.legs[leg].met,
-                    fees: &settled.legs[leg].fees,
-                },
-                holds_every_row: named.kind != LegKind::PlatformChannel,
-                kind: named.kind,
-                pass: match named.kind {
-                    LegKind::ChannelBank => PassName::Batch.name(),
-                    LegKind::PlatformBank | LegKind::PlatformChannel => "exact",
-                },
-                lies_aside: leg == computed.bank_leg,
-                later: match leg == computed.bank_leg {
-                    true => Some(&agreed.later.passes),
-                    false => agreed.passes.get(&leg),
-                },
-                batches: (named.kind == LegKind::ChannelBank).then_some(BatchEntries {
-                    named: &pool.right[first_batch_leg.unwrap_or(leg)],
-                    paid_before: &agreed.batches.paid_before,
-                }),
-            })
-            .collect();
+        let mut legs = of_legs(settings, computed.bank_leg, pool, agreed, &settled.legs);
         let every_row = &pool.left[computed.bank_leg];
         let (wallet_met, wallet_fees) = wallet_rows(every_row, &settled.wallet_pairs);
         legs.push(LegPairs {
@@ -346,7 +312,7 @@ impl Outputs<'_> {
             holds_every_row: true,
             kind: LegKind::PlatformBank,
             pass: "balance",
-            lies_aside: false,
+            lies_aside: None,
             later: None,
             batches: None,
         });

@@ -32,9 +32,9 @@ pub struct Pool {
     pub forward: Vec<ForwardRow>,
     /// Rows of the larger side of the largest leg, those that lie aside included.
     pub largest_side_rows: usize,
-    /// Rows of both sides of the only leg, where some of them lie aside and only those are here that are looked at by
+    /// Rows of both sides of each leg, where some of them lie aside and only those are here that are looked at by
     /// themselves.
-    pub rows_of_day: Option<[usize; 2]>,
+    pub rows_of_day: Option<Vec<[usize; 2]>>,
 }
 
 /// Where a row of the pool comes from.

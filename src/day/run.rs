@@ -22,6 +22,7 @@ use crate::day::fetch::Fetcher;
 use crate::day::figures::{AccountLine, Position};
 use crate::day::forward;
 use crate::day::intake::{ChannelCodes, IntakeContext};
+use crate::day::matched::of_legs;
 use crate::day::pool::{Origin, Pool};
 use crate::day::read::read_all;
 use crate::day::residual::{LaterContext, match_later};
@@ -36,7 +37,7 @@ use crate::entries::block::{BLOCK_ROWS_MAX, BLOCKS_MAX, EntryBlock};
 use crate::fees::FeeTable;
 use crate::findings::{Finding, Stop, StopCode};
 use crate::host;
-use crate::ingest::files::{Delivered, Delivery};
+use crate::ingest::files::Delivery;
 use crate::ledger::{self, DayFigures, Journal, Standings};
 use crate::matching::exact::FeeAgrees;
 use crate::netting::{Participants, positions};
@@ -80,7 +81,7 @@ pub struct Computed {
     pub bank_leg: usize,
     /// Matches.
     pub agreed: Agreed,
-    /// The agreed lines of a day larger than memory: its pool holds the other rows only.
+    /// The agreed lines of a day larger than memory: its pool holds the rows only that somebody looks at.
     pub spilled: Option<SpilledLines>,
     /// What settled.
     pub settled: Settled,
@@ -155,21 +156,18 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
         })?;
     let fees = FeeTable::new(settings, &book.merchants)?;
     let bounds = bounds(settings, date)?;
-    let spill = day
-        .memory
-        .filter(|_| can_spill(settings, state, day.delivery))
-        .map(|bound| {
-            let files = day.delivery.files.iter();
-            let expected = expected_rows(files.map(|file| {
-                let role = settings.sources[file.source].role;
-                (
-                    role == Role::Platform,
-                    file.seen.bytes,
-                    file.parquet || !file.is_plain(),
-                )
-            }));
-            Spill::new(bound.clone(), expected)
-        });
+    let spill = day.memory.map(|bound| {
+        let files = day.delivery.files.iter();
+        let expected = expected_rows(files.map(|file| {
+            let role = settings.sources[file.source].role;
+            (
+                role == Role::Platform,
+                file.seen.bytes,
+                file.parquet || !file.is_plain(),
+            )
+        }));
+        Spill::new(bound.clone(), expected, settings.legs.len())
+    });
     let context = IntakeContext {
         settings,
         merchants: &book.merchants,
@@ -275,17 +273,18 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
                 .iter()
                 .any(|terms| !terms.participant_id.is_empty()),
     };
-    // A day that lies aside is settled as it is matched: a range is in memory once.
-    let (pool, mut agreed, settled_aside, spilled) = match spill.as_ref().filter(|spill| spill.is_spilling())
-    {
+    // Of a day that lies aside, what nobody looks at by itself is settled where it lies; the rest is a small day from here on.
+    let (pool, mut agreed, aside, mut spilled) = match spill.as_ref().filter(|spill| spill.is_spilling()) {
         Some(spill) => {
             let inputs = DriveInputs {
                 spill,
                 settings,
+                bank_leg,
                 business_date: date,
                 context: &settling,
                 fee_agrees,
                 fees_return: context.fees_return,
+                channel_names: &channel_names,
                 fetch: &|forward, origins| fetcher.fetch(forward, origins, &|_| None),
             };
             let day = drive::run(&inputs, forward, blocks)?;
@@ -293,29 +292,30 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
             notes.push(
                 "rows were put aside on the disk for a while: the day is larger than --memory".to_owned(),
             );
-            (day.pool, day.agreed, Some(vec![day.settled]), Some(day.lines))
+            (day.pool, day.agreed, (day.settled, day.batches), Some(day.lines))
         }
         None => {
             let pool = Pool::new(settings.legs.len(), forward, blocks);
             let held = |row| pool.held(bank_leg, row);
             let fetch = |origins: &[Origin]| fetcher.fetch(&pool.forward, origins, &held);
-            let mut agreed = match_legs(&pool, settings, date, bank_leg, fee_agrees, &fetch)?;
-            let later = LaterContext {
-                settings,
-                merchants: &book.merchants,
-                fees: &fees,
-                business_date: date,
-                bank_leg,
-                fetch: &fetch,
-                fee_agrees,
-            };
-            match_later(&pool, &mut agreed, &later)?;
-            notes.extend(agreed.later.notes.iter().cloned());
-            (pool, agreed, None, None)
+            let agreed = match_legs(&pool, settings, date, bank_leg, fee_agrees, &fetch)?;
+            (pool, agreed, (Vec::new(), Vec::new()), None)
         }
     };
+    let (settled_aside, batches_aside) = aside;
     let held = |row| pool.held(bank_leg, row);
     let fetch = |origins: &[Origin]| fetcher.fetch(&pool.forward, origins, &held);
+    let later = LaterContext {
+        settings,
+        merchants: &book.merchants,
+        fees: &fees,
+        business_date: date,
+        bank_leg,
+        fetch: &fetch,
+        fee_agrees,
+    };
+    match_later(&pool, &mut agreed, &later)?;
+    notes.extend(agreed.later.notes.iter().cloned());
     let adjustments = std::mem::take(&mut taken.adjustments);
     let adjustments_read = adjustments.len() as u64 + taken.repeated_adjustments;
     let mut adjusting = Adjusting::new(
@@ -337,6 +337,7 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
         chained: &state.chained,
         business_date: date,
         bank_leg,
+        aside: &batches_aside,
     };
     let mut judging = batches::judge(&pool, &mut agreed, &batch_context);
     adjusting.on_legs(&mut agreed, judging.as_mut())?;
@@ -363,10 +364,10 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
         fees: &fees,
         originals: day.originals,
     };
-    let legs = match settled_aside {
-        Some(legs) => legs,
-        None => settle::settle_legs(&settle_inputs)?,
-    };
+    let mut legs = settle::settle_legs(&settle_inputs)?;
+    for (leg, aside) in legs.iter_mut().zip(&settled_aside) {
+        leg.merge_sums(aside);
+    }
     let mut settled = settle::settle(&settle_inputs, legs)?;
     let adjusted = adjusting.after_settling(&mut settled)?;
     taken.reject_adjustments(&adjusted.rejects);
@@ -480,6 +481,7 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
         repeated: &taken.repeated,
         rejected: &taken.rejected,
         not_booked: taken.not_booked,
+        settled_aside: &settled_aside,
     });
     let invariants = checks::run_all(&Checked {
         day: &view,
@@ -487,7 +489,7 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
         positions: &positions,
         journal: &journal,
         reserve: &reserve,
-        batches: &batches::sums(&pool, &agreed, settings, bank_leg),
+        batches: &batches::sums(&pool, &agreed, settings, bank_leg, &settled_aside),
         halfway: [
             breaks.chained.len() as u64,
             (agreed.batches.waiting.len() + agreed.batches.at_bank.len()) as u64,
@@ -495,7 +497,13 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
     });
     checks::all_hold(&invariants)?;
 
-    if spilled.is_some() {
+    if let Some(lines) = &mut spilled {
+        for (leg, pairs) in of_legs(settings, bank_leg, &pool, &agreed, &settled.legs)
+            .iter()
+            .enumerate()
+        {
+            lines.add(leg, pairs.in_memory())?;
+        }
         host::release_memory();
     }
     let shares = shares(settings, bank_leg, &pool, &agreed, &settled.legs);
@@ -544,17 +552,6 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
         next,
         notes,
     })
-}
-
-/// True for a day that can be put aside: its rows need one leg, so that a range of the hash is all that a row meets.
-pub fn can_spill(settings: &Settings, state: &State, delivery: &Delivery) -> bool {
-    let one_leg = settings.legs.len() == 1 && settings.settle_when.len() < 2;
-    // Later passes see all leftovers of a leg at once.
-    let exact_alone = settings.legs.iter().all(|leg| leg.later.is_empty());
-    // Rows that people match are looked up among all.
-    let is_adjustment = |file: &Delivered| settings.sources[file.source].role == Role::Adjustments;
-    let adjusted = delivery.files.iter().any(is_adjustment);
-    one_leg && exact_alone && state.unsettled.is_empty() && !adjusted
 }
 
 /// Channel names that a day can number.

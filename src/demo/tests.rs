@@ -332,6 +332,7 @@ fn the_closes_on_disk_pay_what_is_expected() {
             dry_run: false,
             what_if: None,
             memory: None,
+            scratch: None,
             ends_process: false,
         };
         let outcome = close(&options, &Quiet).unwrap_or_else(|stop| panic!("{date}: {stop}"));

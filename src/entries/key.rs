@@ -97,6 +97,19 @@ impl<'a> Key<'a> {
         }
     }
 
+    /// What stands behind the first `separator` in it; all of it where there is none.
+    pub fn behind(self, separator: u8) -> Key<'a> {
+        if self.packed > 0 {
+            return self; // Digits alone.
+        }
+        let cut = memchr::memchr(separator, self.kept()).map_or(0, |at| at + 1);
+        Key::plain(Window {
+            bytes: self.window.bytes,
+            start: self.window.start + cut,
+            len: self.window.len - cut,
+        })
+    }
+
     /// Its bytes.
     pub fn to_vec(self) -> Vec<u8> {
         self.text(&mut [0; 64]).as_bytes().to_vec()

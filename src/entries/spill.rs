@@ -273,6 +273,7 @@ pub struct Entries {
     owner: Vec<u64>,
     block: Vec<u64>,
     ordinal: Vec<u16>,
+    aux_minor: Vec<u64>,
 }
 
 /// Places of the columns of a piece of entries.
@@ -284,6 +285,8 @@ mod place {
     pub const OWNER: usize = 6;
     pub const BLOCK: usize = 7;
     pub const ORDINAL: usize = 8;
+    /// Not there where nothing stands in it.
+    pub const AUX: usize = 9;
 }
 
 impl Entries {
@@ -311,7 +314,9 @@ impl Entries {
         slots.extend(block.keyless(partition, bits));
         slots.sort_unstable_by_key(|slot| slot.position());
         for slot in slots.iter() {
-            self.push(number, block.ordinal(slot.position()), block.record_at(*slot));
+            let position = slot.position();
+            self.push(number, block.ordinal(position), block.record_at(*slot));
+            self.aux_minor.push(block.aux_minor(position).cast_unsigned());
         }
     }
 
@@ -332,7 +337,7 @@ impl Entries {
     /// Our own fault.
     pub fn finish(self) -> Result<RecordBatch, Stop> {
         let ([id_shared, id], [key_shared, key]) = (self.id.finish(), self.key.finish());
-        batch(vec![
+        let mut columns = vec![
             id_shared,
             id,
             key_shared,
@@ -342,7 +347,11 @@ impl Entries {
             narrow(self.owner),
             narrow(self.block),
             Arc::new(UInt16Array::from(self.ordinal)),
-        ])
+        ];
+        if self.aux_minor.iter().any(|minor| *minor != 0) {
+            columns.push(narrow(self.aux_minor));
+        }
+        batch(columns)
     }
 }
 
@@ -384,6 +393,8 @@ pub struct Returned {
     amount_minor: Vec<u64>,
     meta: Vec<u64>,
     owner: Vec<u64>,
+    /// Empty where nothing stands in it.
+    aux_minor: Vec<u64>,
 }
 
 /// One of them.
@@ -401,6 +412,8 @@ pub struct ReturnedEntry<'a> {
     pub owner: u32,
     /// Number of its row in its input block.
     pub ordinal: u32,
+    /// The channel's fee, minor units.
+    pub aux_minor: i64,
 }
 
 impl Returned {
@@ -415,6 +428,10 @@ impl Returned {
             amount_minor: wide(batch, place::AMOUNT)?,
             meta: wide(batch, place::META)?,
             owner: wide(batch, place::OWNER)?,
+            aux_minor: match batch.num_columns() > place::AUX {
+                true => wide(batch, place::AUX)?,
+                false => Vec::new(),
+            },
         })
     }
 
@@ -438,6 +455,7 @@ impl Returned {
             meta: Meta(self.meta[row]),
             owner: self.owner[row] as u32,
             ordinal: u32::from(self.ids.ordinal.value(row)),
+            aux_minor: self.aux_minor.get(row).map_or(0, |minor| minor.cast_signed()),
         }
     }
 }
@@ -476,6 +494,7 @@ mod tests {
                 row % 7,
                 row,
             );
+            builder.aux_minor(i64::from(row) - 1500);
         }
         let block = builder.finish();
         let folder = tempfile::tempdir().unwrap();
@@ -511,6 +530,7 @@ mod tests {
                         i64::from(entry.ordinal) << (entry.ordinal % 40)
                     );
                     assert_eq!((entry.meta, entry.owner), (meta, entry.ordinal % 7));
+                    assert_eq!(entry.aux_minor, i64::from(entry.ordinal) - 1500);
                     seen.push((number, entry.ordinal));
                 }
             }

@@ -273,6 +273,7 @@ fn close_copy(copy: &Copy, date: Date) -> Result<Closed, Stop> {
         dry_run: false,
         what_if: None,
         memory: None,
+        scratch: None,
         ends_process: false,
     };
     let outcome = close(&options, &Silent)?;

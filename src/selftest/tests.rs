@@ -14,6 +14,7 @@ fn every_kind_is_found_on_the_demo() {
             dry_run: false,
             what_if: None,
             memory: None,
+            scratch: None,
             ends_process: false,
         };
         close(&options, &Silent).unwrap();
@@ -63,6 +64,7 @@ fn decisions_of_the_day_are_decided_again() {
             dry_run: false,
             what_if: None,
             memory: None,
+            scratch: None,
             ends_process: false,
         };
         close(&options, &Silent).unwrap().folder.unwrap()

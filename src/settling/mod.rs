@@ -339,6 +339,18 @@ pub struct SettledPairs {
     pub refunds: Vec<RowRef>,
 }
 
+impl SettledPairs {
+    /// Takes in the sums of other rows of the leg; what is known of single rows stays.
+    pub fn merge_sums(&mut self, other: &SettledPairs) {
+        self.sums.merge(&other.sums);
+        self.agreed.extend(other.agreed.iter().cloned());
+        for ((_, mine), (_, theirs)) in self.matched.iter_mut().zip(&other.matched) {
+            mine.rows += theirs.rows;
+            mine.minor += theirs.minor;
+        }
+    }
+}
+
 /// The pairs of one leg.
 #[derive(Clone, Copy)]
 pub struct LegRows<'a> {

@@ -40,6 +40,7 @@ pub fn close_day_within(root: &Path, date: Date, memory: Option<u64>) -> Result<
         what_if: None,
         ends_process: false,
         memory,
+        scratch: None,
     };
     close(&options, &Quiet)
 }

@@ -40,9 +40,9 @@ const SAMPLE_ROWS: usize = 4096;
 /// The sides of a leg.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Side {
-    /// Platform.
+    /// Platform; the channel between channel and bank.
     Left,
-    /// Bank.
+    /// Bank; the channel between platform and channel.
     Right,
 }
 
@@ -59,13 +59,23 @@ impl Side {
     }
 }
 
+/// A side of a leg, by the leg's index: what lies aside by itself.
+pub type LegSide = (usize, Side);
+
 /// What stays in memory of a block whose entries lie aside.
 #[derive(Clone, Debug, Default)]
 pub struct Outlines {
     /// The number under which it lies aside: not its number in the pool.
     pub number: u32,
-    /// By side.
-    pub sides: [Outline; 2],
+    /// By leg and side.
+    pub legs: Vec<[Outline; 2]>,
+}
+
+impl Outlines {
+    /// One side of a leg; `None` where the block has no such leg.
+    pub fn of(&self, (leg, side): LegSide) -> Option<&Outline> {
+        self.legs.get(leg).map(|sides| &sides[side as usize])
+    }
 }
 
 /// One side of a block.
@@ -111,6 +121,7 @@ pub struct Spill {
     /// Bytes of blocks that may stay in memory.
     budget_bytes: usize,
     range_bits: u32,
+    legs: usize,
     held_bytes: AtomicUsize,
     spilling: AtomicBool,
     state: Mutex<State>,
@@ -121,10 +132,10 @@ struct State {
     shelves: Option<Arc<Shelves>>,
     failed: Option<Stop>,
     blocks: u32,
-    /// By side, by range.
-    pieces: [Vec<Vec<Piece>>; 2],
-    /// Rows of the two sides, by range.
-    rows: Vec<u64>,
+    /// By leg and side, by range.
+    pieces: Vec<[Vec<Vec<Piece>>; 2]>,
+    /// Rows of the two sides, by leg, by range.
+    rows: Vec<Vec<u64>>,
     /// First block of each piece of places.
     places: BTreeMap<u32, Piece>,
 }
@@ -136,8 +147,8 @@ struct Shelves {
 }
 
 impl Spill {
-    /// For a day of about so many rows on its larger side. Uses the current rayon pool's number of threads.
-    pub fn new(bound: Bound, expected_rows: u64) -> Spill {
+    /// For a day of about so many rows on its larger side, and so many legs. Uses the current rayon pool's number of threads.
+    pub fn new(bound: Bound, expected_rows: u64, legs: usize) -> Spill {
         let threads = rayon::current_num_threads().max(1);
         let all = expected_rows.saturating_mul(RANGE_PAIR_BYTES * threads as u64);
         let ranges = all
@@ -150,6 +161,7 @@ impl Spill {
             // Matching and settling need about half as much again.
             budget_bytes: usize::try_from(bound.bytes.saturating_sub(beside) / 3 * 2).unwrap_or(usize::MAX),
             range_bits: ranges.trailing_zeros(),
+            legs,
             held_bytes: AtomicUsize::new(0),
             spilling: AtomicBool::new(false),
             state: Mutex::default(),
@@ -236,9 +248,13 @@ impl Spill {
             self.lock().failed.get_or_insert(stop);
         }
         for (number, block) in (first..).zip(blocks) {
-            let outline = |side: Vec<EntryBlock>| side.first().map_or_else(Outline::default, Outline::of);
-            let sides = [std::mem::take(&mut block.left), std::mem::take(&mut block.right)].map(outline);
-            block.spilled = Some(Outlines { number, sides });
+            let (left, right) = (std::mem::take(&mut block.left), std::mem::take(&mut block.right));
+            let legs = left.iter().zip(&right);
+            let legs = legs.map(|(left, right)| [Outline::of(left), Outline::of(right)]);
+            block.spilled = Some(Outlines {
+                number,
+                legs: legs.collect(),
+            });
             // Where a write failed they are still there.
             drop(block.places.take_offsets());
         }
@@ -260,8 +276,8 @@ impl Spill {
             places: self.new_shelf("places.arrows")?,
         });
         let ranges = 1usize << self.range_bits;
-        state.pieces = [vec![Vec::new(); ranges], vec![Vec::new(); ranges]];
-        state.rows = vec![0; ranges];
+        state.pieces = vec![[vec![Vec::new(); ranges], vec![Vec::new(); ranges]]; self.legs];
+        state.rows = vec![vec![0; ranges]; self.legs];
         state.shelves = Some(Arc::clone(&shelves));
         Ok(shelves)
     }
@@ -284,14 +300,11 @@ impl Spill {
 
     fn write(&self, blocks: &mut [InputBlock], first: u32, shelves: &Shelves) -> Result<(), Stop> {
         let mut slots = Vec::new();
-        for side in Side::BOTH {
-            assert!(
-                blocks.iter().all(|block| side.of(block).len() <= 1),
-                "only days of one leg are put aside"
-            );
+        let places = (0..self.legs).flat_map(|leg| Side::BOTH.map(|side| (leg, side)));
+        for (leg, side) in places {
             let sides: Vec<(u32, &EntryBlock)> = (first..)
                 .zip(&*blocks)
-                .filter_map(|(number, block)| Some((number, side.of(block).first()?)))
+                .filter_map(|(number, block)| Some((number, side.of(block).get(leg)?)))
                 .filter(|(_, entries)| !entries.is_empty())
                 .collect();
             if sides.is_empty() {
@@ -310,8 +323,8 @@ impl Spill {
             }
             let mut state = self.lock();
             for (range, rows, piece) in pieces {
-                state.pieces[side as usize][range].push(piece);
-                state.rows[range] += rows;
+                state.pieces[leg][side as usize][range].push(piece);
+                state.rows[leg][range] += rows;
             }
         }
         let (mut numbers, mut lengths) = (Vec::new(), Vec::new());
@@ -333,16 +346,20 @@ impl Spill {
     }
 
     /// Pieces of a range.
-    pub fn pieces(&self, side: Side, range: usize) -> Vec<Piece> {
-        self.lock().pieces[side as usize]
-            .get(range)
+    pub fn pieces(&self, (leg, side): LegSide, range: usize) -> Vec<Piece> {
+        let state = self.lock();
+        let ranges = state.pieces.get(leg).map(|sides| &sides[side as usize]);
+        ranges
+            .and_then(|ranges| ranges.get(range))
             .cloned()
             .unwrap_or_default()
     }
 
-    /// Rows of the largest range, both sides.
-    pub fn largest_range_rows(&self) -> u64 {
-        self.lock().rows.iter().copied().max().unwrap_or(0)
+    /// Rows of the largest range of some legs, both sides.
+    fn largest_range_rows(&self, legs: &[usize]) -> u64 {
+        let state = self.lock();
+        let of_legs = legs.iter().filter_map(|leg| state.rows.get(*leg));
+        of_legs.flatten().copied().max().unwrap_or(0)
     }
 
     /// A piece of entries.
@@ -396,15 +413,16 @@ impl Spill {
         Ok(found)
     }
 
-    /// How many threads may have a range in memory at a time.
+    /// How many threads may have a range of some legs in memory at a time, where so many bytes are kept of the whole day beside.
     ///
     /// # Errors
     /// 64 when not even one may.
-    pub fn workers(&self) -> Result<usize, Stop> {
-        let one = self.largest_range_rows() * RANGE_PAIR_BYTES / 2;
-        let room = self.bound.bytes.saturating_sub(FIXED_BYTES);
+    pub fn workers(&self, legs: &[usize], day_bytes: u64) -> Result<usize, Stop> {
+        let one = self.largest_range_rows(legs) * RANGE_PAIR_BYTES / 2;
+        let beside = FIXED_BYTES + day_bytes;
+        let room = self.bound.bytes.saturating_sub(beside);
         match usize::try_from(room / one.max(1)).unwrap_or(usize::MAX) {
-            0 => Err(too_low(self.bound.bytes, self.threads, FIXED_BYTES + one)),
+            0 => Err(too_low(self.bound.bytes, self.threads, beside + one)),
             most => Ok(most.min(self.threads)),
         }
     }
@@ -435,6 +453,11 @@ pub fn expected_rows(files: impl Iterator<Item = (bool, u64, bool)>) -> u64 {
         sides[usize::from(is_platform)] += bytes / if is_packed { 18 } else { 140 };
     }
     sides[0].max(sides[1])
+}
+
+/// The work folder of a rehearsal by `holder`, in a folder that is not the book's.
+pub fn rehearsal_folder(scratch: &Path, holder: &str) -> PathBuf {
+    scratch.join(format!("tieout-{}", holder.replace(' ', "-")))
 }
 
 /// The work folder of a book's closes.

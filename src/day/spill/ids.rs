@@ -7,14 +7,14 @@
 use rayon::prelude::*;
 use rustc_hash::FxHashSet;
 
-use crate::day::spill::aside::{Outline, Side, Spill};
+use crate::day::spill::aside::{LegSide, Outline, Spill};
 use crate::day::spill::range::Numbers;
 use crate::entries::block::{EntryBlock, RowRef};
 use crate::entries::spill::{Piece, ReturnedIds};
 use crate::findings::Stop;
 use crate::terms::digest::key_hash;
 
-/// One side of a day: the blocks brought forward, in memory, and the outlines of the others.
+/// One side of a leg: the blocks brought forward, in memory, and the outlines of the others.
 pub struct SideOutlines<'a> {
     /// Blocks brought forward, by number.
     pub forward: &'a [EntryBlock],
@@ -46,7 +46,7 @@ const HASHED_ROW_BYTES: u64 = 16;
 /// What reading back reports.
 pub fn shared(
     spill: &Spill,
-    side: Side,
+    side: LegSide,
     of_side: &SideOutlines<'_>,
     numbers: &Numbers,
 ) -> Result<Vec<Vec<RowRef>>, Stop> {
@@ -83,7 +83,7 @@ pub fn shared(
 
 fn groups(
     spill: &Spill,
-    side: Side,
+    side: LegSide,
     of_side: &SideOutlines<'_>,
     numbers: &Numbers,
     takes: &(dyn Fn(u64) -> bool + Sync),

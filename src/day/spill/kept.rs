@@ -1,7 +1,7 @@
-//! The pool of a day that lies aside: the rows that a later stage looks at by itself, and no others.
+//! The pool of a day that lies aside: the rows that a later stage may look at by itself, what they met, and no others.
 //!
-//! Its blocks have the numbers they have in the day; their rows are counted anew. So the stages behind matching run on
-//! it as they run on a whole day.
+//! Its blocks have the numbers they have in the day; their rows are counted anew, and a row has one number on every leg. So
+//! the stages behind matching run on it as they run on a whole day.
 
 use std::collections::BTreeMap;
 
@@ -10,18 +10,20 @@ use crate::day::forward::ForwardRow;
 use crate::day::intake::{Extras, InputBlock, SideEntry};
 use crate::day::places::Places;
 use crate::day::pool::Pool;
-use crate::day::spill::aside::{Side, Spill};
-use crate::entries::block::{BlockBuilder, EntryBlock, Record, RowRef};
+use crate::day::spill::aside::{LegSide, Side, Spill};
+use crate::entries::block::{BUCKET_BITS, BlockBuilder, EntryBlock, RowRef};
 use crate::entries::meta::Meta;
+use crate::entries::spill::ReturnedEntry;
 use crate::findings::Stop;
-use crate::matching::met::FeeColumn;
+use crate::matching::group::Pair;
+use crate::matching::met::Met;
 
-/// A row that is kept.
+/// A row that is kept, on one side of one leg.
 #[derive(Clone, Debug)]
 pub struct KeptRow {
     /// The row of the day: see [`crate::day::spill::range::RangeSide`].
     pub row: RowRef,
-    /// txn_id or entry_id.
+    /// txn_id, entry_id or channel_ref.
     pub id: Vec<u8>,
     /// Match key.
     pub key: Vec<u8>,
@@ -31,13 +33,14 @@ pub struct KeptRow {
     pub meta: Meta,
     /// Merchant code or account index.
     pub owner: u32,
-    /// Its fee, minor units, where it settled.
-    pub fee_minor: Option<i64>,
+    /// The channel's fee, minor units.
+    pub aux_minor: i64,
 }
 
 impl KeptRow {
-    /// From the record of a row.
-    pub fn new(row: RowRef, record: Record<'_>, fee_minor: Option<i64>) -> KeptRow {
+    /// From the entry at a position of a block.
+    pub fn new(row: RowRef, block: &EntryBlock, position: usize) -> KeptRow {
+        let record = block.record(position);
         KeptRow {
             row,
             id: record.id().to_vec(),
@@ -45,9 +48,44 @@ impl KeptRow {
             amount_minor: record.amount_minor(),
             meta: record.meta(),
             owner: record.owner(),
-            fee_minor,
+            aux_minor: block.aux_minor(position),
         }
     }
+}
+
+impl KeptRow {
+    /// From an entry that lies aside.
+    pub fn of_entry((block, ordinal): RowName, entry: ReturnedEntry<'_>) -> KeptRow {
+        KeptRow {
+            row: RowRef::new(block, ordinal as usize),
+            id: entry.id.to_vec(),
+            key: entry.key.to_vec(),
+            amount_minor: entry.amount_minor,
+            meta: entry.meta,
+            owner: entry.owner,
+            aux_minor: entry.aux_minor,
+        }
+    }
+}
+
+/// A platform row that is kept or was brought forward, and what it met on a leg, as rows of the day.
+#[derive(Clone, Copy, Debug)]
+pub struct KeptPair {
+    /// Platform row.
+    pub left: RowRef,
+    /// The other.
+    pub right: RowRef,
+    /// Account index of a bank entry; 0 on other legs.
+    pub account: u32,
+}
+
+/// What is kept of a leg.
+#[derive(Clone, Debug, Default)]
+pub struct KeptLeg {
+    /// Rows by side; those brought forward are all kept and not among them.
+    pub rows: [Vec<KeptRow>; 2],
+    /// True for the sides whose rows have fees.
+    pub has_fees: [bool; 2],
 }
 
 /// The small pool, and how rows of the day are found in it.
@@ -55,96 +93,83 @@ impl KeptRow {
 pub struct Kept {
     /// The pool.
     pub pool: Pool,
-    /// Fees of the platform side, by block.
-    pub fees: Vec<FeeColumn>,
-    /// Rows of the day that are kept, by side; those brought forward are all there and not listed.
-    rows: [Vec<RowRef>; 2],
+    /// Rows of the day that are kept, by leg and side; those brought forward are all there and not listed.
+    rows: Vec<[Vec<RowRef>; 2]>,
     forward_blocks: usize,
 }
 
 impl Kept {
-    /// Lays out the pool. `forward` are the blocks brought forward by side; `blocks` are all blocks of the day by number,
-    /// without their entries.
+    /// Lays out the pool. `forward` are the blocks brought forward by leg and side; `blocks` are all blocks of the day by
+    /// number, without their entries.
     ///
     /// # Errors
     /// What reading back the places reports.
     pub fn new(
         spill: &Spill,
         forward_rows: Vec<ForwardRow>,
-        forward: [Vec<EntryBlock>; 2],
+        forward: Vec<[Vec<EntryBlock>; 2]>,
         blocks: Vec<InputBlock>,
-        mut kept: [Vec<KeptRow>; 2],
+        mut kept: Vec<KeptLeg>,
     ) -> Result<Kept, Stop> {
-        let forward_blocks = forward[0].len();
-        for side in &mut kept {
+        let forward_blocks = forward.first().map_or(0, |sides| sides[0].len());
+        let mut ordinals: Vec<Vec<u32>> = vec![Vec::new(); blocks.len()];
+        for side in kept.iter_mut().flat_map(|leg| &mut leg.rows) {
             side.sort_unstable_by_key(|row| row.row);
             side.dedup_by_key(|row| row.row);
-        }
-        let mut ordinals: Vec<Vec<u32>> = vec![Vec::new(); blocks.len()];
-        for row in kept
-            .iter()
-            .flatten()
-            .filter(|row| row.row.block() >= forward_blocks)
-        {
-            ordinals[row.row.block()].push(row.row.position() as u32);
+            for row in side.iter() {
+                ordinals[row.row.block()].push(row.row.position() as u32);
+            }
         }
         for list in &mut ordinals {
             list.sort_unstable();
             list.dedup();
         }
         let offsets = offsets(spill, &blocks, &ordinals)?;
-        let [mut left_forward, mut right_forward] = forward.map(Vec::into_iter);
-        let [mut left, mut right] = [0, 1].map(|side: usize| kept[side].iter().peekable());
-        let mut fees = Vec::with_capacity(blocks.len());
+        let mut forward: Vec<_> = forward
+            .into_iter()
+            .map(|sides| sides.map(Vec::into_iter))
+            .collect();
+        let mut rows: Vec<_> = kept
+            .iter()
+            .map(|leg| [0, 1].map(|side: usize| leg.rows[side].iter().peekable()))
+            .collect();
         let mut laid = Vec::with_capacity(blocks.len());
         for (number, block) in blocks.into_iter().enumerate() {
-            let is_mine = |row: &&KeptRow| row.row.block() == number;
+            let (mut left, mut right) = (Vec::new(), Vec::new());
             if number < forward_blocks {
-                let side = left_forward.next().unwrap_or_default();
-                let mut column = FeeColumn::with_capacity(side.len());
-                for position in 0..side.len() {
-                    let row = RowRef::new(number, position);
-                    let known = left.next_if(|kept| kept.row == row);
-                    column.push(known.and_then(|kept| kept.fee_minor));
+                for [lefts, rights] in &mut forward {
+                    left.push(lefts.next().unwrap_or_default());
+                    right.push(rights.next().unwrap_or_default());
                 }
-                while right.next_if(is_mine).is_some() {}
-                fees.push(column);
-                laid.push(InputBlock {
-                    left: vec![side],
-                    right: vec![right_forward.next().unwrap_or_default()],
-                    ..block
-                });
+                laid.push(InputBlock { left, right, ..block });
                 continue;
             }
             let ordinals = &ordinals[number];
-            let mut column = FeeColumn::with_capacity(0);
             let mut builder = BlockBuilder::default();
-            while let Some(row) = left.next_if(is_mine) {
-                push(&mut builder, row, ordinals);
-                column.push(row.fee_minor);
+            for (leg, sides) in kept.iter().zip(&mut rows) {
+                let [left_block, right_block] = [0, 1].map(|side: usize| {
+                    while let Some(row) = sides[side].next_if(|row| row.row.block() == number) {
+                        push(&mut builder, row, ordinals, leg.has_fees[side]);
+                    }
+                    builder.finish()
+                });
+                left.push(left_block);
+                right.push(right_block);
             }
-            let left_block = builder.finish();
-            while let Some(row) = right.next_if(is_mine) {
-                push(&mut builder, row, ordinals);
-            }
-            fees.push(column);
             laid.push(InputBlock {
-                left: vec![left_block],
-                right: vec![builder.finish()],
+                left,
+                right,
                 places: places(&block, ordinals, &offsets),
                 extras: extras(&block.extras, ordinals),
                 side: side_entries(&block.side, ordinals),
                 ..block
             });
         }
-        let listed = |side: Vec<KeptRow>| -> Vec<RowRef> {
-            let rows = side.into_iter().map(|row| row.row);
-            rows.filter(|row| row.block() >= forward_blocks).collect()
-        };
+        let legs = kept.len();
+        let listed = |side: Vec<KeptRow>| -> Vec<RowRef> { side.into_iter().map(|row| row.row).collect() };
         Ok(Kept {
-            rows: kept.map(listed),
-            pool: Pool::new(1, forward_rows, laid),
-            fees,
+            rows: kept.into_iter().map(|leg| leg.rows.map(listed)).collect(),
+            pool: Pool::new(legs, forward_rows, laid),
             forward_blocks,
         })
     }
@@ -153,16 +178,16 @@ impl Kept {
     ///
     /// # Errors
     /// Our own fault: the row was not kept.
-    pub fn row(&self, side: Side, row: RowRef) -> Result<RowRef, Stop> {
+    pub fn row(&self, (leg, side): LegSide, row: RowRef) -> Result<RowRef, Stop> {
         if row == RowRef::NONE || row.block() < self.forward_blocks {
             return Ok(row);
         }
-        let rows = &self.rows[side as usize];
+        let rows = &self.rows[leg][side as usize];
         let first = rows.partition_point(|kept| kept.block() < row.block());
         match rows.binary_search(&row) {
             Ok(at) => Ok(RowRef::new(row.block(), at - first)),
             Err(_) => Err(Stop::invariant(format!(
-                "a row that is looked at was not kept: {row:?}"
+                "a row that is looked at was not kept: leg {leg}, {side:?}, {row:?}"
             ))),
         }
     }
@@ -171,7 +196,7 @@ impl Kept {
     ///
     /// # Errors
     /// As [`Kept::row`].
-    pub fn rows(&self, side: Side, rows: &[RowRef]) -> Result<Vec<RowRef>, Stop> {
+    pub fn rows(&self, side: LegSide, rows: &[RowRef]) -> Result<Vec<RowRef>, Stop> {
         rows.iter().map(|row| self.row(side, *row)).collect()
     }
 
@@ -179,16 +204,33 @@ impl Kept {
     ///
     /// # Errors
     /// As [`Kept::row`].
-    pub fn name(&self, side: Side, row: RowRef) -> Result<Option<RowName>, Stop> {
+    pub fn name(&self, (leg, side): LegSide, row: RowRef) -> Result<Option<RowName>, Stop> {
         if row == RowRef::NONE {
             return Ok(None);
         }
-        let found = self.row(side, row)?;
+        let found = self.row((leg, side), row)?;
         let blocks = match side {
-            Side::Left => &self.pool.left[0],
-            Side::Right => &self.pool.right[0],
+            Side::Left => &self.pool.left[leg],
+            Side::Right => &self.pool.right[leg],
         };
         Ok(Some((row.block(), blocks[row.block()].ordinal(found.position()))))
+    }
+
+    /// What the rows of a leg met that are kept.
+    ///
+    /// # Errors
+    /// As [`Kept::row`].
+    pub fn met(&self, leg: usize, pairs: &[KeptPair]) -> Result<Met, Stop> {
+        let side = &self.pool.left[leg];
+        let met = Met::new(side);
+        for pair in pairs {
+            let left = self.row((leg, Side::Left), pair.left)?;
+            let bucket = side[left.block()].record(left.position()).bucket();
+            let right = self.row((leg, Side::Right), pair.right)?;
+            let account = pair.account;
+            met.set(Pair { left, right, account }, bucket, BUCKET_BITS);
+        }
+        Ok(met)
     }
 }
 
@@ -196,9 +238,12 @@ fn rank(ordinals: &[u32], ordinal: u32) -> Option<u32> {
     ordinals.binary_search(&ordinal).ok().map(|at| at as u32)
 }
 
-fn push(builder: &mut BlockBuilder, row: &KeptRow, ordinals: &[u32]) {
+fn push(builder: &mut BlockBuilder, row: &KeptRow, ordinals: &[u32], has_fees: bool) {
     let ordinal = rank(ordinals, row.row.position() as u32).unwrap_or_default();
     builder.push(&row.key, &row.id, row.amount_minor, row.meta, row.owner, ordinal);
+    if has_fees {
+        builder.aux_minor(row.aux_minor);
+    }
 }
 
 type Offsets = BTreeMap<(u32, u32), u32>;

@@ -8,8 +8,9 @@ use std::sync::Arc;
 
 use arrow::array::UInt8Array;
 
-use crate::entries::block::{BUCKET_BITS, EntryBlock, Record};
+use crate::entries::block::{BUCKET_BITS, Record};
 use crate::entries::bytes::Id;
+use crate::entries::key::Key;
 use crate::entries::spill::{Piece, ReturnedTexts, Shelf, Texts, batch, column, narrow, wide};
 use crate::findings::Stop;
 use crate::matching::met::Meeting;
@@ -68,8 +69,8 @@ struct Columns {
     bank_ref: Texts,
     merchant: Vec<u64>,
     account: Vec<u64>,
-    /// Transaction type and currency as codes, and whether there is a fee.
-    small: [Vec<u8>; 3],
+    /// Transaction type and currency as codes, whether there is a fee, and the pass as a code.
+    small: [Vec<u8>; 4],
     amount_minor: Vec<u64>,
     fee_minor: Vec<u64>,
 }
@@ -79,16 +80,17 @@ const NO_TYPE: u8 = u8::MAX;
 
 impl Columns {
     #[inline]
-    fn push(&mut self, left: Record<'_>, right: Record<'_>, account: u32, fee_minor: Option<i64>) {
+    fn push(&mut self, left: Record<'_>, shown: &Shown<'_>, fee_minor: Option<i64>, pass: u8) {
         let meta = left.meta();
         self.txn_id.push_id(left.id());
-        self.entry_id.push_id(right.id());
-        self.bank_ref.push(left.key().text(&mut [0; 64]).as_bytes());
+        self.entry_id.push_id(shown.entry_id);
+        self.bank_ref.push(shown.bank_ref.text(&mut [0; 64]).as_bytes());
         self.merchant.push(u64::from(left.owner()));
-        self.account.push(u64::from(account));
+        self.account.push(u64::from(shown.account));
         self.small[0].push(meta.txn_type().map_or(NO_TYPE, |txn_type| txn_type as u8));
         self.small[1].push(meta.currency().index());
         self.small[2].push(u8::from(fee_minor.is_some()));
+        self.small[3].push(pass);
         self.amount_minor.push(left.amount_minor().cast_unsigned());
         self.fee_minor.push(fee_minor.unwrap_or_default().cast_unsigned());
     }
@@ -108,9 +110,21 @@ impl Columns {
     }
 }
 
-/// Puts the lines of one range down.
+/// What a line shows beside its platform row.
+#[derive(Clone, Copy, Debug)]
+pub struct Shown<'a> {
+    /// entry_id.
+    pub entry_id: Id<'a>,
+    /// The shared reference.
+    pub bank_ref: Key<'a>,
+    /// Account index, or `u32::MAX`.
+    pub account: u32,
+}
+
+/// Puts the lines of one range and leg down.
 pub struct RangeLines<'a> {
     cuts: &'a Cuts,
+    leg: usize,
     /// By part and stretch.
     columns: Vec<Columns>,
     hint: usize,
@@ -118,23 +132,30 @@ pub struct RangeLines<'a> {
 
 impl<'a> RangeLines<'a> {
     /// No lines yet.
-    pub fn new(cuts: &'a Cuts) -> RangeLines<'a> {
+    pub fn new(cuts: &'a Cuts, leg: usize) -> RangeLines<'a> {
         let mut columns = Vec::new();
         columns.resize_with(cuts.stretches() << cuts.part_bits, Columns::default);
         RangeLines {
             cuts,
+            leg,
             columns,
             hint: 0,
         }
     }
 
-    /// Adds the line of a platform row and the bank entry it met, one of `right`.
+    /// Adds the line of a platform row and what it met, with the code of its pass: 0 is the leg's first.
     #[inline]
-    pub fn push(&mut self, left: Record<'_>, met: Meeting, right: &[EntryBlock], fee_minor: Option<i64>) {
+    pub fn push(
+        &mut self,
+        left: Record<'_>,
+        met: &Meeting,
+        shown: &Shown<'_>,
+        fee_minor: Option<i64>,
+        pass: u8,
+    ) {
         self.hint = self.cuts.stretch(left.id(), self.hint);
-        let other = right[met.right.block()].record(met.right.position());
-        let at = self.cuts.part(&met) * self.cuts.stretches() + self.hint;
-        self.columns[at].push(left, other, met.account, fee_minor);
+        let at = self.cuts.part(met) * self.cuts.stretches() + self.hint;
+        self.columns[at].push(left, shown, fee_minor, pass);
     }
 
     /// Writes the lines to `shelf`.
@@ -147,6 +168,7 @@ impl<'a> RangeLines<'a> {
             if lines > 0 {
                 let piece = columns.put(shelf)?;
                 found.push(LinePiece {
+                    leg: self.leg,
                     stretch,
                     lines,
                     piece,
@@ -160,17 +182,21 @@ impl<'a> RangeLines<'a> {
 /// Lines of one range and stretch.
 #[derive(Clone, Copy, Debug)]
 pub struct LinePiece {
+    leg: usize,
     stretch: usize,
     lines: usize,
     piece: Piece,
 }
 
-/// All agreed lines of the leg.
+/// All agreed lines that lie aside, of all legs.
 #[derive(Debug)]
 pub struct SpilledLines {
     shelf: Shelf,
-    stretches_of_part: usize,
-    stretches: Vec<Stretch>,
+    cuts: Cuts,
+    /// By leg.
+    legs: Vec<Vec<Stretch>>,
+    /// Passes by code, from 1 on.
+    passes: Vec<&'static str>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -180,41 +206,101 @@ struct Stretch {
 }
 
 impl SpilledLines {
-    /// From the pieces of all ranges.
-    pub fn new(shelf: Shelf, cuts: &Cuts, pieces: &[LinePiece]) -> SpilledLines {
-        let mut stretches = vec![Stretch::default(); cuts.stretches() << cuts.part_bits];
+    /// From the pieces of all ranges and legs.
+    pub fn new(shelf: Shelf, cuts: Cuts, legs: usize, pieces: &[LinePiece]) -> SpilledLines {
+        let mut lines = SpilledLines {
+            shelf,
+            legs: vec![vec![Stretch::default(); cuts.stretches() << cuts.part_bits]; legs],
+            cuts,
+            passes: Vec::new(),
+        };
+        lines.take(pieces);
+        lines
+    }
+
+    fn take(&mut self, pieces: &[LinePiece]) {
         for piece in pieces {
-            let stretch = &mut stretches[piece.stretch];
+            let stretch = &mut self.legs[piece.leg][piece.stretch];
             stretch.lines += piece.lines;
             stretch.pieces.push(piece.piece);
         }
-        SpilledLines {
-            shelf,
-            stretches_of_part: cuts.stretches(),
-            stretches,
+    }
+
+    /// Adds the lines of rows that are in memory, with their passes where it is not the leg's first.
+    ///
+    /// # Errors
+    /// What the system reports.
+    pub fn add<'l>(&mut self, leg: usize, lines: impl Iterator<Item = InMemory<'l>>) -> Result<(), Stop> {
+        let mut found = Vec::new();
+        let mut of_leg = RangeLines::new(&self.cuts, leg);
+        for line in lines {
+            let pass = match line.pass {
+                None => 0,
+                Some(name) => {
+                    let known = self.passes.iter().position(|known| *known == name);
+                    let at = known.unwrap_or_else(|| {
+                        self.passes.push(name);
+                        self.passes.len() - 1
+                    });
+                    u8::try_from(at + 1).map_err(|_| Stop::invariant("too many passes"))?
+                }
+            };
+            of_leg.push(line.left, &line.met, &line.shown, line.fee_minor, pass);
         }
+        of_leg.put(&self.shelf, &mut found)?;
+        self.take(&found);
+        Ok(())
     }
 
-    /// Stretches of a part, in their order: number and lines of each.
-    pub fn of_part(&self, part: usize) -> impl Iterator<Item = (usize, usize)> + '_ {
-        let first = part * self.stretches_of_part;
-        (first..first + self.stretches_of_part).map(|number| (number, self.stretches[number].lines))
+    /// Stretches of a part of a leg, in their order: number and lines of each.
+    pub fn of_part(&self, leg: usize, part: usize) -> impl Iterator<Item = (usize, usize)> + '_ {
+        let stretches = self.cuts.stretches();
+        let first = part * stretches;
+        (first..first + stretches).map(move |number| (number, self.legs[leg][number].lines))
     }
 
-    /// Reads a stretch and hands lines on, in the order of their ids: `taken` of them after `skip`.
+    /// Reads a stretch of a leg and hands lines on, in the order of their ids: `taken` of them after `skip`. `count` is told
+    /// how many have a pass; `None` is the leg's first.
     ///
     /// # Errors
     /// What reading back reports.
-    pub fn gather(&self, stretch: usize, skip: usize, taken: usize, out: &mut Lines) -> Result<(), Stop> {
+    pub fn gather(
+        &self,
+        (leg, stretch): (usize, usize),
+        (skip, taken): (usize, usize),
+        out: &mut Lines,
+        count: &dyn Fn(&mut Lines, Option<&'static str>, usize),
+    ) -> Result<(), Stop> {
+        let Stretch { lines, pieces: known } = &self.legs[leg][stretch];
         let mut pieces = Vec::new();
-        for piece in &self.stretches[stretch].pieces {
+        for piece in known {
             pieces.push(Read::new(&self.shelf, *piece)?);
         }
-        for (piece, row) in &in_order(&pieces, self.stretches[stretch].lines)[skip..skip + taken] {
-            pieces[*piece as usize].line(*row as usize, out);
+        let order = in_order(&pieces, *lines);
+        let pass = |(piece, row): &(u32, u32)| pieces[*piece as usize].small[3].value(*row as usize);
+        for run in order[skip..skip + taken].chunk_by(|a, b| pass(a) == pass(b)) {
+            for (piece, row) in run {
+                pieces[*piece as usize].line(*row as usize, out);
+            }
+            let later = usize::from(pass(&run[0])).checked_sub(1);
+            count(out, later.map(|at| self.passes[at]), run.len());
         }
         Ok(())
     }
+}
+
+/// A line of a row that is in memory.
+pub struct InMemory<'a> {
+    /// The platform row.
+    pub left: Record<'a>,
+    /// What it met.
+    pub met: Meeting,
+    /// What is shown of that.
+    pub shown: Shown<'a>,
+    /// Minor units, where this leg's line carries it.
+    pub fee_minor: Option<i64>,
+    /// Its pass, where it is not the leg's first.
+    pub pass: Option<&'static str>,
 }
 
 /// Lines of some pieces, piece and row, in the order of their ids.
@@ -254,7 +340,7 @@ struct Read {
     account: Vec<u64>,
     amount_minor: Vec<u64>,
     fee_minor: Vec<u64>,
-    small: [UInt8Array; 3],
+    small: [UInt8Array; 4],
 }
 
 impl Read {
@@ -269,7 +355,7 @@ impl Read {
             account: wide(&batch, 7)?,
             amount_minor: wide(&batch, 8)?,
             fee_minor: wide(&batch, 9)?,
-            small: [small(10)?, small(11)?, small(12)?],
+            small: [small(10)?, small(11)?, small(12)?, small(13)?],
         })
     }
 
@@ -315,12 +401,12 @@ mod tests {
             let block = builder.finish();
             let mut columns = Columns::default();
             for row in 0..block.len() {
-                columns.push(
-                    block.record(row),
-                    block.record(row),
-                    3,
-                    (row % 2 == 0).then_some(-5),
-                );
+                let shown = Shown {
+                    entry_id: block.id(row),
+                    bank_ref: block.key(row),
+                    account: 3,
+                };
+                columns.push(block.record(row), &shown, (row % 2 == 0).then_some(-5), 0);
             }
             Read::new(&shelf, columns.put(&shelf).unwrap()).unwrap()
         };

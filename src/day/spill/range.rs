@@ -4,9 +4,10 @@
 //! comes out the same. A row of a range is translated into the day's row by [`RangeSide::row`]: for rows brought forward
 //! that is block and position, for the others block and ordinal.
 
-use crate::day::spill::aside::{Side, Spill};
+use crate::day::breaks::RowName;
+use crate::day::spill::aside::{LegSide, Spill};
 use crate::entries::block::{BlockBuilder, EntryBlock, RowRef};
-use crate::entries::spill::Returned;
+use crate::entries::spill::{Returned, ReturnedEntry};
 use crate::findings::Stop;
 use crate::terms::date::Date;
 
@@ -44,13 +45,56 @@ impl Numbers {
     }
 }
 
+/// Hands on the entries of a range that lie aside, a piece in memory at a time: block and ordinal of each, in no order.
+///
+/// # Errors
+/// What reading back reports.
+pub fn each_entry(
+    (spill, side): (&Spill, LegSide),
+    range: usize,
+    numbers: &Numbers,
+    take: &mut dyn FnMut(RowName, ReturnedEntry<'_>),
+) -> Result<(), Stop> {
+    for piece in spill.pieces(side, range) {
+        let piece = Returned::new(&spill.get(piece)?)?;
+        for (aside, rows) in piece.stretches() {
+            if let Some(number) = numbers.of(aside) {
+                for row in rows {
+                    let entry = piece.entry(row);
+                    take((number, entry.ordinal), entry);
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
 /// One side of a range.
 #[derive(Debug, Default)]
 pub struct RangeSide {
     /// Its entries; ordinals are positions.
     pub blocks: Vec<EntryBlock>,
+    /// How many blocks, the first ones, hold rows brought forward.
+    pub forward_blocks: usize,
     /// The day's row of each, by block and position.
     rows: Vec<Vec<RowRef>>,
+}
+
+/// Which entries are read back, and what is known of them beside.
+#[derive(Clone, Copy)]
+pub struct RangeOf<'a> {
+    /// Where they lie.
+    pub spill: &'a Spill,
+    /// The side of a leg.
+    pub side: LegSide,
+    /// True for rows of channels, whose blocks hold their fees.
+    pub has_fees: bool,
+    /// Blocks brought forward, by number.
+    pub forward: &'a [EntryBlock],
+    /// Numbers in the pool.
+    pub numbers: &'a Numbers,
+    /// The day being closed.
+    pub business_date: Date,
 }
 
 impl RangeSide {
@@ -63,18 +107,30 @@ impl RangeSide {
         self.rows[row.block()][row.position()]
     }
 
-    /// Reads a range. `forward` are the blocks brought forward, by number; `business_date` is the day being closed.
+    /// Reads a range.
     ///
     /// # Errors
     /// What reading back reports.
-    pub fn read(
-        spill: &Spill,
-        side: Side,
+    pub fn read(of: &RangeOf<'_>, range: usize) -> Result<RangeSide, Stop> {
+        RangeSide::read_some(of, range, &|_| true)
+    }
+
+    /// Reads the rows of a range that are wanted, each as the row of the day.
+    ///
+    /// # Errors
+    /// What reading back reports.
+    pub fn read_some(
+        of: &RangeOf<'_>,
         range: usize,
-        forward: &[EntryBlock],
-        numbers: &Numbers,
-        business_date: Date,
+        is_wanted: &dyn Fn(RowRef) -> bool,
     ) -> Result<RangeSide, Stop> {
+        let RangeOf {
+            spill,
+            side,
+            forward,
+            numbers,
+            ..
+        } = *of;
         let mut laying = Laying::default();
         let bits = spill.range_bits();
         for (number, block) in forward.iter().enumerate() {
@@ -83,6 +139,9 @@ impl RangeSide {
             slots.sort_unstable_by_key(|slot| slot.position());
             for slot in slots {
                 let (record, position) = (block.record_at(slot), slot.position());
+                if !is_wanted(RowRef::new(number, position)) {
+                    continue;
+                }
                 let (id, key) = (record.id().to_vec(), record.key().to_vec());
                 laying.push(RowRef::new(number, position), (&id, &key), |builder, ordinal| {
                     builder.push(
@@ -93,12 +152,16 @@ impl RangeSide {
                         record.owner(),
                         ordinal,
                     );
-                    builder.first_seen(block.first_seen(position, business_date));
+                    builder.first_seen(block.first_seen(position, of.business_date));
+                    if of.has_fees {
+                        builder.aux_minor(block.aux_minor(position));
+                    }
                 });
             }
         }
         // Entries of a block have all been brought forward, or none.
         laying.cut();
+        laying.side.forward_blocks = laying.side.blocks.len();
         let mut pieces = Vec::new();
         for piece in spill.pieces(side, range) {
             pieces.push(Returned::new(&spill.get(piece)?)?);
@@ -115,6 +178,9 @@ impl RangeSide {
         for (number, at, rows) in stretches {
             for row in rows {
                 let entry = pieces[at].entry(row);
+                if !is_wanted(RowRef::new(number, entry.ordinal as usize)) {
+                    continue;
+                }
                 laying.push(
                     RowRef::new(number, entry.ordinal as usize),
                     (entry.id, entry.key),
@@ -127,6 +193,9 @@ impl RangeSide {
                             entry.owner,
                             ordinal,
                         );
+                        if of.has_fees {
+                            builder.aux_minor(entry.aux_minor);
+                        }
                     },
                 );
             }
