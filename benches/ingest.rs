@@ -13,7 +13,7 @@ use tieout::demo::GenerateFormat;
 use tieout::entries::rows::{BalanceRow, BankRow, ChannelRow, Place, PlatformRow, Reject, RowSink};
 use tieout::ingest::canonical::context::ReadContext;
 use tieout::ingest::canonical::{Work, bind_header, parse_block};
-use tieout::ingest::csv_blocks::BlockReader;
+use tieout::ingest::csv_blocks::{BlockBytes, BlockReader};
 use tieout::ingest::parquet::{Columns, ParquetFile};
 
 /// Adds amounts up, so that no field can be skipped.
@@ -58,7 +58,8 @@ fn ingest(criterion: &mut Criterion) {
             bench.iter(|| {
                 let reader = BlockReader::new(Box::new(File::open(&path).unwrap()), None).unwrap();
                 let binding = bind_header(role, reader.header(), &context).ok().unwrap();
-                let (mut buffer, mut work, mut sum) = (Vec::new(), Work::default(), Sum::default());
+                let (mut buffer, mut work, mut sum) =
+                    (BlockBytes::default(), Work::default(), Sum::default());
                 while let Some(head) = reader.next_block(&mut buffer).ok().unwrap() {
                     parse_block(&binding, &head, &buffer, &context, &mut work, &mut sum)
                         .ok()

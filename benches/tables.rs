@@ -26,7 +26,7 @@ use tieout::book::settings::{Role, Source};
 use tieout::entries::rows::{BalanceRow, BankRow, ChannelRow, Place, PlatformRow, Reject, RowSink};
 use tieout::ingest::canonical::context::ReadContext;
 use tieout::ingest::canonical::{Work, bind_header, parse_block};
-use tieout::ingest::csv_blocks::BlockReader;
+use tieout::ingest::csv_blocks::{BlockBytes, BlockReader};
 use tieout::ingest::formats::{FormatContext, read_foreign};
 
 /// A number from the environment, which is where `cargo bench` takes arguments from.
@@ -338,7 +338,7 @@ fn read_canonical(book: &Book, source: &Source, path: &Path) {
     let binding = bind_header(Role::Channel, reader.header(), &context)
         .ok()
         .unwrap();
-    let (mut buffer, mut work, mut sum) = (Vec::new(), Work::default(), Sum::default());
+    let (mut buffer, mut work, mut sum) = (BlockBytes::default(), Work::default(), Sum::default());
     while let Some(head) = reader.next_block(&mut buffer).ok().unwrap() {
         parse_block(&binding, &head, &buffer, &context, &mut work, &mut sum)
             .ok()

@@ -24,7 +24,7 @@ use tieout::day::state::State;
 use tieout::entries::rows::{BalanceRow, BankRow, ChannelRow, Place, PlatformRow, Reject, RowSink};
 use tieout::findings::{Stop, StopCode};
 use tieout::ingest::canonical::{ReadContext, Work, bind_header, parse_block};
-use tieout::ingest::csv_blocks::{BlockError, BlockReader};
+use tieout::ingest::csv_blocks::{BlockBytes, BlockError, BlockReader};
 use tieout::ingest::files;
 use tieout::ingest::formats::profile::{Profile, builtin};
 use tieout::ingest::formats::{FormatContext, read_foreign};
@@ -549,7 +549,7 @@ fn read_canonical(
 ) -> Result<usize, BlockError> {
     let reader = BlockReader::with_block_bytes(Box::new(Cursor::new(bytes.to_vec())), None, block_bytes)?;
     let binding = bind_header(role, reader.header(), context).map_err(BlockError::Refused)?;
-    let (mut work, mut sink, mut buffer) = (Work::default(), Counted::default(), Vec::new());
+    let (mut work, mut sink, mut buffer) = (Work::default(), Counted::default(), BlockBytes::default());
     while let Some(head) = reader.next_block(&mut buffer)? {
         parse_block(&binding, &head, &buffer, context, &mut work, &mut sink).map_err(BlockError::Refused)?;
     }

@@ -16,10 +16,11 @@ use crate::book::settings::Role;
 use crate::day::intake::{InputBlock, Intake, IntakeContext};
 use crate::findings::{Finding, Stop, StopCode};
 use crate::ingest::canonical::{self, HeaderBinding, ReadContext, Work};
-use crate::ingest::csv_blocks::{BlockError, BlockReader, Group};
+use crate::ingest::csv_blocks::{BlockBytes, BlockError, BlockReader, Group};
 use crate::ingest::files::{self, Delivered};
 use crate::ingest::formats::desk::{MessagePage, StatementTold};
 use crate::ingest::formats::{FileRefused, FormatContext, check_sources, read_foreign};
+use crate::ingest::leased::Leased;
 use crate::ingest::parquet::{Columns, ParquetFile};
 use crate::terms::digest::hex;
 
@@ -197,7 +198,7 @@ impl Shared<'_> {
     fn work(&self, thread: usize) -> Vec<InputBlock> {
         let mut intake = Intake::new(self.context, 0, 0);
         let mut work = Work::default();
-        let mut buffer = Vec::new();
+        let mut buffer = BlockBytes::default();
         let files = self.tasks.len();
         for step in 0..files {
             let number = (thread + step) % files;
@@ -218,7 +219,7 @@ impl Shared<'_> {
         task: &Task<'_>,
         intake: &mut Intake<'_>,
         work: &mut Work,
-        buffer: &mut Vec<u8>,
+        buffer: &mut BlockBytes,
     ) {
         let Some(opened) = self.open(number, task, intake) else {
             return;
@@ -301,8 +302,16 @@ impl Shared<'_> {
                 bytes,
             });
         }
+        // The lease comes first: what is read from then on is what lies there until the end.
+        let leased = match file.is_plain() && encoding.is_none() {
+            true => Leased::take(files::open_on_disk(file).map_err(read_failed)?),
+            false => None,
+        };
         let bytes = files::open(file).map_err(read_failed)?;
-        let reader = BlockReader::new(bytes, encoding).map_err(|error| block_failed(file, error))?;
+        let mut reader = BlockReader::new(bytes, encoding).map_err(|error| block_failed(file, error))?;
+        if let Some(leased) = leased {
+            reader = reader.lying_in(leased);
+        }
         let binding = canonical::bind_header(role, reader.header(), task.context)
             .map_err(|refused| refuse(file, refused))?;
         let reader = reader.within(&self.group);
@@ -318,7 +327,7 @@ impl Shared<'_> {
         binding: &HeaderBinding,
         intake: &mut Intake<'_>,
         work: &mut Work,
-        buffer: &mut Vec<u8>,
+        buffer: &mut BlockBytes,
     ) -> Result<Option<FileReport>, Stop> {
         while let Some(head) = reader
             .next_block(buffer)

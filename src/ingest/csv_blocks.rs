@@ -9,11 +9,13 @@
 
 use std::collections::VecDeque;
 use std::io::{self, Read};
+use std::ops::{Deref, Range};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use encoding_rs::{Decoder, DecoderResult, Encoding};
 
 use crate::ingest::formats::FileRefused;
+use crate::ingest::leased::{Leased, Window};
 use crate::terms::digest::hex;
 use crate::terms::sha256_pair::Running;
 
@@ -98,6 +100,32 @@ struct Text {
     waiting: Mutex<Waiting>,
 }
 
+/// The bytes of a block, or as many of them as are there: copied, or where they lie in a file.
+pub struct BlockBytes(Held);
+
+enum Held {
+    Copied(Vec<u8>),
+    /// The first bytes of a stretch of the file.
+    Mapped(Window, usize),
+}
+
+impl Default for BlockBytes {
+    fn default() -> BlockBytes {
+        BlockBytes(Held::Copied(Vec::new()))
+    }
+}
+
+impl Deref for BlockBytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match &self.0 {
+            Held::Copied(bytes) => bytes,
+            Held::Mapped(window, len) => &window[..*len],
+        }
+    }
+}
+
 /// Blocks that are cut and not handed out, and buffers to be used again.
 #[derive(Default)]
 struct Waiting {
@@ -107,11 +135,13 @@ struct Waiting {
 
 struct Block {
     head: BlockHead,
-    bytes: Vec<u8>,
+    bytes: BlockBytes,
 }
 
 struct Inner {
     source: TextSource,
+    /// The file, where its bytes are taken where they lie.
+    leased: Option<Leased>,
     block_bytes: usize,
     /// Text after the last block: the beginning of the next.
     carry: Vec<u8>,
@@ -149,6 +179,7 @@ impl BlockReader {
         let mut inner = Inner {
             offset: source.mark_bytes,
             source,
+            leased: None,
             block_bytes: block_bytes.max(1),
             carry: Vec::new(),
             ended: false,
@@ -176,6 +207,22 @@ impl BlockReader {
         self
     }
 
+    /// Takes what follows on the header from where it lies in the file: the one that the reader began to read after the lease
+    /// was taken.
+    #[must_use]
+    pub fn lying_in(self, leased: Leased) -> BlockReader {
+        {
+            let mut inner = lock(&self.text.inner);
+            let has_more = inner.source.raw.bytes < leased.bytes();
+            if inner.source.decoder.is_none() && !inner.ended && has_more {
+                // What was read behind the header is hashed already, and looked at again in the file.
+                inner.carry = Vec::new();
+                inner.leased = Some(leased);
+            }
+        }
+        self
+    }
+
     /// The first record, ended by a line feed; empty when the file is.
     pub fn header(&self) -> &[u8] {
         &self.header
@@ -186,12 +233,12 @@ impl BlockReader {
         lock(&self.text.inner).source.decoder.is_none()
     }
 
-    /// Fills `buffer` with the next whole records, the last ended by a line feed. `None` at the end.
+    /// Puts the next whole records into `buffer`, the last ended by a line feed. `None` at the end.
     ///
     /// # Errors
     /// A text that does not decode, a record above [`RECORD_BYTES_MAX`], or a failed read. After an error
     /// no block follows.
-    pub fn next_block(&self, buffer: &mut Vec<u8>) -> Result<Option<BlockHead>, BlockError> {
+    pub fn next_block(&self, buffer: &mut BlockBytes) -> Result<Option<BlockHead>, BlockError> {
         if let Some(block) = self.text.take(buffer) {
             let none_waits = lock(&self.text.waiting).blocks.is_empty();
             // The next is made while nobody needs it yet, so that nobody waits for it.
@@ -265,11 +312,13 @@ impl BlockReader {
 
 impl Text {
     /// A block that waits, put into `buffer`, whose memory waits for the next.
-    fn take(&self, buffer: &mut Vec<u8>) -> Option<Result<BlockHead, BlockError>> {
+    fn take(&self, buffer: &mut BlockBytes) -> Option<Result<BlockHead, BlockError>> {
         let mut waiting = lock(&self.waiting);
         let block = waiting.blocks.pop_front()?;
         Some(block.map(|Block { head, bytes }| {
-            waiting.spare.push(std::mem::replace(buffer, bytes));
+            if let Held::Copied(spare) = std::mem::replace(buffer, bytes).0 {
+                waiting.spare.push(spare);
+            }
             head
         }))
     }
@@ -277,7 +326,7 @@ impl Text {
 
 /// A block that is being filled.
 struct Filling {
-    bytes: Vec<u8>,
+    bytes: BlockBytes,
     counted: Counted,
     wanted: usize,
     failed: Option<BlockError>,
@@ -316,7 +365,15 @@ impl Inner {
     }
 
     fn has_more(&self) -> bool {
-        !(self.failed || self.ended && self.carry.is_empty())
+        !(self.failed || self.ended && self.carried() == 0)
+    }
+
+    /// Bytes that are read and stand in no block.
+    fn carried(&self) -> usize {
+        match &self.leased {
+            Some(_) => (self.source.raw.bytes - self.offset) as usize,
+            None => self.carry.len(),
+        }
     }
 
     /// True when both texts can be read step by step together.
@@ -332,15 +389,30 @@ impl Inner {
 
     /// Begins a block in a buffer of the text's, with what stands after the last one.
     fn begin(&mut self, text: &Text) -> Filling {
-        let mut bytes = lock(&text.waiting).spare.pop().unwrap_or_default();
-        bytes.clear();
-        bytes.reserve(self.block_bytes + STEP_BYTES);
-        bytes.append(&mut self.carry);
+        let carried = self.carried();
+        let mut failed = None;
+        let bytes = match &self.leased {
+            Some(leased) => match leased.window(self.offset, self.block_bytes.max(carried) + STEP_BYTES) {
+                Ok(window) => Held::Mapped(window, carried),
+                Err(error) => {
+                    failed = Some(BlockError::Io(error));
+                    Held::Copied(Vec::new())
+                }
+            },
+            None => {
+                let mut bytes = lock(&text.waiting).spare.pop().unwrap_or_default();
+                bytes.clear();
+                bytes.reserve(self.block_bytes + STEP_BYTES);
+                bytes.append(&mut self.carry);
+                Held::Copied(bytes)
+            }
+        };
+        let bytes = BlockBytes(bytes);
         Filling {
             counted: count(&bytes),
             bytes,
             wanted: self.block_bytes,
-            failed: None,
+            failed,
         }
     }
 
@@ -348,20 +420,58 @@ impl Inner {
         !self.ended && filling.failed.is_none() && filling.bytes.len() < filling.wanted
     }
 
-    fn step(&mut self, filling: &mut Filling) {
+    /// Takes the next bytes of the file, before they are hashed: those that are copied now, or those that follow in the
+    /// stretch. Gives where they stand among the block's.
+    fn take_raw(&mut self, filling: &mut Filling) -> io::Result<Range<usize>> {
         let before = filling.bytes.len();
-        let read = self.source.step(&mut filling.bytes);
-        self.stepped(filling, before, read);
+        match &mut filling.bytes.0 {
+            Held::Copied(bytes) => {
+                self.source.raw.read(bytes)?;
+            }
+            Held::Mapped(window, len) => {
+                // Whole steps until the end, as when they are copied.
+                let left = self.leased.as_ref().map_or(0, Leased::bytes) - self.source.raw.bytes;
+                let taken = usize::try_from(left).map_or(STEP_BYTES, |left| left.min(STEP_BYTES));
+                if let Some(leased) = self.leased.as_ref().filter(|_| window.len() < *len + taken) {
+                    // The block is longer than was thought.
+                    *window = leased.window(self.offset, filling.wanted.max(*len) + STEP_BYTES)?;
+                }
+                *len += taken;
+                self.source.raw.bytes += taken as u64;
+            }
+        }
+        Ok(before..filling.bytes.len())
+    }
+
+    fn step(&mut self, filling: &mut Filling) {
+        if let (Held::Copied(bytes), true) = (&mut filling.bytes.0, self.source.is_decoded()) {
+            let before = bytes.len();
+            let read = self.source.step(bytes);
+            return self.stepped(filling, before, read);
+        }
+        let before = filling.bytes.len();
+        let taken = self.take_raw(filling);
+        if let Ok(taken) = &taken {
+            self.source.raw.hash(&filling.bytes[taken.clone()]);
+        }
+        self.stepped(
+            filling,
+            before,
+            taken.map(|taken| taken.len()).map_err(BlockError::Io),
+        );
     }
 
     fn step_both((one, filling): (&mut Inner, &mut Filling), (other, others): (&mut Inner, &mut Filling)) {
         let before = (filling.bytes.len(), others.bytes.len());
-        let read = Hashed::step_both(
-            (&mut one.source.raw, &mut filling.bytes),
-            (&mut other.source.raw, &mut others.bytes),
+        let taken = (one.take_raw(filling), other.take_raw(others));
+        let new = |taken: &io::Result<Range<usize>>| taken.as_ref().map_or(0..0, Range::clone);
+        Hashed::hash_both(
+            (&mut one.source.raw, &filling.bytes[new(&taken.0)]),
+            (&mut other.source.raw, &others.bytes[new(&taken.1)]),
         );
-        one.stepped(filling, before.0, read.0.map_err(BlockError::Io));
-        other.stepped(others, before.1, read.1.map_err(BlockError::Io));
+        let len = |taken: io::Result<Range<usize>>| taken.map(|taken| taken.len()).map_err(BlockError::Io);
+        one.stepped(filling, before.0, len(taken.0));
+        other.stepped(others, before.1, len(taken.1));
     }
 
     fn stepped(&mut self, filling: &mut Filling, before: usize, read: Result<usize, BlockError>) {
@@ -405,32 +515,46 @@ impl Inner {
             return None;
         }
         if bytes.len() > cut {
-            let tail = &bytes[cut..];
-            counted.line_feeds -= count(tail).line_feeds;
-            self.carry.extend_from_slice(tail);
-            bytes.truncate(cut);
+            counted.line_feeds -= count(&bytes[cut..]).line_feeds;
+            match &mut bytes.0 {
+                Held::Copied(bytes) => {
+                    self.carry.extend_from_slice(&bytes[cut..]);
+                    bytes.truncate(cut);
+                }
+                Held::Mapped(_, len) => *len = cut,
+            }
         } else if !self.ended {
             // The block ends with the bytes read so far; whether it ends the file shows only now.
-            match self.source.step(&mut self.carry) {
-                Ok(read) => self.ended = read == 0,
+            let more = match &self.leased {
+                Some(leased) => Ok((leased.bytes() - self.source.raw.bytes) as usize),
+                None => self.source.step(&mut self.carry),
+            };
+            match more {
+                Ok(more) => self.ended = more == 0,
                 Err(error) => {
                     self.failed = true;
                     return Some(Err(error));
                 }
             }
         }
-        let head = BlockHead {
-            sequence: self.sequence,
-            first_line: self.line,
-            byte_offset: self.offset,
-            last: self.ended && self.carry.is_empty(),
-        };
+        let (sequence, first_line, byte_offset) = (self.sequence, self.line, self.offset);
         self.sequence += 1;
         self.offset += bytes.len() as u64;
         self.line += counted.line_feeds;
+        let head = BlockHead {
+            sequence,
+            first_line,
+            byte_offset,
+            last: self.ended && self.carried() == 0,
+        };
         if !bytes.ends_with(b"\n") {
-            bytes.push(b'\n');
+            let mut whole = match bytes.0 {
+                Held::Copied(bytes) => bytes,
+                Held::Mapped(..) => bytes.to_vec(),
+            };
+            whole.push(b'\n');
             self.line += 1;
+            bytes = BlockBytes(Held::Copied(whole));
         }
         Some(Ok(Block { head, bytes }))
     }
@@ -550,10 +674,24 @@ impl Hashed {
     pub fn step(&mut self, out: &mut Vec<u8>) -> io::Result<usize> {
         let before = out.len();
         let read = self.read(out)?;
-        let whole = read / 64 * 64;
-        self.running.update(&out[before..before + whole]);
-        self.last.extend_from_slice(&out[before + whole..]);
+        self.hash(&out[before..]);
         Ok(read)
+    }
+
+    /// Hashes what was read; whole blocks of the hash until the end.
+    fn hash(&mut self, read: &[u8]) {
+        let (whole, last) = read.split_at(read.len() / 64 * 64);
+        self.running.update(whole);
+        self.last.extend_from_slice(last);
+    }
+
+    /// Hashes what was read of two texts.
+    fn hash_both((one, read): (&mut Hashed, &[u8]), (other, other_read): (&mut Hashed, &[u8])) {
+        let (whole, last) = read.split_at(read.len() / 64 * 64);
+        let (other_whole, other_last) = other_read.split_at(other_read.len() / 64 * 64);
+        Running::update_both((&mut one.running, whole), (&mut other.running, other_whole));
+        one.last.extend_from_slice(last);
+        other.last.extend_from_slice(other_last);
     }
 
     /// A step in each of two texts.
@@ -563,14 +701,7 @@ impl Hashed {
     ) -> (io::Result<usize>, io::Result<usize>) {
         let before = (out.len(), other_out.len());
         let read = (one.read(out), other.read(other_out));
-        let whole = |read: &io::Result<usize>| read.as_ref().map_or(0, |read| read / 64 * 64);
-        let whole = (whole(&read.0), whole(&read.1));
-        Running::update_both(
-            (&mut one.running, &out[before.0..before.0 + whole.0]),
-            (&mut other.running, &other_out[before.1..before.1 + whole.1]),
-        );
-        one.last.extend_from_slice(&out[before.0 + whole.0..]);
-        other.last.extend_from_slice(&other_out[before.1 + whole.1..]);
+        Hashed::hash_both((one, &out[before.0..]), (other, &other_out[before.1..]));
         read
     }
 
@@ -645,6 +776,11 @@ impl TextSource {
             decoded_lines: 0,
             ended: false,
         })
+    }
+
+    /// True when what is read is not the text itself, or was read before.
+    fn is_decoded(&self) -> bool {
+        self.decoder.is_some() || !self.pending.is_empty()
     }
 
     /// Appends some text; 0 at the end.

@@ -5,6 +5,7 @@
 //! [`crate::entries::rows`]. Every row is read exactly or refused (SPEC §4.1).
 
 pub mod files;
+pub mod leased;
 pub mod csv_blocks;
 pub mod canonical;
 pub mod parquet;

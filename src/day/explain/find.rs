@@ -19,7 +19,7 @@ use crate::day::state::{OpenRow, OpenSide};
 use crate::entries::rows::{BalanceRow, BankRow, ChannelRow, Place, PlatformRow, Reject, RowSink};
 use crate::findings::{Finding, Stop, StopCode};
 use crate::ingest::canonical::{self, ReadContext, Work};
-use crate::ingest::csv_blocks::{BlockError, BlockReader};
+use crate::ingest::csv_blocks::{BlockBytes, BlockError, BlockReader};
 use crate::ingest::files::{self, Delivered, discover_all};
 use crate::ingest::formats::{FormatContext, read_foreign};
 use crate::ingest::parquet::Columns;
@@ -260,7 +260,7 @@ fn search_file(book: &Book, date: Date, file: &Delivered, wanted: &Wanted<'_>) -
         .map_err(block_failed)?;
         let binding = canonical::bind_header(source.role, reader.header(), &context)
             .map_err(|refused| refuse(file, refused))?;
-        let (mut work, mut buffer) = (Work::default(), Vec::new());
+        let (mut work, mut buffer) = (Work::default(), BlockBytes::default());
         while let Some(head) = reader.next_block(&mut buffer).map_err(block_failed)? {
             canonical::parse_block(&binding, &head, &buffer, &context, &mut work, &mut keeper)
                 .map_err(|refused| refuse(file, refused))?;

@@ -6,7 +6,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::book::settings::*;
 use crate::entries::rows::{BalanceRow, BankRow, ChannelRow, PlatformRow};
-use crate::ingest::csv_blocks::{BlockError, BlockReader, Group};
+use crate::ingest::csv_blocks::{BlockBytes, BlockError, BlockReader, Group, TextFacts};
+use crate::ingest::leased::Leased;
 
 pub(crate) fn account(id: &str, number: Option<&str>, currency: &str) -> Account {
     Account {
@@ -191,7 +192,7 @@ pub(crate) fn read(role: Role, text: &[u8], block_bytes: usize, level: Level) ->
     let binding = bind_header(role, blocks.header(), &context)?;
     let mut seen = Seen::default();
     let mut work = Work::with_level(level);
-    let mut buffer = Vec::new();
+    let mut buffer = BlockBytes::default();
     while let Some(head) = blocks.next_block(&mut buffer).map_err(refused)? {
         parse_block(&binding, &head, &buffer, &context, &mut work, &mut seen)?;
     }
@@ -624,7 +625,7 @@ fn encodings_are_decoded_or_refused() {
         let blocks = BlockReader::new(Box::new(io::Cursor::new(bytes.clone())), encoding).map_err(shown)?;
         let context = context(Role::Platform);
         let binding = bind_header(Role::Platform, blocks.header(), &context).map_err(|r| r.message)?;
-        let (mut seen, mut buffer) = (Seen::default(), Vec::new());
+        let (mut seen, mut buffer) = (Seen::default(), BlockBytes::default());
         let mut work = Work::default();
         while let Some(head) = blocks.next_block(&mut buffer).map_err(shown)? {
             parse_block(&binding, &head, &buffer, &context, &mut work, &mut seen).unwrap();
@@ -874,7 +875,7 @@ fn threads_share_one_text() {
     let binding = bind_header(Role::Platform, blocks.header(), &context).unwrap();
     let mut parts: Vec<(u32, Seen)> = std::thread::scope(|scope| {
         let work = || {
-            let (mut parts, mut work, mut buffer) = (Vec::new(), Work::default(), Vec::new());
+            let (mut parts, mut work, mut buffer) = (Vec::new(), Work::default(), BlockBytes::default());
             while let Some(head) = blocks.next_block(&mut buffer).unwrap() {
                 let mut seen = Seen::default();
                 parse_block(&binding, &head, &buffer, &context, &mut work, &mut seen).unwrap();
@@ -924,7 +925,7 @@ fn files_of_a_group_are_read_as_each_alone() {
         .collect();
     let context = context(Role::Platform);
     let work = |first: usize| {
-        let (mut parts, mut work, mut buffer) = (Vec::new(), Work::default(), Vec::new());
+        let (mut parts, mut work, mut buffer) = (Vec::new(), Work::default(), BlockBytes::default());
         for step in 0..readers.len() {
             let number = (first + step) % readers.len();
             let binding = bind_header(Role::Platform, readers[number].header(), &context).unwrap();
@@ -973,7 +974,7 @@ fn a_group_lets_go_of_what_was_read() {
     for _ in 0..3 {
         let content = Noted(io::Cursor::new(text.clone().into_bytes()), Arc::clone(&held));
         let reader = BlockReader::new(Box::new(content), None).unwrap().within(&group);
-        let mut buffer = Vec::new();
+        let mut buffer = BlockBytes::default();
         while reader.next_block(&mut buffer).unwrap().is_some() {}
         assert!(reader.finish().is_some());
         assert_eq!(Arc::strong_count(&held), 2, "one file is open");
@@ -985,7 +986,7 @@ fn a_record_without_end_is_refused_and_nothing_follows() {
     let mut text = format!("{PLATFORM_HEADER}{}\nT2,\"", platform_row("", "")).into_bytes();
     text.resize(RECORD_BYTES_MAX * 2 + (1 << 20), b'x');
     let blocks = BlockReader::new(Box::new(io::Cursor::new(text)), None).unwrap();
-    let mut buffer = Vec::new();
+    let mut buffer = BlockBytes::default();
     let found = blocks.next_block(&mut buffer).unwrap();
     assert_eq!(found.map(|head| head.first_line), Some(2));
     let Err(BlockError::Refused(refused)) = blocks.next_block(&mut buffer) else {
@@ -1017,5 +1018,94 @@ proptest! {
                 prop_assert_eq!(&cut, &expected);
             }
         }
+    }
+}
+
+/// All blocks of a file, and what is known of it in the end.
+fn blocks_of(
+    path: &std::path::Path,
+    block_bytes: usize,
+    lying: bool,
+) -> (Vec<(BlockHead, Vec<u8>)>, TextFacts) {
+    let open = || std::fs::File::open(path).unwrap();
+    let leased = lying.then(|| Leased::take(open())).flatten();
+    let mut reader = BlockReader::with_block_bytes(Box::new(open()), None, block_bytes).unwrap();
+    if let Some(leased) = leased {
+        reader = reader.lying_in(leased);
+    }
+    let (mut blocks, mut buffer) = (Vec::new(), BlockBytes::default());
+    while let Some(head) = reader.next_block(&mut buffer).unwrap() {
+        blocks.push((head, buffer.to_vec()));
+    }
+    (blocks, reader.finish().unwrap())
+}
+
+#[test]
+fn blocks_are_the_same_where_a_file_lies_and_where_it_is_copied() {
+    let row = |row: usize| format!("T{row},\"a {}\n, b\",{}\n", "x".repeat(row % 97), row * 31 % 1009);
+    let long = format!("L,{}\n", "y".repeat(700_000));
+    let rows: String = (0..12_000).map(row).collect();
+    let header = "id,text,amount\n";
+    for text in [
+        format!("{header}{rows}"),
+        format!("\u{feff}{header}{rows}{long}{rows}"),
+        format!("{header}{rows}last,one,without an end"),
+        format!("{header}{rows}\r\n\n"),
+        format!("{header}short\n"),
+        header.to_owned(),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("text.csv");
+        std::fs::write(&path, &text).unwrap();
+        for block_bytes in [700, 200 << 10, 2 << 20] {
+            let copied = blocks_of(&path, block_bytes, false);
+            let lying = blocks_of(&path, block_bytes, true);
+            assert_eq!(lying.1, copied.1, "{block_bytes}");
+            assert!(lying.0 == copied.0, "{block_bytes}");
+            assert_eq!(copied.1.sha256, crate::terms::digest::sha256_hex(text.as_bytes()));
+        }
+    }
+}
+
+#[test]
+fn files_that_lie_and_files_that_are_copied_are_hashed_side_by_side() {
+    let folder = tempfile::tempdir().unwrap();
+    let group = Arc::new(Group::default());
+    let mut readers = Vec::new();
+    for (number, lies) in [(1, true), (2, false), (3, true)] {
+        let text: String = (0..40_000 * number)
+            .map(|row| format!("{row},{number}\n"))
+            .collect();
+        let path = folder.path().join(format!("{number}.csv"));
+        std::fs::write(&path, format!("row,file\n{text}")).unwrap();
+        let open = || std::fs::File::open(&path).unwrap();
+        let leased = lies.then(|| Leased::take(open())).flatten();
+        let reader = BlockReader::with_block_bytes(Box::new(open()), None, 100 << 10).unwrap();
+        let reader = match leased {
+            Some(leased) => reader.lying_in(leased),
+            None => reader,
+        };
+        readers.push((path.clone(), reader.within(&group), Vec::new()));
+    }
+    let mut buffer = BlockBytes::default();
+    loop {
+        let mut any = false;
+        for (_, reader, read) in &mut readers {
+            if reader.next_block(&mut buffer).unwrap().is_some() {
+                read.extend_from_slice(&buffer);
+                any = true;
+            }
+        }
+        if !any {
+            break;
+        }
+    }
+    for (path, reader, read) in readers {
+        let whole = std::fs::read(&path).unwrap();
+        assert!([reader.header(), &read[..]].concat() == whole);
+        assert_eq!(
+            reader.finish().unwrap().sha256,
+            crate::terms::digest::sha256_hex(&whole)
+        );
     }
 }

@@ -7,7 +7,7 @@ use super::shown::Shown;
 use super::{Inspected, no_book, take};
 use crate::book::settings::{Account, Role};
 use crate::ingest::canonical::{self, ReadContext, Work};
-use crate::ingest::csv_blocks::{BlockError, BlockReader, text_stream};
+use crate::ingest::csv_blocks::{BlockBytes, BlockError, BlockReader, text_stream};
 use crate::ingest::files::{self, Delivered};
 use crate::ingest::formats::desk::unknown_account;
 use crate::ingest::formats::{FileFacts, FileRefused};
@@ -161,7 +161,7 @@ fn read_csv(
         Ok(binding) => binding,
         Err(wrong) => return Ok(Err(wrong)),
     };
-    let (mut work, mut buffer) = (Work::default(), Vec::new());
+    let (mut work, mut buffer) = (Work::default(), BlockBytes::default());
     loop {
         match reader.next_block(&mut buffer) {
             Ok(None) => return Ok(Ok(())),
