@@ -292,17 +292,18 @@ impl QuotesSeen {
         let inside = 0u64.wrapping_sub(self.pending & Self::INSIDE);
         let quoted = prefix_xor(masks.quote) ^ inside;
         let (opening, closing) = (masks.quote & quoted, masks.quote & !quoted);
-        let closed = closing << 1 | (self.pending / Self::CLOSED & 1);
+        let closed = closing << 1 | ((self.pending / Self::CLOSED) & 1);
         // A return behind a quote is one of a line end, or it stands inside the cell.
         let returns = closed & masks.carriage_return;
-        let returned = returns << 1 | (self.pending / Self::RETURNED & 1);
+        let returned = returns << 1 | ((self.pending / Self::RETURNED) & 1);
         let loose =
             opening & !(edges << 1 | self.edge_before) | closed & !(edges | returns) | returned & !masks.line;
         self.loose |= loose & !behind;
         self.any |= masks.quote;
         self.lines |= masks.line & quoted;
-        self.pending =
-            (quoted >> 63) * Self::INSIDE | (closing >> 63) * Self::CLOSED | (returns >> 63) * Self::RETURNED;
+        self.pending = ((quoted >> 63) * Self::INSIDE)
+            | ((closing >> 63) * Self::CLOSED)
+            | ((returns >> 63) * Self::RETURNED);
         quoted
     }
 }
