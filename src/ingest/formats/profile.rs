@@ -14,7 +14,7 @@ use crate::findings::Finding;
 use crate::terms::currency::Currency;
 
 use super::values::Number;
-pub use pattern::{Extract, LinePattern, Shape, TimePattern, clock_of};
+pub use pattern::{Extract, LinePattern, Shape, TimePattern, clock_of, time_of_day};
 
 mod check;
 mod pattern;
@@ -260,6 +260,34 @@ impl Trim {
             end -= 1;
         }
         (start, end)
+    }
+
+    /// Start and end of what is left of a cell.
+    #[inline(always)]
+    pub fn span(&self, text: &[u8], start: usize, end: usize) -> (u32, u32) {
+        let Some(cell) = text.get(start..end) else {
+            return (start as u32, end as u32);
+        };
+        match cell {
+            [first, .., last] if !self.has_byte(*first) => match cell {
+                _ if !self.has_byte(*last) => return (start as u32, end as u32),
+                // A tab or a blank behind every cell.
+                [.., before, 0..0x80] if !self.has_byte(*before) => return (start as u32, end as u32 - 1),
+                _ => {}
+            },
+            [one] if !self.has_byte(*one) => return (start as u32, end as u32),
+            [] => return (start as u32, end as u32),
+            _ => {}
+        }
+        self.span_trimmed(text, start, end)
+    }
+
+    #[inline(never)]
+    fn span_trimmed(&self, text: &[u8], start: usize, end: usize) -> (u32, u32) {
+        let cell = &text[start..end];
+        let left = self.bytes(cell);
+        let from = start + (left.as_ptr() as usize - cell.as_ptr() as usize);
+        (from as u32, (from + left.len()) as u32)
     }
 
     /// What is left of a cell. Cells are cut at ASCII characters, so their bytes are whole texts.

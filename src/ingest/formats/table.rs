@@ -5,7 +5,7 @@
 //! delivered), R37 (amounts), R45 (Alipay). A row with too many fields is never guessed at: it is refused, unless the
 //! profile names the one free text that may hold bare delimiters and its neighbours read as what they must be.
 //!
-//! [`lines`] gives whole records of text ([`gbk`] where they are Chinese) with the separators that [`scan`] finds, [`cut`] their cells, [`bind`] and [`fields`] what a profile makes of them,
+//! [`lines`] gives whole records of text ([`gbk`] where they are Chinese) with the separators that [`scan`] finds, [`cut`] and [`cells`] their cells, [`bind`] and [`fields`] what a profile makes of them,
 //! [`totals`] and [`balance`] what must add up; here is the frame: what a record is, and in which order they come.
 //! Not done here: which source claims a file, archives, duplicate deliveries, drafts of profiles.
 
@@ -24,8 +24,9 @@ use crate::terms::digest::sha256_hex;
 
 use balance::Chain;
 use bind::{BoundCondition, Columns, Times, all_hold};
+use cells::{Cut, CutFrom};
 use clock::Clock;
-use cut::{Row, Span, anchor, cut, cut_fixed, cut_marked, cut_neat, cut_quoted, record_bytes, unquote};
+use cut::{Row, anchor, cut_fixed, record_bytes};
 use fields::{Fields, bind_fields};
 use lines::{Blocks, Quotes, Record, Room, decode};
 use scan::Marks;
@@ -33,6 +34,7 @@ use totals::Totals;
 
 mod balance;
 mod bind;
+mod cells;
 mod clock;
 mod cut;
 mod fields;
@@ -286,6 +288,8 @@ struct Plan<'p> {
     needs_digest: bool,
     /// Columns that are looked at.
     needed: Vec<usize>,
+    /// Nearly all rows can be cut at their delimiters, without a look at the others.
+    cuts_needed: bool,
 }
 
 struct Table<'r> {
@@ -316,126 +320,11 @@ struct Table<'r> {
     digest: Digest,
 }
 
-/// The record that was cut last.
-#[derive(Default)]
-struct Cut {
-    cells: Vec<Span>,
-    plain: String,
-    /// A record in GBK with the texts of its cells behind it.
-    mixed: Vec<u8>,
-    cut_from: CutFrom,
-}
-
-/// What cells are cut from.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-enum CutFrom {
-    /// The record.
-    #[default]
-    Record,
-    /// `plain`.
-    Plain,
-    /// So many bytes of `mixed`.
-    Mixed(usize),
-}
-
 /// A digest of a row, and the texts that it is made of; kept so that their memory is.
 #[derive(Default)]
 struct Digest {
     texts: Vec<u8>,
     id: String,
-}
-
-impl Cut {
-    /// Cuts a record. Rows of a format with cell marks have them, its headers have not.
-    #[inline]
-    fn cut(
-        &mut self,
-        record: &Record<'_>,
-        frame: &Frame,
-        encoding: &'static Encoding,
-        is_row: bool,
-    ) -> Result<(), String> {
-        let Cut {
-            cells,
-            plain,
-            cut_from,
-            ..
-        } = self;
-        if !frame.fixed.is_empty() {
-            *cut_from = CutFrom::Plain;
-            return cut_fixed(record.raw, encoding, frame, plain, cells);
-        }
-        *cut_from = CutFrom::Record;
-        if let (Some(mark), true) = (frame.cell_mark, is_row) {
-            if cut_marked(record.bytes, mark, record.delimiters, record.start, cells) {
-                return Ok(());
-            }
-            return Err(format!("no `{}` before the first field", char::from(mark)));
-        }
-        let neat = match frame.quote {
-            Some(quote) if record.quotes == Quotes::Neat => {
-                cut_neat(record.bytes, quote, record.delimiters, record.start, cells)
-            }
-            quote => {
-                cut(record.delimiters, record.start, record.bytes.len(), cells);
-                quote.is_none_or(|quote| record.quotes == Quotes::None || unquote(record.bytes, quote, cells))
-            }
-        };
-        if let (Some(quote), false) = (frame.quote, neat) {
-            *cut_from = CutFrom::Plain;
-            return cut_quoted(record.text, quote, frame, plain, cells).map_err(str::to_owned);
-        }
-        Ok(())
-    }
-
-    /// Decodes those cells of a record in GBK that are needed.
-    fn decode(&mut self, record: &Record<'_>, needed: &[usize]) {
-        let Cut {
-            cells,
-            mixed,
-            cut_from,
-            ..
-        } = self;
-        let mut length = record.bytes.len();
-        for at in needed {
-            let Some((start, end)) = cells.get_mut(*at) else {
-                continue;
-            };
-            let cell = &record.bytes[*start as usize..*end as usize];
-            if !gbk::has_high(cell) {
-                continue;
-            }
-            if *cut_from == CutFrom::Record {
-                *cut_from = CutFrom::Mixed(length);
-                if mixed.len() < length {
-                    mixed.resize(length, 0);
-                }
-                mixed[..length].copy_from_slice(record.bytes);
-            }
-            *start = length as u32;
-            length = gbk::decode(cell, mixed, length).unwrap_or(length);
-            *end = length as u32;
-        }
-        if *cut_from != CutFrom::Record {
-            *cut_from = CutFrom::Mixed(length);
-        }
-    }
-
-    /// The cells.
-    #[inline]
-    fn row<'t>(&'t self, record: &'t Record<'_>, frame: &'t Frame) -> Row<'t> {
-        Row {
-            place: record.place,
-            text: match self.cut_from {
-                CutFrom::Record => record.bytes,
-                CutFrom::Plain => self.plain.as_bytes(),
-                CutFrom::Mixed(length) => &self.mixed[..length],
-            },
-            cells: &self.cells,
-            trim: &frame.trim,
-            id: "",
-        }
-    }
 }
 
 impl<'r> Table<'r> {
@@ -677,7 +566,7 @@ impl<'r> Table<'r> {
         if let Err(what) = self.cut.cut(record, frame, self.encoding, false) {
             return Err(self.broken(line, &what));
         }
-        let row = self.cut.row(record, frame);
+        let row = self.cut.row(record);
         let kind = row.cell(0);
         if frame.header_type.as_deref() == Some(kind) {
             let titles = titles_of(&row);
@@ -721,7 +610,7 @@ impl<'r> Table<'r> {
         if let Err(what) = self.cut.cut(record, frame, self.encoding, marked) {
             return Err(self.broken(line, &what));
         }
-        let mut titles = titles_of(&self.cut.row(record, frame));
+        let mut titles = titles_of(&self.cut.row(record));
         if frame.trailing_delimiter && titles.last().is_some_and(String::is_empty) {
             titles.pop();
         }
@@ -794,6 +683,7 @@ impl<'r> Table<'r> {
             } else {
                 asked
             },
+            cuts_needed: profile.frame.fixed.is_empty() && profile.frame.cell_mark.is_none(),
             titles,
             free_text,
             guards,
@@ -815,7 +705,7 @@ impl<'r> Table<'r> {
         if marked || self.cut.cut(record, frame, self.encoding, false).is_err() {
             return Ok(false);
         }
-        let row = self.cut.row(record, frame);
+        let row = self.cut.row(record);
         if is_summary_header(frame, &row) {
             if !self.summary_titles.is_empty() {
                 return Err(self.broken(record.place.line, "the summary stands twice"));
@@ -835,7 +725,7 @@ impl<'r> Table<'r> {
         if let Err(what) = self.cut.cut(record, frame, self.encoding, marked) {
             return Err(self.broken(record.place.line, &format!("the summary has {what}")));
         }
-        let mut row = self.cut.row(record, frame);
+        let mut row = self.cut.row(record);
         let expected = self.summary_titles.len();
         if frame.trailing_delimiter && row.cells.len() == expected + 1 && row.cell(expected).is_empty() {
             row.cells = &row.cells[..expected];
@@ -875,36 +765,33 @@ impl<'r> Table<'r> {
             return true;
         };
         let frame = &profile.frame;
-        if record.in_gbk && record.quotes == Quotes::Any {
-            return false;
-        }
-        let result = cut.cut(record, frame, encoding, true);
         let expected = plan.titles.len();
-        let found = cut.cells.len();
-        if record.in_gbk {
+        let (mut result, mut found, mut guarded) = (Ok(()), expected, true);
+        if plan.cuts_needed && cut.cut_needed(record, frame, &plan.needed, expected) {
+            // Nothing else is to be known.
+        } else if record.in_gbk {
+            if record.quotes == Quotes::Any
+                || !cut.cut_in_gbk(record, frame, encoding, &plan.needed, expected)
+            {
+                return false;
+            }
+        } else {
+            result = cut.cut(record, frame, encoding, true);
+            found = cut.cells.len();
+            guarded = frame.fixed.is_empty();
             if found == expected + 1
                 && frame.trailing_delimiter
                 && cut.cells[expected].0 == cut.cells[expected].1
             {
+                // What stands behind the last delimiter must be nothing.
                 cut.cells.pop();
+            } else if let (Some(at), true) = (plan.free_text, found > expected) {
+                anchor(&mut cut.cells, at, expected);
+                cut.trim(record, frame, [at]);
+                guarded = false;
             }
-            if result.is_err() || cut.cells.len() != expected {
-                return false;
-            }
-            cut.decode(record, &plan.needed);
         }
-        let found = if record.in_gbk { expected } else { found };
-        let mut guarded = frame.fixed.is_empty();
-        if found == expected + 1 && frame.trailing_delimiter {
-            // What stands behind the last delimiter must be nothing.
-            if cut.row(record, frame).cell(expected).is_empty() {
-                cut.cells.pop();
-            }
-        } else if let (Some(at), true) = (plan.free_text, found > expected) {
-            anchor(&mut cut.cells, at, expected);
-            guarded = false;
-        }
-        let mut row = cut.row(record, frame);
+        let mut row = cut.row(record);
         let fits = row.cells.len() == expected
             && (guarded
                 || plan
@@ -981,7 +868,7 @@ impl<'r> Table<'r> {
                     let whole = record.whole(marks, room);
                     let result = cut.cut(&whole, frame, encoding, true);
                     let from_line = result.is_ok() && cut.cut_from == CutFrom::Record;
-                    bad.reject(&cut.row(&whole, frame), from_line, &plan.titles)
+                    bad.reject(&cut.row(&whole), from_line, &plan.titles)
                 }
             };
             sink.reject(reject);

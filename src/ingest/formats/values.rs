@@ -210,6 +210,12 @@ impl Number {
     /// needs a closer look.
     #[inline(always)]
     pub fn usual_minor(&self, text: &[u8], digits: u32) -> Option<i64> {
+        if digits == 2
+            && self.unit == Unit::Major
+            && let Some((negative, minor)) = self.read_hundredths(text)
+        {
+            return Some(if negative { -minor } else { minor });
+        }
         let decimal = self.read_usual(text)?;
         if self.unit != Unit::Major || decimal.decimals != digits {
             return None;
@@ -224,6 +230,10 @@ impl Number {
         // Most columns of most rows are nothing.
         if text == b"0.00" && self.decimal == b'.' {
             return Some(0);
+        }
+        if let Some((negative, hundredths)) = self.read_hundredths(text) {
+            let scaled = i128::from(hundredths) * i128::from(POWERS_OF_TEN[SCALE_DIGITS as usize - 2]);
+            return Some(if negative { -scaled } else { scaled });
         }
         let decimal = self.read_usual(text)?;
         let power = POWERS_OF_TEN[SCALE_DIGITS.checked_sub(decimal.decimals)? as usize];
@@ -257,6 +267,49 @@ impl Number {
             Some(decimal) => Ok(decimal),
             None => self.read_any(text),
         }
+    }
+
+    /// An amount with two decimals, `1234.50` or `1,234.50`: its sign and how many hundredths it is. `None` for all that
+    /// needs a closer look.
+    #[inline(always)]
+    fn read_hundredths(&self, bytes: &[u8]) -> Option<(bool, i64)> {
+        let (negative, digits) = match bytes {
+            [b'-', digits @ ..] if self.marks.is_empty() => (true, digits),
+            digits => (false, digits),
+        };
+        let (whole, [decimal, tens, ones]) = digits.split_last_chunk()?;
+        let (tens, ones) = (tens.wrapping_sub(b'0'), ones.wrapping_sub(b'0'));
+        // So few digits cannot overflow.
+        if *decimal != self.decimal || tens > 9 || ones > 9 || whole.len() > 15 || self.padded {
+            return None;
+        }
+        // The first digits are a group of their own where others follow it.
+        let (first, groups) = match (whole.len(), self.thousands) {
+            (4.., Some(_)) => whole.split_at(whole.len() % 4),
+            _ => (whole, &b""[..]),
+        };
+        if first.is_empty() || (first[0] == b'0' && whole.len() > 1) {
+            return None;
+        }
+        let mut units = 0;
+        for byte in first {
+            let digit = byte.wrapping_sub(b'0');
+            if digit > 9 {
+                return None;
+            }
+            units = units * 10 + i64::from(digit);
+        }
+        for group in groups.as_chunks::<4>().0 {
+            // As `time_of_day` reads a clock.
+            let form = u32::from_le_bytes([self.thousands?, b'0', b'0', b'0']);
+            let values = u32::from_le_bytes(*group) ^ form;
+            if (values.wrapping_add(0x7676_767f) | values) & 0x8080_8080 != 0 {
+                return None;
+            }
+            let [_, a, b, c] = values.to_le_bytes();
+            units = units * 1000 + i64::from(a) * 100 + i64::from(b) * 10 + i64::from(c);
+        }
+        Some((negative, units * 100 + i64::from(tens * 10 + ones)))
     }
 
     /// The usual amount, `1234.50` or `1,234.50`: digits, a point, digits. `None` for all that needs a closer look.
@@ -650,6 +703,33 @@ mod tests {
                 let text = format!("{sign}{text}");
                 if let Some(usual) = number.read_usual(text.as_bytes()) {
                     proptest::prop_assert_eq!(Ok(usual), number.read_any(&text), "{}", text);
+                }
+            }
+        }
+
+        #[test]
+        fn grouped_amounts_are_read_as_all_others(
+            groups in "[0-9]{0,4}([,.][0-9]{2,4}){0,5}",
+            end in "[.,a]?[0-9a]{0,3}",
+            sign in "-?",
+            symbol in 0usize..40,
+        ) {
+            let mut text = format!("{sign}{groups}{end}");
+            // Now and then another character in the place of one.
+            if symbol < text.len() {
+                text.replace_range(symbol..=symbol, "/");
+            }
+            for thousands in [None, Some(b','), Some(b'.')] {
+                for decimal in [b'.', b','] {
+                    if thousands == Some(decimal) {
+                        // No profile says so.
+                        continue;
+                    }
+                    let number = Number { thousands, decimal, ..Number::default() };
+                    let slow = number.read_any(&text).map(|read| (read.negative, i64::try_from(read.mantissa), read.decimals));
+                    if let Some((negative, hundredths)) = number.read_hundredths(text.as_bytes()) {
+                        proptest::prop_assert_eq!(slow, Ok((negative, Ok(hundredths), 2)), "{} {:?}", text, thousands);
+                    }
                 }
             }
         }

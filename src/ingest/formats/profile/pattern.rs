@@ -129,37 +129,84 @@ impl Extract {
 
     /// The key in a text; empty where there is none. The first place where all parts fit is taken.
     pub fn find<'t>(&self, text: &'t str) -> &'t str {
+        let key = self.find_bytes(text.as_bytes());
+        // What is part of a key is ASCII, or stands between two texts: characters stay whole.
+        std::str::from_utf8(key).unwrap_or_default()
+    }
+
+    /// As [`Extract::find`], in the bytes of a text.
+    #[inline]
+    pub fn find_bytes<'t>(&self, text: &'t [u8]) -> &'t [u8] {
+        if self.kind != Run::Any
+            && self.after.is_empty()
+            && let Some(rest) = text.strip_prefix(self.before.as_bytes())
+        {
+            let length = self.run_of(rest);
+            if length > 0 {
+                return &rest[..length];
+            }
+        }
+        self.search(text)
+    }
+
+    /// Length of the run of the key's characters at the beginning of a text.
+    #[inline]
+    fn run_of(&self, text: &[u8]) -> usize {
+        let is = match self.kind {
+            Run::Digits => &IS_DIGIT,
+            Run::Word => &IS_OF_WORD,
+            Run::Any => return text.len(),
+        };
+        let of_key = |byte: u8| is[usize::from(byte)];
+        let mut length = 0;
+        while let Some([a, b, c, d]) = text[length..].first_chunk()
+            && of_key(*a) & of_key(*b) & of_key(*c) & of_key(*d)
+        {
+            length += 4;
+        }
+        length + text[length..].iter().take_while(|byte| of_key(**byte)).count()
+    }
+
+    #[inline(never)]
+    fn search<'t>(&self, text: &'t [u8]) -> &'t [u8] {
+        let (before, after) = (self.before.as_bytes(), self.after.as_bytes());
         let mut from = 0;
-        while let Some(found) = place_of(&text[from..], &self.before) {
-            let start = from + found + self.before.len();
+        while let Some(found) = place_of(&text[from..], before) {
+            let start = from + found + before.len();
             let rest = &text[start..];
-            // What is part of a key is ASCII, or all of the text.
-            let length = match self.kind {
-                Run::Digits => rest.bytes().position(|byte| !byte.is_ascii_digit()),
-                Run::Word => rest.bytes().position(|byte| !IS_OF_WORD[usize::from(byte)]),
-                Run::Any => None,
-            };
-            let run = &rest[..length.unwrap_or(rest.len())];
+            let run = self.run_of(rest);
             let key = match self.kind {
-                Run::Any if !self.after.is_empty() => {
-                    rest.split_once(self.after.as_str()).map_or("", |(key, _)| key)
+                Run::Any if !after.is_empty() => {
+                    memchr::memmem::find(rest, after).map_or(&b""[..], |at| &rest[..at])
                 }
-                _ if rest[run.len()..].starts_with(self.after.as_str()) => run,
-                _ => "",
+                _ if rest[run..].starts_with(after) => &rest[..run],
+                _ => b"",
             };
             if !key.is_empty() {
                 return key;
             }
-            // Go on behind this place; for an empty `before` behind the run that did not fit.
-            let step = run.len().max(rest.chars().next().map_or(1, char::len_utf8));
-            from = start + if self.before.is_empty() { step } else { 0 };
+            // Go on behind this place; for an empty `before` behind the run that did not fit, a whole character at least.
+            let trails = rest.iter().skip(1).take_while(|byte| **byte & 0xc0 == 0x80);
+            let step = run.max(1 + trails.count());
+            from = start + if before.is_empty() { step } else { 0 };
             if from >= text.len() {
-                return "";
+                return b"";
             }
         }
-        ""
+        b""
     }
 }
+
+/// The decimal digits.
+const IS_DIGIT: [bool; 256] = {
+    let mut digit = [false; 256];
+    let mut byte = b'0';
+    while byte <= b'9' {
+        digit[byte as usize] = true;
+        byte += 1;
+    }
+    digit
+};
 
 /// Bytes of which words are made.
 const IS_OF_WORD: [bool; 256] = {
@@ -173,15 +220,15 @@ const IS_OF_WORD: [bool; 256] = {
 };
 
 /// Where a text begins that is short and seldom there.
-fn place_of(text: &str, part: &str) -> Option<usize> {
-    let Some(first) = part.bytes().next() else {
+fn place_of(text: &[u8], part: &[u8]) -> Option<usize> {
+    let Some(first) = part.first() else {
         return Some(0);
     };
     // Keys mostly stand at the beginning.
     if text.starts_with(part) {
         return Some(0);
     }
-    memchr::memchr_iter(first, text.as_bytes()).find(|at| text.as_bytes()[*at..].starts_with(part.as_bytes()))
+    memchr::memchr_iter(*first, text).find(|at| text[*at..].starts_with(part))
 }
 
 /// A time as a sequence of numbers: `yyyy-MM-dd HH:mm:ss`.
@@ -401,14 +448,28 @@ fn plain_time(text: &str) -> Option<Read> {
 /// The time of day `HH:mm:ss` behind a day that is known already and the sign between them.
 #[inline]
 pub fn clock_of(bytes: &[u8; 19], between: u8, date: Date) -> Option<WallTime> {
-    if (bytes[10], bytes[13], bytes[16]) != (between, b':', b':') {
+    if bytes[10] != between {
         return None;
     }
-    let two = |at: usize| {
-        let (tens, ones) = (bytes[at].wrapping_sub(b'0'), bytes[at + 1].wrapping_sub(b'0'));
-        (tens < 10 && ones < 10).then(|| u32::from(tens) * 10 + u32::from(ones))
+    time_of_day(bytes.last_chunk()?, date)
+}
+
+/// A time of day as `HH:mm:ss`.
+#[inline]
+pub fn time_of_day(bytes: &[u8; 8], date: Date) -> Option<WallTime> {
+    // Digits become their values and colons 0; more than 9, or than 0, sets a high bit.
+    const FORM: u64 = u64::from_le_bytes(*b"00:00:00");
+    const MOST: u64 = u64::from_le_bytes([0x76, 0x76, 0x7f, 0x76, 0x76, 0x7f, 0x76, 0x76]);
+    const HIGH: u64 = u64::MAX / 255 * 128;
+    let values = u64::from_le_bytes(*bytes) ^ FORM;
+    if (values.wrapping_add(MOST) | values) & HIGH != 0 {
+        return None;
+    }
+    let two = |at: u32| {
+        let pair = (values >> (8 * at)) as u32;
+        (pair & 15) * 10 + (pair >> 8 & 15)
     };
-    let (hour, minute, second) = (two(11)?, two(14)?, two(17)?);
+    let (hour, minute, second) = (two(0), two(3), two(6));
     if hour > 23 || minute > 59 || second > 59 {
         return None;
     }

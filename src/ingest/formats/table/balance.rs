@@ -217,7 +217,38 @@ impl Account {
         }
     }
 
+    #[inline]
     fn end_run(&mut self) {
+        if self.run.rows > 1 {
+            return self.end_long_run();
+        }
+        // One row follows from what stands before it in the one order, and behind it in the other.
+        let Link {
+            before_minor,
+            after_minor,
+            ..
+        } = self.run.first;
+        for (way, down) in [(&mut self.down, true), (&mut self.up, false)] {
+            let Some((oldest, newest)) = &mut way.ends else {
+                if way.holds {
+                    way.ends = Some((before_minor, after_minor));
+                }
+                continue;
+            };
+            let (end, near, far) = if down {
+                (newest, before_minor, after_minor)
+            } else {
+                (oldest, after_minor, before_minor)
+            };
+            way.holds &= *end == near;
+            if way.holds {
+                *end = far;
+            }
+        }
+    }
+
+    #[inline(never)]
+    fn end_long_run(&mut self) {
         let run = &self.run;
         let go = |way: &mut Way, down: bool| {
             if !way.holds {

@@ -228,8 +228,8 @@ struct Rule<'p> {
     day: RefCell<DayMemory>,
     /// Cells of a day and of a time of day, where joined they have that shape.
     day_and_clock: Option<(usize, usize)>,
-    /// The cells of what came in and of what went out, where each is one and nothing is done to its text.
-    sides: Option<(usize, usize)>,
+    /// Where a usual amount stands.
+    figure: Figure,
     /// Room for joined texts.
     joined: RefCell<String>,
     /// Sign by number of the type; the last is of rows without a type.
@@ -305,6 +305,17 @@ impl ShortText {
             len: text.len(),
         })
     }
+}
+
+/// Where the amount of a field stands, as that of nearly all does.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Figure {
+    /// In this cell.
+    Cell(usize),
+    /// In one of two cells: what came in, and what went out. Nothing is done to their texts.
+    Sides(usize, usize),
+    /// By the rule.
+    Ruled,
 }
 
 /// How the text of a field is had without a look at its rules, as that of nearly all is.
@@ -457,6 +468,20 @@ impl<'p> Bound<'p> {
         bad
     }
 
+    /// True when every row has the same text, of the book or of a line before the header.
+    pub fn is_constant(&self) -> bool {
+        self.quick == Quick::Constant
+    }
+
+    /// False where the file itself names no account that [`Bound::named_by_file`] could give.
+    #[inline]
+    pub fn may_be_named(&self) -> bool {
+        let rule = self.rules.first();
+        rule.is_some_and(|rule| {
+            rule.field.from == Some(From::SourceAccount) && (rule.told.is_some() || !rule.columns.is_empty())
+        })
+    }
+
     /// The account that the file itself names where the source says one as well: of a column, or of a line before the
     /// header.
     #[inline]
@@ -513,13 +538,12 @@ impl<'p> Bound<'p> {
             }
             (Quick::FirstOf, Some(rule)) => return Ok(Cow::Borrowed(first_bytes(rule, row))),
             (Quick::Key { at, may_be_empty }, Some(rule)) => {
-                let key = rule
-                    .field
-                    .extract
-                    .as_ref()
-                    .map_or("", |extract| extract.find(row.cell(at)));
+                let key = match &rule.field.extract {
+                    Some(extract) => extract.find_bytes(row.bytes(at)),
+                    None => b"",
+                };
                 if may_be_empty || !key.is_empty() {
-                    return Ok(Cow::Borrowed(key.as_bytes()));
+                    return Ok(Cow::Borrowed(key));
                 }
             }
             _ => {}
@@ -853,26 +877,28 @@ impl<'p> Bound<'p> {
         let rule = self.rule(row)?;
         let digits = currency.digits();
         let number = &rule.field.number;
-        if let Some(at) = rule.direct {
-            if rule.sum.is_empty()
-                && rule.credit.is_empty()
-                && let Some(minor) = number.usual_minor(row.bytes(at), digits)
-            {
-                return Ok((if rule.field.negate { -minor } else { minor }, Some(at)));
+        match rule.figure {
+            Figure::Cell(at) => {
+                if let Some(minor) = number.usual_minor(row.bytes(at), digits) {
+                    return Ok((if rule.field.negate { -minor } else { minor }, Some(at)));
+                }
             }
-        } else if let Some((credit, debit)) = rule.sides {
-            // One of the two, and not nothing.
-            let (at, goes_out) = if row.bytes(credit).is_empty() {
-                (debit, true)
-            } else {
-                (credit, !row.bytes(debit).is_empty())
-            };
-            if (at == debit) == goes_out
-                && let Some(minor) = number.usual_minor(row.bytes(at), digits)
-                && minor > 0
-            {
-                return Ok((if goes_out { -minor } else { minor }, Some(at)));
+            Figure::Sides(credit, debit) => {
+                // One of the two, and not nothing.
+                let (came_in, went_out) = (row.bytes(credit), row.bytes(debit));
+                let (at, text) = if came_in.is_empty() {
+                    (debit, went_out)
+                } else {
+                    (credit, came_in)
+                };
+                if came_in.is_empty() != went_out.is_empty()
+                    && let Some(minor) = number.usual_minor(text, digits)
+                    && minor > 0
+                {
+                    return Ok((if at == debit { -minor } else { minor }, Some(at)));
+                }
             }
+            Figure::Ruled => {}
         }
         self.signed_by(rule, row, currency)
     }
@@ -961,12 +987,18 @@ impl<'p> Bound<'p> {
         kind: Option<TxnType>,
     ) -> Result<i64, Bad> {
         let sign = self.rule(row)?.signs[kind.map_or(TXN_TYPES.len(), |kind| kind as usize)];
+        if !matches!(
+            (sign, minor < 0),
+            (Sign::Positive, true) | (Sign::Negative, false)
+        ) || minor == 0
+        {
+            return Ok(minor.abs());
+        }
         let of = || kind.map_or(String::new(), |kind| format!(" on {}", kind.name()));
         let found = || at.map_or("", |at| row.cell(at));
         match sign {
-            Sign::Positive if minor < 0 => Err(self.bad(at, found(), format!("no minus sign{}", of()))),
-            Sign::Negative if minor > 0 => Err(self.bad(at, found(), format!("a minus sign{}", of()))),
-            _ => Ok(minor.abs()),
+            Sign::Positive => Err(self.bad(at, found(), format!("no minus sign{}", of()))),
+            _ => Err(self.bad(at, found(), format!("a minus sign{}", of()))),
         }
     }
 
@@ -1032,12 +1064,13 @@ fn rule<'p>(name: &str, field: &'p Field, columns: &mut Columns, ctx: &FormatCon
         [at] if field.join.is_empty() && field.from != Some(From::Row) => Some(*at),
         _ => None,
     };
+    let direct = one_cell.filter(|_| as_it_stands && field.blank.is_empty() && constant.is_none());
     Rule {
         field,
         when: BoundCondition::all(&field.when, columns, optional),
         columns: cells,
         one_cell,
-        direct: one_cell.filter(|_| as_it_stands && field.blank.is_empty() && constant.is_none()),
+        direct,
         words: RefCell::default(),
         shape,
         day: RefCell::new(DayMemory::EMPTY),
@@ -1047,13 +1080,13 @@ fn rule<'p>(name: &str, field: &'p Field, columns: &mut Columns, ctx: &FormatCon
             }
             _ => None,
         },
-        sides: match (credit.as_slice(), debit.as_slice()) {
-            ([credit], [debit])
-                if credit != debit && as_it_stands && field.blank.is_empty() && field.sum.is_empty() =>
-            {
-                Some((*credit, *debit))
+        figure: match (direct, credit.as_slice(), debit.as_slice()) {
+            _ if !field.sum.is_empty() => Figure::Ruled,
+            (Some(at), [], _) => Figure::Cell(at),
+            (None, [credit], [debit]) if credit != debit && as_it_stands && field.blank.is_empty() => {
+                Figure::Sides(*credit, *debit)
             }
-            _ => None,
+            _ => Figure::Ruled,
         },
         joined: RefCell::default(),
         join,

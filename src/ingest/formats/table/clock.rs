@@ -2,7 +2,7 @@
 
 use jiff::tz::TimeZone;
 
-use crate::ingest::formats::profile::{Shape, TimePattern, clock_of};
+use crate::ingest::formats::profile::{Shape, TimePattern, clock_of, time_of_day};
 use crate::ingest::formats::values::WallTime;
 use crate::terms::date::Date;
 
@@ -40,16 +40,21 @@ impl TimeText {
         two(&mut self.bytes[8..], day);
     }
 
+    #[inline]
+    fn put_clock(&mut self, wall: WallTime) {
+        two(&mut self.bytes[11..], wall.hour);
+        two(&mut self.bytes[14..], wall.minute);
+        two(&mut self.bytes[17..], wall.second);
+    }
+
     /// A time of this day, at an offset in minutes.
     #[inline]
     pub fn and_time(self, wall: WallTime, offset_minutes: i32) -> TimeText {
         let mut text = TimeText { len: 25, ..self };
         text.bytes[10] = b'T';
-        two(&mut text.bytes[11..], wall.hour);
         text.bytes[13] = b':';
-        two(&mut text.bytes[14..], wall.minute);
         text.bytes[16] = b':';
-        two(&mut text.bytes[17..], wall.second);
+        text.put_clock(wall);
         text.bytes[19] = if offset_minutes < 0 { b'-' } else { b'+' };
         let minutes = offset_minutes.unsigned_abs();
         two(&mut text.bytes[20..], minutes / 60);
@@ -68,6 +73,7 @@ fn two(bytes: &mut [u8], number: u32) {
 pub struct Clock {
     zone: TimeZone,
     date: Option<Date>,
+    /// The beginning of that day, with its offset where all its times have one.
     day: TimeText,
     /// Offset of the whole day; `None` when clocks change on it or beside it.
     offset_minutes: Option<i32>,
@@ -95,9 +101,16 @@ impl Clock {
             self.date = Some(wall.date);
             self.day = TimeText::day(wall.date);
             self.offset_minutes = self.offset_of_day(wall.date);
+            if let Some(offset) = self.offset_minutes {
+                self.day = self.day.and_time(midnight(wall.date), offset);
+            }
         }
         match self.offset_minutes {
-            Some(offset) => Some(self.day.and_time(wall, offset)),
+            Some(_) => {
+                let mut text = self.day;
+                text.put_clock(wall);
+                Some(text)
+            }
             None => {
                 let text = wall.rfc3339(&self.zone)?;
                 let mut slow = TimeText {
@@ -195,6 +208,10 @@ impl DayMemory {
     pub fn read(&self, shape: Shape, text: &[u8]) -> Option<(WallTime, Option<i32>, bool)> {
         match shape {
             Shape::Day => {
+                if let Ok(text) = <&[u8; 10]>::try_from(text) {
+                    let same = self.day_len == 10 && *text == self.day;
+                    return same.then(|| (midnight(self.date), None, false));
+                }
                 let same = self.day_len == text.len() && self.day[..self.day_len] == *text;
                 same.then(|| (midnight(self.date), None, false))
             }
@@ -221,9 +238,7 @@ impl DayMemory {
         if self.day_len != 10 || *day != self.day {
             return None;
         }
-        let mut text = [b' '; 19];
-        text[11..].copy_from_slice(clock);
-        Some((clock_of(&text, b' ', self.date)?, None, true))
+        Some((time_of_day(clock, self.date)?, None, true))
     }
 
     /// Remembers the day of a text that the pattern of this shape has read.

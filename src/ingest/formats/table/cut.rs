@@ -3,7 +3,7 @@
 use encoding_rs::Encoding;
 
 use crate::entries::rows::Place;
-use crate::ingest::formats::profile::{Frame, Trim};
+use crate::ingest::formats::profile::Frame;
 
 use super::lines::decode;
 
@@ -17,16 +17,14 @@ pub struct Row<'t> {
     pub place: Place,
     /// What its cells are cut from; for quoted formats without the quotes. Cells that the profile names are UTF-8.
     pub text: &'t [u8],
-    /// Ranges of its cells.
+    /// Ranges of its cells, trimmed.
     pub cells: &'t [Span],
-    /// Characters taken off both ends of a cell.
-    pub trim: &'t Trim,
     /// Digest of the row, where the profile asks for one.
     pub id: &'t str,
 }
 
 impl<'t> Row<'t> {
-    /// Trimmed text of a cell; empty where the row has no such cell.
+    /// Text of a cell; empty where the row has no such cell.
     #[inline]
     pub fn cell(&self, at: usize) -> &'t str {
         let text = std::str::from_utf8(self.bytes(at));
@@ -34,26 +32,22 @@ impl<'t> Row<'t> {
         text.unwrap_or_default()
     }
 
-    /// Trimmed bytes of a cell; empty where the row has no such cell.
+    /// Bytes of a cell; empty where the row has no such cell.
     #[inline(always)]
     pub fn bytes(&self, at: usize) -> &'t [u8] {
         match self.cells.get(at) {
-            Some((start, end)) => match self.text.get(*start as usize..*end as usize) {
-                Some(cell) => self.trim.bytes(cell),
-                None => b"",
-            },
+            Some((start, end)) => self.text.get(*start as usize..*end as usize).unwrap_or_default(),
             None => b"",
         }
     }
 
-    /// Characters before the trimmed cell, from 1.
+    /// Characters before the cell, from 1.
     pub fn column_of(&self, at: usize) -> u32 {
-        let Some((start, end)) = self.cells.get(at) else {
+        let Some((start, _)) = self.cells.get(at) else {
             return 0;
         };
         let text = std::str::from_utf8(self.text).unwrap_or_default();
-        let (start, _) = self.trim.range(text, *start as usize, *end as usize);
-        text[..start].chars().count() as u32 + 1
+        text[..*start as usize].chars().count() as u32 + 1
     }
 }
 
@@ -74,31 +68,29 @@ pub fn cut(delimiters: &[u32], record_start: u32, length: usize, cells: &mut Vec
     }
 }
 
-/// As [`cut`], of a record whose quotes stand at the ends of cells as far as is known ([`super::scan::End`]); the quotes are
-/// no part of the cells. False where a cell begins with a quote and does not end with it.
-#[inline]
-pub fn cut_neat(
+/// One cell of a record whose quotes, if it has any, all stand at the ends of cells; the quotes are no part of it.
+#[inline(always)]
+pub fn cell_of(
     bytes: &[u8],
-    quote: u8,
+    quote: Option<u8>,
     delimiters: &[u32],
     record_start: u32,
-    cells: &mut Vec<Span>,
-) -> bool {
-    cells.resize(delimiters.len() + 1, (0, 0));
-    let behind = record_start.wrapping_add(bytes.len() as u32);
-    let ends = delimiters.iter().chain(std::iter::once(&behind));
-    let (mut start, mut neat) = (0, true);
-    for (place, cell) in ends.zip(cells.iter_mut()) {
-        let end = place.wrapping_sub(record_start);
-        *cell = (start, end);
-        if bytes.get(start as usize) == Some(&quote) && start < end {
-            let last = end.wrapping_sub(1);
-            neat &= start < last && bytes.get(last as usize) == Some(&quote);
-            *cell = (start.wrapping_add(1), last);
-        }
-        start = end.wrapping_add(1);
+    at: usize,
+) -> (usize, usize) {
+    let place = |at: usize| {
+        let place = delimiters.get(at)?;
+        Some(place.wrapping_sub(record_start) as usize)
+    };
+    let end = place(at).unwrap_or(bytes.len());
+    let start = if at == 0 {
+        0
+    } else {
+        place(at - 1).map_or(end, |place| place + 1)
+    };
+    match bytes.get(start..end) {
+        Some([first, .., _]) if Some(*first) == quote => (start + 1, end - 1),
+        _ => (start, end),
     }
-    neat
 }
 
 /// Cuts where the mark follows a delimiter; the marks are no part of the cells. False when the text does not begin
@@ -256,9 +248,9 @@ pub fn anchor(cells: &mut Vec<Span>, at: usize, count: usize) {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::scan::{LINE, Marks, end_of_records, separators};
+    use super::super::scan::{LINE, Marks, Places, open_separators, separators};
     use super::*;
-    use crate::ingest::formats::profile::{Profile, builtin};
+    use crate::ingest::formats::profile::{Profile, Trim, builtin};
 
     fn frame(delimiter: u8, quote: Option<u8>) -> Frame {
         let mut frame = Profile::parse(builtin("alipay-trade").unwrap(), "x")
@@ -271,10 +263,10 @@ mod tests {
     }
 
     fn delimiters(line: &str, delimiter: u8, quote: Option<u8>) -> Vec<u32> {
-        let mut places = Vec::new();
+        let mut places = Places::default();
         separators(line.as_bytes(), Marks { delimiter, quote }, &mut places);
-        places.retain(|place| place & LINE == 0);
-        places
+        let delimiters = places.all().iter().filter(|place| **place & LINE == 0);
+        delimiters.copied().collect()
     }
 
     fn cut_line(line: &str, delimiter: u8, quote: Option<u8>) -> Vec<Span> {
@@ -326,12 +318,13 @@ mod tests {
                     prop_assert_eq!(texts(&line, &in_place), texts(&plain, &ranges), "{}", line);
                 }
                 let with_end = format!("{line}\n");
-                let mut places = Vec::new();
                 let marks = Marks { delimiter: b',', quote: Some(b'"') };
-                separators(with_end.as_bytes(), marks, &mut places);
-                places.retain(|place| place & LINE == 0);
-                let neat = end_of_records(with_end.as_bytes(), marks).is_some_and(|end| end.neat_quotes);
-                if neat && cut_neat(line.as_bytes(), b'"', &places, 0, &mut in_place) {
+                let (seen, inside) = open_separators(with_end.as_bytes(), marks, &mut Places::default());
+                let neat = !seen.loose_quotes && !inside;
+                let places = delimiters(&line, b',', Some(b'"'));
+                if neat && !line.ends_with('\r') {
+                    let cells = (0..=places.len()).map(|at| cell_of(line.as_bytes(), Some(b'"'), &places, 0, at));
+                    in_place = cells.map(|(start, end)| (start as u32, end as u32)).collect();
                     prop_assert_eq!(slow, Ok(()), "{}", line);
                     prop_assert_eq!(texts(&line, &in_place), texts(&plain, &ranges), "{}", line);
                 }

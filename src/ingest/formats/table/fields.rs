@@ -299,6 +299,20 @@ impl BankFields<'_> {
         self.other_account.as_ref()
     }
 
+    /// The account of a row, looked up.
+    #[inline(never)]
+    fn account_of(&mut self, row: &Row<'_>, ctx: &FormatContext<'_>) -> Result<u16, Bad> {
+        let text = self.account.text(row)?.0;
+        let Some(index) = ctx.settings.account_index(&text) else {
+            let found = masked(ctx.settings, &text);
+            let expected = "the number or id of an account of the book";
+            return Err(self.account.refuse_as(row, found, expected));
+        };
+        let named = self.account.bytes(row)?.into_owned();
+        self.account_before = Some((named, index as u16));
+        Ok(index as u16)
+    }
+
     /// Notes a row that names another account of the book. Masked and unknown numbers name none, and pass.
     #[inline]
     fn compare_accounts(&mut self, row: &Row<'_>, account: u16, ctx: &FormatContext<'_>) {
@@ -397,24 +411,14 @@ impl BankFields<'_> {
         sink: &mut dyn RowSink,
     ) -> Result<(), Bad> {
         let currency = self.currency.currency(row)?;
-        let account = {
-            let named = self.account.bytes(row)?;
-            match &self.account_before {
-                Some((known, account)) if **known == *named => *account,
-                _ => {
-                    let text = self.account.text(row)?.0;
-                    let Some(index) = ctx.settings.account_index(&text) else {
-                        let found = masked(ctx.settings, &text);
-                        let expected = "the number or id of an account of the book";
-                        return Err(self.account.refuse_as(row, found, expected));
-                    };
-                    let named = named.into_owned();
-                    self.account_before = Some((named, index as u16));
-                    index as u16
-                }
-            }
+        let account = match &self.account_before {
+            Some((_, account)) if self.account.is_constant() => *account,
+            Some((known, account)) if **known == *self.account.bytes(row)? => *account,
+            _ => self.account_of(row, ctx)?,
         };
-        self.compare_accounts(row, account, ctx);
+        if self.account.may_be_named() {
+            self.compare_accounts(row, account, ctx);
+        }
         let account_currency = ctx.settings.accounts[usize::from(account)].currency;
         if currency != account_currency {
             return Err(self

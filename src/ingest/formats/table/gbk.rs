@@ -88,21 +88,6 @@ pub fn decode(bytes: &[u8], out: &mut Vec<u8>, start: usize) -> Option<usize> {
     }
     let (mut rest, mut written) = (bytes, start);
     while !rest.is_empty() {
-        let ascii = match rest.first_chunk::<STRIDE>() {
-            Some(stride) => {
-                *out.get_mut(written..)?.first_chunk_mut()? = *stride;
-                let high = u128::from_le_bytes(*stride) & (u128::MAX / 255 * 128);
-                (high.trailing_zeros() / 8) as usize
-            }
-            None => {
-                let ascii = rest.iter().take_while(|byte| **byte < 0x80).count();
-                out.get_mut(written..written + ascii)?
-                    .copy_from_slice(&rest[..ascii]);
-                ascii
-            }
-        };
-        written += ascii;
-        rest = &rest[ascii..];
         while let Some((four, behind)) = rest.split_first_chunk::<FOUR>() {
             if u64::from_le_bytes(*four) & LEADS != LEADS {
                 break;
@@ -130,9 +115,26 @@ pub fn decode(bytes: &[u8], out: &mut Vec<u8>, start: usize) -> Option<usize> {
             written += usize::from(utf8[3]);
             rest = behind;
         }
-        if rest.first().is_some_and(|byte| *byte >= 0x80) {
-            return None;
+        match rest.first() {
+            None => break,
+            Some(0x80..) => return None,
+            Some(_) => {}
         }
+        let ascii = match rest.first_chunk::<STRIDE>() {
+            Some(stride) => {
+                *out.get_mut(written..)?.first_chunk_mut()? = *stride;
+                let high = u128::from_le_bytes(*stride) & (u128::MAX / 255 * 128);
+                (high.trailing_zeros() / 8) as usize
+            }
+            None => {
+                let ascii = rest.iter().take_while(|byte| **byte < 0x80).count();
+                out.get_mut(written..written + ascii)?
+                    .copy_from_slice(&rest[..ascii]);
+                ascii
+            }
+        };
+        written += ascii;
+        rest = &rest[ascii..];
     }
     Some(written)
 }

@@ -11,7 +11,9 @@ use crate::ingest::formats::FileRefused;
 use crate::ingest::formats::decode::{PIECE_BYTES_MAX, not_decodable, refused_by};
 
 use super::gbk;
-use super::scan::{End, LINE, Marks, PLACE, Seen, end_of_records, gbk_separators, separators};
+use super::scan::{
+    LINE, Marks, PLACE, Places, Seen, end_of_records, open_gbk_separators, open_separators, separators,
+};
 
 /// Bytes that are read at a time: they and their text stay in the nearer caches.
 const BLOCK_BYTES: usize = if cfg!(test) { 160 } else { 128 << 10 };
@@ -31,7 +33,7 @@ pub struct Blocks<'a> {
     /// Where a text is put that is not what was delivered.
     text: Vec<u8>,
     /// Separators of the text.
-    places: Vec<u32>,
+    places: Places,
     lines_read: u64,
     bytes_read: u64,
     /// Found behind lines that are good: told when they are read.
@@ -54,10 +56,42 @@ pub struct Block<'b> {
     count: usize,
     /// What stands somewhere in the block.
     seen: Seen,
-    /// Quotes are at the ends of cells.
-    neat_quotes: bool,
     /// Line and offset of the next record.
     place: Place,
+}
+
+/// What the records of a block are made of.
+enum Content<'b> {
+    /// Text.
+    Text(&'b str),
+    /// What is in GBK, and was not decoded.
+    Gbk(&'b [u8]),
+}
+
+impl<'b> Block<'b> {
+    fn new(
+        content: Content<'b>,
+        raw: Option<&'b [u8]>,
+        places: &'b [u32],
+        seen: Seen,
+        place: Place,
+    ) -> Block<'b> {
+        let (bytes, text, in_gbk) = match content {
+            Content::Text(text) => (text.as_bytes(), text, false),
+            Content::Gbk(bytes) => (bytes, "", true),
+        };
+        Block {
+            bytes,
+            text,
+            in_gbk,
+            raw,
+            places,
+            start: 0,
+            count: 0,
+            seen,
+            place,
+        }
+    }
 }
 
 /// A record: a line, or several where a quoted field goes over line ends.
@@ -112,7 +146,7 @@ impl<'a> Blocks<'a> {
             filled: 0,
             ended: false,
             text: Vec::new(),
-            places: Vec::new(),
+            places: Places::default(),
             lines_read: 0,
             bytes_read: bytes_before as u64,
             failure: None,
@@ -130,23 +164,13 @@ impl<'a> Blocks<'a> {
         self.raw.copy_within(self.taken..self.filled, 0);
         self.filled -= self.taken;
         self.taken = 0;
-        let End {
-            at: end,
-            mut neat_quotes,
-        } = loop {
-            match end_of_records(&self.raw[..self.filled], self.marks) {
-                Some(end) => break end,
-                None if self.ended => {
-                    break End {
-                        at: self.filled,
-                        neat_quotes: false,
-                    };
-                }
+        let (end, scanned) = loop {
+            match self.whole_records() {
+                Some(found) => break found,
+                None if self.ended => break (self.filled, None),
                 None => self.fill()?,
             }
         };
-        // In bytes that are not decoded yet other delimiters may be parts of characters.
-        neat_quotes &= self.encoding == UTF_8 || is_gbk(self.encoding) && self.marks.delimiter < 0x40;
         if end == 0 {
             return Ok(None);
         }
@@ -160,23 +184,14 @@ impl<'a> Blocks<'a> {
         self.taken = end;
         self.bytes_read += end as u64;
         let mut raw = &self.raw[..end];
-        if self.in_place
-            && let Some(seen) = gbk_separators(raw, self.marks, &mut self.places)
-            && !seen.nul
-        {
+        let content = match scanned {
+            Some(_) if self.in_place => Some(Content::Gbk(raw)),
+            Some(_) => simdutf8::basic::from_utf8(raw).ok().map(Content::Text),
+            None => None,
+        };
+        if let (Some(content), Some(seen)) = (content, scanned) {
             self.lines_read += seen.line_feeds;
-            return Ok(Some(Block {
-                bytes: raw,
-                text: "",
-                in_gbk: true,
-                raw: None,
-                places: &self.places,
-                start: 0,
-                count: 0,
-                seen,
-                neat_quotes,
-                place,
-            }));
+            return Ok(Some(Block::new(content, None, self.places.all(), seen, place)));
         }
         let mut failure = None;
         let mut read = decoded(self.encoding, raw, &mut self.text);
@@ -212,18 +227,28 @@ impl<'a> Blocks<'a> {
             Some(failure) => self.failure = Some(failure),
             None => {}
         }
-        Ok(Some(Block {
-            bytes: text.as_bytes(),
-            text,
-            in_gbk: false,
-            raw,
-            places: &self.places,
-            start: 0,
-            count: 0,
-            seen,
-            neat_quotes,
-            place,
-        }))
+        let content = Content::Text(text);
+        Ok(Some(Block::new(content, raw, self.places.all(), seen, place)))
+    }
+
+    /// Where the last whole record ends, and what stands in the records where they need not be decoded to find their
+    /// separators; `None` where none is whole.
+    fn whole_records(&mut self) -> Option<(usize, Option<Seen>)> {
+        let raw = &self.raw[..self.filled];
+        let (marks, places) = (self.marks, &mut self.places);
+        let scanned = if self.in_place {
+            open_gbk_separators(raw, marks, places)
+        } else {
+            (self.encoding == UTF_8).then(|| open_separators(raw, marks, places))
+        };
+        match scanned {
+            Some((mut seen, _)) if !seen.nul => {
+                let end = places.end_with_a_line()?;
+                seen.line_feeds -= memchr::memchr_iter(b'\n', &raw[end..]).count() as u64;
+                Some((end, Some(seen)))
+            }
+            _ => end_of_records(raw, marks).map(|end| (end, None)),
+        }
     }
 
     fn fill(&mut self) -> Result<(), FileRefused> {
@@ -385,10 +410,10 @@ impl<'b> Iterator for Block<'b> {
             place,
             delimiters,
             start: start as u32,
-            quotes: match (self.seen.quotes, self.neat_quotes) {
+            quotes: match (self.seen.quotes, self.seen.loose_quotes) {
                 (false, _) => Quotes::None,
-                (true, true) => Quotes::Neat,
-                (true, false) => Quotes::Any,
+                (true, false) => Quotes::Neat,
+                (true, true) => Quotes::Any,
             },
         })
     }
@@ -398,7 +423,7 @@ impl<'b> Iterator for Block<'b> {
 #[derive(Default)]
 pub struct Room {
     text: Vec<u8>,
-    places: Vec<u32>,
+    places: Places,
 }
 
 impl Record<'_> {
@@ -408,7 +433,7 @@ impl Record<'_> {
         // It is known to be GBK, and the table holds UTF-8 alone.
         let text = std::str::from_utf8(&room.text[..length]).unwrap_or_default();
         let seen = separators(text.as_bytes(), marks, &mut room.places);
-        let delimiters = match room.places.as_slice() {
+        let delimiters = match room.places.all() {
             [delimiters @ .., end] if end & LINE != 0 => delimiters,
             all => all,
         };
