@@ -69,6 +69,15 @@ pub fn sync_folder(path: &Path) -> Result<(), Stop> {
         .map_err(|error| Stop::io(path, "sync", &error))
 }
 
+/// Makes a folder that must not be there, in one that is: nobody else has put anything into it.
+///
+/// # Errors
+/// What the system reports.
+pub fn create_new_folder(path: &Path) -> Result<(), Stop> {
+    let made = std::fs::DirBuilder::new().mode(FOLDER_MODE).create(path);
+    made.map_err(|error| cannot_create(path, &error))
+}
+
 /// Removes a folder with everything in it; a folder that is not there is fine.
 ///
 /// # Errors

@@ -425,6 +425,9 @@ fn rehearse(options: &CloseOptions, book: &Book, progress: &dyn Progress) -> Res
         let delivery = files::discover(&book.layout.inbox(options.date), &book.settings)?;
         let inputs = before.inputs(book, &delivery, options.date);
         let originals = |wanted: &FxHashSet<Vec<u8>>| originals::find(&until, options.date, wanted);
+        if let Some(bound) = &bound {
+            host::create_new_folder(&bound.folder)?;
+        }
         let computed = compute(
             &DayInputs {
                 originals: &originals,
@@ -434,10 +437,9 @@ fn rehearse(options: &CloseOptions, book: &Book, progress: &dyn Progress) -> Res
             progress,
         )
         .map_err(|stop| files::below_inbox(stop, &delivery, options.date));
-        if let Some(folder) = &work_folder {
-            host::remove_folder(folder)?;
-        }
+        let removed = bound.as_ref().map(|bound| host::remove_folder(&bound.folder));
         let computed = computed?;
+        removed.transpose()?;
         let seal = Seal {
             date: options.date,
             sequence: 1,

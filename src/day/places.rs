@@ -1,4 +1,5 @@
-//! Where the rows of a block stand in their file: a byte a row, for the few rows that are read again.
+//! Where the rows of a block stand in their file, for the few rows that are read again: a byte a row, and nine for a row that is
+//! more than 254 bytes behind the one before.
 
 use crate::entries::rows::Place;
 
@@ -128,7 +129,9 @@ impl Places {
 
     /// Memory that the list holds, in bytes.
     pub fn held_bytes(&self) -> usize {
-        self.steps.capacity() + self.marks.capacity() * size_of::<u32>()
+        self.steps.capacity()
+            + self.marks.capacity() * size_of::<u32>()
+            + (self.far.capacity() + self.shifts.capacity()) * size_of::<(u32, u32)>()
     }
 }
 

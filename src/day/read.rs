@@ -329,15 +329,22 @@ impl Shared<'_> {
         work: &mut Work,
         buffer: &mut BlockBytes,
     ) -> Result<Option<FileReport>, Stop> {
-        while let Some(head) = reader
-            .next_block(buffer)
-            .map_err(|error| block_failed(task.file, error))?
-        {
-            intake.go_on(number, head.sequence);
-            canonical::parse_block(binding, &head, buffer, task.context, work, intake)
-                .map_err(|refused| refuse(task.file, refused))?;
-            self.advance(buffer.len() as u64);
-        }
+        let mut take = || -> Result<(), Stop> {
+            while let Some(head) = reader
+                .next_block(buffer)
+                .map_err(|error| block_failed(task.file, error))?
+            {
+                intake.go_on(number, head.sequence);
+                canonical::parse_block(binding, &head, buffer, task.context, work, intake)
+                    .map_err(|refused| refuse(task.file, refused))?;
+                self.advance(buffer.len() as u64);
+            }
+            Ok(())
+        };
+        let taken = take();
+        // Whoever waits to change the file need not wait for the files that are read after it.
+        *buffer = BlockBytes::default();
+        taken?;
         let Some(facts) = reader.finish() else {
             return Ok(None);
         };

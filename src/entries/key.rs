@@ -100,7 +100,7 @@ impl<'a> Key<'a> {
     /// What stands behind the first `separator` in it; all of it where there is none.
     pub fn behind(self, separator: u8) -> Key<'a> {
         if self.packed > 0 {
-            return self; // Digits alone.
+            return self; // It holds digits and letters alone.
         }
         let cut = memchr::memchr(separator, self.kept()).map_or(0, |at| at + 1);
         Key::plain(Window {

@@ -1,6 +1,6 @@
 //! Cuts one large text into blocks of whole records, so that several threads can parse it (stage 1).
 //!
-//! Bytes are read, hashed and cut under one lock; parsing happens outside it. Two files of a [`Group`] are read at a time,
+//! Bytes are read (or looked at where a plain file lies: [`crate::ingest::leased`]), hashed and cut under one lock; parsing happens outside it. Two files of a [`Group`] are read at a time,
 //! because two hashes side by side cost little more than one ([`crate::terms::sha256_pair`]); the second file's block waits
 //! for whoever wants it. A block ends at a line end outside quotes, found by counting quotes. The hash is of the content
 //! as unpacked, before any decoding. Where the blocks are cut depends on the bytes alone, never on threads. Text is UTF-8; GB18030 and others when the source declares them;
@@ -143,7 +143,7 @@ struct Inner {
     /// The file, where its bytes are taken where they lie.
     leased: Option<Leased>,
     block_bytes: usize,
-    /// Text after the last block: the beginning of the next.
+    /// Text after the last block, of a text that is copied: the beginning of the next.
     carry: Vec<u8>,
     ended: bool,
     sequence: u32,
@@ -392,13 +392,15 @@ impl Inner {
         let carried = self.carried();
         let mut failed = None;
         let bytes = match &self.leased {
-            Some(leased) => match leased.window(self.offset, self.block_bytes.max(carried) + STEP_BYTES) {
-                Ok(window) => Held::Mapped(window, carried),
-                Err(error) => {
-                    failed = Some(BlockError::Io(error));
-                    Held::Copied(Vec::new())
+            Some(leased) => {
+                match leased.window(self.offset, carried + whole_steps(self.block_bytes, carried)) {
+                    Ok(window) => Held::Mapped(window, carried),
+                    Err(error) => {
+                        failed = Some(BlockError::Io(error));
+                        Held::Copied(Vec::new())
+                    }
                 }
-            },
+            }
             None => {
                 let mut bytes = lock(&text.waiting).spare.pop().unwrap_or_default();
                 bytes.clear();
@@ -558,6 +560,11 @@ impl Inner {
         }
         Some(Ok(Block { head, bytes }))
     }
+}
+
+/// Bytes of the steps that make `carried` bytes a block of `wanted` or more.
+fn whole_steps(wanted: usize, carried: usize) -> usize {
+    wanted.saturating_sub(carried).div_ceil(STEP_BYTES) * STEP_BYTES
 }
 
 /// Refuses a text that has a record without end at or behind a line.

@@ -228,8 +228,9 @@ fn separators_by(
     let mut last = [NOTHING; 64];
     last[..tail.len()].copy_from_slice(tail);
     for number in 0..=words.len() {
-        let masks = masks_of(words.get(number).unwrap_or(&last), marks);
+        let mut masks = masks_of(words.get(number).unwrap_or(&last), marks);
         let outside = !inside_characters(&masks);
+        masks.quote &= outside;
         nul |= masks.nul;
         line_feeds += masks.line.count_ones();
         let (mut found, mut lines) = ((masks.delimiter | masks.line) & outside, masks.line & outside);
