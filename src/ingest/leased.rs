@@ -108,7 +108,7 @@ mod lease {
 
     /// Asks for a read lease.
     pub fn take(file: &File) -> Option<()> {
-        if !LOCAL.contains(&i64::from(rustix::fs::fstatfs(file).ok()?.f_type)) {
+        if !LOCAL.contains(&rustix::fs::fstatfs(file).ok()?.f_type) {
             return None;
         }
         let fd = file.as_raw_fd();
@@ -140,7 +140,7 @@ mod lease {
     }
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
 mod tests {
     use std::fs::{self, OpenOptions};
     use std::os::unix::fs::OpenOptionsExt;
