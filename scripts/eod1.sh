@@ -7,6 +7,7 @@
 # close is run (journal, reserve figures, manifest, sealing and syncing included), and its tables are projected to
 # EOD-1's columns in OUT. What EOD-1 calls AMOUNT_MISMATCH covers our CURRENCY_, DIRECTION_ and AMOUNT_MISMATCH.
 set -euo pipefail
+export LC_ALL=C # bytes, whatever the locale
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 tieout=${TIEOUT:-$here/target/release/tieout}
 dir=$(realpath "$1"); mkdir -p "$2"; out=$(realpath "$2"); shift 2
