@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Reads `matched/` of closes with the Parquet readers of others (pyarrow, DuckDB, Polars) and compares them value by
-# value, and the statistics of the footer with the values:
+# value, and the statistics of the footer with the values. The other tables are compared with their CSV:
 #
 #   scripts/matched_readers.sh CLOSE...        CLOSE is a folder such as closes/2026-11-20/1
 #
@@ -8,6 +8,7 @@
 # with pyarrow and duckdb (`pip install pyarrow duckdb`); Polars is asked too where it is installed.
 set -euo pipefail
 exec "${PYTHON:-python3}" - "$@" <<'PY'
+import csv
 import glob
 import os
 import sys
@@ -22,7 +23,30 @@ try:
 except ImportError:
     polars = None
 
-files = rows = 0
+
+
+def cells(rows):
+    return [[None if value is None else str(value) for value in row] for row in rows]
+
+
+def check_table(table):
+    """A table as Parquet holds what its CSV holds, whoever reads it."""
+    with open(table.removesuffix(".parquet") + ".csv", newline="") as text:
+        lines = list(csv.reader(text))[1:]
+    wanted = [[value or None for value in line] for line in lines]
+    read = pq.read_table(table)
+    found = {
+        "pyarrow": zip(*[column.to_pylist() for column in read.columns]),
+        "DuckDB": duckdb.read_parquet(table).fetchall(),
+    }
+    if polars is not None:
+        found["Polars"] = polars.read_parquet(table, use_pyarrow=False).rows()
+    for reader, values in found.items():
+        if cells(values) != wanted:
+            sys.exit(f"{table}: {reader} reads other values than the CSV has")
+
+
+files = rows = tables = 0
 for close in sys.argv[1:] or sys.exit("usage: scripts/matched_readers.sh CLOSE..."):
     parts = sorted(glob.glob(os.path.join(close, "matched", "*.parquet")))
     if not parts:
@@ -54,5 +78,8 @@ for close in sys.argv[1:] or sys.exit("usage: scripts/matched_readers.sh CLOSE..
                         sys.exit(f"{part}: {column.path_in_schema}: bounds of row group {number}")
         files += 1
         rows += mine.num_rows
-print(f"{files} files with {rows} rows read alike by pyarrow, DuckDB{' and Polars' if polars else ''}")
+    for table in sorted(glob.glob(os.path.join(close, "*.parquet"))):
+        check_table(table)
+        tables += 1
+print(f"{tables} tables equal to their CSV, {files} files with {rows} rows read alike by pyarrow, DuckDB{' and Polars' if polars else ''}")
 PY
