@@ -163,12 +163,12 @@ impl Sum {
 /// Sums of the accepted rows of a block by currency: credits, debits, and rows that move nothing at the bank.
 pub type CurrencySums = Vec<(Currency, [Sum; 3])>;
 
-/// Everything that was read from one stretch of one file.
+/// Everything that was read from one stretch of one file, or from several that follow on each other.
 #[derive(Debug, Default)]
 pub struct InputBlock {
     /// Index of the file among those delivered.
     pub file: u32,
-    /// Order within the file.
+    /// Order within the file: the number of the first stretch.
     pub sequence: u32,
     /// Places by ordinal.
     pub places: Places,

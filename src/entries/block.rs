@@ -538,7 +538,8 @@ impl BlockBuilder {
         self.hash.is_empty()
     }
 
-    /// True when an entry with texts of this many bytes still fits, and would if all records were wide.
+    /// True when an entry with texts of this many bytes still fits, with wider heads as well. (Narrow records that are laid out wide
+    /// unpack their keys, and stay far below the bound: their texts are short.)
     pub fn has_room(&self, text_bytes: usize) -> bool {
         let widened = self.records.data.len() + self.len() * (WIDE_HEAD - NARROW_HEAD);
         self.len() < BLOCK_ROWS_MAX && widened + entry_bytes_max(text_bytes) < RECORD_BYTES_MAX
