@@ -186,17 +186,10 @@ pub fn tieout(book: &Path, date: &str, memory: &str) -> Command {
     command
 }
 
-#[test]
-fn a_close_killed_while_rows_lie_aside_runs_again_to_the_same_bytes() {
-    let folder = scratch();
-    generated(folder.path(), 1, 100_000, GenerateFormat::Csv);
-    let (expected, _) = {
-        let undisturbed = scratch();
-        copy(folder.path(), undisturbed.path(), |_| true);
-        closed(undisturbed.path(), dates(folder.path())[0], None)
-    };
-    let spill = folder.path().join("closes/.spill");
-    let mut child = tieout(folder.path(), "2026-03-05", "128MiB").spawn().unwrap();
+/// Kills a close in the middle of putting rows aside; it leaves an empty folder.
+pub fn kill_while_rows_lie_aside(book: &Path, date: &str) {
+    let spill = book.join("closes/.spill");
+    let mut child = tieout(book, date, "128MiB").spawn().unwrap();
     let began = Instant::now();
     while !spill.exists() && child.try_wait().unwrap().is_none() {
         assert!(
@@ -215,6 +208,18 @@ fn a_close_killed_while_rows_lie_aside_runs_again_to_the_same_bytes() {
     );
     assert!(spill.exists(), "a killed run leaves the folder");
     assert_eq!(fs::read_dir(&spill).unwrap().count(), 0, "and nothing in it");
+}
+
+#[test]
+fn a_close_killed_while_rows_lie_aside_runs_again_to_the_same_bytes() {
+    let folder = scratch();
+    generated(folder.path(), 1, 100_000, GenerateFormat::Csv);
+    let (expected, _) = {
+        let undisturbed = scratch();
+        copy(folder.path(), undisturbed.path(), |_| true);
+        closed(undisturbed.path(), dates(folder.path())[0], None)
+    };
+    kill_while_rows_lie_aside(folder.path(), "2026-03-05");
     let (found, aside) = closed(folder.path(), dates(folder.path())[0], Some(LEAST));
     assert!(
         aside && found == expected,

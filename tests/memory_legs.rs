@@ -5,12 +5,11 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
-use std::time::{Duration, Instant};
 
 use tieout::terms::date::Date;
 
 use crate::batches::{BANK, BILL, PLATFORM, Random};
-use crate::memory::{LEAST, closed, same_with_and_without, tieout};
+use crate::memory::{LEAST, closed, kill_while_rows_lie_aside, same_with_and_without, tieout};
 use crate::support::{copy, csv_rows, files_below, scratch, to_csv, write};
 
 const DAYS: usize = 3;
@@ -331,24 +330,7 @@ fn a_close_of_several_legs_killed_while_rows_lie_aside_runs_again_to_the_same_by
     let undisturbed = scratch();
     copy(folder.path(), undisturbed.path(), |_| true);
     let (expected, _) = closed(undisturbed.path(), dates[0], None);
-    let spill = folder.path().join("closes/.spill");
-    let mut child = tieout(folder.path(), DATES[0], "128MiB").spawn().unwrap();
-    let began = Instant::now();
-    while !spill.exists() && child.try_wait().unwrap().is_none() {
-        assert!(
-            began.elapsed() < Duration::from_secs(120),
-            "nothing was put aside"
-        );
-        std::thread::sleep(Duration::from_micros(200));
-    }
-    std::thread::sleep(Duration::from_millis(20));
-    child.kill().unwrap();
-    assert!(!child.wait().unwrap().success(), "killed in the middle");
-    assert_eq!(
-        fs::read_dir(&spill).unwrap().count(),
-        0,
-        "it leaves an empty folder"
-    );
+    kill_while_rows_lie_aside(folder.path(), DATES[0]);
     let (found, aside) = closed(folder.path(), dates[0], Some(LEAST));
     assert!(aside && found == expected);
 }

@@ -17,6 +17,7 @@ use crate::entries::block::{
     BLOCK_ROWS_MAX, BlockBuilder, EntryBlock, RECORD_BYTES_MAX, TEXT_BYTES_MAX, entry_bytes_max,
 };
 use crate::entries::bytes::BytesColumn;
+use crate::entries::key::Key;
 use crate::entries::meta::Meta;
 use crate::entries::rows::{
     AdjustmentRow, BalanceRow, BankRow, ChannelRow, Place, PlatformRow, Reject, RowSink,
@@ -29,13 +30,14 @@ use crate::terms::kinds::{Funding, Purpose, Status, TxnType};
 
 /// Separates channel and channel_ref in the key of a channel leg; it stands in no text (control characters are
 /// refused in ids).
-pub const KEY_SEPARATOR: u8 = 0x1f;
+const KEY_SEPARATOR: u8 = 0x1f;
 
-/// The channel_ref of a channel leg's key.
-pub fn after_separator(key: &[u8]) -> &[u8] {
-    match memchr::memchr(KEY_SEPARATOR, key) {
-        Some(at) => &key[at + 1..],
-        None => key,
+/// The reference that a leg of this kind shows: its key, without the channel in front of a channel_ref.
+#[inline]
+pub fn shown_reference(kind: LegKind, key: Key<'_>) -> Key<'_> {
+    match kind {
+        LegKind::PlatformChannel => key.behind(KEY_SEPARATOR),
+        LegKind::PlatformBank | LegKind::ChannelBank => key,
     }
 }
 

@@ -7,7 +7,7 @@ use crate::book::passes::PassName;
 use crate::book::settings::{LegKind, Settings};
 use crate::day::agree::{Agreed, platform_side};
 use crate::day::batches::AtBank;
-use crate::day::intake::{KEY_SEPARATOR, after_separator};
+use crate::day::intake::shown_reference;
 use crate::day::pool::Pool;
 use crate::day::publish::{Sealed, Staging};
 use crate::day::spill::lines::{InMemory, Shown, SpilledLines};
@@ -475,10 +475,7 @@ impl<'a> LegPairs<'a> {
                 true => self.right[met.right.block()].id(position),
                 false => b"".into(),
             },
-            bank_ref: match self.kind {
-                LegKind::PlatformChannel => key.behind(KEY_SEPARATOR),
-                LegKind::PlatformBank | LegKind::ChannelBank => key,
-            },
+            bank_ref: shown_reference(self.kind, key),
             account: match self.kind == LegKind::PlatformBank && right {
                 true => met.account,
                 false => u32::MAX,
@@ -555,14 +552,7 @@ impl<'a> LegPairs<'a> {
         let ends_at_bank = self.kind == LegKind::PlatformBank && met.right != RowRef::NONE;
         out.account
             .push(if ends_at_bank { met.account } else { u32::MAX });
-        match self.kind {
-            LegKind::PlatformChannel => {
-                let mut room = [0; 64];
-                out.bank_ref
-                    .push(after_separator(record.key().text(&mut room).as_bytes()));
-            }
-            LegKind::PlatformBank | LegKind::ChannelBank => out.bank_ref.push_key(record.key()),
-        }
+        out.bank_ref.push_key(shown_reference(self.kind, record.key()));
         self.rest(row, record.owner(), meta, record.amount_minor(), out);
     }
 

@@ -7,10 +7,11 @@ use rustc_hash::FxHashMap;
 use crate::book::settings::LegKind;
 use crate::day::adjust::Context;
 use crate::day::breaks::{OpenBreakRows, RowName, reference};
-use crate::day::intake::after_separator;
+use crate::day::intake::shown_reference;
 use crate::day::pool::Origin;
 use crate::day::state::OpenRow;
 use crate::entries::block::{EntryBlock, RowRef};
+use crate::entries::key::Key;
 use crate::findings::Stop;
 use crate::matching::class::{Class, OtherSide};
 use crate::terms::currency::Currency;
@@ -303,11 +304,9 @@ fn id_from_blocks(context: &Context<'_>, leg: usize, line: &OpenBreakRows) -> Re
     };
     let left = at(&pool.left[leg], line.left)?.map(|(block, at)| (&pool.left[leg][block], at));
     let right = at(&pool.right[leg], line.right)?.map(|(block, at)| (&pool.right[leg][block], at));
-    let key = left
-        .or(right)
-        .map_or_else(Vec::new, |(block, at)| block.key(at).to_vec());
-    let is_bank = context.settings.legs[leg].kind == LegKind::PlatformBank;
-    let reference = if is_bank { &key } else { after_separator(&key) };
+    let kind = context.settings.legs[leg].kind;
+    let key = left.or(right).map_or(Key::NONE, |(block, at)| block.key(at));
+    let is_bank = kind == LegKind::PlatformBank;
     let id =
         |row: Option<(&EntryBlock, usize)>| row.map_or_else(Vec::new, |(block, at)| block.id(at).to_vec());
     let account = right.filter(|_| is_bank).map_or("", |(block, at)| {
@@ -315,7 +314,7 @@ fn id_from_blocks(context: &Context<'_>, leg: usize, line: &OpenBreakRows) -> Re
     });
     Ok(break_id(
         &line.leg,
-        reference,
+        &shown_reference(kind, key).to_vec(),
         &id(left),
         account.as_bytes(),
         &id(right),

@@ -10,7 +10,7 @@ use crate::book::settings::LegKind;
 use crate::day::batches::AsideBatch;
 use crate::day::causes;
 use crate::day::identify::row_name;
-use crate::day::intake::KEY_SEPARATOR;
+use crate::day::intake::shown_reference;
 use crate::day::reversals::{OpenBankEntry, reversals};
 use crate::day::spill::aside::{LegSide, Side};
 use crate::day::spill::batched::Batched;
@@ -585,10 +585,7 @@ impl<'a> Driver<'a> {
                 let other = right.blocks[meeting.right.block()].record(meeting.right.position());
                 let shown = Shown {
                     entry_id: other.id(),
-                    bank_ref: match kind {
-                        LegKind::PlatformChannel => record.key().behind(KEY_SEPARATOR),
-                        LegKind::PlatformBank | LegKind::ChannelBank => record.key(),
-                    },
+                    bank_ref: shown_reference(kind, record.key()),
                     account: match kind {
                         LegKind::PlatformBank => meeting.account,
                         LegKind::PlatformChannel | LegKind::ChannelBank => u32::MAX,
