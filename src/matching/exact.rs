@@ -1,9 +1,9 @@
 //! The exact pass on one partition: entries meet by key.
 //!
-//! One small open-addressing table per partition maps a key to its group. Tags (bits of the hash) find the candidate,
-//! the key's bytes decide. Each record is looked at once, when its left row meets its group: what the next rows need is
-//! asked from the memory ahead. A group of one row on each side that agrees is settled on the spot; all others are
-//! resolved as SPEC §5 says, each by itself.
+//! One small open-addressing table per partition maps a key to the right row that has it. Tags (bits of the hash) find the
+//! candidate, the key's bytes decide. Each record is looked at once, when its left row meets its right row: what the next rows
+//! need is asked from the memory ahead. Two rows that agree are paired on the spot; references with other rows, or with more of
+//! them, are resolved as SPEC §5 says, each by itself.
 
 use crate::entries::block::{EntryBlock, Record, RowRef, Slot};
 use crate::entries::meta::Meta;
@@ -85,11 +85,10 @@ pub struct Scratch {
     table: Table,
     left: Vec<Row>,
     right: Vec<Row>,
+    odd: Odd,
 }
 
-const EMPTY: u32 = u32::MAX;
-
-/// How many rows ahead the group of a row is asked for.
+/// How many rows ahead the row that a row most likely meets is asked for.
 const AHEAD: usize = 12;
 
 /// How many blocks ahead it is asked where a partition lies in them.
@@ -98,13 +97,19 @@ const BLOCKS_AHEAD: usize = 12;
 /// How many slices ahead records are asked for.
 const SLICES_AHEAD: usize = 2;
 
-/// A row of one side, and the next of its group.
+/// A row of one side, and what it has met.
 #[derive(Clone, Copy, Debug)]
 struct Row {
     slot: Slot,
     slice: u32,
-    next: u32,
+    met: u32,
 }
+
+/// [`Row::met`] of a row that has met none.
+const NONE: u32 = u32::MAX;
+
+/// Marks a number as that of an odd reference. In [`Row::met`] a number without it is the left row that agrees with the row.
+const ODD: u32 = 1 << 31;
 
 impl Row {
     #[inline(always)]
@@ -145,13 +150,51 @@ fn account_of(record: Record<'_>, meta: Meta) -> u32 {
     if meta.is_bank() { record.owner() } else { 0 }
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Group {
-    /// Last row of each side; the others are linked through `next`.
-    left: u32,
-    right: u32,
-    /// Its only left row agrees with its only right row, whose account this is.
-    agrees: Option<u32>,
+/// References whose rows do not simply agree: with none on one side, several on one, or two that differ.
+#[derive(Debug, Default)]
+struct Odd {
+    /// A left row of each reference that no right row has; [`NONE`] for others.
+    lefts: Vec<u32>,
+    /// All their rows: reference, side, row.
+    rows: Vec<(u32, Side, u32)>,
+    /// Left rows that agreed until another row of their reference came.
+    undone: Vec<RowRef>,
+}
+
+impl Odd {
+    fn clear(&mut self) {
+        self.lefts.clear();
+        self.rows.clear();
+        self.undone.clear();
+    }
+
+    /// Begins a reference with a row.
+    fn begin(&mut self, side: Side, row: u32) -> u32 {
+        let number = self.lefts.len() as u32;
+        self.lefts.push(if side == Side::Left { row } else { NONE });
+        self.rows.push((number, side, row));
+        number
+    }
+
+    /// Adds a row to the reference of right row `number`, which was alone until now, or agreed with a left row.
+    #[cold]
+    fn join(
+        &mut self,
+        right: &mut Row,
+        number: u32,
+        (side, row): (Side, u32),
+        left: impl Fn(u32) -> RowRef,
+    ) {
+        if right.met == NONE || right.met & ODD == 0 {
+            let reference = self.begin(Side::Right, number);
+            if right.met != NONE {
+                self.rows.push((reference, Side::Left, right.met));
+                self.undone.push(left(right.met));
+            }
+            right.met = reference | ODD;
+        }
+        self.rows.push((right.met & !ODD, side, row));
+    }
 }
 
 /// Matches one partition of a leg.
@@ -168,11 +211,19 @@ pub fn match_partition(
         table,
         left: left_rows,
         right: right_rows,
+        odd,
     } = scratch;
     list(right, Side::Right, context.right_excluded, right_rows, &mut out);
     list(left, Side::Left, context.left_excluded, left_rows, &mut out);
-    table.clear(left_rows.len() + right_rows.len());
+    let most = left_rows.len().max(right_rows.len());
+    assert!(most < (ODD - 1) as usize, "a day has fewer rows");
+    table.clear(most);
+    odd.clear();
     out.pairs.reserve(left_rows.len().min(right_rows.len()));
+    let left_row = |at: u32| {
+        let row = left_rows[at as usize];
+        left[row.slice as usize].reference(row.slot)
+    };
     let mut slice = u32::MAX;
     for at in 0..right_rows.len() {
         let row = right_rows[at];
@@ -180,55 +231,98 @@ pub fn match_partition(
             slice = row.slice;
             Slice::prefetch_ahead(right, slice);
         }
-        let group = table.group_of(row.slot.tag(), |group| {
-            row.record(right).key() == right_rows[group.right as usize].record(right).key()
-        });
-        right_rows[at].next = group.right;
-        group.right = at as u32;
+        let same = |known: u32| right_rows[known as usize].record(right).key() == row.record(right).key();
+        if let Some(known) = table.find_or_insert(row.slot.tag(), at as u32, same) {
+            let first = &mut right_rows[known as usize];
+            odd.join(first, known, (Side::Right, at as u32), left_row);
+            right_rows[at].met = right_rows[known as usize].met;
+        }
     }
     slice = u32::MAX;
-    for at in 0..left_rows.len() {
-        if let Some(row) = left_rows.get(at + AHEAD)
+    for (at, row) in (0u32..).zip(left_rows.iter()) {
+        if let Some(row) = left_rows.get(at as usize + AHEAD)
             && let Some(met) = table.candidate(row.slot.tag())
-            && met.right != EMPTY
+            && let Some(met) = right_rows.get(met as usize)
         {
-            let met = right_rows[met.right as usize];
             right[met.slice as usize].block.prefetch_slot(met.slot);
         }
-        let row = left_rows[at];
         if row.slice != slice {
             slice = row.slice;
             Slice::prefetch_ahead(left, slice);
         }
         let record = row.record(left);
         let key = record.key();
-        let group = table.group_of(row.slot.tag(), |group| {
-            let known = match group.right {
-                EMPTY => left_rows[group.left as usize].record(left),
-                row => right_rows[row as usize].record(right),
+        let same = |known: u32| {
+            let known = match known & ODD {
+                0 => right_rows[known as usize].record(right),
+                _ => left_rows[odd.lefts[(known & !ODD) as usize] as usize].record(left),
             };
             known.key() == key
-        });
-        if group.left == EMPTY && group.right != EMPTY {
-            let met = right_rows[group.right as usize];
-            if met.next == EMPTY {
+        };
+        // Where no row has its key, it begins a reference.
+        let new = odd.lefts.len() as u32 | ODD;
+        match table.find_or_insert(row.slot.tag(), new, same) {
+            None => {
+                odd.begin(Side::Left, at);
+            }
+            Some(known) if known & ODD != 0 => odd.rows.push((known & !ODD, Side::Left, at)),
+            Some(known) => {
+                let met = &mut right_rows[known as usize];
                 let other = met.record(right);
                 let terms = met.terms(right, other, context);
-                let class = classify_pair(row.terms(left, record, context), terms, &context.rules);
-                group.agrees = class.is_none().then(|| account_of(other, terms.meta));
+                if met.met == NONE
+                    && classify_pair(row.terms(left, record, context), terms, &context.rules).is_none()
+                {
+                    met.met = at;
+                    out.pairs.push(Pair {
+                        left: left[row.slice as usize].reference(row.slot),
+                        right: right[met.slice as usize].reference(met.slot),
+                        account: account_of(other, terms.meta),
+                    });
+                } else {
+                    odd.join(met, known, (Side::Left, at), left_row);
+                }
             }
         }
-        left_rows[at].next = group.left;
-        group.left = at as u32;
     }
-    settle_groups(
-        (left, left_rows),
-        (right, right_rows),
-        &table.groups,
-        context,
-        &mut out,
-    );
+    for (at, row) in (0u32..).zip(right_rows.iter()) {
+        if row.met == NONE {
+            odd.begin(Side::Right, at);
+        }
+    }
+    resolve_odd((left, left_rows), (right, right_rows), odd, context, &mut out);
     out
+}
+
+/// Settles the rows that do not simply agree, a reference at a time.
+fn resolve_odd(
+    (left, left_rows): (&[Slice<'_>], &[Row]),
+    (right, right_rows): (&[Slice<'_>], &[Row]),
+    odd: &mut Odd,
+    context: &Context<'_>,
+    out: &mut Matches,
+) {
+    if !odd.undone.is_empty() {
+        odd.undone.sort_unstable();
+        out.pairs
+            .retain(|pair| odd.undone.binary_search(&pair.left).is_err());
+    }
+    odd.rows.sort_unstable();
+    for rows in odd.rows.chunk_by(|a, b| a.0 == b.0) {
+        let (lefts, rights) = rows.split_at(rows.partition_point(|row| row.1 == Side::Left));
+        let lefts = lefts
+            .iter()
+            .map(|row| left_rows[row.2 as usize].member(left, context));
+        let rights = rights
+            .iter()
+            .map(|row| right_rows[row.2 as usize].member(right, context));
+        resolve(
+            &lefts.collect::<Vec<_>>(),
+            &rights.collect::<Vec<_>>(),
+            &context.rules,
+            out,
+        );
+    }
 }
 
 /// Lists the rows of a side; those without a key are done with at once.
@@ -239,7 +333,7 @@ fn list(side: &[Slice<'_>], which: Side, excluded: Excluded<'_>, rows: &mut Vec<
         let row = |slot: &Slot| Row {
             slot: *slot,
             slice: number,
-            next: EMPTY,
+            met: NONE,
         };
         match excluded {
             None => rows.extend(slice.slots.iter().map(row)),
@@ -254,39 +348,6 @@ fn list(side: &[Slice<'_>], which: Side, excluded: Excluded<'_>, rows: &mut Vec<
             );
         }
     }
-}
-
-fn settle_groups(
-    (left, left_rows): (&[Slice<'_>], &[Row]),
-    (right, right_rows): (&[Slice<'_>], &[Row]),
-    groups: &[Group],
-    context: &Context<'_>,
-    out: &mut Matches,
-) {
-    let reference = |side: &[Slice<'_>], row: Row| side[row.slice as usize].reference(row.slot);
-    let is_single = |rows: &[Row], row: u32| row != EMPTY && rows[row as usize].next == EMPTY;
-    for group in groups {
-        if let Some(account) = group.agrees.filter(|_| is_single(left_rows, group.left)) {
-            out.pairs.push(Pair {
-                left: reference(left, left_rows[group.left as usize]),
-                right: reference(right, right_rows[group.right as usize]),
-                account,
-            });
-            continue;
-        }
-        let lefts = members(left, left_rows, group.left, context);
-        let rights = members(right, right_rows, group.right, context);
-        resolve(&lefts, &rights, &context.rules, out);
-    }
-}
-
-fn members<'a>(side: &[Slice<'a>], rows: &[Row], mut row: u32, context: &Context<'_>) -> Vec<Member<'a>> {
-    let mut members = Vec::new();
-    while row != EMPTY {
-        members.push(rows[row as usize].member(side, context));
-        row = rows[row as usize].next;
-    }
-    members
 }
 
 /// A row with an empty key: no counterpart is looked for (R4).
@@ -315,62 +376,81 @@ fn without_key(meta: Meta, row: RowRef, side: Side, out: &mut Matches) {
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 enum Side {
     Left,
     Right,
 }
 
-/// Groups by key. A slot holds the tag of a group and the group's number + 1; 0 is free.
+/// Numbers of rows or references by key. A slot holds a tag and a number + 1; 0 is free.
 #[derive(Debug, Default)]
 struct Table {
     slots: Vec<u64>,
     mask: usize,
-    groups: Vec<Group>,
+    used: usize,
 }
 
 impl Table {
     fn clear(&mut self, rows: usize) {
-        // Most rows meet, so that there are half as many groups: the table stays small enough for a core's own cache.
-        let slots = (rows + rows / 2).next_power_of_two().max(16);
+        // Most rows meet, so the larger side tells how many keys there are: a small table stays in a core's own cache.
+        self.used = 0;
+        self.resize((rows + rows / 2).next_power_of_two().max(16));
+    }
+
+    fn resize(&mut self, slots: usize) {
         self.slots.clear();
         self.slots.resize(slots, 0);
         self.mask = slots - 1;
-        self.groups.clear();
     }
 
-    /// The group that a row with this tag most likely belongs to.
-    fn candidate(&self, tag: u32) -> Option<&Group> {
-        let mut slot = tag as usize & self.mask;
-        while self.slots[slot] != 0 {
-            if (self.slots[slot] >> 32) as u32 == tag {
-                return Some(&self.groups[self.slots[slot] as u32 as usize - 1]);
-            }
-            slot = (slot + 1) & self.mask;
-        }
-        None
-    }
-
-    /// The group of a tag whose key is the row's own, or a new one.
-    fn group_of(&mut self, tag: u32, is_mine: impl Fn(&Group) -> bool) -> &mut Group {
+    /// The number that a row with this tag most likely finds.
+    #[inline(always)]
+    fn candidate(&self, tag: u32) -> Option<u32> {
         let mut slot = tag as usize & self.mask;
         loop {
             let stored = self.slots[slot];
             if stored == 0 {
-                self.groups.push(Group {
-                    left: EMPTY,
-                    right: EMPTY,
-                    agrees: None,
-                });
-                let number = self.groups.len();
-                self.slots[slot] = u64::from(tag) << 32 | number as u64;
-                return &mut self.groups[number - 1];
+                return None;
             }
-            let number = stored as u32 as usize - 1;
-            if (stored >> 32) as u32 == tag && is_mine(&self.groups[number]) {
-                return &mut self.groups[number];
+            if (stored >> 32) as u32 == tag {
+                return Some(stored as u32 - 1);
             }
             slot = (slot + 1) & self.mask;
+        }
+    }
+
+    /// The number of a tag whose key is the row's own; where there is none, `new` is it from now on.
+    #[inline(always)]
+    fn find_or_insert(&mut self, tag: u32, new: u32, same: impl Fn(u32) -> bool) -> Option<u32> {
+        let mut slot = tag as usize & self.mask;
+        loop {
+            let stored = self.slots[slot];
+            if stored == 0 {
+                self.slots[slot] = u64::from(tag) << 32 | u64::from(new + 1);
+                self.used += 1;
+                if self.used * 8 > self.slots.len() * 7 {
+                    self.grow();
+                }
+                return None;
+            }
+            let number = stored as u32 - 1;
+            if (stored >> 32) as u32 == tag && same(number) {
+                return Some(number);
+            }
+            slot = (slot + 1) & self.mask;
+        }
+    }
+
+    #[cold]
+    fn grow(&mut self) {
+        let known = std::mem::take(&mut self.slots);
+        self.resize(known.len() * 2);
+        for stored in known.into_iter().filter(|stored| *stored != 0) {
+            let mut slot = (stored >> 32) as usize & self.mask;
+            while self.slots[slot] != 0 {
+                slot = (slot + 1) & self.mask;
+            }
+            self.slots[slot] = stored;
         }
     }
 }
