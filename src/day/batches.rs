@@ -123,9 +123,9 @@ pub fn sums(
         match named.kind {
             LegKind::ChannelBank => {
                 for (row, met) in agreed.legs[leg].met.pairs() {
-                    if met.right != RowRef::NONE {
+                    if met.right() != RowRef::NONE {
                         let block = &pool.left[bank_leg][row.block()];
-                        sums.entry(met.account as usize).or_default().rows_minor +=
+                        sums.entry(met.account() as usize).or_default().rows_minor +=
                             signed_minor(block, row.position());
                     }
                 }
@@ -441,15 +441,15 @@ fn partners(pool: &Pool, agreed: &Agreed, context: &BatchContext<'_>, ways: &[Op
         .filter(|(leg, _)| bills.contains(leg))
     {
         for (row, meeting) in result.met.pairs() {
-            let right = &pool.right[leg][meeting.right.block()];
-            let channel = usize::from(right.meta(meeting.right.position()).channel());
+            let right = &pool.right[leg][meeting.right().block()];
+            let channel = usize::from(right.meta(meeting.right().position()).channel());
             if ways.get(channel).copied().flatten().is_none() {
                 continue;
             }
             let ordinal = pool.left[leg][row.block()].ordinal(row.position());
             if let Some(position) = every_row[row.block()].position_of(ordinal) {
-                let bill_ordinal = right.ordinal(meeting.right.position());
-                partners[meeting.right.block()][bill_ordinal as usize] = RowRef::new(row.block(), position);
+                let bill_ordinal = right.ordinal(meeting.right().position());
+                partners[meeting.right().block()][bill_ordinal as usize] = RowRef::new(row.block(), position);
             }
         }
     }

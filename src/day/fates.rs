@@ -376,7 +376,7 @@ fn channel(inputs: &FateInputs<'_>) -> BTreeMap<&'static str, ByCurrency> {
             result
                 .met
                 .pairs()
-                .map(|(_, met)| met.right)
+                .map(|(_, met)| met.right())
                 .filter(|row| !goes_on(row))
                 .collect::<Vec<_>>()
                 .iter(),

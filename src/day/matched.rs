@@ -11,12 +11,12 @@ use crate::day::intake::shown_reference;
 use crate::day::pool::Pool;
 use crate::day::publish::{Sealed, Staging};
 use crate::day::spill::lines::{InMemory, Shown, SpilledLines};
-use crate::entries::block::{BUCKET_BITS, EntryBlock, RowRef};
+use crate::entries::block::{EntryBlock, RowRef};
 use crate::entries::key::Key;
 use crate::entries::meta::Meta;
 use crate::findings::Stop;
 use crate::host::HashingFile;
-use crate::matching::met::{Meeting, Settlings};
+use crate::matching::met::{Meeting, Partition, Settlings};
 use crate::report::matched::{Lines, Names, ROW_GROUP_ROWS, write_parts};
 use crate::settling::SettledPairs;
 use crate::terms::digest::key_hash;
@@ -79,8 +79,8 @@ pub struct BatchEntries<'a> {
 impl<'a> BatchEntries<'a> {
     /// entry_id and batch_ref of what a platform row met, account and all.
     fn line(&self, row: RowRef, met: Meeting, right: &[EntryBlock], out: &mut Lines) {
-        out.account.push(met.account);
-        if met.right == RowRef::NONE {
+        out.account.push(met.account());
+        if met.right() == RowRef::NONE {
             let known = self.paid_before.get(&row);
             out.entry_id
                 .push(known.map_or(b"", |known| known.entry_id.as_bytes()));
@@ -88,11 +88,11 @@ impl<'a> BatchEntries<'a> {
                 .push(known.map_or(b"", |known| known.batch_ref.as_bytes()));
             return;
         }
-        let block = &right[met.right.block()];
-        let named = &self.named[met.right.block()];
+        let block = &right[met.right().block()];
+        let named = &self.named[met.right().block()];
         out.entry_id
-            .push_id(block.record(met.right.position()).id_window());
-        let key = named.position_of(block.ordinal(met.right.position()));
+            .push_id(block.record(met.right().position()).id_window());
+        let key = named.position_of(block.ordinal(met.right().position()));
         match key {
             Some(position) => out.bank_ref.push_key(named.key(position)),
             None => out.bank_ref.push(b""),
@@ -101,20 +101,20 @@ impl<'a> BatchEntries<'a> {
 
     /// The same, for a line that goes aside.
     fn shown(&self, row: RowRef, met: Meeting, right: &'a [EntryBlock]) -> Shown<'a> {
-        if met.right == RowRef::NONE {
+        if met.right() == RowRef::NONE {
             let known = self.paid_before.get(&row);
             return Shown {
                 entry_id: known.map_or(&b""[..], |known| known.entry_id.as_bytes()).into(),
                 bank_ref: known.map_or(Key::NONE, |known| Key::of(known.batch_ref.as_bytes())),
-                account: met.account,
+                account: met.account(),
             };
         }
-        let (block, named) = (&right[met.right.block()], &self.named[met.right.block()]);
-        let key = named.position_of(block.ordinal(met.right.position()));
+        let (block, named) = (&right[met.right().block()], &self.named[met.right().block()]);
+        let key = named.position_of(block.ordinal(met.right().position()));
         Shown {
-            entry_id: block.id(met.right.position()),
+            entry_id: block.id(met.right().position()),
             bank_ref: key.map_or(Key::NONE, |position| named.key(position)),
-            account: met.account,
+            account: met.account(),
         }
     }
 }
@@ -214,19 +214,6 @@ impl Segment {
     }
 }
 
-/// The part being written: one of `2^bits`.
-#[derive(Clone, Copy)]
-struct Part {
-    number: usize,
-    bits: u32,
-}
-
-impl Part {
-    fn has(self, met: &Meeting) -> bool {
-        met.bucket >> (BUCKET_BITS - self.bits) == self.number
-    }
-}
-
 impl MatchedTable<'_> {
     /// Writes all parts; gives them with their rows and sums.
     ///
@@ -238,7 +225,9 @@ impl MatchedTable<'_> {
             self.merchants.terms.iter().map(|terms| terms.id.as_str()),
             self.settings.accounts.iter().map(|account| account.id.as_str()),
         );
-        let parts: Vec<Part> = (0..1usize << bits).map(|number| Part { number, bits }).collect();
+        let parts: Vec<Partition> = (0..1usize << bits)
+            .map(|number| Partition::new(number, bits))
+            .collect();
         // Lines that lie aside are read a stretch at a time: part by part.
         let together = match self.spilled {
             Some(_) => 1,
@@ -248,7 +237,7 @@ impl MatchedTable<'_> {
         for parts in parts.chunks(together) {
             let segments: Vec<Vec<Segment>> = parts.iter().map(|part| self.segments(*part)).collect();
             let starts: Vec<Vec<GroupStart>> = segments.iter().map(|lines| group_starts(lines)).collect();
-            let path = |part: &Part| format!("matched/part-{:05}.parquet", part.number);
+            let path = |part: &Partition| format!("matched/part-{:05}.parquet", part.number);
             let mut files: Vec<(HashingFile, usize)> = Vec::new();
             for (part, starts) in parts.iter().zip(&starts) {
                 files.push((staging.create(&path(part))?, starts.len()));
@@ -265,7 +254,7 @@ impl MatchedTable<'_> {
     }
 
     /// The lines of a part in their order: (leg, txn_id, entry_id), empty first.
-    fn segments(&self, part: Part) -> Vec<Segment> {
+    fn segments(&self, part: Partition) -> Vec<Segment> {
         let mut names: Vec<&str> = self.small.iter().map(|line| line.leg.as_str()).collect();
         names.extend(self.legs.iter().map(|leg| leg.leg.as_str()));
         names.sort_unstable();
@@ -296,11 +285,11 @@ impl MatchedTable<'_> {
         segments
     }
 
-    fn rows_of(&self, part: Part, number: u8, leg: &LegPairs<'_>, segments: &mut Vec<Segment>) {
-        let is_line = |row: &RowRef| leg.pairs.met.get(*row).is_some_and(|met| part.has(&met));
+    fn rows_of(&self, part: Partition, number: u8, leg: &LegPairs<'_>, segments: &mut Vec<Segment>) {
+        let is_line = |row: &RowRef| leg.pairs.met.count(*row, 1, part) == 1;
         let row_at = |first: RowRef, at: usize| RowRef(first.0 + at as u32);
         let mut push = |first: RowRef, rows: usize| {
-            let lines = (0..rows).filter(|at| is_line(&row_at(first, *at))).count();
+            let lines = leg.pairs.met.count(first, rows, part);
             if lines == 0 {
                 return;
             }
@@ -358,7 +347,7 @@ impl MatchedTable<'_> {
     /// Hands the lines of a row group on, from `start` on.
     fn gather(
         &self,
-        part: Part,
+        part: Partition,
         segments: &[Segment],
         start: GroupStart,
         out: &mut Lines,
@@ -469,15 +458,15 @@ impl<'a> LegPairs<'a> {
         }
         let left: &'a EntryBlock = &self.left[row.block()];
         let key = left.key(row.position());
-        let (right, position) = (met.right != RowRef::NONE, met.right.position());
+        let (right, position) = (met.right() != RowRef::NONE, met.right().position());
         Shown {
             entry_id: match right {
-                true => self.right[met.right.block()].id(position),
+                true => self.right[met.right().block()].id(position),
                 false => b"".into(),
             },
             bank_ref: shown_reference(self.kind, key),
             account: match self.kind == LegKind::PlatformBank && right {
-                true => met.account,
+                true => met.account(),
                 false => u32::MAX,
             },
         }
@@ -487,33 +476,35 @@ impl<'a> LegPairs<'a> {
     /// for ahead: first where the records lie, then the records.
     fn gather(
         &self,
-        part: Part,
+        part: Partition,
         rows: impl Iterator<Item = RowRef>,
         skip: usize,
         taken: usize,
         out: &mut Lines,
     ) {
-        let line = |row| Some((row, self.pairs.met.get(row).filter(|met| part.has(met))?));
-        let mut lines = rows.filter_map(line).skip(skip).take(taken);
-        let mut stretch: Vec<(RowRef, Meeting)> = Vec::with_capacity(STRETCH);
-        loop {
-            stretch.clear();
-            stretch.extend(lines.by_ref().take(STRETCH));
-            if stretch.is_empty() {
+        let (mut rows, mut skip, mut left) = (rows, skip, taken);
+        let mut found = vec![(RowRef::NONE, Meeting::default()); STRETCH.min(skip + taken)];
+        while left > 0 {
+            let lines = self.pairs.met.find(&mut rows, part, &mut found);
+            if lines == 0 {
                 return;
             }
+            let passed = skip.min(lines);
+            skip -= passed;
+            let stretch = &found[passed..lines.min(passed + left)];
+            left -= stretch.len();
             for at in 0..stretch.len() {
                 if let Some((_, met)) = stretch
                     .get(at + 2 * AHEAD)
-                    .filter(|line| line.1.right != RowRef::NONE)
+                    .filter(|line| line.1.right() != RowRef::NONE)
                 {
-                    self.right[met.right.block()].prefetch_place(met.right.position());
+                    self.right[met.right().block()].prefetch_place(met.right().position());
                 }
                 if let Some((_, met)) = stretch
                     .get(at + AHEAD)
-                    .filter(|line| line.1.right != RowRef::NONE)
+                    .filter(|line| line.1.right() != RowRef::NONE)
                 {
-                    self.right[met.right.block()].prefetch_record(met.right.position());
+                    self.right[met.right().block()].prefetch_record(met.right().position());
                 }
                 if let Some((row, _)) = stretch.get(at + AHEAD) {
                     self.left[row.block()].prefetch_record(row.position());
@@ -524,7 +515,7 @@ impl<'a> LegPairs<'a> {
             match self.later.filter(|later| !later.is_empty()) {
                 None => count_line(&mut out.runs, &self.leg, self.pass, stretch.len()),
                 Some(later) => {
-                    for (row, _) in &stretch {
+                    for (row, _) in stretch {
                         let pass = later.get(row).copied().unwrap_or(self.pass);
                         count_line(&mut out.runs, &self.leg, pass, 1);
                     }
@@ -543,15 +534,15 @@ impl<'a> LegPairs<'a> {
             self.rest(row, record.owner(), meta, record.amount_minor(), out);
             return;
         }
-        if met.right == RowRef::NONE {
+        if met.right() == RowRef::NONE {
             out.entry_id.push(b"");
         } else {
-            let other = self.right[met.right.block()].record(met.right.position());
+            let other = self.right[met.right().block()].record(met.right().position());
             out.entry_id.push_id(other.id_window());
         }
-        let ends_at_bank = self.kind == LegKind::PlatformBank && met.right != RowRef::NONE;
+        let ends_at_bank = self.kind == LegKind::PlatformBank && met.right() != RowRef::NONE;
         out.account
-            .push(if ends_at_bank { met.account } else { u32::MAX });
+            .push(if ends_at_bank { met.account() } else { u32::MAX });
         out.bank_ref.push_key(shown_reference(self.kind, record.key()));
         self.rest(row, record.owner(), meta, record.amount_minor(), out);
     }

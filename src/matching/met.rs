@@ -15,24 +15,69 @@ pub struct Met {
     blocks: Vec<Vec<AtomicU64>>,
 }
 
-/// A row of the other side.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Meeting {
-    /// The row, or [`RowRef::NONE`] for a row that agreed with itself (wallets).
-    pub right: RowRef,
-    /// Account index of a bank entry; 0 on other legs.
-    pub account: u32,
-    /// Bucket of the key, as far as partitions tell it apart.
-    pub bucket: usize,
-}
-
+/// A row of the other side, as one word.
+///
 /// | bits | field |
 /// |---|---|
 /// | 0–31 | row |
 /// | 32–47 | account |
 /// | 48–59 | bucket |
 /// | 63 | met |
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Meeting(u64);
+
 const MET: u64 = 1 << 63;
+const BUCKET_AT: u32 = 48;
+
+impl Meeting {
+    /// The row, or [`RowRef::NONE`] for a row that agreed with itself (wallets).
+    #[inline(always)]
+    pub fn right(self) -> RowRef {
+        RowRef(self.0 as u32)
+    }
+
+    /// Account index of a bank entry; 0 on other legs.
+    #[inline(always)]
+    pub fn account(self) -> u32 {
+        (self.0 >> 32) as u32 & 0xffff
+    }
+
+    /// Bucket of the key, as far as partitions tell it apart.
+    #[inline(always)]
+    pub fn bucket(self) -> usize {
+        (self.0 >> BUCKET_AT) as usize & ((1 << BUCKET_BITS) - 1)
+    }
+}
+
+/// A partition: one of `2^bits`.
+#[derive(Clone, Copy, Debug)]
+pub struct Partition {
+    /// Its number.
+    pub number: usize,
+    /// Bits of the number of partitions.
+    pub bits: u32,
+    mask: u64,
+    word: u64,
+}
+
+impl Partition {
+    /// Partition `number` of `2^bits`.
+    pub fn new(number: usize, bits: u32) -> Partition {
+        let at = BUCKET_AT + BUCKET_BITS - bits;
+        Partition {
+            number,
+            bits,
+            mask: MET | ((1 << bits) - 1) << at,
+            word: MET | (number as u64) << at,
+        }
+    }
+
+    /// True for what a row met in it; a row that met nothing is in none.
+    #[inline(always)]
+    fn has(self, met: Meeting) -> bool {
+        met.0 & self.mask == self.word
+    }
+}
 
 impl Met {
     /// Nothing met so far.
@@ -51,7 +96,8 @@ impl Met {
     #[inline]
     pub fn set(&self, pair: Pair, partition: usize, bits: u32) {
         let bucket = (partition << (BUCKET_BITS - bits)) as u64;
-        let word = MET | bucket << 48 | u64::from(pair.account & 0xffff) << 32 | u64::from(pair.right.0);
+        let account = u64::from(pair.account & 0xffff);
+        let word = MET | bucket << BUCKET_AT | account << 32 | u64::from(pair.right.0);
         self.blocks[pair.left.block()][pair.left.position()].store(word, Ordering::Relaxed);
     }
 
@@ -63,14 +109,51 @@ impl Met {
     /// What a row met.
     #[inline]
     pub fn get(&self, left: RowRef) -> Option<Meeting> {
-        meeting(self.blocks.get(left.block())?[left.position()].load(Ordering::Relaxed))
+        met(self.word(left))
+    }
+
+    #[inline(always)]
+    fn word(&self, left: RowRef) -> Meeting {
+        let block = self.blocks.get(left.block());
+        block.map_or_else(Meeting::default, |block| {
+            Meeting(block[left.position()].load(Ordering::Relaxed))
+        })
+    }
+
+    /// How many of `rows` neighbours met one in a partition.
+    pub fn count(&self, first: RowRef, rows: usize, partition: Partition) -> usize {
+        let words = self.blocks.get(first.block()).map_or(&[][..], |block| {
+            &block[first.position()..first.position() + rows]
+        });
+        let words = words.iter().map(|word| Meeting(word.load(Ordering::Relaxed)));
+        words.filter(|met| partition.has(*met)).count()
+    }
+
+    /// Goes through rows until `found` is full of those that met one in a partition. Returns how many there are.
+    ///
+    /// Which rows they are is as good as random: each is noted, and the next takes the place of one that is none.
+    #[inline]
+    pub fn find(
+        &self,
+        rows: &mut impl Iterator<Item = RowRef>,
+        partition: Partition,
+        found: &mut [(RowRef, Meeting)],
+    ) -> usize {
+        let mut count = 0;
+        while count < found.len() {
+            let Some(row) = rows.next() else { break };
+            let met = self.word(row);
+            found[count] = (row, met);
+            count += usize::from(partition.has(met));
+        }
+        count
     }
 
     /// What the rows of a block met, by position.
     #[inline]
     pub fn block(&self, number: usize) -> impl ExactSizeIterator<Item = Option<Meeting>> + '_ {
         let words = self.blocks.get(number).map_or(&[][..], Vec::as_slice);
-        words.iter().map(|word| meeting(word.load(Ordering::Relaxed)))
+        words.iter().map(|word| met(Meeting(word.load(Ordering::Relaxed))))
     }
 
     /// All rows that met one, in order, with what they met.
@@ -84,13 +167,9 @@ impl Met {
     }
 }
 
-#[inline]
-fn meeting(word: u64) -> Option<Meeting> {
-    (word & MET != 0).then_some(Meeting {
-        right: RowRef(word as u32),
-        account: (word >> 32) as u32 & 0xffff,
-        bucket: (word >> 48) as usize & ((1 << BUCKET_BITS) - 1),
-    })
+#[inline(always)]
+fn met(meeting: Meeting) -> Option<Meeting> {
+    (meeting.0 & MET != 0).then_some(meeting)
 }
 
 /// Fees of the rows of a block, minor units.

@@ -61,10 +61,7 @@ impl Deltas {
         } else if self.blocks == 0 {
             self.first = self.block[0];
         }
-        for number in [BLOCK, MINIBLOCKS, count] {
-            varint(number as u64, page);
-        }
-        varint(zigzag(self.first), page);
+        begin_run(count, self.first, page);
         page.extend_from_slice(&self.packed);
         self.packed.clear();
         self.filled = 0;
@@ -108,16 +105,134 @@ impl Deltas {
     }
 }
 
+/// Two runs of lengths, one of each pushed at a time: the bytes are those of two [`Deltas`], made sixteen bits at a time.
+#[derive(Default)]
+pub struct Lengths {
+    runs: [Run; 2],
+    /// As [`Deltas`] has it, of both.
+    filled: usize,
+    blocks: usize,
+}
+
+/// Lengths of texts are below this.
+const LENGTH_MAX: usize = i16::MAX as usize;
+
+struct Run {
+    first: i16,
+    block: [i16; BLOCK + 1],
+    packed: Vec<u8>,
+}
+
+impl Default for Run {
+    fn default() -> Run {
+        Run {
+            first: 0,
+            block: [0; BLOCK + 1],
+            packed: Vec::new(),
+        }
+    }
+}
+
+impl Lengths {
+    /// Adds a length to either run.
+    #[inline(always)]
+    pub fn push(&mut self, lengths: [usize; 2]) {
+        assert!(
+            lengths[0] <= LENGTH_MAX && lengths[1] <= LENGTH_MAX,
+            "longer texts are refused when they are read"
+        );
+        for (run, length) in self.runs.iter_mut().zip(lengths) {
+            run.block[self.filled] = length as i16;
+        }
+        self.filled += 1;
+        if self.filled > BLOCK {
+            self.pack::<BLOCK>();
+        }
+    }
+
+    /// Writes one run behind the other, and begins the next two.
+    pub fn write_into(&mut self, page: &mut Vec<u8>) {
+        let count = self.blocks * BLOCK + self.filled;
+        if self.filled > 1 {
+            self.pack::<0>();
+        } else if self.blocks == 0 {
+            for run in &mut self.runs {
+                run.first = if count == 0 { 0 } else { run.block[0] };
+            }
+        }
+        for run in &mut self.runs {
+            begin_run(count, i64::from(run.first), page);
+            page.extend_from_slice(&run.packed);
+            run.packed.clear();
+        }
+        self.filled = 0;
+        self.blocks = 0;
+    }
+
+    #[inline(never)]
+    fn pack<const FULL: usize>(&mut self) {
+        let filled = if FULL == BLOCK { BLOCK } else { self.filled - 1 };
+        for run in &mut self.runs {
+            if self.blocks == 0 {
+                run.first = run.block[0];
+            }
+            run.pack(filled);
+        }
+        self.filled = 1;
+        self.blocks += 1;
+    }
+}
+
+impl Run {
+    /// As [`Deltas::pack`].
+    #[inline(always)]
+    fn pack(&mut self, filled: usize) {
+        let mut above = [0i16; BLOCK];
+        let mut least = i16::MAX;
+        for (above, pair) in above.iter_mut().zip(self.block[..=filled].array_windows()) {
+            let [before, value] = *pair;
+            // Both are lengths, so that neither the difference nor what it is above another wraps as 16 bits without a sign.
+            *above = value.wrapping_sub(before);
+            least = least.min(*above);
+        }
+        let mut whole = [0u16; BLOCK];
+        for (whole, above) in whole.iter_mut().zip(&above[..filled]) {
+            *whole = above.wrapping_sub(least).cast_unsigned();
+        }
+        let (minis, _) = whole.as_chunks::<MINIBLOCK>();
+        let mut widths = [0u8; MINIBLOCKS];
+        for (width, mini) in widths.iter_mut().zip(minis) {
+            let any = mini.iter().fold(0, |any, above| any | above);
+            *width = (16 - any.leading_zeros()) as u8;
+        }
+        varint(zigzag(i64::from(least)), &mut self.packed);
+        self.packed.extend_from_slice(&widths);
+        let used = filled.div_ceil(MINIBLOCK);
+        for (width, mini) in widths.iter().zip(&minis[..used]) {
+            pack(mini, u32::from(*width), &mut self.packed);
+        }
+        self.block[0] = self.block[filled];
+    }
+}
+
+/// What stands in front of a run's blocks.
+fn begin_run(count: usize, first: i64, page: &mut Vec<u8>) {
+    for number in [BLOCK, MINIBLOCKS, count] {
+        varint(number as u64, page);
+    }
+    varint(zigzag(first), page);
+}
+
 fn zigzag(value: i64) -> u64 {
     ((value << 1) ^ (value >> 63)) as u64
 }
 
 /// Packs 32 integers of `width` bits, the lowest bits first, into `4 * width` bytes.
-pub fn pack(values: &[u64; MINIBLOCK], width: u32, out: &mut Vec<u8>) {
+pub fn pack<T: Copy + Into<u64>>(values: &[T; MINIBLOCK], width: u32, out: &mut Vec<u8>) {
     macro_rules! by_width {
         ($($width:literal)*) => {
             match width {
-                $($width => pack_width::<$width>(values, out),)*
+                $($width => pack_width::<$width, T>(values, out),)*
                 _ => {}
             }
         };
@@ -127,19 +242,44 @@ pub fn pack(values: &[u64; MINIBLOCK], width: u32, out: &mut Vec<u8>) {
         33 34 35 36 37 38 39 40 41 42 43 44 45 46 47 48 49 50 51 52 53 54 55 56 57 58 59 60 61 62 63 64);
 }
 
-fn pack_width<const WIDTH: usize>(values: &[u64; MINIBLOCK], out: &mut Vec<u8>) {
+fn pack_width<const WIDTH: usize, T: Copy + Into<u64>>(values: &[T; MINIBLOCK], out: &mut Vec<u8>) {
     let start = out.len();
     out.resize(start + WIDTH * 4, 0);
-    let (mut word, mut filled, mut at) = (0u64, 0, start);
+    let out = &mut out[start..];
+    // Small ones are joined first: that many words need not wait for each other.
+    match WIDTH {
+        ..=16 => {
+            let mut joined = [0u64; MINIBLOCK / 4];
+            for (joined, values) in joined.iter_mut().zip(values.as_chunks::<4>().0) {
+                let [a, b, c, d] = values.map(Into::into);
+                *joined = (a | b << WIDTH) | (c | d << WIDTH) << (2 * WIDTH);
+            }
+            string_together(&joined, 4 * WIDTH, out);
+        }
+        ..=32 => {
+            let mut joined = [0u64; MINIBLOCK / 2];
+            for (joined, values) in joined.iter_mut().zip(values.as_chunks::<2>().0) {
+                let [a, b] = values.map(Into::into);
+                *joined = a | b << WIDTH;
+            }
+            string_together(&joined, 2 * WIDTH, out);
+        }
+        _ => string_together(&values.map(Into::into), WIDTH, out),
+    }
+}
+
+#[inline(always)]
+fn string_together(values: &[u64], width: usize, out: &mut [u8]) {
+    let (mut word, mut filled, mut at) = (0u64, 0, 0);
     for value in values {
         word |= value << filled;
-        filled += WIDTH;
+        filled += width;
         if filled >= 64 {
             out[at..at + 8].copy_from_slice(&word.to_le_bytes());
             at += 8;
             filled -= 64;
             // The bits that did not fit; none where the value ended with the word.
-            word = if filled == 0 { 0 } else { value >> (WIDTH - filled) };
+            word = if filled == 0 { 0 } else { value >> (width - filled) };
         }
     }
     if filled > 0 {
@@ -239,5 +379,47 @@ impl Amounts {
         self.least = i64::MAX;
         self.greatest = i64::MIN;
         self.nulls = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn lengths_are_written_as_integers_are(
+            runs in prop::collection::vec(prop::collection::vec(
+                (prop_oneof![8 => 0usize..40, 1 => 0usize..=LENGTH_MAX], prop_oneof![Just(3usize), 0usize..9000]), 0..300), 1..4),
+        ) {
+            let (mut lengths, mut first, mut second) = (Lengths::default(), Deltas::default(), Deltas::default());
+            for run in runs {
+                for (a, b) in run {
+                    lengths.push([a, b]);
+                    first.push(a as i64);
+                    second.push(b as i64);
+                }
+                let (mut together, mut apart) = (Vec::new(), Vec::new());
+                lengths.write_into(&mut together);
+                first.write_into(&mut apart);
+                second.write_into(&mut apart);
+                prop_assert_eq!(together, apart);
+            }
+        }
+
+        #[test]
+        fn packed_integers_stand_bit_by_bit(seed in any::<[u64; MINIBLOCK]>(), width in 1u32..=64) {
+            let values = seed.map(|value| value >> (64 - width));
+            let mut packed = Vec::new();
+            pack(&values, width, &mut packed);
+            prop_assert_eq!(packed.len(), 4 * width as usize);
+            for (number, value) in values.iter().enumerate() {
+                for bit in 0..width as usize {
+                    let at = number * width as usize + bit;
+                    prop_assert_eq!(u64::from(packed[at / 8] >> (at % 8) & 1), value >> bit & 1);
+                }
+            }
+        }
     }
 }

@@ -11,7 +11,7 @@ use parquet::schema::types::ColumnDescPtr;
 
 use crate::entries::bytes::{BEGINNING_MAX, Beginning, Window};
 use crate::entries::key::Key;
-use crate::report::deltas::Deltas;
+use crate::report::deltas::Lengths;
 use crate::report::pages::{Chunk, Levels, PAGE_BYTES, Press, Range};
 
 /// Texts up to this length are compared and copied as whole words.
@@ -21,8 +21,8 @@ const RANGE_BYTES: usize = 64;
 
 /// A text column under construction. An empty text is a null (R31).
 pub struct Texts {
-    shared: Deltas,
-    rests: Deltas,
+    /// Of what is shared, and of the rest.
+    lengths: Lengths,
     /// Rests end to end, up to `end`; beyond it whatever an earlier copy left.
     bytes: Vec<u8>,
     end: usize,
@@ -59,8 +59,7 @@ impl Texts {
     /// What zstd reports.
     pub fn new(with_range: bool) -> Result<Texts> {
         Ok(Texts {
-            shared: Deltas::default(),
-            rests: Deltas::default(),
+            lengths: Lengths::default(),
             bytes: vec![0; PAGE_BYTES + 2 * SHORT],
             end: 0,
             last: [0; 2 * SHORT],
@@ -239,8 +238,7 @@ impl Texts {
 
     #[inline]
     fn added(&mut self, shared: usize, rest: usize) {
-        self.shared.push(shared as i64);
-        self.rests.push(rest as i64);
+        self.lengths.push([shared, rest]);
         self.levels.value();
         if self.end >= PAGE_BYTES {
             self.cut();
@@ -280,8 +278,7 @@ impl Texts {
         self.nulls += self.levels.nulls();
         self.page.clear();
         self.levels.write_into(&mut self.page);
-        self.shared.write_into(&mut self.page);
-        self.rests.write_into(&mut self.page);
+        self.lengths.write_into(&mut self.page);
         self.page.extend_from_slice(&self.bytes[..self.end]);
         self.end = 0;
         let written = self

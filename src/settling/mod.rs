@@ -513,7 +513,7 @@ impl Settling {
             matched.minor += i128::from(amount);
             if leg.ends_at_bank {
                 let pool = usize::from(context.pool_of(MerchantCode(owner)));
-                self.agreed[met.account as usize * pools + pool][meta.direction() as usize] +=
+                self.agreed[met.account() as usize * pools + pool][meta.direction() as usize] +=
                     i128::from(amount);
             }
             if !completes(row, meta) {

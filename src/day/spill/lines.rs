@@ -46,7 +46,7 @@ impl Cuts {
     }
 
     fn part(&self, met: &Meeting) -> usize {
-        met.bucket >> (BUCKET_BITS - self.part_bits)
+        met.bucket() >> (BUCKET_BITS - self.part_bits)
     }
 
     /// The stretch of an id; `hint` is the one of the line before.

@@ -306,11 +306,11 @@ impl<'a> Driver<'a> {
             let of_day = sides[0].row(row);
             marks.set(of_day.block(), self.day.ordinal(left, of_day), leg);
             // Who is kept is kept with whom it met.
-            let mut is_watched = chosen.contains(&meeting.right);
+            let mut is_watched = chosen.contains(&meeting.right());
             if let Some(batched) = batched {
-                let bill = sides[1].row(meeting.right);
-                let block = &sides[1].blocks[meeting.right.block()];
-                let channel = block.meta(meeting.right.position()).channel();
+                let bill = sides[1].row(meeting.right());
+                let block = &sides[1].blocks[meeting.right().block()];
+                let channel = block.meta(meeting.right().position()).channel();
                 match batched.of(bill) {
                     Some(batch) => {
                         marks.set(of_day.block(), self.day.ordinal(left, of_day), batch.leg);
@@ -323,8 +323,8 @@ impl<'a> Driver<'a> {
                 worker.watched.insert(self.day.name(left, of_day));
             }
             pairs[0].push(row.0);
-            pairs[1].push(meeting.right.0);
-            pairs[2].push(meeting.account | (meeting.bucket as u32) << ACCOUNT_BITS);
+            pairs[1].push(meeting.right().0);
+            pairs[2].push(meeting.account() | (meeting.bucket() as u32) << ACCOUNT_BITS);
         }
         let columns = pairs.map(|column| Arc::new(UInt32Array::from(column)) as ArrayRef);
         let piece = shelf.put(&batch(columns.into())?)?;
@@ -496,7 +496,7 @@ impl<'a> Driver<'a> {
                     || !self.is_complete(leg, of_day, block.meta(position), meeting.is_some());
                 if !is_kept {
                     if let Some(meeting) = meeting {
-                        settles[meeting.right.block()][meeting.right.position()] = true;
+                        settles[meeting.right().block()][meeting.right().position()] = true;
                     }
                     continue;
                 }
@@ -507,8 +507,8 @@ impl<'a> Driver<'a> {
                     met.clear(row);
                     done.found.pairs.push(KeptPair {
                         left: of_day,
-                        right: right.row(meeting.right),
-                        account: meeting.account,
+                        right: right.row(meeting.right()),
+                        account: meeting.account(),
                     });
                 }
             }
@@ -582,12 +582,12 @@ impl<'a> Driver<'a> {
             for (position, meeting) in met.block(number).enumerate() {
                 let Some(meeting) = meeting else { continue };
                 let record = block.record(position);
-                let other = right.blocks[meeting.right.block()].record(meeting.right.position());
+                let other = right.blocks[meeting.right().block()].record(meeting.right().position());
                 let shown = Shown {
                     entry_id: other.id(),
                     bank_ref: shown_reference(kind, record.key()),
                     account: match kind {
-                        LegKind::PlatformBank => meeting.account,
+                        LegKind::PlatformBank => meeting.account(),
                         LegKind::PlatformChannel | LegKind::ChannelBank => u32::MAX,
                     },
                 };
@@ -616,7 +616,7 @@ impl<'a> Driver<'a> {
         // What they met there is the batch, by its number.
         let at_bank = Met::new(&left.blocks);
         for (row, meeting) in met.pairs() {
-            let Some((number, batch)) = batched.number_of(right.row(meeting.right)) else {
+            let Some((number, batch)) = batched.number_of(right.row(meeting.right())) else {
                 return match batched.goes_on(left.blocks[row.block()].meta(row.position()).channel()) {
                     true => Err(Stop::invariant("a row settles before its batch is paid")),
                     false => continue,
@@ -645,12 +645,12 @@ impl<'a> Driver<'a> {
         let settled = settling.take_rows();
         let mut lines = RangeLines::new(self.cuts, leg);
         for (row, meeting) in at_bank.pairs() {
-            let batch = &batched.paid[meeting.right.0 as usize];
+            let batch = &batched.paid[meeting.right().0 as usize];
             let entry_id = batch.paid_by.as_ref().map_or(&b""[..], |(_, entry_id)| entry_id);
             let shown = Shown {
                 entry_id: entry_id.into(),
                 bank_ref: Key::of(&batch.reference),
-                account: meeting.account,
+                account: meeting.account(),
             };
             let fee_minor = settled.fees[row.block()].get(row.position());
             let record = left.blocks[row.block()].record(row.position());
