@@ -92,7 +92,7 @@ fn chosen_of(block: &EntryBlock, zeros: u32) -> impl Iterator<Item = Slot> + '_ 
     let keyed = block.partition(0, bits).iter().copied();
     keyed
         .chain(block.keyless(0, bits))
-        .filter(move |slot| block.record_at(*slot).hash().leading_zeros() >= zeros)
+        .filter(move |slot| block.record(slot.position()).hash().leading_zeros() >= zeros)
 }
 
 fn choose_side(leg: usize, side: Side, blocks: &[EntryBlock], rows: Option<usize>, wanted: usize) -> Chosen {
@@ -101,7 +101,7 @@ fn choose_side(leg: usize, side: Side, blocks: &[EntryBlock], rows: Option<usize
     let (mut names, mut seen) = (Vec::new(), 0u64);
     for (number, block) in blocks.iter().enumerate() {
         for slot in chosen_of(block, zeros) {
-            let record = block.record_at(slot);
+            let record = block.record(slot.position());
             seen += 1;
             if record.meta().has_leg() && record.meta().is_success() {
                 names.push((number, block.ordinal(slot.position())));

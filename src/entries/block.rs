@@ -2,10 +2,10 @@
 //!
 //! What a stage reads of an entry lies in one record, so that a look at an entry touches one place in memory, not a
 //! place a column: matching, settling and gathering meet entries in no order a cache could guess. Records and index lie
-//! by the top [`BUCKET_BITS`] bits of the key's hash, stably. So partition `p` of `2^k` is one contiguous stretch of
-//! every block, for every `k` up to [`BUCKET_BITS`]: the number of partitions can follow from the number of rows after
-//! they were read, and a partition is handed on without copying. Positions stay those of the file. Entries without a key are listed
-//! apart, by the hash of their id; they match nothing (R4). [`EntryBlock::to_batch`] lays the records into Arrow columns.
+//! by the top [`BUCKET_BITS`] bits of the key's hash, stably: the *place* of an entry is its number in that order. So partition `p` of
+//! `2^k` is one contiguous stretch of every block, for every `k` up to [`BUCKET_BITS`]: the number of partitions can follow from the
+//! number of rows after they were read, and a partition is handed on without copying. Positions stay those of the file. Entries
+//! without a key are listed apart, by the hash of their id, and have the last places; they match nothing (R4). [`EntryBlock::to_batch`] lays the records into Arrow columns.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -35,9 +35,8 @@ const POSITION_BITS: u32 = 14;
 /// Most blocks of a day.
 pub const BLOCKS_MAX: usize = (1 << (32 - POSITION_BITS)) - 1;
 
-/// Most bytes of a block's records; a [`Slot`] has this many places. A block is cut before.
-pub const RECORD_BYTES_MAX: usize = 1 << OFFSET_BITS;
-const OFFSET_BITS: u32 = 24;
+/// Most bytes of a block's records. A block is cut before.
+pub const RECORD_BYTES_MAX: usize = 1 << 24;
 
 /// How many records ahead memory is asked for while a block is laid out.
 const PLACED_AHEAD: usize = 12;
@@ -76,32 +75,28 @@ impl RowRef {
     }
 }
 
-/// An entry in a block's index: bits of its key's hash, its position, and where its record lies.
+/// An entry in a block's index: bits of its key's hash, and its position.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Slot(u64);
+pub struct Slot(u32);
 
 impl Slot {
-    fn new(hash: u64, position: usize, offset: usize) -> Slot {
+    #[inline(always)]
+    fn new(hash: u64, position: usize) -> Slot {
         // The bits below the bucket bits: what a table inside one partition tells keys apart by.
-        let tag = (hash << BUCKET_BITS) >> (POSITION_BITS + OFFSET_BITS);
-        Slot(tag << (POSITION_BITS + OFFSET_BITS) | (offset as u64) << POSITION_BITS | position as u64)
+        let tag = (hash << BUCKET_BITS) >> (32 + POSITION_BITS);
+        Slot((tag as u32) << POSITION_BITS | position as u32)
     }
 
-    /// 26 bits of the key's hash: equal keys have equal tags.
-    #[inline]
+    /// 18 bits of the key's hash, as the highest of a word: equal keys have equal tags.
+    #[inline(always)]
     pub fn tag(self) -> u32 {
-        (self.0 >> (POSITION_BITS + OFFSET_BITS)) as u32
+        self.0 & !(BLOCK_ROWS_MAX as u32 - 1)
     }
 
     /// Position in the block.
-    #[inline]
+    #[inline(always)]
     pub fn position(self) -> usize {
         self.0 as usize & (BLOCK_ROWS_MAX - 1)
-    }
-
-    #[inline]
-    fn offset(self) -> usize {
-        (self.0 >> POSITION_BITS) as usize & (RECORD_BYTES_MAX - 1)
     }
 }
 
@@ -122,7 +117,7 @@ enum Layout {
     Wide,
 }
 
-/// Marks the length of a key that is packed.
+/// Marks a key that is packed: its mark stands for its length.
 const PACKED_KEY: u8 = 1 << 7;
 
 const NARROW_HEAD: usize = 12;
@@ -227,7 +222,7 @@ impl<'a> Record<'a> {
             Layout::Narrow => {
                 let [len] = self.bytes(11);
                 if len & PACKED_KEY != 0 {
-                    return Key::packed(self.data, start, usize::from(len & !PACKED_KEY));
+                    return Key::packed(self.data, start, len & !PACKED_KEY);
                 }
                 usize::from(len)
             }
@@ -253,12 +248,10 @@ impl<'a> Record<'a> {
     }
 }
 
-/// The records of a block.
+/// The records of a block, wherever each begins.
 #[derive(Clone, Debug)]
 struct Records {
     data: Vec<u8>,
-    /// Where each record begins.
-    offsets: Vec<u32>,
     layout: Layout,
     /// What narrow records name by its place.
     metas: Vec<Meta>,
@@ -270,7 +263,6 @@ impl Default for Records {
     fn default() -> Records {
         Records {
             data: Vec::new(),
-            offsets: Vec::new(),
             layout: Layout::default(),
             metas: Vec::new(),
             beginning: Beginning::NONE,
@@ -279,6 +271,7 @@ impl Default for Records {
 }
 
 impl Records {
+    /// The record that begins at a byte.
     #[inline(always)]
     fn at(&self, at: usize) -> Record<'_> {
         Record {
@@ -290,30 +283,6 @@ impl Records {
         }
     }
 
-    #[inline(always)]
-    fn get(&self, position: usize) -> Record<'_> {
-        self.at(self.offsets[position] as usize)
-    }
-
-    /// Asks the memory for the record at a position, and for what is copied with it.
-    #[inline(always)]
-    fn prefetch(&self, position: usize) {
-        let at = self.offsets[position] as usize;
-        for beyond in [0, 64] {
-            prefetch::line_of(&self.data, at + beyond);
-        }
-    }
-
-    /// Where a record begins and ends, of records that lie in the order of their positions.
-    #[inline(always)]
-    fn bounds(&self, position: usize) -> (usize, usize) {
-        let end = self
-            .offsets
-            .get(position + 1)
-            .map_or(self.data.len(), |end| *end as usize);
-        (self.offsets[position] as usize, end)
-    }
-
     fn push_wide(&mut self, key: &[u8], id: &[u8], amount_minor: i64, meta: Meta, owner: u32) {
         let mut head = [0u8; WIDE_HEAD];
         head[..8].copy_from_slice(&meta.0.to_le_bytes());
@@ -321,27 +290,25 @@ impl Records {
         head[16..20].copy_from_slice(&owner.to_le_bytes());
         head[20..22].copy_from_slice(&(id.len() as u16).to_le_bytes());
         head[22..24].copy_from_slice(&(key.len() as u16).to_le_bytes());
-        self.offsets.push(self.data.len() as u32);
         self.data.extend_from_slice(&head);
         self.data.extend_from_slice(id);
         self.data.extend_from_slice(key);
     }
 
-    /// Appends the record at `position` of `other`, without the beginning of its id.
+    /// Appends the record at `bytes` of `other`, without the beginning of its id.
     #[inline(always)]
-    fn push_shortened(&mut self, other: &Records, position: usize) {
+    fn push_shortened(&mut self, other: &Records, bytes: Range<usize>) {
         let at = self.data.len();
         let cut = self.beginning.as_bytes().len();
+        let Range { start, end } = bytes;
         // No id is shorter than what all of them begin with.
         match self.layout {
             Layout::Narrow => {
-                let (start, end) = other.bounds(position);
                 append_within::<16>(&mut self.data, &other.data, start..start + NARROW_HEAD);
                 self.data[at + 10] -= cut as u8;
                 append_within::<48>(&mut self.data, &other.data, start + NARROW_HEAD + cut..end);
             }
             Layout::Wide => {
-                let (start, end) = other.bounds(position);
                 let raw = &other.data[start..end];
                 self.data.extend_from_slice(&raw[..WIDE_HEAD]);
                 let length = u16::from_le_bytes([raw[20], raw[21]]) - cut as u16;
@@ -350,25 +317,30 @@ impl Records {
             }
         }
     }
+}
 
-    /// Lays the records out wide.
-    #[cold]
-    fn widen(&mut self) {
-        let mut wide = Records {
-            layout: Layout::Wide,
-            ..Records::default()
-        };
-        for position in 0..self.offsets.len() {
-            let record = self.get(position);
-            wide.push_wide(
-                record.key().text(&mut [0; 64]).as_bytes(),
-                record.id_rest(),
-                record.amount_minor(),
-                record.meta(),
-                record.owner(),
-            );
+/// Where each record of a block begins, by place.
+#[derive(Clone, Debug)]
+enum Begins {
+    /// So many bytes behind the one before.
+    Every(usize),
+    /// At these bytes.
+    At(Vec<u32>),
+}
+
+impl Default for Begins {
+    fn default() -> Begins {
+        Begins::At(Vec::new())
+    }
+}
+
+impl Begins {
+    #[inline(always)]
+    fn of(&self, place: usize) -> usize {
+        match self {
+            Begins::Every(bytes) => place * bytes,
+            Begins::At(offsets) => offsets[place] as usize,
         }
-        *self = wide;
     }
 }
 
@@ -424,6 +396,8 @@ impl MetaPlaces {
 #[derive(Debug, Default)]
 pub struct BlockBuilder {
     records: Records,
+    /// Where each record begins, by position.
+    offsets: Vec<u32>,
     places: MetaPlaces,
     /// Hash of each entry's key, or of its id.
     hash: Vec<u64>,
@@ -453,15 +427,16 @@ impl BlockBuilder {
         self.ordinal.push(ordinal);
         if !self.push_narrow(key, id, amount_minor, meta, owner) {
             if self.records.layout == Layout::Narrow {
-                self.records.widen();
+                self.widen();
             }
+            self.offsets.push(self.records.data.len() as u32);
             self.records.push_wide(key, id, amount_minor, meta, owner);
         }
         // Which entries come behind a higher id is seen here for nearly nothing, while the ids pass by.
         let wide = wide_of(id);
         let is_above = match (wide, self.highest_wide) {
             (Some(mine), Some(highest)) if mine.0 == highest.0 => mine > highest,
-            _ => position == 0 || id > self.records.get(self.highest).id_rest(),
+            _ => position == 0 || id > self.record(self.highest).id_rest(),
         };
         if is_above {
             self.highest = position;
@@ -471,9 +446,61 @@ impl BlockBuilder {
         }
     }
 
+    #[inline(always)]
+    fn record(&self, position: usize) -> Record<'_> {
+        self.records.at(self.offsets[position] as usize)
+    }
+
+    /// Where a record begins and ends.
+    #[inline(always)]
+    fn bounds(&self, position: usize) -> Range<usize> {
+        let end = self.offsets.get(position + 1);
+        self.offsets[position] as usize..end.map_or(self.records.data.len(), |end| *end as usize)
+    }
+
+    /// Asks the memory for the record at a position, and for what is copied with it.
+    #[inline(always)]
+    fn prefetch(&self, position: usize) {
+        let at = self.offsets[position] as usize;
+        for beyond in [0, 64] {
+            prefetch::line_of(&self.records.data, at + beyond);
+        }
+    }
+
+    /// Lays the records out wide.
+    #[cold]
+    fn widen(&mut self) {
+        let mut wide = Records {
+            layout: Layout::Wide,
+            ..Records::default()
+        };
+        for position in 0..self.offsets.len() {
+            let record = self.record(position);
+            let at = wide.data.len() as u32;
+            wide.push_wide(
+                record.key().text(&mut [0; 64]).as_bytes(),
+                record.id_rest(),
+                record.amount_minor(),
+                record.meta(),
+                record.owner(),
+            );
+            self.offsets[position] = at;
+        }
+        self.records = wide;
+    }
+
+    /// How long every record may be, without what all ids begin with, if all of them take the longest one's room; `None` where to list
+    /// where each begins takes less.
+    fn stride(&self, shared: usize) -> Option<usize> {
+        let rows = self.len();
+        let longest = (0..rows).map(|position| self.bounds(position).len()).max()?;
+        let more = longest * rows - self.records.data.len();
+        (more <= rows * size_of::<u32>()).then_some(longest - shared)
+    }
+
     /// What all ids begin with. Ids that are not late ascend, so the first and the last of them tell.
     fn beginning(&self) -> Beginning {
-        let id = |position: usize| self.records.get(position).id_rest();
+        let id = |position: usize| self.record(position).id_rest();
         let mut beginning = Beginning::of(id(0));
         beginning.keep_of(id(self.highest));
         for position in &self.late {
@@ -497,7 +524,7 @@ impl BlockBuilder {
         if packed.is_none() && key.len() >= usize::from(PACKED_KEY) {
             return false;
         }
-        let key_len = key.len() as u8 | if packed.is_some() { PACKED_KEY } else { 0 };
+        let key_len = packed.map_or(key.len() as u8, |packed| packed.mark | PACKED_KEY);
         let Some(place) = self.places.place(meta, &mut records.metas) else {
             return false;
         };
@@ -507,12 +534,12 @@ impl BlockBuilder {
             | u128::from(owner) << 48
             | u128::from(id_len) << 80
             | u128::from(key_len) << 88;
-        records.offsets.push(records.data.len() as u32);
+        self.offsets.push(records.data.len() as u32);
         records.data.reserve(NARROW_HEAD + 64);
         records.data.extend_from_slice(&head.to_le_bytes()[..NARROW_HEAD]);
         append(&mut records.data, id);
         match packed {
-            Some(packed) => records.data.extend_from_slice(&packed),
+            Some(packed) => records.data.extend_from_slice(&packed.bytes),
             None => append(&mut records.data, key),
         }
         true
@@ -565,9 +592,9 @@ impl BlockBuilder {
             );
         }
         // Counting sort: stable, so entries of a bucket stay in the order of the file.
-        let mut starts = vec![0u32; BUCKETS + 1];
+        let mut starts = vec![0u16; BUCKETS + 1];
         let mut keyless = Vec::with_capacity(self.keyless);
-        let has_key = |position: usize| !self.records.get(position).key().is_empty();
+        let has_key = |position: usize| !self.record(position).key().is_empty();
         for (position, hash) in self.hash.iter().enumerate() {
             if self.keyless == 0 || has_key(position) {
                 starts[(hash >> (64 - BUCKET_BITS)) as usize + 1] += 1;
@@ -577,55 +604,63 @@ impl BlockBuilder {
             starts[bucket + 1] += starts[bucket];
         }
         let mut next = starts.clone();
-        let mut order = vec![0u32; rows - self.keyless];
+        let mut places = vec![0u16; rows];
+        let mut slots = vec![Slot(0); rows - self.keyless];
         for (position, hash) in self.hash.iter().enumerate() {
             let bucket = (hash >> (64 - BUCKET_BITS)) as usize;
             if self.keyless > 0 && !has_key(position) {
-                keyless.push((bucket as u16, position as u32));
+                keyless.push((bucket as u16, Slot::new(*hash, position)));
                 continue;
             }
             let at = &mut next[bucket];
-            order[*at as usize] = position as u32;
+            slots[usize::from(*at)] = Slot::new(*hash, position);
+            places[position] = *at;
             *at += 1;
         }
         keyless.sort_by_key(|(bucket, _)| *bucket);
+        for (at, (_, slot)) in keyless.iter().enumerate() {
+            places[slot.position()] = (slots.len() + at) as u16;
+        }
         let beginning = self.beginning();
-        let shared_bytes = beginning.as_bytes().len() * rows;
+        let shared = beginning.as_bytes().len();
+        let stride = self.stride(shared);
+        let bytes = stride.map_or(self.records.data.len() - shared * rows, |stride| stride * rows);
         // The records move while they are still in the near caches, to where those of a partition are neighbours.
         let mut records = Records {
             // With room for the pieces in which the last records are copied.
-            data: Vec::with_capacity(self.records.data.len() - shared_bytes + 96),
-            offsets: vec![0; rows],
+            data: Vec::with_capacity(bytes + 96),
             layout: self.records.layout,
             metas: std::mem::take(&mut self.records.metas),
             beginning,
         };
-        let mut place = |position: u32| {
-            let position = position as usize;
-            let offset = records.data.len();
-            records.offsets[position] = offset as u32;
-            records.push_shortened(&self.records, position);
-            Slot::new(self.hash[position], position, offset)
+        let mut offsets = Vec::with_capacity(if stride.is_some() { 0 } else { rows });
+        let mut place = |slot: &Slot| {
+            let at = records.data.len();
+            records.push_shortened(&self.records, self.bounds(slot.position()));
+            match stride {
+                // What lies between is never read.
+                Some(stride) => records.data.resize(at + stride, 0),
+                None => offsets.push(at as u32),
+            }
         };
-        let slots = (0..order.len())
-            .map(|at| {
-                // Records are met in no order: the next ones are asked for while this one moves.
-                if let Some(ahead) = order.get(at + PLACED_AHEAD) {
-                    self.records.prefetch(*ahead as usize);
-                }
-                place(order[at])
-            })
-            .collect();
-        let keyless = keyless
-            .into_iter()
-            .map(|(bucket, position)| (bucket, place(position)))
-            .collect();
+        for (at, slot) in slots.iter().enumerate() {
+            // Records are met in no order: the next ones are asked for while this one moves.
+            if let Some(ahead) = slots.get(at + PLACED_AHEAD) {
+                self.prefetch(ahead.position());
+            }
+            place(slot);
+        }
+        for (_, slot) in &keyless {
+            place(slot);
+        }
         self.records.data.clear();
-        self.records.offsets.clear();
+        self.offsets.clear();
         self.records.layout = Layout::Narrow;
         let block = EntryBlock {
             record_end: (records.data.len() / rows).saturating_sub(1),
             records,
+            begins: stride.map_or(Begins::At(offsets), Begins::Every),
+            places,
             starts,
             slots,
             keyless,
@@ -678,8 +713,12 @@ impl Ordinals {
 #[derive(Clone, Debug, Default)]
 pub struct EntryBlock {
     records: Records,
-    /// First slot of each bucket; empty for a block without entries.
-    starts: Vec<u32>,
+    begins: Begins,
+    /// Place of each position.
+    places: Vec<u16>,
+    /// First place of each bucket; empty for a block without entries.
+    starts: Vec<u16>,
+    /// Entries with a key, by place.
     slots: Vec<Slot>,
     /// Entries without a key, by bucket.
     keyless: Vec<(u16, Slot)>,
@@ -697,21 +736,26 @@ pub struct EntryBlock {
 impl EntryBlock {
     /// Number of entries.
     pub fn len(&self) -> usize {
-        self.records.offsets.len()
+        self.places.len()
     }
 
     /// True when there is none.
     pub fn is_empty(&self) -> bool {
-        self.records.offsets.is_empty()
+        self.places.is_empty()
     }
 
     /// Entries of partition `partition` of `2^bits` that have a key.
     pub fn partition(&self, partition: usize, bits: u32) -> &[Slot] {
+        &self.slots[self.places_of(partition, bits)]
+    }
+
+    /// The places of those entries.
+    pub fn places_of(&self, partition: usize, bits: u32) -> Range<usize> {
         if self.is_empty() {
-            return &[];
+            return 0..0;
         }
-        let width = BUCKET_BITS - bits;
-        &self.slots[self.starts[partition << width] as usize..self.starts[(partition + 1) << width] as usize]
+        let start = |partition: usize| usize::from(self.starts[partition << (BUCKET_BITS - bits)]);
+        start(partition)..start(partition + 1)
     }
 
     /// Asks the memory for where the entries of a partition begin.
@@ -724,8 +768,13 @@ impl EntryBlock {
     #[inline]
     pub fn prefetch_partition(&self, partition: usize, bits: u32) {
         if let Some(start) = self.starts.get(partition << (BUCKET_BITS - bits)) {
-            prefetch::line_of(&self.slots, *start as usize);
-            prefetch::line_of(&self.slots, *start as usize + 8);
+            let start = usize::from(*start);
+            for beyond in [0, 16] {
+                prefetch::line_of(&self.slots, start + beyond);
+                if let Begins::At(offsets) = &self.begins {
+                    prefetch::line_of(offsets, start + beyond);
+                }
+            }
         }
     }
 
@@ -745,13 +794,13 @@ impl EntryBlock {
     /// An entry.
     #[inline(always)]
     pub fn record(&self, position: usize) -> Record<'_> {
-        self.records.get(position)
+        self.record_in(usize::from(self.places[position]))
     }
 
-    /// The entry of a slot of this block.
+    /// The entry in a place.
     #[inline(always)]
-    pub fn record_at(&self, slot: Slot) -> Record<'_> {
-        self.records.at(slot.offset())
+    pub fn record_in(&self, place: usize) -> Record<'_> {
+        self.records.at(self.begins.of(place))
     }
 
     /// Match key of an entry; empty matches nothing.
@@ -827,27 +876,27 @@ impl EntryBlock {
     /// Asks the memory for where an entry's record lies.
     #[inline]
     pub fn prefetch_place(&self, position: usize) {
-        prefetch::line_of(&self.records.offsets, position);
+        prefetch::line_of(&self.places, position);
     }
 
     /// Asks the memory for an entry's record.
     #[inline]
     pub fn prefetch_record(&self, position: usize) {
-        self.prefetch_bytes(self.records.offsets[position] as usize);
+        self.prefetch_in(usize::from(self.places[position]));
     }
 
-    /// Asks the memory for the record of a slot.
+    /// Asks the memory for the record in a place.
     #[inline]
-    pub fn prefetch_slot(&self, slot: Slot) {
-        self.prefetch_bytes(slot.offset());
+    pub fn prefetch_in(&self, place: usize) {
+        self.prefetch_bytes(self.begins.of(place));
     }
 
-    /// Asks the memory for the records of neighbouring slots.
+    /// Asks the memory for the records of neighbouring places.
     #[inline]
-    pub fn prefetch_records(&self, slots: &[Slot]) {
-        if let (Some(first), Some(last)) = (slots.first(), slots.last()) {
-            let end = last.offset() + self.record_end;
-            for at in (first.offset()..=end).step_by(64) {
+    pub fn prefetch_records(&self, places: Range<usize>) {
+        if let Some(last) = places.clone().next_back() {
+            let end = self.begins.of(last) + self.record_end;
+            for at in (self.begins.of(places.start)..=end).step_by(64) {
                 prefetch::line_of(&self.records.data, at);
             }
         }
@@ -877,8 +926,12 @@ impl EntryBlock {
             Ordinals::Listed(list) => list.capacity() * size_of::<u32>(),
         };
         self.records.data.capacity()
-            + (self.records.offsets.capacity() + self.starts.capacity() + self.late.capacity())
-                * size_of::<u32>()
+            + match &self.begins {
+                Begins::Every(_) => 0,
+                Begins::At(offsets) => offsets.capacity() * size_of::<u32>(),
+            }
+            + self.late.capacity() * size_of::<u32>()
+            + (self.starts.capacity() + self.places.capacity()) * size_of::<u16>()
             + self.records.metas.capacity() * size_of::<Meta>()
             + self.slots.capacity() * size_of::<Slot>()
             + self.keyless.capacity() * size_of::<(u16, Slot)>()
@@ -978,7 +1031,6 @@ mod tests {
                 {
                     let position = slot.position();
                     let ordinal = block.ordinal(position);
-                    assert_eq!(block.record_at(slot).id(), block.id(position));
                     assert_eq!(block.id(position), format!("E{ordinal}").as_bytes().into());
                     assert_eq!(block.amount_minor(position), i64::from(ordinal) + 1);
                     let key = &block.key(position).to_vec();

@@ -1,8 +1,10 @@
 //! Match keys as a block keeps them: references of banks and channels are digits nearly always, and take half a byte each.
 //!
 //! A key of 16 to 32 decimal digits or capitals A to F is kept as two numbers: its first and its last 16 characters, which
-//! overlap where it is shorter than 32. So such keys have one size and compare as numbers. Any other key is kept as it is. Which
-//! keys are packed follows from their text alone, so two packed keys are equal exactly when their lengths and numbers are.
+//! overlap where it is shorter than 32. A key of 18 to 30 characters may begin with two other digits or capitals, such as `UP`: these
+//! are kept as they are, and the first and last 14 characters of its rest as numbers. So such keys have one size and compare as
+//! numbers. Any other key is kept as it is. Which keys are packed, and how, follows from their text alone, so two packed keys are
+//! equal exactly when their marks and numbers are.
 
 use std::cmp::Ordering;
 
@@ -14,6 +16,24 @@ pub const PACKED_BYTES: usize = 16;
 /// Lengths of keys that are packed.
 const LENGTHS: std::ops::RangeInclusive<usize> = 16..=32;
 
+/// Lengths of keys that are packed with a prefix.
+const PREFIXED_LENGTHS: std::ops::RangeInclusive<usize> = 18..=30;
+
+/// Characters that are kept as they are, where a key has them in front.
+const PREFIX: usize = 2;
+
+/// Marks a key that has a prefix.
+const PREFIXED: u8 = 1 << 6;
+
+/// A packed key.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Packed {
+    /// Its numbers.
+    pub bytes: [u8; PACKED_BYTES],
+    /// Its length, and whether it has a prefix. Below 128.
+    pub mark: u8,
+}
+
 /// A packed key's text, with zeros behind it: what is copied from it has one size.
 pub type Unpacked = [u8; 64];
 
@@ -21,8 +41,8 @@ pub type Unpacked = [u8; 64];
 #[derive(Clone, Copy, Debug)]
 pub struct Key<'a> {
     window: Window<'a>,
-    /// Length of the text of a packed key; 0 for others.
-    packed: usize,
+    /// Mark of a packed key; 0 for others.
+    packed: u8,
 }
 
 impl<'a> Key<'a> {
@@ -48,15 +68,15 @@ impl<'a> Key<'a> {
         })
     }
 
-    /// A packed key of so many characters, whose [`PACKED_BYTES`] begin at `start`.
+    /// A packed key, whose [`PACKED_BYTES`] begin at `start`.
     #[inline(always)]
-    pub fn packed(bytes: &'a [u8], start: usize, len: usize) -> Key<'a> {
+    pub fn packed(bytes: &'a [u8], start: usize, mark: u8) -> Key<'a> {
         let window = Window {
             bytes,
             start,
             len: PACKED_BYTES,
         };
-        Key { window, packed: len }
+        Key { window, packed: mark }
     }
 
     /// True when there is none: it matches nothing.
@@ -78,11 +98,11 @@ impl<'a> Key<'a> {
     {
         match self.numbers() {
             Some(numbers) => {
-                unpack(numbers, self.packed, room);
+                let len = unpack(numbers, self.packed, room);
                 Window {
                     bytes: room,
                     start: 0,
-                    len: self.packed,
+                    len,
                 }
             }
             None => self.window,
@@ -154,15 +174,40 @@ impl PartialOrd for Key<'_> {
 
 /// A text as two numbers; `None` for one that is not packed.
 #[inline(always)]
-pub fn pack(text: &[u8]) -> Option<[u8; PACKED_BYTES]> {
+pub fn pack(text: &[u8]) -> Option<Packed> {
     let (first, last) = (text.first_chunk::<16>()?, text.last_chunk::<16>()?);
     if !LENGTHS.contains(&text.len()) {
         return None;
     }
-    let mut packed = [0; PACKED_BYTES];
-    packed[..8].copy_from_slice(&halves(first)?);
-    packed[8..].copy_from_slice(&halves(last)?);
-    Some(packed)
+    let (Some(first), Some(last)) = (halves(first), halves(last)) else {
+        return pack_prefixed(text);
+    };
+    let mut bytes = [0; PACKED_BYTES];
+    bytes[..8].copy_from_slice(&first);
+    bytes[8..].copy_from_slice(&last);
+    Some(Packed {
+        bytes,
+        mark: text.len() as u8,
+    })
+}
+
+#[inline(never)]
+fn pack_prefixed(text: &[u8]) -> Option<Packed> {
+    let (prefix, rest) = text.split_at(PREFIX);
+    // No other bytes: a key of a channel leg may have its separator there.
+    let known = |byte: &u8| byte.is_ascii_digit() || byte.is_ascii_uppercase();
+    if !PREFIXED_LENGTHS.contains(&text.len()) || !prefix.iter().all(known) {
+        return None;
+    }
+    let (first, last) = (halves(rest.first_chunk()?)?, halves(rest.last_chunk()?)?);
+    let mut bytes = [0; PACKED_BYTES];
+    bytes[..PREFIX].copy_from_slice(prefix);
+    bytes[2..9].copy_from_slice(&first[..7]);
+    bytes[9..].copy_from_slice(&last[1..]);
+    Some(Packed {
+        bytes,
+        mark: text.len() as u8 | PREFIXED,
+    })
 }
 
 /// Sixteen characters as half bytes, the first the higher of its byte. `None` when one of them is neither digit nor capital A to F.
@@ -212,16 +257,24 @@ fn halves_portable(text: &[u8; 16]) -> Option<[u8; 8]> {
 #[cfg(not(target_arch = "x86_64"))]
 use halves_portable as halves;
 
-/// The first and the last 16 characters of a packed text of `len`, put where they stand in it.
+/// Puts the characters of a packed text where they stand in it. Returns its length.
 #[inline(always)]
-fn unpack(packed: &[u8; PACKED_BYTES], len: usize, room: &mut Unpacked) {
+fn unpack(packed: &[u8; PACKED_BYTES], mark: u8, room: &mut Unpacked) -> usize {
     let mut text = [0u8; 32];
     for (pair, packed) in text.as_chunks_mut::<2>().0.iter_mut().zip(packed) {
         *pair = [packed >> 4, packed & 15].map(|value| value + if value < 10 { b'0' } else { b'A' - 10 });
     }
+    let len = usize::from(mark & !PREFIXED);
     // The numbers overlap in the middle: the last is put down first.
-    room[len - 16..len].copy_from_slice(&text[16..]);
-    room[..16].copy_from_slice(&text[..16]);
+    if mark & PREFIXED == 0 {
+        room[len - 16..len].copy_from_slice(&text[16..]);
+        room[..16].copy_from_slice(&text[..16]);
+    } else {
+        room[len - 14..len].copy_from_slice(&text[18..]);
+        room[PREFIX..16].copy_from_slice(&text[4..18]);
+        room[..PREFIX].copy_from_slice(&packed[..PREFIX]);
+    }
+    len
 }
 
 #[cfg(test)]
@@ -235,9 +288,9 @@ mod tests {
         match pack(text) {
             Some(packed) => {
                 room.extend_from_slice(b"before");
-                room.extend_from_slice(&packed);
+                room.extend_from_slice(&packed.bytes);
                 room.extend_from_slice(b"behind");
-                Key::packed(room, 6, text.len())
+                Key::packed(room, 6, packed.mark)
             }
             None => Key::of(text),
         }
@@ -249,6 +302,9 @@ mod tests {
             "0123456789ABCDEF",
             "20260302220011974887464420420000",
             "B1852306494926781929",
+            "UP2026030212345678901234",
+            "UPB185230649492678",
+            "Z9185230649492678192912345678A",
         ] {
             assert!(pack(packed.as_bytes()).is_some(), "{packed}");
         }
@@ -259,6 +315,11 @@ mod tests {
             "0123456789ABCDEG",
             "012345678901234567890123456789012",
             "2026-03-02 10:00",
+            "UP202603021234567",
+            "ZZ185230649492678192912345678AB",
+            "A\u{1f}2026030212345678901234",
+            "up2026030212345678901234",
+            "GP2026030212345G78901234",
             "20260302220011974887464420420０",
         ] {
             assert!(pack(plain.as_bytes()).is_none(), "{plain}");
@@ -267,7 +328,8 @@ mod tests {
             let mut text = *b"0000000000000000000";
             for at in [0, 5, 18] {
                 text[at] = byte;
-                let known = byte.is_ascii_digit() || (b'A'..=b'F').contains(&byte);
+                let letters = if at == 0 { b'A'..=b'Z' } else { b'A'..=b'F' };
+                let known = byte.is_ascii_digit() || letters.contains(&byte);
                 assert_eq!(pack(&text).is_some(), known, "{byte}");
                 for half in [text.first_chunk(), text.last_chunk()].into_iter().flatten() {
                     assert_eq!(halves(half), halves_portable(half), "{byte}");
@@ -279,8 +341,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn keys_are_their_texts(a in "[0-9A-G]{0,34}", b in "[0-9A-G]{0,34}", same in any::<bool>()) {
-            let b = if same { a.clone() } else { b };
+        fn keys_are_their_texts(a in "[0-9A-G]{0,34}|[0-9A-Za]{2}[0-9A-F]{14,30}", b in "[0-9A-G]{0,34}|[0-9A-Z]{2}[0-9A-F]{14,30}", same in 0..3) {
+            let b = match same {
+                0 => a.clone(),
+                // One character differs.
+                1 => a.chars().rev().take(1).chain(a.chars().skip(1)).collect(),
+                _ => b,
+            };
             let (mut one, mut two) = (Vec::new(), Vec::new());
             let (a, b) = (a.as_bytes(), b.as_bytes());
             let (one, two) = (kept(a, &mut one), kept(b, &mut two));

@@ -315,7 +315,7 @@ impl Entries {
         slots.sort_unstable_by_key(|slot| slot.position());
         for slot in slots.iter() {
             let position = slot.position();
-            self.push(number, block.ordinal(position), block.record_at(*slot));
+            self.push(number, block.ordinal(position), block.record(position));
             self.aux_minor.push(block.aux_minor(position).cast_unsigned());
         }
     }

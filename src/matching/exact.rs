@@ -19,6 +19,8 @@ pub struct Slice<'a> {
     pub number: usize,
     /// Entries with a key.
     pub slots: &'a [Slot],
+    /// Place of the first of them.
+    pub first: usize,
     /// Entries without one.
     pub keyless: Vec<Slot>,
 }
@@ -34,12 +36,14 @@ impl<'a> Slice<'a> {
             if let Some(ahead) = blocks.get(number + BLOCKS_AHEAD) {
                 ahead.prefetch_partition(partition, bits);
             }
+            let places = block.places_of(partition, bits);
             let slots = block.partition(partition, bits);
             let keyless: Vec<Slot> = block.keyless(partition, bits).collect();
             (!slots.is_empty() || !keyless.is_empty()).then_some(Slice {
                 block,
                 number,
                 slots,
+                first: places.start,
                 keyless,
             })
         };
@@ -50,7 +54,8 @@ impl<'a> Slice<'a> {
     #[inline]
     fn prefetch_ahead(side: &[Slice<'_>], number: u32) {
         if let Some(slice) = side.get(number as usize + SLICES_AHEAD) {
-            slice.block.prefetch_records(slice.slots);
+            let places = slice.first..slice.first + slice.slots.len();
+            slice.block.prefetch_records(places);
         }
     }
 
@@ -101,6 +106,7 @@ const SLICES_AHEAD: usize = 2;
 #[derive(Clone, Copy, Debug)]
 struct Row {
     slot: Slot,
+    place: u32,
     slice: u32,
     met: u32,
 }
@@ -114,7 +120,7 @@ const ODD: u32 = 1 << 31;
 impl Row {
     #[inline(always)]
     fn record<'a>(self, side: &[Slice<'a>]) -> Record<'a> {
-        side[self.slice as usize].block.record_at(self.slot)
+        side[self.slice as usize].block.record_in(self.place as usize)
     }
 
     #[inline(always)]
@@ -130,7 +136,7 @@ impl Row {
 
     fn member<'a>(self, side: &[Slice<'a>], context: &Context<'_>) -> Member<'a> {
         let slice = &side[self.slice as usize];
-        let record = slice.block.record_at(self.slot);
+        let record = self.record(side);
         let terms = self.terms(side, record, context);
         Member {
             row: slice.reference(self.slot),
@@ -244,7 +250,7 @@ pub fn match_partition(
             && let Some(met) = table.candidate(row.slot.tag())
             && let Some(met) = right_rows.get(met as usize)
         {
-            right[met.slice as usize].block.prefetch_slot(met.slot);
+            right[met.slice as usize].block.prefetch_in(met.place as usize);
         }
         if row.slice != slice {
             slice = row.slice;
@@ -330,18 +336,20 @@ fn list(side: &[Slice<'_>], which: Side, excluded: Excluded<'_>, rows: &mut Vec<
     rows.clear();
     for (number, slice) in (0u32..).zip(side) {
         let takes_part = |slot: &Slot| excluded.is_none_or(|excluded| !excluded(slice.reference(*slot)));
-        let row = |slot: &Slot| Row {
+        let row = |(place, slot): (u32, &Slot)| Row {
             slot: *slot,
+            place,
             slice: number,
             met: NONE,
         };
+        let slots = (slice.first as u32..).zip(slice.slots);
         match excluded {
-            None => rows.extend(slice.slots.iter().map(row)),
-            Some(_) => rows.extend(slice.slots.iter().filter(|slot| takes_part(slot)).map(row)),
+            None => rows.extend(slots.map(row)),
+            Some(_) => rows.extend(slots.filter(|(_, slot)| takes_part(slot)).map(row)),
         }
         for slot in slice.keyless.iter().filter(|slot| takes_part(slot)) {
             without_key(
-                slice.block.record_at(*slot).meta(),
+                slice.block.meta(slot.position()),
                 slice.reference(*slot),
                 which,
                 out,
@@ -387,6 +395,8 @@ enum Side {
 struct Table {
     slots: Vec<u64>,
     mask: usize,
+    /// A tag's highest bits say where to look first; so many others are shifted out.
+    shift: u32,
     used: usize,
 }
 
@@ -401,12 +411,18 @@ impl Table {
         self.slots.clear();
         self.slots.resize(slots, 0);
         self.mask = slots - 1;
+        self.shift = u32::BITS - slots.trailing_zeros();
+    }
+
+    #[inline(always)]
+    fn first(&self, tag: u32) -> usize {
+        (tag >> self.shift) as usize & self.mask
     }
 
     /// The number that a row with this tag most likely finds.
     #[inline(always)]
     fn candidate(&self, tag: u32) -> Option<u32> {
-        let mut slot = tag as usize & self.mask;
+        let mut slot = self.first(tag);
         loop {
             let stored = self.slots[slot];
             if stored == 0 {
@@ -422,7 +438,7 @@ impl Table {
     /// The number of a tag whose key is the row's own; where there is none, `new` is it from now on.
     #[inline(always)]
     fn find_or_insert(&mut self, tag: u32, new: u32, same: impl Fn(u32) -> bool) -> Option<u32> {
-        let mut slot = tag as usize & self.mask;
+        let mut slot = self.first(tag);
         loop {
             let stored = self.slots[slot];
             if stored == 0 {
@@ -446,7 +462,7 @@ impl Table {
         let known = std::mem::take(&mut self.slots);
         self.resize(known.len() * 2);
         for stored in known.into_iter().filter(|stored| *stored != 0) {
-            let mut slot = (stored >> 32) as usize & self.mask;
+            let mut slot = self.first((stored >> 32) as u32);
             while self.slots[slot] != 0 {
                 slot = (slot + 1) & self.mask;
             }

@@ -138,7 +138,7 @@ impl RangeSide {
             slots.extend(block.keyless(range, bits));
             slots.sort_unstable_by_key(|slot| slot.position());
             for slot in slots {
-                let (record, position) = (block.record_at(slot), slot.position());
+                let (record, position) = (block.record(slot.position()), slot.position());
                 if !is_wanted(RowRef::new(number, position)) {
                     continue;
                 }
