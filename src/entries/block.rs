@@ -493,7 +493,10 @@ impl BlockBuilder {
     /// where each begins takes less.
     fn stride(&self, shared: usize) -> Option<usize> {
         let rows = self.len();
-        let longest = (0..rows).map(|position| self.bounds(position).len()).max()?;
+        let end = [self.records.data.len() as u32];
+        let ends = self.offsets.iter().skip(1).chain(&end);
+        let lengths = self.offsets.iter().zip(ends).map(|(begin, end)| end - begin);
+        let longest = lengths.max()? as usize;
         let more = longest * rows - self.records.data.len();
         (more <= rows * size_of::<u32>()).then_some(longest - shared)
     }
@@ -539,7 +542,7 @@ impl BlockBuilder {
         records.data.extend_from_slice(&head.to_le_bytes()[..NARROW_HEAD]);
         append(&mut records.data, id);
         match packed {
-            Some(packed) => records.data.extend_from_slice(&packed.bytes),
+            Some(packed) => records.data.extend_from_slice(&packed.bytes()),
             None => append(&mut records.data, key),
         }
         true

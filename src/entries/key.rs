@@ -28,8 +28,8 @@ const PREFIXED: u8 = 1 << 6;
 /// A packed key.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Packed {
-    /// Its numbers.
-    pub bytes: [u8; PACKED_BYTES],
+    /// Its two numbers, as one: it never lies in memory on the way to its record.
+    number: u128,
     /// Its length, and whether it has a prefix. Below 128.
     pub mark: u8,
 }
@@ -43,6 +43,14 @@ pub struct Key<'a> {
     window: Window<'a>,
     /// Mark of a packed key; 0 for others.
     packed: u8,
+}
+
+impl Packed {
+    /// What its record keeps.
+    #[inline(always)]
+    pub fn bytes(self) -> [u8; PACKED_BYTES] {
+        self.number.to_le_bytes()
+    }
 }
 
 impl<'a> Key<'a> {
@@ -182,11 +190,8 @@ pub fn pack(text: &[u8]) -> Option<Packed> {
     let (Some(first), Some(last)) = (halves(first), halves(last)) else {
         return pack_prefixed(text);
     };
-    let mut bytes = [0; PACKED_BYTES];
-    bytes[..8].copy_from_slice(&first);
-    bytes[8..].copy_from_slice(&last);
     Some(Packed {
-        bytes,
+        number: u128::from(first) | u128::from(last) << 64,
         mark: text.len() as u8,
     })
 }
@@ -200,20 +205,19 @@ fn pack_prefixed(text: &[u8]) -> Option<Packed> {
         return None;
     }
     let (first, last) = (halves(rest.first_chunk()?)?, halves(rest.last_chunk()?)?);
-    let mut bytes = [0; PACKED_BYTES];
-    bytes[..PREFIX].copy_from_slice(prefix);
-    bytes[2..9].copy_from_slice(&first[..7]);
-    bytes[9..].copy_from_slice(&last[1..]);
+    // Fourteen characters of either, seven bytes: the first of one, the last of the other.
+    let (first, last) = (first & (u64::MAX >> 8), last >> 8);
+    let prefix = u64::from(prefix[0]) | u64::from(prefix[1]) << 8;
     Some(Packed {
-        bytes,
+        number: u128::from(prefix) | u128::from(first) << 16 | u128::from(last) << 72,
         mark: text.len() as u8 | PREFIXED,
     })
 }
 
-/// Sixteen characters as half bytes, the first the higher of its byte. `None` when one of them is neither digit nor capital A to F.
+/// Sixteen characters as half bytes, the first the higher of the lowest byte. `None` when one of them is neither digit nor capital A to F.
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]
-fn halves(text: &[u8; 16]) -> Option<[u8; 8]> {
+fn halves(text: &[u8; 16]) -> Option<u64> {
     use std::arch::x86_64::*;
     let word = |at: usize| {
         let mut word = [0; 8];
@@ -235,23 +239,23 @@ fn halves(text: &[u8; 16]) -> Option<[u8; 8]> {
         let values = _mm_or_si128(_mm_and_si128(is_digit, digits), letters);
         let pairs = _mm_or_si128(_mm_slli_epi16(values, 4), _mm_srli_epi16(values, 8));
         let pairs = _mm_and_si128(pairs, _mm_set1_epi16(0xff));
-        Some(_mm_cvtsi128_si64(_mm_packus_epi16(pairs, pairs)).to_le_bytes())
+        Some(_mm_cvtsi128_si64(_mm_packus_epi16(pairs, pairs)).cast_unsigned())
     }
 }
 
 /// The same on other machines.
 #[cfg(any(not(target_arch = "x86_64"), test))]
-fn halves_portable(text: &[u8; 16]) -> Option<[u8; 8]> {
+fn halves_portable(text: &[u8; 16]) -> Option<u64> {
     let value = |character: u8| match character {
         b'0'..=b'9' => Some(character - b'0'),
         b'A'..=b'F' => Some(character - b'A' + 10),
         _ => None,
     };
-    let mut packed = [0; 8];
+    let mut packed = [0u8; 8];
     for (packed, [high, low]) in packed.iter_mut().zip(text.as_chunks::<2>().0) {
         *packed = value(*high)? << 4 | value(*low)?;
     }
-    Some(packed)
+    Some(u64::from_le_bytes(packed))
 }
 
 #[cfg(not(target_arch = "x86_64"))]
@@ -288,7 +292,7 @@ mod tests {
         match pack(text) {
             Some(packed) => {
                 room.extend_from_slice(b"before");
-                room.extend_from_slice(&packed.bytes);
+                room.extend_from_slice(&packed.bytes());
                 room.extend_from_slice(b"behind");
                 Key::packed(room, 6, packed.mark)
             }
