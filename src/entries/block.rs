@@ -761,6 +761,35 @@ impl EntryBlock {
         start(partition)..start(partition + 1)
     }
 
+    /// Positions of all entries by partition of `2^bits`, those without a key too, each partition's in the order of the file; and where
+    /// each partition begins.
+    pub fn by_partition(&self, bits: u32) -> (Vec<u16>, Vec<u32>) {
+        let width = BUCKET_BITS - bits;
+        let mut partition_of_place = vec![0u16; self.len()];
+        for partition in 0..1usize << bits {
+            partition_of_place[self.places_of(partition, bits)].fill(partition as u16);
+        }
+        let keyless = partition_of_place[self.slots.len()..].iter_mut();
+        for (partition, (bucket, _)) in keyless.zip(&self.keyless) {
+            *partition = bucket >> width;
+        }
+        let mut starts = vec![0u32; (1 << bits) + 1];
+        for partition in &partition_of_place {
+            starts[usize::from(*partition) + 1] += 1;
+        }
+        for partition in 0..1 << bits {
+            starts[partition + 1] += starts[partition];
+        }
+        let mut next = starts.clone();
+        let mut positions = vec![0u16; self.len()];
+        for (position, place) in (0u16..).zip(&self.places) {
+            let at = &mut next[usize::from(partition_of_place[usize::from(*place)])];
+            positions[*at as usize] = position;
+            *at += 1;
+        }
+        (positions, starts)
+    }
+
     /// Asks the memory for where the entries of a partition begin.
     #[inline]
     pub fn prefetch_start(&self, partition: usize, bits: u32) {
@@ -1042,6 +1071,17 @@ mod tests {
                     assert_eq!((hash.checked_shr(64 - bits).unwrap_or(0)) as usize, partition);
                     rows.push(ordinal);
                 }
+            }
+            let (positions, starts) = block.by_partition(bits);
+            for partition in 0..1usize << bits {
+                let slots = block.partition(partition, bits).iter().copied();
+                let mut known: Vec<u16> = slots
+                    .chain(block.keyless(partition, bits))
+                    .map(|slot| slot.position() as u16)
+                    .collect();
+                known.sort_unstable();
+                let range = starts[partition] as usize..starts[partition + 1] as usize;
+                assert_eq!(known, positions[range], "in the order of the file");
             }
             rows.sort_unstable();
             assert_eq!(rows, (0..5000).collect::<Vec<_>>());

@@ -87,6 +87,12 @@ impl<'a> Key<'a> {
         Key { window, packed: mark }
     }
 
+    /// A packed key's mark and numbers.
+    #[inline(always)]
+    pub fn as_packed(self) -> Option<(u8, &'a [u8; PACKED_BYTES])> {
+        Some((self.packed, self.numbers()?))
+    }
+
     /// True when there is none: it matches nothing.
     #[inline(always)]
     pub fn is_empty(self) -> bool {

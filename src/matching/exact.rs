@@ -184,13 +184,7 @@ impl Odd {
 
     /// Adds a row to the reference of right row `number`, which was alone until now, or agreed with a left row.
     #[cold]
-    fn join(
-        &mut self,
-        right: &mut Row,
-        number: u32,
-        (side, row): (Side, u32),
-        left: impl Fn(u32) -> RowRef,
-    ) {
+    fn join(&mut self, right: &mut Row, number: u32, (side, row): (Side, u32), left: impl Fn(u32) -> RowRef) {
         if right.met == NONE || right.met & ODD == 0 {
             let reference = self.begin(Side::Right, number);
             if right.met != NONE {

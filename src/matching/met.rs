@@ -122,9 +122,10 @@ impl Met {
 
     /// How many of `rows` neighbours met one in a partition.
     pub fn count(&self, first: RowRef, rows: usize, partition: Partition) -> usize {
-        let words = self.blocks.get(first.block()).map_or(&[][..], |block| {
-            &block[first.position()..first.position() + rows]
-        });
+        let words = self
+            .blocks
+            .get(first.block())
+            .map_or(&[][..], |block| &block[first.position()..first.position() + rows]);
         let words = words.iter().map(|word| Meeting(word.load(Ordering::Relaxed)));
         words.filter(|met| partition.has(*met)).count()
     }
@@ -153,7 +154,9 @@ impl Met {
     #[inline]
     pub fn block(&self, number: usize) -> impl ExactSizeIterator<Item = Option<Meeting>> + '_ {
         let words = self.blocks.get(number).map_or(&[][..], Vec::as_slice);
-        words.iter().map(|word| met(Meeting(word.load(Ordering::Relaxed))))
+        words
+            .iter()
+            .map(|word| met(Meeting(word.load(Ordering::Relaxed))))
     }
 
     /// All rows that met one, in order, with what they met.

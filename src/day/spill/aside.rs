@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use arrow::array::{RecordBatch, UInt32Array};
+use arrow::array::RecordBatch;
 
 use crate::day::intake::InputBlock;
 use crate::entries::block::EntryBlock;
-use crate::entries::spill::{Entries, Piece, Shelf, batch, column};
+use crate::entries::spill::{Entries, Piece, Shelf, batch, narrow, wide};
 use crate::findings::{Finding, Stop, StopCode};
 use crate::host::{self, WorkFile};
 use crate::report::show;
@@ -272,8 +272,8 @@ impl Spill {
         self.check_bound()?;
         host::create_folder(&self.bound.folder)?;
         let shelves = Arc::new(Shelves {
-            entries: self.new_shelf("entries.arrows")?,
-            places: self.new_shelf("places.arrows")?,
+            entries: self.new_shelf("entries")?,
+            places: self.new_shelf("places")?,
         });
         let ranges = 1usize << self.range_bits;
         state.pieces = vec![[vec![Vec::new(); ranges], vec![Vec::new(); ranges]]; self.legs];
@@ -282,12 +282,15 @@ impl Spill {
         Ok(shelves)
     }
 
-    /// A new file in the work folder.
+    /// New files in the work folder, one a thread.
     ///
     /// # Errors
     /// What the system reports.
     pub fn new_shelf(&self, name: &str) -> Result<Shelf, Stop> {
-        Ok(Shelf::new(WorkFile::create(&self.bound.folder, name)?))
+        let create = |number| WorkFile::create(&self.bound.folder, &format!("{name}-{number}.arrows"));
+        Ok(Shelf::new(
+            (0..self.threads).map(create).collect::<Result<_, Stop>>()?,
+        ))
     }
 
     fn check_bound(&self) -> Result<(), Stop> {
@@ -299,7 +302,6 @@ impl Spill {
     }
 
     fn write(&self, blocks: &mut [InputBlock], first: u32, shelves: &Shelves) -> Result<(), Stop> {
-        let mut slots = Vec::new();
         let places = (0..self.legs).flat_map(|leg| Side::BOTH.map(|side| (leg, side)));
         for (leg, side) in places {
             let sides: Vec<(u32, &EntryBlock)> = (first..)
@@ -310,11 +312,14 @@ impl Spill {
             if sides.is_empty() {
                 continue;
             }
+            let ranges = sides.iter().map(|(_, block)| block.by_partition(self.range_bits));
+            let ranges: Vec<(Vec<u16>, Vec<u32>)> = ranges.collect();
             let mut pieces = Vec::new();
             for range in 0..1usize << self.range_bits {
                 let mut entries = Entries::default();
-                for (number, block) in &sides {
-                    entries.push_partition(*number, block, (range, self.range_bits), &mut slots);
+                for ((number, block), (positions, starts)) in sides.iter().zip(&ranges) {
+                    let of_range = starts[range] as usize..starts[range + 1] as usize;
+                    entries.push_some(*number, block, &positions[of_range]);
                 }
                 if !entries.is_empty() {
                     let rows = entries.len() as u64;
@@ -328,19 +333,17 @@ impl Spill {
             }
         }
         let (mut numbers, mut lengths) = (Vec::new(), Vec::new());
-        for (number, block) in (first..).zip(blocks) {
-            let mut before = 0;
+        for (number, block) in (0..).zip(blocks) {
+            let mut before = 0u32;
             for offset in block.places.take_offsets() {
                 numbers.push(number);
-                lengths.push(offset.wrapping_sub(before));
+                lengths.push(u64::from(offset.wrapping_sub(before)));
                 before = offset;
             }
         }
-        let columns: Vec<arrow::array::ArrayRef> = vec![
-            Arc::new(UInt32Array::from(numbers)),
-            Arc::new(UInt32Array::from(lengths)),
-        ];
-        let piece = shelves.places.put(&batch(columns)?)?;
+        let piece = shelves
+            .places
+            .put(&batch(vec![narrow(numbers), narrow(lengths)])?)?;
         self.lock().places.insert(first, piece);
         Ok(())
     }
@@ -395,16 +398,17 @@ impl Spill {
                 continue;
             }
             let batch = shelves.places.get(*piece)?;
-            let numbers = column::<UInt32Array>(&batch, 0)?.values();
-            let lengths = column::<UInt32Array>(&batch, 1)?.values();
+            let (numbers, lengths) = (wide(&batch, 0)?, wide(&batch, 1)?);
             let mut at = 0;
             let mut rows = wanted[from..upto].iter().peekable();
             for run in numbers.chunk_by(|a, b| a == b) {
+                // Blocks of a piece are numbered from its first on.
+                let number = first + run[0] as u32;
                 let mut offset = 0u32;
                 for (ordinal, length) in (0u32..).zip(&lengths[at..at + run.len()]) {
-                    offset = offset.wrapping_add(*length);
-                    while rows.next_if(|row| **row == (run[0], ordinal)).is_some() {
-                        found.insert((run[0], ordinal), offset);
+                    offset = offset.wrapping_add(*length as u32);
+                    while rows.next_if(|row| **row == (number, ordinal)).is_some() {
+                        found.insert((number, ordinal), offset);
                     }
                 }
                 at += run.len();

@@ -179,7 +179,8 @@ impl Batched {
         &self,
         name: u64,
         leg: usize,
-        entry: &ReturnedEntry<'e>,
+        entry: &ReturnedEntry<'_>,
+        key: &'e [u8],
         excluded: &[&FxHashSet<u64>],
     ) -> Option<(&'e [u8], usize, Currency)> {
         let way = self
@@ -187,8 +188,8 @@ impl Batched {
             .get(usize::from(entry.meta.channel()))
             .copied()
             .flatten()?;
-        let is_in = entry.meta.is_success() && !entry.key.is_empty() && !excluded[way.bill].contains(&name);
-        is_in.then(|| (entry.key, leg, entry.meta.currency()))
+        let is_in = entry.meta.is_success() && !key.is_empty() && !excluded[way.bill].contains(&name);
+        is_in.then(|| (key, leg, entry.meta.currency()))
     }
 
     /// What the rows that lie aside come to, by batch, and rows that may stand for all.
@@ -210,10 +211,13 @@ impl Batched {
                     numbers,
                     &mut |(block, ordinal), entry| {
                         let name = row_name(block, ordinal);
-                        if causes::is_choosable(entry.key, entry.id, rows[*leg][Side::Left as usize]) {
+                        let mut room = [0; 64];
+                        let key = entry.key.text(&mut room).as_bytes();
+                        if causes::is_choosable(key, entry.id, rows[*leg][Side::Left as usize]) {
                             chosen.push(name);
                         }
-                        let Some((reference, leg, currency)) = self.key(name, *leg, &entry, excluded) else {
+                        let Some((reference, leg, currency)) = self.key(name, *leg, &entry, key, excluded)
+                        else {
                             return;
                         };
                         let sign = match entry.meta.direction() {
@@ -274,7 +278,9 @@ impl Batched {
                     range,
                     numbers,
                     &mut |(block, ordinal), entry| {
-                        let key = self.key(row_name(block, ordinal), *leg, &entry, excluded);
+                        let mut room = [0; 64];
+                        let key = entry.key.text(&mut room).as_bytes();
+                        let key = self.key(row_name(block, ordinal), *leg, &entry, key, excluded);
                         let number = key.and_then(|key| known.get(&key));
                         let place = self.of_row[block].get(ordinal as usize);
                         if let (Some(number), Some(place)) = (number, place) {

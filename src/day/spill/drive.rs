@@ -147,7 +147,7 @@ pub fn run(
         .flat_map(|outline| outline.samples.iter().cloned());
     let cuts = Cuts::new(samples.collect(), rows[inputs.bank_leg][0], part_bits);
     drop(outlines);
-    let shelf = inputs.spill.new_shelf("lines.arrows")?;
+    let shelf = inputs.spill.new_shelf("lines")?;
     let (found, batches) = {
         let excluded: Vec<&FxHashSet<u64>> = right.iter().map(|found| &found.excluded).collect();
         let batched = Batched::find(inputs, &day, &numbers, &excluded, &rows)?;

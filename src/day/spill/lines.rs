@@ -11,7 +11,9 @@ use arrow::array::UInt8Array;
 use crate::entries::block::{BUCKET_BITS, Record};
 use crate::entries::bytes::Id;
 use crate::entries::key::Key;
-use crate::entries::spill::{Piece, ReturnedTexts, Shelf, Texts, batch, column, narrow, wide};
+use crate::entries::spill::{
+    KEY_COLUMNS, Keys, Piece, ReturnedKeys, ReturnedTexts, Shelf, Texts, batch, column, narrow, wide,
+};
 use crate::findings::Stop;
 use crate::matching::met::Meeting;
 use crate::report::matched::Lines;
@@ -66,7 +68,7 @@ impl Cuts {
 struct Columns {
     txn_id: Texts,
     entry_id: Texts,
-    bank_ref: Texts,
+    bank_ref: Keys,
     merchant: Vec<u64>,
     account: Vec<u64>,
     /// Transaction type and currency as codes, whether there is a fee, and the pass as a code.
@@ -84,7 +86,7 @@ impl Columns {
         let meta = left.meta();
         self.txn_id.push_id(left.id());
         self.entry_id.push_id(shown.entry_id);
-        self.bank_ref.push(shown.bank_ref.text(&mut [0; 64]).as_bytes());
+        self.bank_ref.push(shown.bank_ref);
         self.merchant.push(u64::from(left.owner()));
         self.account.push(u64::from(shown.account));
         self.small[0].push(meta.txn_type().map_or(NO_TYPE, |txn_type| txn_type as u8));
@@ -97,9 +99,10 @@ impl Columns {
 
     fn put(self, shelf: &Shelf) -> Result<Piece, Stop> {
         let mut columns = Vec::new();
-        for texts in [self.txn_id, self.entry_id, self.bank_ref] {
+        for texts in [self.txn_id, self.entry_id] {
             columns.extend(texts.finish());
         }
+        columns.extend(self.bank_ref.finish()?);
         for numbers in [self.merchant, self.account, self.amount_minor, self.fee_minor] {
             columns.push(narrow(numbers));
         }
@@ -332,10 +335,13 @@ fn in_order(pieces: &[Read], lines: usize) -> Vec<(u32, u32)> {
     order.into_iter().map(|(_, piece, row)| (piece, row)).collect()
 }
 
+/// Place of the first column of numbers, behind two of texts and one of keys.
+const NUMBERS: usize = 4 + KEY_COLUMNS;
+
 struct Read {
     txn_id: ReturnedTexts,
     entry_id: ReturnedTexts,
-    bank_ref: ReturnedTexts,
+    bank_ref: ReturnedKeys,
     merchant: Vec<u64>,
     account: Vec<u64>,
     amount_minor: Vec<u64>,
@@ -346,16 +352,16 @@ struct Read {
 impl Read {
     fn new(shelf: &Shelf, piece: Piece) -> Result<Read, Stop> {
         let batch = shelf.get(piece)?;
-        let small = |at: usize| column::<UInt8Array>(&batch, at).cloned();
+        let small = |at: usize| column::<UInt8Array>(&batch, NUMBERS + at).cloned();
         Ok(Read {
             txn_id: ReturnedTexts::new(&batch, 0)?,
             entry_id: ReturnedTexts::new(&batch, 2)?,
-            bank_ref: ReturnedTexts::new(&batch, 4)?,
-            merchant: wide(&batch, 6)?,
-            account: wide(&batch, 7)?,
-            amount_minor: wide(&batch, 8)?,
-            fee_minor: wide(&batch, 9)?,
-            small: [small(10)?, small(11)?, small(12)?, small(13)?],
+            bank_ref: ReturnedKeys::new(&batch, 4)?,
+            merchant: wide(&batch, NUMBERS)?,
+            account: wide(&batch, NUMBERS + 1)?,
+            amount_minor: wide(&batch, NUMBERS + 2)?,
+            fee_minor: wide(&batch, NUMBERS + 3)?,
+            small: [small(4)?, small(5)?, small(6)?, small(7)?],
         })
     }
 
@@ -364,7 +370,7 @@ impl Read {
         let [txn_type, currency, has_fee] = [0, 1, 2].map(|at: usize| self.small[at].value(row));
         out.txn_id.push(self.txn_id.value(row));
         out.entry_id.push(self.entry_id.value(row));
-        out.bank_ref.push(self.bank_ref.value(row));
+        out.bank_ref.push_key(self.bank_ref.value(row));
         out.merchant.push(self.merchant[row] as u32);
         out.txn_type.push(if txn_type == NO_TYPE {
             u32::MAX
@@ -391,7 +397,7 @@ mod tests {
     /// Pieces of so many lines each, of these ids.
     fn pieces(ids: &[String], lines: usize) -> Vec<Read> {
         let folder = tempfile::tempdir().unwrap();
-        let shelf = Shelf::new(WorkFile::create(folder.path(), "lines").unwrap());
+        let shelf = Shelf::new(vec![WorkFile::create(folder.path(), "lines").unwrap()]);
         let meta = Meta::bank(Direction::Credit, Currency::parse(b"CNY").unwrap());
         let piece = |ids: &[String]| {
             let mut builder = BlockBuilder::default();
@@ -466,7 +472,7 @@ mod tests {
         assert_eq!(read.fee_minor[0].cast_signed(), -5);
         assert_eq!(
             (read.entry_id.value(1), read.bank_ref.value(1)),
-            (&b"B"[..], &b"REF"[..])
+            (&b"B"[..], Key::of(b"REF"))
         );
     }
 }

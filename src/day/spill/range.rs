@@ -181,12 +181,14 @@ impl RangeSide {
                 if !is_wanted(RowRef::new(number, entry.ordinal as usize)) {
                     continue;
                 }
+                let mut room = [0; 64];
+                let key = entry.key.text(&mut room).as_bytes();
                 laying.push(
                     RowRef::new(number, entry.ordinal as usize),
-                    (entry.id, entry.key),
+                    (entry.id, key),
                     |builder, ordinal| {
                         builder.push(
-                            entry.key,
+                            key,
                             entry.id,
                             entry.amount_minor,
                             entry.meta,

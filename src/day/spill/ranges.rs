@@ -150,7 +150,7 @@ impl<'a> Driver<'a> {
             lines,
             met: match is_one_leg {
                 true => None,
-                false => Some(inputs.spill.new_shelf("met.arrows")?),
+                false => Some(inputs.spill.new_shelf("met")?),
             },
             batched,
         })
