@@ -19,7 +19,7 @@ use arrow::ipc::reader::StreamDecoder;
 use arrow::ipc::writer::StreamWriter;
 
 use crate::entries::block::{EntryBlock, Record};
-use crate::entries::bytes::{Id, append};
+use crate::entries::bytes::{Id, Window, append};
 use crate::entries::key::{Key, PACKED_BYTES};
 use crate::entries::meta::Meta;
 use crate::findings::{Finding, Stop, StopCode};
@@ -180,6 +180,8 @@ pub struct ReturnedTexts {
     /// Where each begins, and the end of the last.
     starts: Vec<u32>,
     bytes: Vec<u8>,
+    /// Every string begins with so many bytes of the first.
+    alike: usize,
 }
 
 impl ReturnedTexts {
@@ -209,7 +211,13 @@ impl ReturnedTexts {
             return Err(Stop::invariant("the texts of a piece are too long"));
         }
         starts.push(bytes.len() as u32);
-        Ok(ReturnedTexts { starts, bytes })
+        // What each shares with the one before is no less than what all share.
+        let alike = shared.iter().skip(1).copied().min().map_or(usize::MAX, usize::from);
+        Ok(ReturnedTexts {
+            alike: alike.min(starts.get(1).map_or(0, |end| *end as usize)),
+            starts,
+            bytes,
+        })
     }
 
     /// Number of strings.
@@ -225,7 +233,23 @@ impl ReturnedTexts {
     /// A string.
     #[inline]
     pub fn value(&self, row: usize) -> &[u8] {
-        &self.bytes[self.starts[row] as usize..self.starts[row + 1] as usize]
+        self.window(row).as_bytes()
+    }
+
+    /// A string within all of them.
+    #[inline]
+    pub fn window(&self, row: usize) -> Window<'_> {
+        let start = self.starts[row] as usize;
+        Window {
+            bytes: &self.bytes,
+            start,
+            len: self.starts[row + 1] as usize - start,
+        }
+    }
+
+    /// What all strings begin with, or less.
+    pub fn beginning(&self) -> &[u8] {
+        &self.bytes[..self.alike]
     }
 }
 
@@ -724,6 +748,7 @@ mod tests {
             prop_assert_eq!(returned.len(), texts.len());
             for (at, text) in texts.iter().enumerate() {
                 prop_assert_eq!(returned.value(at), text.as_bytes());
+                prop_assert!(text.as_bytes().starts_with(returned.beginning()));
             }
         }
 

@@ -88,11 +88,16 @@ impl Texts {
         self.push_short(&wide, text.len());
     }
 
-    /// Adds a key as its record keeps it: it lies within a longer text, which spares the copy that [`Texts::push`] makes.
+    /// Adds a key as its record keeps it.
     #[inline]
     pub fn push_key(&mut self, key: Key<'_>) {
         let mut room = [0; 2 * SHORT];
-        let window = key.text(&mut room);
+        self.push_within(key.text(&mut room));
+    }
+
+    /// Adds a text that lies within a longer one, which spares the copy that [`Texts::push`] makes.
+    #[inline]
+    pub fn push_within(&mut self, window: Window<'_>) {
         let wide = window
             .bytes
             .get(window.start..)

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use arrow::array::UInt8Array;
 
 use crate::entries::block::{BUCKET_BITS, Record};
-use crate::entries::bytes::Id;
+use crate::entries::bytes::{Id, Window};
 use crate::entries::key::Key;
 use crate::entries::spill::{
     KEY_COLUMNS, Keys, Piece, ReturnedKeys, ReturnedTexts, Shelf, Texts, batch, column, narrow, wide,
@@ -308,25 +308,27 @@ pub struct InMemory<'a> {
 
 /// Lines of some pieces, piece and row, in the order of their ids.
 fn in_order(pieces: &[Read], lines: usize) -> Vec<(u32, u32)> {
-    let ids = pieces.iter().map(|piece| &piece.txn_id);
     // Ids of a stretch begin alike; the eight bytes behind that nearly always tell them apart.
-    let mut cut = usize::MAX;
-    let mut first: Option<&[u8]> = None;
-    for id in ids.flat_map(|ids| (0..ids.len()).map(|row| ids.value(row))) {
-        let first = *first.get_or_insert(id);
-        cut = cut.min(first.len());
-        if !id.starts_with(&first[..cut]) {
-            cut = first.iter().zip(id).take_while(|(a, b)| a == b).count();
-        }
-    }
+    let beginnings = pieces.iter().map(|piece| piece.txn_id.beginning());
+    let shared = beginnings.reduce(|a, b| {
+        let alike = a.iter().zip(b).take_while(|(a, b)| a == b).count();
+        &a[..alike]
+    });
+    let cut = shared.map_or(0, <[u8]>::len);
     let mut order: Vec<(u64, u32, u32)> = Vec::with_capacity(lines);
     for (number, piece) in (0u32..).zip(pieces) {
         for row in 0..piece.txn_id.len() {
-            let rest = &piece.txn_id.value(row)[cut..];
-            let mut eight = [0; 8];
-            let known = rest.len().min(eight.len());
-            eight[..known].copy_from_slice(&rest[..known]);
-            order.push((u64::from_be_bytes(eight), number, row as u32));
+            let Window { bytes, start, len } = piece.txn_id.window(row);
+            let eight = match bytes[start + cut..].first_chunk::<8>() {
+                // Bytes of the next id are none of this one's.
+                Some(eight) => u64::from_be_bytes(*eight) & !u64::MAX.unbounded_shr(8 * (len - cut) as u32),
+                None => {
+                    let mut eight = [0; 8];
+                    eight[..len - cut].copy_from_slice(&bytes[start + cut..start + len]);
+                    u64::from_be_bytes(eight)
+                }
+            };
+            order.push((eight, number, row as u32));
         }
     }
     let id = |at: &(u64, u32, u32)| pieces[at.1 as usize].txn_id.value(at.2 as usize);
@@ -368,8 +370,8 @@ impl Read {
     #[inline]
     fn line(&self, row: usize, out: &mut Lines) {
         let [txn_type, currency, has_fee] = [0, 1, 2].map(|at: usize| self.small[at].value(row));
-        out.txn_id.push(self.txn_id.value(row));
-        out.entry_id.push(self.entry_id.value(row));
+        out.txn_id.push_within(self.txn_id.window(row));
+        out.entry_id.push_within(self.entry_id.window(row));
         out.bank_ref.push_key(self.bank_ref.value(row));
         out.merchant.push(self.merchant[row] as u32);
         out.txn_type.push(if txn_type == NO_TYPE {
