@@ -197,6 +197,10 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
     })?;
     if let Some(spill) = &spill {
         spill.finish(&mut reading.blocks)?;
+        if spill.is_spilling() {
+            // What blocks were made of is free, and in pieces that nothing else fits.
+            host::release_memory();
+        }
     }
     let mut notes: Vec<String> = day
         .delivery
