@@ -212,7 +212,12 @@ impl ReturnedTexts {
         }
         starts.push(bytes.len() as u32);
         // What each shares with the one before is no less than what all share.
-        let alike = shared.iter().skip(1).copied().min().map_or(usize::MAX, usize::from);
+        let alike = shared
+            .iter()
+            .skip(1)
+            .copied()
+            .min()
+            .map_or(usize::MAX, usize::from);
         Ok(ReturnedTexts {
             alike: alike.min(starts.get(1).map_or(0, |end| *end as usize)),
             starts,

@@ -85,6 +85,8 @@ pub struct Outline {
     pub rows: usize,
     /// Id of the first entry.
     pub first: Vec<u8>,
+    /// Id of the next entry that is not late, where there is one.
+    pub second: Option<Vec<u8>>,
     /// Highest id.
     pub highest: Vec<u8>,
     /// Hashes of ids that are not above all ids before them.
@@ -94,7 +96,8 @@ pub struct Outline {
 }
 
 impl Outline {
-    fn of(block: &EntryBlock) -> Outline {
+    /// Of the entries of a block.
+    pub fn of(block: &EntryBlock) -> Outline {
         if block.is_empty() {
             return Outline::default();
         }
@@ -102,6 +105,10 @@ impl Outline {
         Outline {
             rows: block.len(),
             first: id(0),
+            second: (1..block.len())
+                .zip(block.late().iter().map(Some).chain(std::iter::repeat(None)))
+                .find(|(position, late)| *late != Some(&(*position as u32)))
+                .map(|(position, _)| id(position)),
             highest: id(block.highest()),
             late: block
                 .late()

@@ -1,7 +1,7 @@
 //! Rows that share an id, of a side that lies aside (R19, R20).
 //!
-//! Logs come nearly in the order of their ids. Where the blocks of a side follow one another by id, only a row that came
-//! late can share its id, and the late ones' hashes were noted while they passed: one look at the ids of the side finds
+//! Logs come nearly in the order of their ids. Where the blocks of a side follow one another by id, but for rows that come
+//! late, only such a row can share its id, and the late ones' hashes were noted while they passed: one look at the ids of the side finds
 //! their namesakes. Else all hashes are laid side by side, as many at a time as memory takes.
 
 use rayon::prelude::*;
@@ -29,11 +29,33 @@ impl SideOutlines<'_> {
         forward + self.outlines.iter().map(|outline| outline.rows).sum::<usize>()
     }
 
-    /// True when the blocks, laid by their first ids, follow one another.
-    fn follow(&self) -> bool {
-        let mut outlines: Vec<&&Outline> = self.outlines.iter().filter(|outline| outline.rows > 0).collect();
-        outlines.sort_by(|a, b| a.first.cmp(&b.first));
-        outlines.is_sorted_by(|a, b| a.highest < b.first)
+    /// Hashes of all late ids, where the others ascend from block to block: no two of those are one. `None` where they do not, or so
+    /// many are late that it does not help.
+    ///
+    /// A late row may be the first of its block, which does not know: it is late where only the next one follows on the block before.
+    fn late(&self) -> Option<FxHashSet<u64>> {
+        let mut outlines: Vec<&Outline> = self.outlines.iter().copied().filter(|o| o.rows > 0).collect();
+        outlines.sort_by_key(|outline| outline.second.as_ref().unwrap_or(&outline.first));
+        let mut late: FxHashSet<u64> = FxHashSet::default();
+        let mut highest: Option<&[u8]> = None;
+        for outline in outlines {
+            let follows = |id: &[u8]| highest.is_none_or(|highest| highest < id);
+            if !follows(&outline.first) {
+                if outline.second.as_ref().is_some_and(|second| !follows(second)) {
+                    return None;
+                }
+                late.insert(key_hash(&outline.first));
+            }
+            late.extend(&outline.late);
+            if follows(&outline.highest) {
+                highest = Some(&outline.highest);
+            }
+        }
+        for block in self.forward {
+            late.extend((0..block.len()).map(|position| block.id(position).key_hash()));
+        }
+        // Hashes of late rows were kept one by one: where they are many, room for all is not much more.
+        (late.len() <= self.rows() / 4).then_some(late)
     }
 }
 
@@ -51,22 +73,12 @@ pub fn shared(
     numbers: &Numbers,
 ) -> Result<Vec<Vec<RowRef>>, Stop> {
     let rows = of_side.rows() as u64;
-    let mut late: FxHashSet<u64> = FxHashSet::default();
-    for outline in &of_side.outlines {
-        late.extend(&outline.late);
-    }
-    for block in of_side.forward {
-        late.extend((0..block.len()).map(|position| block.id(position).key_hash()));
-    }
-    // Hashes of late rows were kept one by one: where they are many, room for all is not much more.
-    let is_ordered = of_side.follow() && late.len() as u64 <= rows / 4;
-    if is_ordered {
+    if let Some(late) = of_side.late() {
         if late.is_empty() {
             return Ok(Vec::new());
         }
         return groups(spill, side, of_side, numbers, &|hash| late.contains(&hash));
     }
-    drop(late);
     let share = (spill.bound_bytes() / 4).max(1);
     let passes = (rows * HASHED_ROW_BYTES)
         .div_ceil(share)
@@ -133,4 +145,98 @@ fn hashes(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::entries::block::BlockBuilder;
+    use crate::entries::meta::Meta;
+    use crate::terms::currency::Currency;
+    use crate::terms::kinds::Direction;
+
+    fn block(ids: &[u32]) -> EntryBlock {
+        let meta = Meta::bank(Direction::Debit, Currency::parse(b"CNY").unwrap());
+        let mut builder = BlockBuilder::default();
+        for (ordinal, id) in (0u32..).zip(ids) {
+            builder.push(b"KEY", format!("T{id:04}").as_bytes(), 1, meta, 0, ordinal);
+        }
+        builder.finish()
+    }
+
+    /// Whether late ids were told, after looking that every id that stands twice is among them.
+    fn check(blocks: &[Vec<u32>]) -> bool {
+        let mut times: BTreeMap<u32, usize> = BTreeMap::new();
+        blocks
+            .iter()
+            .flatten()
+            .for_each(|id| *times.entry(*id).or_default() += 1);
+        let outlines: Vec<Outline> = blocks.iter().map(|ids| Outline::of(&block(ids))).collect();
+        let side = SideOutlines {
+            forward: &[],
+            outlines: outlines.iter().collect(),
+        };
+        let Some(late) = side.late() else {
+            return false;
+        };
+        for (id, _) in times.iter().filter(|(_, times)| **times > 1) {
+            assert!(
+                late.contains(&key_hash(format!("T{id:04}").as_bytes())),
+                "{id} of {blocks:?}"
+            );
+        }
+        true
+    }
+
+    #[test]
+    fn a_late_row_may_begin_a_block() {
+        let ascending: Vec<u32> = (10..30).collect();
+        assert!(check(&[ascending.clone(), (30..50).collect()]));
+        assert!(check(&[
+            ascending.clone(),
+            [vec![3], (30..50).collect()].concat()
+        ]));
+        assert!(check(&[
+            ascending.clone(),
+            [vec![29, 12], (30..50).collect()].concat(),
+            (50..60).collect()
+        ]));
+        assert!(check(&[(30..50).collect(), ascending.clone(), vec![12]]));
+        assert!(
+            !check(&[ascending.clone(), (20..50).collect()]),
+            "they do not follow"
+        );
+        assert!(
+            !check(&[ascending, vec![12, 13, 14, 30, 31]]),
+            "not one late row, but a row of them"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn what_stands_twice_is_late(
+            mut ids in vec(0u32..60, 0..60),
+            late in vec((0usize..60, 0u32..60), 0..4),
+            cuts in vec(0usize..60, 0..6),
+            turned in 0usize..6,
+        ) {
+            ids.sort_unstable();
+            ids.dedup();
+            for (at, id) in late {
+                ids.insert(at.min(ids.len()), id);
+            }
+            let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut.min(ids.len())).collect();
+            cuts.extend([0, ids.len()]);
+            cuts.sort_unstable();
+            let mut blocks: Vec<Vec<u32>> = cuts.windows(2).map(|cut| ids[cut[0]..cut[1]].to_vec()).collect();
+            let turned = turned.min(blocks.len());
+            blocks.rotate_left(turned);
+            check(&blocks);
+        }
+    }
 }
