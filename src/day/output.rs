@@ -134,7 +134,7 @@ pub fn write(
         }),
         (lines.len(), &|rows| Ok(tables::breaks(&lines[rows]))),
         (customers.len(), &|rows| tables::customers(&customers[rows])),
-        (entries.len(), &|rows| tables::journal(&entries[rows])),
+        (entries.len(), &|rows| tables::journal(entries, rows)),
     ];
     let as_csv: [MakeTable<'_>; 5] = [
         (computed.rejects.len(), &|rows| {
