@@ -385,7 +385,7 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
         calendar,
         business_date: date,
         files: &names,
-        fetch: &fetch,
+        fetch: &|origins| fetcher.fetch_shared(&pool.forward, origins, &held),
         fee_due: &|channel, txn_type, amount_minor| fee_due(settings, &fees, channel, txn_type, amount_minor),
         candidates: &agreed.later.candidates,
         batches: &agreed.batches,
@@ -679,6 +679,9 @@ impl Pools {
 
 /// Breaks of the previous close that are open no longer.
 fn resolved(state: &State, breaks: &Breaks, date: Date) -> Vec<ResolvedLine> {
+    if state.open_breaks.is_empty() {
+        return Vec::new();
+    }
     let open: FxHashSet<&str> = breaks.open_breaks.iter().map(|b| b.break_id.as_str()).collect();
     let mut lines: Vec<ResolvedLine> = state
         .open_breaks
