@@ -163,7 +163,7 @@ pub fn write(
 
     let reserve = reserve_json(computed)?;
     outputs.bytes("reserve/reserve.json", computed.reserve.json()?.as_bytes(), None)?;
-    for (name, bytes) in computed.reserve.tables()? {
+    for (name, bytes) in computed.reserve.tables() {
         let rows = csv_rows(&bytes);
         outputs.bytes(&format!("reserve/{name}"), &bytes, Some(rows))?;
     }
