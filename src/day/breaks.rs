@@ -80,7 +80,7 @@ pub struct BreakContext<'a> {
     /// File names by number.
     pub files: &'a [String],
     /// Full rows at some origins, in their order.
-    pub fetch: &'a dyn Fn(&[Origin]) -> Result<Vec<Arc<OpenRow>>, Stop>,
+    pub fetch: &'a (dyn Fn(&[Origin]) -> Result<Vec<Arc<OpenRow>>, Stop> + Sync),
     /// What channels should charge.
     pub fee_due: FeeDue<'a>,
     /// What later passes saw of rows that stay open, by leg.
@@ -129,23 +129,27 @@ pub fn list(
         let mine = mine.filter(|at| range.contains(at));
         mine.map(|at| at - range.start).collect()
     };
-    let mut breaks = Breaks::default();
     let batch_lines = open.len()..open.len() + batches.open.len();
-    carry(
-        open,
-        (&lines, &published(0..open.len())),
-        &full,
-        context,
-        &mut breaks,
-    );
-    carry_batches(
-        (&lines[batch_lines.clone()], &published(batch_lines)),
-        &full,
-        context,
-        &mut breaks,
-    );
-    sort_carried(&mut breaks);
-    breaks.chained = chained(&full, context);
+    let carried = || {
+        let mut breaks = Breaks::default();
+        carry(
+            open,
+            (&lines, &published(0..open.len())),
+            &full,
+            context,
+            &mut breaks,
+        );
+        carry_batches(
+            (&lines[batch_lines.clone()], &published(batch_lines.clone())),
+            &full,
+            context,
+            &mut breaks,
+        );
+        sort_carried(&mut breaks);
+        breaks.chained = chained(&full, context);
+        breaks.open_breaks = open_breaks(&lines);
+        breaks
+    };
     let rows_of = |at: &u32| {
         let at = *at as usize;
         match (
@@ -157,18 +161,24 @@ pub fn list(
             (None, None) => [None, None],
         }
     };
-    let rows: Vec<[Option<RowName>; 2]> = order.iter().map(rows_of).collect();
+    let explained = || {
+        let published: Vec<&BreakLine> = order.iter().map(|at| &lines[*at as usize]).collect();
+        let rows: Vec<[Option<RowName>; 2]> = order.iter().map(rows_of).collect();
+        causes::explain(
+            (&published, &rows),
+            &full,
+            &chosen,
+            context.settings,
+            context.business_date,
+            context.fee_due,
+        )
+    };
+    // The one needs nothing of the other.
+    let (mut breaks, causes) = rayon::join(carried, explained);
+    let causes = causes?;
     breaks.lines = in_order(lines, &order);
-    let found = causes::explain(
-        (&mut breaks.lines, &rows),
-        &full,
-        &chosen,
-        context.settings,
-        context.business_date,
-        context.fee_due,
-    )?;
-    breaks.causes = found.list;
-    breaks.open_breaks = open_breaks(&breaks.lines);
+    causes::note(&mut breaks.lines, &causes);
+    breaks.causes = causes.list;
     Ok(breaks)
 }
 

@@ -30,7 +30,7 @@ const ROWS_MAX: usize = 1024;
 const QUARTER_MS: i64 = 900_000;
 
 /// The fee that a channel should charge on a row, where one is agreed: channel, type, amount in minor units.
-pub type FeeDue<'a> = &'a dyn Fn(&str, TxnType, i64) -> Option<i64>;
+pub type FeeDue<'a> = &'a (dyn Fn(&str, TxnType, i64) -> Option<i64> + Sync);
 
 /// A row in full, with where and when it came.
 #[derive(Debug)]
@@ -147,13 +147,12 @@ fn choose_side(leg: usize, side: Side, blocks: &[EntryBlock], rows: Option<usize
     }
 }
 
-/// Finds the causes of the breaks and notes in each line the number of its cause. Lines stand in the order of breaks.csv,
-/// each with its rows.
+/// Finds the causes of the breaks, whose lines stand in the order of breaks.csv, each with its rows.
 ///
 /// # Errors
 /// 78 for a time zone that the book's settings do not place.
 pub fn explain(
-    (lines, rows): (&mut [BreakLine], &[[Option<RowName>; 2]]),
+    (lines, rows): (&[&BreakLine], &[[Option<RowName>; 2]]),
     full: &FullRows,
     chosen: &[Chosen],
     settings: &Settings,
@@ -183,7 +182,7 @@ pub fn explain(
         business_date,
         fee_due,
     };
-    for (line, names) in lines.iter().zip(rows) {
+    for (line, names) in lines.iter().copied().zip(rows) {
         let [left, right] = names.map(|name| name.and_then(|name| full.get(&name)));
         let left = left.map(|full| traits.row(full, zone.row_seconds(&full.row)));
         let right = right.map(|full| traits.row(full, zone.row_seconds(&full.row)));
@@ -200,8 +199,11 @@ pub fn explain(
         }
         columns.samples[side.leg][side.side as usize].rows_all = side.rows_all;
     }
-    let causes = find(&columns);
-    drop(columns);
+    Ok(find(&columns))
+}
+
+/// Notes in each line the number of its cause.
+pub fn note(lines: &mut [BreakLine], causes: &Causes) {
     for (line, number) in lines.iter_mut().zip(&causes.numbers) {
         let known = (*number as usize).checked_sub(1).map(|at| &causes.list[at]);
         // What only lines tell would change with the split of files (R32): it stands in the summary.
@@ -209,7 +211,6 @@ pub fn explain(
             .filter(|cause| !cause.is_known_by_lines())
             .map(|cause| cause.number);
     }
-    Ok(causes)
 }
 
 /// A payout that the bank has not debited has no row.

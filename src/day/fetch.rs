@@ -16,7 +16,7 @@ use crate::day::read::{CANONICAL, refuse};
 use crate::day::state::OpenRow;
 use crate::entries::rows::{BalanceRow, BankRow, ChannelRow, Place, PlatformRow, Reject, RowSink};
 use crate::findings::Stop;
-use crate::ingest::canonical::{self, ReadContext, RowSource, Work};
+use crate::ingest::canonical::{self, HeaderBinding, ReadContext, RowSource, Work};
 use crate::ingest::csv_blocks::{BlockError, BlockReader, text_stream};
 use crate::ingest::files::{self, Delivered};
 use crate::ingest::formats::{FileRefused, FormatContext, read_foreign};
@@ -143,19 +143,54 @@ impl Fetcher<'_> {
             let binding = canonical::bind_header(source.role, reader.header(), &context)
                 .map_err(|refused| refuse(file, refused))?;
             let as_it_lies = file.is_plain() && encoding.is_none() && !is_utf16(file).map_err(read_failed)?;
-            let rows = if as_it_lies {
-                RowSource::Positions(files::open_on_disk(file).map_err(read_failed)?)
-            } else {
-                RowSource::Stream(
-                    text_stream(files::open(file).map_err(read_failed)?, encoding).map_err(block_failed)?,
-                )
-            };
+            if as_it_lies {
+                return read_positions(file, &binding, &context, &sink).map_err(read_failed);
+            }
+            let rows = RowSource::Stream(
+                text_stream(files::open(file).map_err(read_failed)?, encoding).map_err(block_failed)?,
+            );
             let mut work = Work::default();
             canonical::fetch_rows(rows, &binding, &places, &context, &mut work, &mut sink)
                 .map_err(read_failed)?;
         }
         Ok(sink.found)
     }
+}
+
+/// Rows of a plain file are read by their positions, some threads side by side.
+fn read_positions(
+    file: &Delivered,
+    binding: &HeaderBinding,
+    context: &ReadContext,
+    keeper: &Keeper<'_>,
+) -> std::io::Result<Found> {
+    let threads = rayon::current_num_threads();
+    let rows = keeper.wanted.len().div_ceil(threads).max(ROWS_OF_A_THREAD);
+    let pieces = keeper.wanted.par_chunks(rows).enumerate();
+    let read = |(piece, wanted): (usize, &[Place])| {
+        let mut sink = Keeper {
+            wanted,
+            ..keeper.empty()
+        };
+        let source = RowSource::Positions(files::open_on_disk(file)?);
+        let mut work = Work::default();
+        canonical::fetch_rows(source, binding, wanted, context, &mut work, &mut sink)?;
+        for (at, _) in &mut sink.found {
+            *at += piece * rows;
+        }
+        Ok(sink.found)
+    };
+    let found: Vec<std::io::Result<Found>> = pieces.map(read).collect();
+    joined(found)
+}
+
+/// Rows found by several threads; of several refusals the first counts, whichever thread was faster.
+fn joined<E>(found: Vec<Result<Found, E>>) -> Result<Found, E> {
+    let mut all = Found::new();
+    for rows in found {
+        all.extend(rows?);
+    }
+    Ok(all)
 }
 
 /// Row groups are read side by side, those rows first of which enough is held that most of a file need not be unpacked.
@@ -187,12 +222,7 @@ fn read_parquet(
             Ok(sink.found)
         })
         .collect();
-    // Of several refusals the first counts, whichever thread was faster.
-    let mut all = Found::new();
-    for rows in found {
-        all.extend(rows?);
-    }
-    Ok(all)
+    joined(found)
 }
 
 /// True when the file begins with a mark of UTF-16: its text is then not its bytes.
@@ -202,6 +232,9 @@ fn is_utf16(file: &Delivered) -> std::io::Result<bool> {
     files::open_on_disk(file)?.take(2).read_to_end(&mut mark)?;
     Ok(matches!(mark.as_slice(), [0xff, 0xfe] | [0xfe, 0xff]))
 }
+
+/// Fewest rows for which a thread more is asked.
+const ROWS_OF_A_THREAD: usize = 1024;
 
 /// Rows with the number of the place at which each was wanted.
 type Found = Vec<(usize, Arc<OpenRow>)>;
