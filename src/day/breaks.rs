@@ -7,13 +7,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
+use rustc_hash::{FxBuildHasher, FxHashMap};
+
 use crate::book::merchants::Merchants;
 use crate::book::settings::{AccountKind, LegKind, Settings};
 use crate::causes::Cause;
 use crate::day::batches::{Batches, OpenBatch};
-use crate::day::causes::{self, Broken, FeeDue, Full};
+use crate::day::causes::{self, FeeDue, Full, FullRows};
 use crate::day::figures::{BreakLine, OpenEntry};
-use crate::day::identify::Fetch;
 use crate::day::pool::{Origin, Pool};
 use crate::day::residual::Candidates;
 use crate::day::state::{Chained, IssuedPayout, OpenBreak, OpenItem, OpenRow, OpenSide};
@@ -21,9 +22,10 @@ use crate::findings::{Finding, Stop, StopCode};
 use crate::matching::class::{Class, OtherSide};
 use crate::terms::calendar::Calendar;
 use crate::terms::date::Date;
-use crate::terms::digest::break_id;
+use crate::terms::digest::{BreakIds, hex_text};
 use crate::terms::kinds::{Direction, TxnType};
 use crate::terms::money::narrow;
+use crate::terms::order::{in_order, order_of};
 
 /// Leg names that are not in the settings.
 pub const PAYOUT_LEG: &str = "payout-bank";
@@ -77,8 +79,8 @@ pub struct BreakContext<'a> {
     pub business_date: Date,
     /// File names by number.
     pub files: &'a [String],
-    /// Full rows.
-    pub fetch: Fetch<'a>,
+    /// Full rows at some origins, in their order.
+    pub fetch: &'a (dyn Fn(&[Origin]) -> Result<Vec<Arc<OpenRow>>, Stop> + Sync),
     /// What channels should charge.
     pub fee_due: FeeDue<'a>,
     /// What later passes saw of rows that stay open, by leg.
@@ -97,89 +99,118 @@ pub fn list(
     undebited: &[&IssuedPayout],
     context: &BreakContext<'_>,
 ) -> Result<Breaks, Stop> {
-    let mut names: BTreeSet<RowName> = open.iter().flat_map(|b| [b.left, b.right]).flatten().collect();
     let batches = context.batches;
+    let mut names: Vec<RowName> = Vec::with_capacity(open.len() * 2);
+    names.extend(open.iter().flat_map(|b| [b.left, b.right]).flatten());
     names.extend(batches.open.iter().flat_map(|b| b.bill.iter().chain(&b.entry)));
     names.extend(batches.waiting.iter().flat_map(|(bill, row)| [bill, row]));
     let chosen = causes::choose(pool, open.len() + batches.open.len());
     names.extend(chosen.iter().flat_map(|side| &side.names));
+    names.sort_unstable();
+    names.dedup();
     let full = full_rows(pool, &names, context)?;
+    let mut ids = BreakIds::default();
     let mut lines = Vec::with_capacity(open.len() + batches.open.len() + undebited.len());
     for rows in open {
         let left = rows.left.and_then(|name| full.get(&name));
         let right = rows.right.and_then(|name| full.get(&name));
-        lines.push(line(rows, left, right, context)?);
+        lines.push(line(rows, (left, right), context, &mut ids)?);
     }
     for batch in &batches.open {
-        lines.push(batch_line(batch, &full, context)?);
+        lines.push(batch_line(batch, &full, context, &mut ids)?);
     }
     for payout in undebited {
-        lines.push(undebited_line(payout, context)?);
+        lines.push(undebited_line(payout, context, &mut ids)?);
     }
     // Lines are large: their numbers are sorted, and each line moves once.
-    let mut order: Vec<usize> = (0..lines.len()).collect();
-    order.sort_by(|a, b| in_order(&lines[*a], &lines[*b]));
+    let order = published_order(&lines);
     let published = |range: Range<usize>| -> Vec<usize> {
-        let mine = order.iter().filter(|at| range.contains(at));
+        let mine = order.iter().map(|at| *at as usize);
+        let mine = mine.filter(|at| range.contains(at));
         mine.map(|at| at - range.start).collect()
     };
-    let mut breaks = Breaks::default();
     let batch_lines = open.len()..open.len() + batches.open.len();
-    carry(
-        open,
-        (&lines, &published(0..open.len())),
-        &full,
-        context,
-        &mut breaks,
+    let carried = || {
+        let mut breaks = Breaks::default();
+        carry(
+            open,
+            (&lines, &published(0..open.len())),
+            &full,
+            context,
+            &mut breaks,
+        );
+        carry_batches(
+            (&lines[batch_lines.clone()], &published(batch_lines.clone())),
+            &full,
+            context,
+            &mut breaks,
+        );
+        sort_carried(&mut breaks);
+        breaks.chained = chained(&full, context);
+        breaks.open_breaks = open_breaks(&lines);
+        breaks
+    };
+    let rows_of = |at: &u32| {
+        let at = *at as usize;
+        match (
+            open.get(at),
+            at.checked_sub(open.len()).and_then(|at| batches.open.get(at)),
+        ) {
+            (Some(rows), _) => [rows.left, rows.right],
+            (None, Some(batch)) => [batch.bill.first().copied(), batch.entry],
+            (None, None) => [None, None],
+        }
+    };
+    let explained = || {
+        let published: Vec<&BreakLine> = order.iter().map(|at| &lines[*at as usize]).collect();
+        let rows: Vec<[Option<RowName>; 2]> = order.iter().map(rows_of).collect();
+        causes::explain(
+            (&published, &rows),
+            &full,
+            &chosen,
+            context.settings,
+            context.business_date,
+            context.fee_due,
+        )
+    };
+    // The one needs nothing of the other.
+    let (mut breaks, causes) = rayon::join(carried, explained);
+    let causes = causes?;
+    breaks.lines = in_order(lines, &order);
+    causes::note(&mut breaks.lines, &causes);
+    breaks.causes = causes.list;
+    Ok(breaks)
+}
+
+/// The breaks that the next close knows, in the order of their ids, each once.
+fn open_breaks(lines: &[BreakLine]) -> Vec<OpenBreak> {
+    let mut order = order_of(
+        lines.len(),
+        |_| (),
+        |at| lines[at].break_id.as_bytes(),
+        |a, b| {
+            let key = |line: &BreakLine| (line.class, line.first_seen);
+            let (a, b) = (&lines[a], &lines[b]);
+            a.leg.cmp(&b.leg).then_with(|| key(a).cmp(&key(b)))
+        },
     );
-    carry_batches(
-        (&lines[batch_lines.clone()], &published(batch_lines)),
-        &full,
-        context,
-        &mut breaks,
-    );
-    sort_carried(&mut breaks);
-    breaks.chained = chained(&full, context);
-    let rows = open.iter().map(|rows| [rows.left, rows.right]);
-    let rows = rows.chain(
-        batches
-            .open
-            .iter()
-            .map(|batch| [batch.bill.first().copied(), batch.entry]),
-    );
-    let rows = rows.chain(std::iter::repeat([None, None]));
-    let lines = lines.into_iter().zip(rows);
-    let mut unsorted: Vec<Option<Broken>> = lines.map(Some).collect();
-    let mut broken: Vec<Broken> = order.iter().filter_map(|at| unsorted[*at].take()).collect();
-    let found = causes::explain(
-        &mut broken,
-        &full,
-        &chosen,
-        context.settings,
-        context.business_date,
-        context.fee_due,
-    )?;
-    breaks.causes = found.list;
-    breaks.lines = broken.into_iter().map(|(line, _)| line).collect();
-    breaks.open_breaks = breaks
-        .lines
-        .iter()
-        .map(|line| OpenBreak {
+    order.dedup_by(|a, b| lines[*a as usize].break_id == lines[*b as usize].break_id);
+    let open_break = |at: u32| {
+        let line = &lines[at as usize];
+        OpenBreak {
             break_id: line.break_id.clone(),
             leg: line.leg.clone(),
             class: line.class.to_owned(),
             first_seen: line.first_seen,
-        })
-        .collect();
-    breaks.open_breaks.sort();
-    breaks.open_breaks.dedup_by(|a, b| a.break_id == b.break_id);
-    Ok(breaks)
+        }
+    };
+    order.into_iter().map(open_break).collect()
 }
 
 /// Order of breaks.csv (R31). What its key leaves open, such as the lines of an ID_CONFLICT, is settled by content:
 /// never by the order in which rows arrived (R32).
-fn in_order(a: &BreakLine, b: &BreakLine) -> std::cmp::Ordering {
-    let key = |line: &BreakLine| {
+fn published_order(lines: &[BreakLine]) -> Vec<u32> {
+    let numbers = |line: &BreakLine| {
         (
             line.platform_minor,
             line.bank_minor,
@@ -187,38 +218,26 @@ fn in_order(a: &BreakLine, b: &BreakLine) -> std::cmp::Ordering {
             line.first_seen,
         )
     };
-    (
-        &a.leg,
-        a.class,
-        &a.bank_ref,
-        &a.txn_id,
-        &a.entry_id,
-        &a.account,
-        &a.merchant_id,
+    order_of(
+        lines.len(),
+        |at| (lines[at].leg.as_str(), lines[at].class),
+        |at| lines[at].bank_ref.as_bytes(),
+        |a, b| {
+            let (a, b) = (&lines[a], &lines[b]);
+            (&a.txn_id, &a.entry_id, &a.account, &a.merchant_id)
+                .cmp(&(&b.txn_id, &b.entry_id, &b.account, &b.merchant_id))
+                .then_with(|| numbers(a).cmp(&numbers(b)))
+        },
     )
-        .cmp(&(
-            &b.leg,
-            b.class,
-            &b.bank_ref,
-            &b.txn_id,
-            &b.entry_id,
-            &b.account,
-            &b.merchant_id,
-        ))
-        .then_with(|| key(a).cmp(&key(b)))
 }
 
-fn full_rows(
-    pool: &Pool,
-    names: &BTreeSet<RowName>,
-    context: &BreakContext<'_>,
-) -> Result<BTreeMap<RowName, Full>, Stop> {
+fn full_rows(pool: &Pool, names: &[RowName], context: &BreakContext<'_>) -> Result<FullRows, Stop> {
     let origins: Vec<Origin> = names
         .iter()
         .map(|(block, ordinal)| pool.origin(*block, *ordinal))
         .collect();
     let rows = (context.fetch)(&origins)?;
-    let mut full = BTreeMap::new();
+    let mut full = FullRows::with_capacity(names.len());
     for ((name, origin), row) in names.iter().zip(&origins).zip(rows) {
         let (first_seen, file, line) = match origin {
             Origin::Forward(index) => {
@@ -231,10 +250,10 @@ fn full_rows(
                 place.line,
             ),
         };
-        full.insert(
+        full.push(
             *name,
             Full {
-                row: Arc::new(row),
+                row,
                 first_seen,
                 file,
                 line,
@@ -261,9 +280,9 @@ pub fn reference(row: &OpenRow, leg: &str, settings: &Settings) -> String {
 
 fn line(
     rows: &OpenBreakRows,
-    left: Option<&Full>,
-    right: Option<&Full>,
+    (left, right): (Option<&Full>, Option<&Full>),
     context: &BreakContext<'_>,
+    ids: &mut BreakIds,
 ) -> Result<BreakLine, Stop> {
     let settings = context.settings;
     let either = left
@@ -279,7 +298,7 @@ fn line(
     let account = right.map_or("", |full| full.row.account.as_str());
     let txn_id = left.map_or("", |full| full.row.id.as_str());
     let entry_id = right.map_or("", |full| full.row.id.as_str());
-    let id = break_id(
+    let id = ids.id(
         &rows.leg,
         bank_ref.as_bytes(),
         txn_id.as_bytes(),
@@ -298,7 +317,7 @@ fn line(
         bank_minor: right.map(|full| full.row.amount_minor),
         currency: either.row.currency,
         account: account.to_owned(),
-        break_id: id,
+        break_id: hex_text(&id).to_owned(),
         first_seen,
         age_days,
         age_business_days,
@@ -315,7 +334,11 @@ fn line(
     })
 }
 
-fn undebited_line(payout: &IssuedPayout, context: &BreakContext<'_>) -> Result<BreakLine, Stop> {
+fn undebited_line(
+    payout: &IssuedPayout,
+    context: &BreakContext<'_>,
+    ids: &mut BreakIds,
+) -> Result<BreakLine, Stop> {
     let (age_days, age_business_days) = ages(payout.issued_on, context)?;
     Ok(BreakLine {
         leg: PAYOUT_LEG.to_owned(),
@@ -328,7 +351,7 @@ fn undebited_line(payout: &IssuedPayout, context: &BreakContext<'_>) -> Result<B
         bank_minor: None,
         currency: payout.currency,
         account: String::new(),
-        break_id: break_id(PAYOUT_LEG, payout.payout_id.as_bytes(), b"", b"", b""),
+        break_id: hex_text(&ids.id(PAYOUT_LEG, payout.payout_id.as_bytes(), b"", b"", b"")).to_owned(),
         first_seen: payout.issued_on,
         age_days,
         age_business_days,
@@ -366,12 +389,13 @@ fn ages(first_seen: Date, context: &BreakContext<'_>) -> Result<(i32, i32), Stop
 fn carry(
     open: &[OpenBreakRows],
     (lines, published): (&[BreakLine], &[usize]),
-    full: &BTreeMap<RowName, Full>,
+    full: &FullRows,
     context: &BreakContext<'_>,
     breaks: &mut Breaks,
 ) {
     let settings = context.settings;
-    let mut seen: BTreeMap<(&str, RowName), usize> = BTreeMap::new();
+    let mut seen: FxHashMap<(&str, RowName), usize> =
+        FxHashMap::with_capacity_and_hasher(published.len() * 2, FxBuildHasher);
     for index in published.iter().copied() {
         let rows = &open[index];
         let kind = leg_kind(settings, &rows.leg);
@@ -412,50 +436,43 @@ fn carry(
 
 /// Items and entries in their published order.
 fn sort_carried(breaks: &mut Breaks) {
-    breaks.open_items.sort_by(|a, b| {
-        (
-            &a.leg,
-            a.side,
-            &a.row.id,
-            &a.row.account,
-            a.first_seen,
-            &a.row,
-            &a.file,
-            a.line,
-        )
-            .cmp(&(
-                &b.leg,
-                b.side,
-                &b.row.id,
+    let items = std::mem::take(&mut breaks.open_items);
+    let order = order_of(
+        items.len(),
+        |at| (items[at].leg.as_str(), items[at].side),
+        |at| items[at].row.id.as_bytes(),
+        |a, b| {
+            let (a, b) = (&items[a], &items[b]);
+            (&a.row.account, a.first_seen, &a.row, &a.file, a.line).cmp(&(
                 &b.row.account,
                 b.first_seen,
                 &b.row,
                 &b.file,
                 b.line,
             ))
-    });
-    breaks.open_entries.sort_by(|a, b| {
-        (
-            &a.leg,
-            a.at_bank,
-            &a.pool,
-            a.currency,
-            a.account,
-            &a.id,
-            &a.reference,
-            a.amount_minor,
-        )
-            .cmp(&(
-                &b.leg,
-                b.at_bank,
-                &b.pool,
-                b.currency,
-                b.account,
-                &b.id,
-                &b.reference,
-                b.amount_minor,
-            ))
-    });
+        },
+    );
+    breaks.open_items = in_order(items, &order);
+    let entries = std::mem::take(&mut breaks.open_entries);
+    let order = order_of(
+        entries.len(),
+        |at| {
+            let entry = &entries[at];
+            (
+                entry.leg.as_str(),
+                entry.at_bank,
+                entry.pool.as_str(),
+                entry.currency,
+                entry.account,
+            )
+        },
+        |at| entries[at].id.as_bytes(),
+        |a, b| {
+            let (a, b) = (&entries[a], &entries[b]);
+            (&a.reference, a.amount_minor).cmp(&(&b.reference, b.amount_minor))
+        },
+    );
+    breaks.open_entries = in_order(entries, &order);
 }
 
 /// Rows on legs that end at the bank, and wallet rows that were not posted, are not all in A and B: only those of the legs
@@ -555,8 +572,9 @@ fn bill_row_at_bank(
 /// entry. The place is that of the batch's first row.
 fn batch_line(
     batch: &OpenBatch,
-    full: &BTreeMap<RowName, Full>,
+    full: &FullRows,
     context: &BreakContext<'_>,
+    ids: &mut BreakIds,
 ) -> Result<BreakLine, Stop> {
     let entry = batch.entry.and_then(|name| full.get(&name));
     let first = batch.bill.first().and_then(|name| full.get(name));
@@ -582,6 +600,13 @@ fn batch_line(
         })
     };
     let (age_days, age_business_days) = ages(first_seen, context)?;
+    let id = ids.id(
+        &batch.leg,
+        batch.reference.as_bytes(),
+        b"",
+        account.as_bytes(),
+        entry_id.as_bytes(),
+    );
     Ok(BreakLine {
         leg: batch.leg.clone(),
         class: batch.class,
@@ -593,13 +618,7 @@ fn batch_line(
         bank_minor: shown(batch.bank_minor)?,
         currency: batch.currency,
         account: account.to_owned(),
-        break_id: break_id(
-            &batch.leg,
-            batch.reference.as_bytes(),
-            b"",
-            account.as_bytes(),
-            entry_id.as_bytes(),
-        ),
+        break_id: hex_text(&id).to_owned(),
         first_seen,
         age_days,
         age_business_days,
@@ -617,7 +636,7 @@ fn batch_line(
 /// however many lines a batch stands in.
 fn carry_batches(
     (lines, published): (&[BreakLine], &[usize]),
-    full: &BTreeMap<RowName, Full>,
+    full: &FullRows,
     context: &BreakContext<'_>,
     breaks: &mut Breaks,
 ) {
@@ -668,7 +687,7 @@ fn carry_batches(
 }
 
 /// Bill rows that have gone one of their two ways.
-fn chained(full: &BTreeMap<RowName, Full>, context: &BreakContext<'_>) -> Vec<Chained> {
+fn chained(full: &FullRows, context: &BreakContext<'_>) -> Vec<Chained> {
     let batches = context.batches;
     let row = |full: &Full| Chained {
         channel: full.row.channel.clone(),

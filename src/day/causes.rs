@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
+use rustc_hash::{FxBuildHasher, FxHashMap};
 
 use crate::book::settings::Settings;
 use crate::causes::{COUNT_MIN, Causes, Columns, Row, Side, find};
@@ -29,7 +30,7 @@ const ROWS_MAX: usize = 1024;
 const QUARTER_MS: i64 = 900_000;
 
 /// The fee that a channel should charge on a row, where one is agreed: channel, type, amount in minor units.
-pub type FeeDue<'a> = &'a dyn Fn(&str, TxnType, i64) -> Option<i64>;
+pub type FeeDue<'a> = &'a (dyn Fn(&str, TxnType, i64) -> Option<i64> + Sync);
 
 /// A row in full, with where and when it came.
 #[derive(Debug)]
@@ -42,6 +43,34 @@ pub struct Full {
     pub file: String,
     /// Line in it.
     pub line: u64,
+}
+
+/// Rows in full, by name.
+#[derive(Debug, Default)]
+pub struct FullRows {
+    at: FxHashMap<RowName, u32>,
+    rows: Vec<Full>,
+}
+
+impl FullRows {
+    /// Makes room for rows.
+    pub fn with_capacity(rows: usize) -> FullRows {
+        FullRows {
+            at: FxHashMap::with_capacity_and_hasher(rows, FxBuildHasher),
+            rows: Vec::with_capacity(rows),
+        }
+    }
+
+    /// Adds a row that is not there yet.
+    pub fn push(&mut self, name: RowName, row: Full) {
+        self.at.insert(name, self.rows.len() as u32);
+        self.rows.push(row);
+    }
+
+    /// The row of a name.
+    pub fn get(&self, name: &RowName) -> Option<&Full> {
+        self.at.get(name).map(|at| &self.rows[*at as usize])
+    }
 }
 
 /// Rows of one side of one leg, chosen to stand for all.
@@ -118,46 +147,42 @@ fn choose_side(leg: usize, side: Side, blocks: &[EntryBlock], rows: Option<usize
     }
 }
 
-/// Breaks in the order of breaks.csv, each with its rows.
-pub type Broken = (BreakLine, [Option<RowName>; 2]);
-
-/// Finds the causes of the breaks and notes in each line the number of its cause.
+/// Finds the causes of the breaks, whose lines stand in the order of breaks.csv, each with its rows.
 ///
 /// # Errors
 /// 78 for a time zone that the book's settings do not place.
 pub fn explain(
-    broken: &mut [Broken],
-    full: &BTreeMap<RowName, Full>,
+    (lines, rows): (&[&BreakLine], &[[Option<RowName>; 2]]),
+    full: &FullRows,
     chosen: &[Chosen],
     settings: &Settings,
     business_date: Date,
     fee_due: FeeDue<'_>,
 ) -> Result<Causes, Stop> {
-    if broken.len() < COUNT_MIN {
+    if lines.len() < COUNT_MIN {
         return Ok(Causes::default());
     }
     let mut zone = Zone::new(settings);
     let day_start = zone.local_seconds(bounds(settings, business_date)?.day.0);
     let mut legs: Vec<String> = settings.legs.iter().map(|leg| leg.name.clone()).collect();
-    for (line, _) in broken.iter() {
+    for line in lines.iter() {
         if !legs.contains(&line.leg) {
             legs.push(line.leg.clone());
         }
     }
     // Rows of one day share its text.
-    let days: BTreeMap<Date, String> = full
-        .values()
-        .map(|full| full.first_seen)
-        .chain(broken.iter().map(|(line, _)| line.first_seen))
-        .map(|date| (date, date.to_string()))
-        .collect();
+    let mut days: BTreeMap<Date, String> = BTreeMap::new();
+    let dates = full.rows.iter().map(|full| full.first_seen);
+    for date in dates.chain(lines.iter().map(|line| line.first_seen)) {
+        days.entry(date).or_insert_with(|| date.to_string());
+    }
     let mut columns = Columns::new(legs.clone(), day_start);
     let traits = Traits {
         days: &days,
         business_date,
         fee_due,
     };
-    for (line, names) in broken.iter() {
+    for (line, names) in lines.iter().copied().zip(rows) {
         let [left, right] = names.map(|name| name.and_then(|name| full.get(&name)));
         let left = left.map(|full| traits.row(full, zone.row_seconds(&full.row)));
         let right = right.map(|full| traits.row(full, zone.row_seconds(&full.row)));
@@ -174,16 +199,18 @@ pub fn explain(
         }
         columns.samples[side.leg][side.side as usize].rows_all = side.rows_all;
     }
-    let causes = find(&columns);
-    drop(columns);
-    for ((line, _), number) in broken.iter_mut().zip(&causes.numbers) {
+    Ok(find(&columns))
+}
+
+/// Notes in each line the number of its cause.
+pub fn note(lines: &mut [BreakLine], causes: &Causes) {
+    for (line, number) in lines.iter_mut().zip(&causes.numbers) {
         let known = (*number as usize).checked_sub(1).map(|at| &causes.list[at]);
         // What only lines tell would change with the split of files (R32): it stands in the summary.
         line.cause = known
             .filter(|cause| !cause.is_known_by_lines())
             .map(|cause| cause.number);
     }
-    Ok(causes)
 }
 
 /// A payout that the bank has not debited has no row.

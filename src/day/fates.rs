@@ -206,20 +206,23 @@ fn add_rows<'a>(by_currency: &mut ByCurrency, side: &[EntryBlock], rows: impl It
     }
 }
 
-/// Rows by name, each once: block and ordinal.
-fn by_name(by_currency: &mut ByCurrency, side: &[EntryBlock], names: &BTreeSet<RowName>) {
-    let mut at = 0;
-    let names: Vec<&RowName> = names.iter().collect();
-    while at < names.len() {
-        let number = names[at].0;
-        let block = &side[number];
-        let end = at + names[at..].partition_point(|name| name.0 == number);
-        for name in &names[at..end] {
-            if let Some(position) = block.position_of(name.1) {
+/// Names in their order, each once.
+fn sorted(names: impl Iterator<Item = RowName>) -> Vec<RowName> {
+    let mut names: Vec<RowName> = names.collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+/// Rows by name, sorted and each once: block and ordinal.
+fn by_name(by_currency: &mut ByCurrency, side: &[EntryBlock], names: &[RowName]) {
+    for of_block in names.chunk_by(|a, b| a.0 == b.0) {
+        let block = &side[of_block[0].0];
+        for (_, ordinal) in of_block {
+            if let Some(position) = block.position_of(*ordinal) {
                 add_row(by_currency, block, position);
             }
         }
-        at = end;
     }
 }
 
@@ -231,8 +234,9 @@ fn platform(inputs: &FateInputs<'_>) -> BTreeMap<&'static str, ByCurrency> {
         ..
     } = *inputs;
     let side = &pool.left[inputs.bank_leg];
-    let mut open: BTreeSet<RowName> = inputs.open.iter().filter_map(|row| row.left).collect();
-    open.extend(agreed.batches.waiting.iter().map(|(_, row)| *row));
+    let open = inputs.open.iter().filter_map(|row| row.left);
+    let open = sorted(open.chain(agreed.batches.waiting.iter().map(|(_, row)| *row)));
+    let is_open = |name: &RowName| open.binary_search(name).is_ok();
     let mut fates: BTreeMap<&'static str, ByCurrency> = BTreeMap::new();
     let mut matched = ByCurrency::new();
     for (currency, totals) in &settled.legs[inputs.bank_leg].matched {
@@ -247,7 +251,7 @@ fn platform(inputs: &FateInputs<'_>) -> BTreeMap<&'static str, ByCurrency> {
             for position in 0..block.len() {
                 let name = (number, block.ordinal(position));
                 let (earlier, today) = inputs.completion.matched(name);
-                let is_open = open.contains(&name);
+                let is_open = is_open(&name);
                 let totals = matched.entry(block.meta(position).currency()).or_default();
                 let minor = i128::from(block.amount_minor(position));
                 if today & bank_bit != 0 && is_open {
@@ -277,20 +281,16 @@ fn platform(inputs: &FateInputs<'_>) -> BTreeMap<&'static str, ByCurrency> {
         settled.wallet_pairs.iter().map(|(row, _)| row),
     );
     by_name(fates.entry("open").or_default(), side, &open);
-    let written_off = inputs.adjusted.by_hand.platform.iter().copied().collect();
+    let written_off = sorted(inputs.adjusted.by_hand.platform.iter().copied());
     by_name(fates.entry("written_off").or_default(), side, &written_off);
     let no_money = fates.entry("no_money_expected").or_default();
     // A row that expects no money may be listed on several legs.
-    let mut unopened: BTreeSet<RowName> = BTreeSet::new();
-    for (leg, result) in agreed.legs.iter().enumerate() {
-        unopened.extend(
-            result
-                .left_no_money
-                .iter()
-                .filter_map(|row| name_of(&pool.left[leg], *row)),
-        );
-    }
-    unopened.retain(|name| !open.contains(name));
+    let unopened = agreed.legs.iter().enumerate().flat_map(|(leg, result)| {
+        let rows = result.left_no_money.iter();
+        rows.filter_map(move |row| name_of(&pool.left[leg], *row))
+    });
+    let mut unopened = sorted(unopened);
+    unopened.retain(|name| !is_open(name));
     by_name(no_money, side, &unopened);
     add_rows(
         no_money,
@@ -337,15 +337,14 @@ fn bank(inputs: &FateInputs<'_>) -> BTreeMap<&'static str, ByCurrency> {
         side,
         inputs.settled.posted.iter(),
     );
-    let mut open: BTreeSet<RowName> = inputs
+    let open = inputs
         .open
         .iter()
         .filter(|row| row.leg == inputs.settings.legs[leg].name || row.leg == crate::day::breaks::PAYOUT_LEG)
-        .filter_map(|row| row.right)
-        .collect();
-    open.extend(agreed.batches.open.iter().filter_map(|batch| batch.entry));
+        .filter_map(|row| row.right);
+    let open = sorted(open.chain(agreed.batches.open.iter().filter_map(|batch| batch.entry)));
     by_name(fates.entry("open").or_default(), side, &open);
-    let written_off = inputs.adjusted.by_hand.bank.iter().copied().collect();
+    let written_off = sorted(inputs.adjusted.by_hand.bank.iter().copied());
     by_name(fates.entry("written_off").or_default(), side, &written_off);
     add_rows(
         fates.entry("duplicate_delivery").or_default(),
@@ -388,16 +387,12 @@ fn channel(inputs: &FateInputs<'_>) -> BTreeMap<&'static str, ByCurrency> {
             let matched = fates.entry("matched").or_default().entry(*currency).or_default();
             put(matched, totals.rows, totals.minor);
         }
-        let mut open: BTreeSet<RowName> = inputs
-            .open
-            .iter()
-            .filter(|row| row.leg == named.name)
-            .filter_map(|row| row.right)
-            .collect();
-        open.extend(batches.open.iter().flat_map(|batch| &batch.bill));
+        let open = inputs.open.iter().filter(|row| row.leg == named.name);
+        let open = open.filter_map(|row| row.right);
+        let open = sorted(open.chain(batches.open.iter().flat_map(|batch| &batch.bill).copied()));
         by_name(fates.entry("open").or_default(), side, &open);
         // A row's name is the same on every leg; those of other legs are not found on this side.
-        let written_off = inputs.adjusted.by_hand.channel.iter().copied().collect();
+        let written_off = sorted(inputs.adjusted.by_hand.channel.iter().copied());
         by_name(fates.entry("written_off").or_default(), side, &written_off);
         add_rows(
             fates.entry("no_money_expected").or_default(),

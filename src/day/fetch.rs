@@ -4,6 +4,7 @@
 //! fetched afterwards with all their fields: by position from plain files, by reading through from packed ones.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use rayon::prelude::*;
 
@@ -15,7 +16,7 @@ use crate::day::read::{CANONICAL, refuse};
 use crate::day::state::OpenRow;
 use crate::entries::rows::{BalanceRow, BankRow, ChannelRow, Place, PlatformRow, Reject, RowSink};
 use crate::findings::Stop;
-use crate::ingest::canonical::{self, ReadContext, RowSource, Work};
+use crate::ingest::canonical::{self, HeaderBinding, ReadContext, RowSource, Work};
 use crate::ingest::csv_blocks::{BlockError, BlockReader, text_stream};
 use crate::ingest::files::{self, Delivered};
 use crate::ingest::formats::{FileRefused, FormatContext, read_foreign};
@@ -45,11 +46,25 @@ impl Fetcher<'_> {
         origins: &[Origin],
         held: &dyn Fn((usize, u32)) -> Option<Held>,
     ) -> Result<Vec<OpenRow>, Stop> {
+        let rows = self.fetch_shared(forward, origins, held)?;
+        Ok(rows.into_iter().map(Arc::unwrap_or_clone).collect())
+    }
+
+    /// The same rows for those who keep them in several places.
+    ///
+    /// # Errors
+    /// As [`Fetcher::fetch`].
+    pub fn fetch_shared(
+        &self,
+        forward: &[ForwardRow],
+        origins: &[Origin],
+        held: &dyn Fn((usize, u32)) -> Option<Held>,
+    ) -> Result<Vec<Arc<OpenRow>>, Stop> {
         let mut by_file: BTreeMap<u32, Vec<(Place, usize)>> = BTreeMap::new();
-        let mut rows: Vec<Option<OpenRow>> = vec![None; origins.len()];
+        let mut rows: Vec<Option<Arc<OpenRow>>> = vec![None; origins.len()];
         for (index, origin) in origins.iter().enumerate() {
             match origin {
-                Origin::Forward(at) => rows[index] = Some(OpenRow::clone(&forward[*at].item.row)),
+                Origin::Forward(at) => rows[index] = Some(Arc::clone(&forward[*at].item.row)),
                 Origin::Today(file, place, _) => by_file.entry(*file).or_default().push((*place, index)),
             }
         }
@@ -68,15 +83,14 @@ impl Fetcher<'_> {
                 (*place, row.and_then(held))
             };
             let rows_held: Vec<(Place, Option<Held>)> = once.iter().map(held_row).collect();
-            let mut found = self.read(file, &rows_held)?;
-            for (at, (place, index)) in wanted.iter().enumerate() {
-                // Rows are wanted once nearly always, and have many texts.
-                let again = wanted.get(at + 1).is_some_and(|next| next.0 == *place);
-                rows[*index] = if again {
-                    found.get(place).cloned()
-                } else {
-                    found.remove(place)
-                };
+            let mut found: Vec<Option<Arc<OpenRow>>> = vec![None; once.len()];
+            for (at, row) in self.read(file, &rows_held)? {
+                found[at] = Some(row);
+            }
+            for (same, row) in wanted.chunk_by(|a, b| a.0 == b.0).zip(found) {
+                for (_, index) in same {
+                    rows[*index] = row.clone();
+                }
             }
         }
         rows.into_iter()
@@ -88,11 +102,7 @@ impl Fetcher<'_> {
     }
 
     /// The rows of one file at some places, ascending, with what is held of them.
-    fn read(
-        &self,
-        file: &Delivered,
-        rows: &[(Place, Option<Held>)],
-    ) -> Result<BTreeMap<Place, OpenRow>, Stop> {
+    fn read(&self, file: &Delivered, rows: &[(Place, Option<Held>)]) -> Result<Found, Stop> {
         let settings = &self.book.settings;
         let source = &settings.sources[file.source];
         let context = ReadContext::new(settings, source, None);
@@ -100,7 +110,8 @@ impl Fetcher<'_> {
         let mut sink = Keeper {
             settings,
             wanted: &places,
-            found: BTreeMap::new(),
+            next: 0,
+            found: Vec::with_capacity(places.len()),
         };
         let read_failed = |error: std::io::Error| files::read_failed(file, &error);
         let block_failed = |error: BlockError| match error {
@@ -132,13 +143,12 @@ impl Fetcher<'_> {
             let binding = canonical::bind_header(source.role, reader.header(), &context)
                 .map_err(|refused| refuse(file, refused))?;
             let as_it_lies = file.is_plain() && encoding.is_none() && !is_utf16(file).map_err(read_failed)?;
-            let rows = if as_it_lies {
-                RowSource::Positions(files::open_on_disk(file).map_err(read_failed)?)
-            } else {
-                RowSource::Stream(
-                    text_stream(files::open(file).map_err(read_failed)?, encoding).map_err(block_failed)?,
-                )
-            };
+            if as_it_lies {
+                return read_positions(file, &binding, &context, &sink).map_err(read_failed);
+            }
+            let rows = RowSource::Stream(
+                text_stream(files::open(file).map_err(read_failed)?, encoding).map_err(block_failed)?,
+            );
             let mut work = Work::default();
             canonical::fetch_rows(rows, &binding, &places, &context, &mut work, &mut sink)
                 .map_err(read_failed)?;
@@ -147,13 +157,49 @@ impl Fetcher<'_> {
     }
 }
 
+/// Rows of a plain file are read by their positions, some threads side by side.
+fn read_positions(
+    file: &Delivered,
+    binding: &HeaderBinding,
+    context: &ReadContext,
+    keeper: &Keeper<'_>,
+) -> std::io::Result<Found> {
+    let threads = rayon::current_num_threads();
+    let rows = keeper.wanted.len().div_ceil(threads).max(ROWS_OF_A_THREAD);
+    let pieces = keeper.wanted.par_chunks(rows).enumerate();
+    let read = |(piece, wanted): (usize, &[Place])| {
+        let mut sink = Keeper {
+            wanted,
+            ..keeper.empty()
+        };
+        let source = RowSource::Positions(files::open_on_disk(file)?);
+        let mut work = Work::default();
+        canonical::fetch_rows(source, binding, wanted, context, &mut work, &mut sink)?;
+        for (at, _) in &mut sink.found {
+            *at += piece * rows;
+        }
+        Ok(sink.found)
+    };
+    let found: Vec<std::io::Result<Found>> = pieces.map(read).collect();
+    joined(found)
+}
+
+/// Rows found by several threads; of several refusals the first counts, whichever thread was faster.
+fn joined<E>(found: Vec<Result<Found, E>>) -> Result<Found, E> {
+    let mut all = Found::new();
+    for rows in found {
+        all.extend(rows?);
+    }
+    Ok(all)
+}
+
 /// Row groups are read side by side, those rows first of which enough is held that most of a file need not be unpacked.
 fn read_parquet(
     table: &ParquetFile,
     rows: &[(Place, Option<Held>)],
     context: &ReadContext,
     keeper: &Keeper<'_>,
-) -> Result<BTreeMap<Place, OpenRow>, FileRefused> {
+) -> Result<Found, FileRefused> {
     fn wanted<'a>((place, held): &'a (Place, Option<Held>)) -> WantedRow<'a> {
         WantedRow {
             number: place.offset,
@@ -168,7 +214,7 @@ fn read_parquet(
         rows.iter().map(wanted).partition(|row| row.kept.is_some());
     let mut groups = table.by_row_group(&held)?;
     groups.extend(table.by_row_group(&others)?);
-    let found: Vec<Result<BTreeMap<Place, OpenRow>, FileRefused>> = groups
+    let found: Vec<Result<Found, FileRefused>> = groups
         .into_par_iter()
         .map(|(_, rows)| {
             let mut sink = keeper.empty();
@@ -176,12 +222,7 @@ fn read_parquet(
             Ok(sink.found)
         })
         .collect();
-    // Of several refusals the first counts, whichever thread was faster.
-    let mut all = BTreeMap::new();
-    for rows in found {
-        all.extend(rows?);
-    }
-    Ok(all)
+    joined(found)
 }
 
 /// True when the file begins with a mark of UTF-16: its text is then not its bytes.
@@ -192,42 +233,56 @@ fn is_utf16(file: &Delivered) -> std::io::Result<bool> {
     Ok(matches!(mark.as_slice(), [0xff, 0xfe] | [0xfe, 0xff]))
 }
 
+/// Fewest rows for which a thread more is asked.
+const ROWS_OF_A_THREAD: usize = 1024;
+
+/// Rows with the number of the place at which each was wanted.
+type Found = Vec<(usize, Arc<OpenRow>)>;
+
 /// Keeps the wanted rows in full.
 struct Keeper<'a> {
     settings: &'a Settings,
+    /// Places, ascending, each once.
     wanted: &'a [Place],
-    found: BTreeMap<Place, OpenRow>,
+    /// The place behind that of the last row kept.
+    next: usize,
+    found: Found,
 }
 
 impl<'a> Keeper<'a> {
     fn empty(&self) -> Keeper<'a> {
         Keeper {
-            found: BTreeMap::new(),
+            found: Vec::new(),
             ..*self
         }
     }
-    fn wants(&self, place: Place) -> bool {
-        self.wanted.binary_search(&place).is_ok()
+
+    /// Keeps the row of a place if it is wanted.
+    fn keep(&mut self, place: Place, row: impl FnOnce(&Settings) -> OpenRow) {
+        // Rows that are read by their places come in the order in which they are wanted.
+        let is_next = self.wanted.get(self.next) == Some(&place);
+        let at = match is_next {
+            true => Some(self.next),
+            false => self.wanted.binary_search(&place).ok(),
+        };
+        if let Some(at) = at {
+            self.found.push((at, Arc::new(row(self.settings))));
+            self.next = at + 1;
+        }
     }
 }
 
 impl RowSink for Keeper<'_> {
     fn platform(&mut self, row: &PlatformRow<'_>) {
-        if self.wants(row.place) {
-            self.found.insert(row.place, open_platform(row));
-        }
+        self.keep(row.place, |_| open_platform(row));
     }
 
     fn bank(&mut self, row: &BankRow<'_>) {
-        if self.wants(row.place) {
-            self.found.insert(row.place, open_bank(row, self.settings));
-        }
+        self.keep(row.place, |settings| open_bank(row, settings));
     }
 
     fn channel(&mut self, row: &ChannelRow<'_>) {
-        if self.wants(row.place) {
-            self.found.insert(row.place, open_channel(row));
-        }
+        self.keep(row.place, |_| open_channel(row));
     }
 
     fn balance(&mut self, _row: &BalanceRow) {}

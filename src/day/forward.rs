@@ -382,7 +382,10 @@ pub fn open_channel(row: &ChannelRow<'_>) -> OpenRow {
 
 // Readers refuse text that is not UTF-8, so nothing is replaced here.
 fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
+    match std::str::from_utf8(bytes) {
+        Ok(text) => text.to_owned(),
+        Err(_) => String::from_utf8_lossy(bytes).into_owned(),
+    }
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::ops::Range;
 
+use rayon::prelude::*;
+
 use crate::book::Book;
 use crate::book::settings::{LegKind, Role, Source};
 use crate::day::breaks::WALLET_LEG;
@@ -14,7 +16,7 @@ use crate::day::publish::{Sealed, Staging};
 use crate::day::run::Computed;
 use crate::entries::block::{BUCKET_BITS, EntryBlock, RowRef};
 use crate::findings::Stop;
-use crate::host;
+use crate::host::{self, HashingFile};
 use crate::matching::group::Pair;
 use crate::matching::met::{FeeColumn, Met, Settlings};
 use crate::report::audit::{self, Audited};
@@ -134,7 +136,7 @@ pub fn write(
         }),
         (lines.len(), &|rows| Ok(tables::breaks(&lines[rows]))),
         (customers.len(), &|rows| tables::customers(&customers[rows])),
-        (entries.len(), &|rows| tables::journal(&entries[rows])),
+        (entries.len(), &|rows| tables::journal(entries, rows)),
     ];
     let as_csv: [MakeTable<'_>; 5] = [
         (computed.rejects.len(), &|rows| {
@@ -149,36 +151,102 @@ pub fn write(
         }),
         (positions.len(), &|rows| tables::positions(&positions[rows])),
     ];
-    for (tables, parquet_too) in [(&with_parquet[..], true), (&as_csv[..], false)] {
-        for table in tables {
-            outputs.table(*table, parquet_too)?;
+    let mut write_tables = || -> Result<(), Stop> {
+        for (tables, parquet_too) in [(&with_parquet[..], true), (&as_csv[..], false)] {
+            for table in tables {
+                outputs.table(*table, parquet_too)?;
+            }
         }
+        let takes_adjustments = |source: &Source| source.role == Role::Adjustments;
+        if book.settings.sources.iter().any(takes_adjustments) {
+            let adjusted = &computed.adjusted.lines;
+            let table: MakeTable<'_> = (adjusted.len(), &|rows| Ok(tables::adjustments(&adjusted[rows])));
+            outputs.table(table, false)?;
+        }
+        Ok(())
+    };
+    let make_files = || whole_files(book, computed, seal, &payouts);
+    let (tables, files) = match computed.spilled {
+        // Whole files are held in memory until they are written.
+        Some(_) => (write_tables(), make_files()),
+        None => rayon::join(write_tables, make_files),
+    };
+    tables?;
+    let WholeFiles {
+        files,
+        summary,
+        reserve,
+    } = files?;
+    outputs.whole(files)?;
+    let mut copies = Vec::new();
+    for (name, bytes) in &book.sealed {
+        let sealed = outputs.staging.write(&format!("{BOOK_COPY}/{name}"), bytes)?;
+        copies.push(SealedFile {
+            path: sealed.path,
+            bytes: sealed.bytes,
+            sha256: sealed.sha256,
+        });
     }
-    let takes_adjustments = |source: &Source| source.role == Role::Adjustments;
-    if book.settings.sources.iter().any(takes_adjustments) {
-        let adjusted = &computed.adjusted.lines;
-        let table: MakeTable<'_> = (adjusted.len(), &|rows| Ok(tables::adjustments(&adjusted[rows])));
-        outputs.table(table, false)?;
-    }
+    let manifest = manifest(book, computed, seal, reserve, copies, outputs.list)?;
+    staging.write("manifest.json", &manifest.write())?;
+    Ok((summary, manifest.hash()))
+}
 
+/// A file that is made in one piece.
+struct WholeFile<'a> {
+    path: String,
+    bytes: Cow<'a, [u8]>,
+    rows: Option<u64>,
+}
+
+/// All of them in the order in which they are sealed, and what else they are made of.
+struct WholeFiles<'a> {
+    files: Vec<WholeFile<'a>>,
+    summary: Summary,
+    reserve: Json,
+}
+
+/// Makes what is no table of the day's lines: the reserve, clearing files, the state, the reports, the audit.
+fn whole_files<'a>(
+    book: &Book,
+    computed: &'a Computed,
+    seal: &Seal,
+    payouts: &[PayoutLine],
+) -> Result<WholeFiles<'a>, Stop> {
+    let mut files = Vec::new();
+    let mut add = |path: String, bytes: Cow<'a, [u8]>, rows: Option<u64>| {
+        files.push(WholeFile { path, bytes, rows });
+    };
     let reserve = reserve_json(computed)?;
-    outputs.bytes("reserve/reserve.json", computed.reserve.json()?.as_bytes(), None)?;
-    for (name, bytes) in computed.reserve.tables()? {
+    add(
+        "reserve/reserve.json".to_owned(),
+        computed.reserve.json()?.into_bytes().into(),
+        None,
+    );
+    for (name, bytes) in computed.reserve.tables() {
         let rows = csv_rows(&bytes);
-        outputs.bytes(&format!("reserve/{name}"), &bytes, Some(rows))?;
+        add(format!("reserve/{name}"), bytes.into(), Some(rows));
     }
     for file in &computed.clearing {
-        outputs.bytes(&format!("clearing/{}", file.name), &file.bytes, None)?;
+        add(
+            format!("clearing/{}", file.name),
+            Cow::Borrowed(file.bytes.as_ref()),
+            None,
+        );
     }
     for (name, bytes) in computed.next.to_files() {
         let rows = csv_rows(&bytes);
-        outputs.bytes(&format!("state/{name}"), &bytes, Some(rows))?;
+        add(format!("state/{name}"), bytes.into(), Some(rows));
     }
     let pools = pools::read(&reserve)?;
-    let day = report_day(book, computed, seal, &payouts, &pools);
+    let day = report_day(book, computed, seal, payouts, &pools);
     let summary = summarise(&day);
-    outputs.bytes("summary.json", &summary.to_json(), None)?;
-    outputs.bytes("reports/index.html", &html::page(&day, &summary), None)?;
+    add("summary.json".to_owned(), summary.to_json().into(), None);
+    add(
+        "reports/index.html".to_owned(),
+        html::page(&day, &summary).into(),
+        None,
+    );
     let master = book
         .sealed
         .iter()
@@ -192,21 +260,19 @@ pub fn write(
         clearing: &computed.clearing,
         merchants_file: &merchants_file,
     };
-    outputs.bytes("audit/check.sql", audit::check_sql(&audited).as_bytes(), None)?;
-    outputs.bytes("audit/inputs.sql", audit::inputs_sql(&audited).as_bytes(), None)?;
-    outputs.bytes("audit/bank_columns.csv", audit::BANK_COLUMNS, None)?;
-    let mut copies = Vec::new();
-    for (name, bytes) in &book.sealed {
-        let sealed = outputs.staging.write(&format!("{BOOK_COPY}/{name}"), bytes)?;
-        copies.push(SealedFile {
-            path: sealed.path,
-            bytes: sealed.bytes,
-            sha256: sealed.sha256,
-        });
-    }
-    let manifest = manifest(book, computed, seal, reserve, copies, outputs.list)?;
-    staging.write("manifest.json", &manifest.write())?;
-    Ok((summary, manifest.hash()))
+    let (check, inputs) = (audit::check_sql(&audited), audit::inputs_sql(&audited));
+    add("audit/check.sql".to_owned(), check.into_bytes().into(), None);
+    add("audit/inputs.sql".to_owned(), inputs.into_bytes().into(), None);
+    add(
+        "audit/bank_columns.csv".to_owned(),
+        audit::BANK_COLUMNS.into(),
+        None,
+    );
+    Ok(WholeFiles {
+        files,
+        summary,
+        reserve,
+    })
 }
 
 /// Rows of a CSV that this crate wrote: records less the header.
@@ -225,6 +291,9 @@ type MakeTable<'a> = (
     &'a (dyn Fn(Range<usize>) -> Result<Table<'a>, Stop> + Sync),
 );
 
+/// Whole files that are open at a time.
+const WRITTEN_AT_ONCE: usize = 64;
+
 struct Outputs<'a> {
     staging: &'a mut Staging,
     list: Vec<Output>,
@@ -241,9 +310,29 @@ impl Outputs<'_> {
         });
     }
 
-    fn bytes(&mut self, path: &str, bytes: &[u8], rows: Option<u64>) -> Result<(), Stop> {
-        let sealed = self.staging.write(path, bytes)?;
-        self.sealed(sealed, rows, BTreeMap::new());
+    /// Writes files side by side, and seals them in their order.
+    fn whole(&mut self, files: Vec<WholeFile<'_>>) -> Result<(), Stop> {
+        let mut files = files.into_iter().peekable();
+        while files.peek().is_some() {
+            let mut open = Vec::with_capacity(WRITTEN_AT_ONCE);
+            for file in files.by_ref().take(WRITTEN_AT_ONCE) {
+                let written = self.staging.create(&file.path)?;
+                open.push((file, written));
+            }
+            let folder = self.staging.folder();
+            let write = |(file, mut written): (WholeFile<'_>, HashingFile)| {
+                written
+                    .write_all(&file.bytes)
+                    .map_err(|error| Stop::io(&folder.join(&file.path), "write", &error))?;
+                Ok((file.path, file.rows, written))
+            };
+            let written: Vec<Result<_, Stop>> = open.into_par_iter().map(write).collect();
+            for file in written {
+                let (path, rows, written) = file?;
+                let sealed = self.staging.seal(&path, written)?;
+                self.sealed(sealed, rows, BTreeMap::new());
+            }
+        }
         Ok(())
     }
 

@@ -389,7 +389,7 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
         calendar,
         business_date: date,
         files: &names,
-        fetch: &fetch,
+        fetch: &|origins| fetcher.fetch_shared(&pool.forward, origins, &held),
         fee_due: &|channel, txn_type, amount_minor| fee_due(settings, &fees, channel, txn_type, amount_minor),
         candidates: &agreed.later.candidates,
         batches: &agreed.batches,
@@ -462,15 +462,8 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
     } else {
         (standings, as_if)
     };
-    let journal = ledger::journal(&view, &standings)?;
-    let positions = positions(&settings.netting, &settled.obligations)?;
-
-    // Stage 7: clearing files, read back.
-    let clearing = clearing::files(settings, &book.merchants, execution_date, &settlement.issued)?;
-
     // Every row has one fate, and every identity holds, or nothing is published.
-    progress.stage("check", 0);
-    let fates = fates::count(&FateInputs {
+    let fate_inputs = FateInputs {
         settings,
         pool: &pool,
         bank_leg,
@@ -486,7 +479,20 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
         rejected: &taken.rejected,
         not_booked: taken.not_booked,
         settled_aside: &settled_aside,
-    });
+    };
+    // Stage 7, clearing files read back, needs nothing of the ledger, nor do the fates.
+    let (journal, (positions, clearing, fates)) = rayon::join(
+        || ledger::journal(&view, &standings),
+        || {
+            (
+                positions(&settings.netting, &settled.obligations),
+                clearing::files(settings, &book.merchants, execution_date, &settlement.issued),
+                fates::count(&fate_inputs),
+            )
+        },
+    );
+    let (journal, positions, clearing) = (journal?, positions?, clearing?);
+    progress.stage("check", 0);
     let invariants = checks::run_all(&Checked {
         day: &view,
         conservation: &fates.conservation,
@@ -593,7 +599,7 @@ fn day_view<'a>(
     settled: &'a Settled,
     adjusted: &'a Adjusted,
     breaks: &'a Breaks,
-    age: &'a dyn Fn(Date) -> Result<i32, Stop>,
+    age: &'a (dyn Fn(Date) -> Result<i32, Stop> + Sync),
 ) -> DayFigures<'a> {
     DayFigures {
         date: day.date,
@@ -683,6 +689,9 @@ impl Pools {
 
 /// Breaks of the previous close that are open no longer.
 fn resolved(state: &State, breaks: &Breaks, date: Date) -> Vec<ResolvedLine> {
+    if state.open_breaks.is_empty() {
+        return Vec::new();
+    }
     let open: FxHashSet<&str> = breaks.open_breaks.iter().map(|b| b.break_id.as_str()).collect();
     let mut lines: Vec<ResolvedLine> = state
         .open_breaks

@@ -50,7 +50,7 @@ pub struct DayFigures<'a> {
     /// All remembered payouts after D, those issued today included.
     pub issued: &'a [IssuedPayout],
     /// Business days in (first_seen, D] of the institution's calendar (R30).
-    pub age_business_days: &'a dyn Fn(Date) -> Result<i32, Stop>,
+    pub age_business_days: &'a (dyn Fn(Date) -> Result<i32, Stop> + Sync),
 }
 
 impl<'a> DayFigures<'a> {

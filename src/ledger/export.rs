@@ -268,7 +268,7 @@ mod tests {
         for n in 0..6 {
             let date = day_one().plus_days(n);
             let (_, journal, ..) = world.day(date, Basis::Received);
-            days.push((date, journal.lines));
+            days.push((date, journal.lines.to_lines()));
             last = journal.trial_balance;
         }
         (days, last)

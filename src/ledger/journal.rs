@@ -14,13 +14,14 @@ use crate::ledger::accounts::{
     UNIDENTIFIED_DEBITS, UNRECEIVED, UNSETTLED, WALLET_CLEARING,
 };
 use crate::ledger::day_figures::DayFigures;
+use crate::ledger::lines::{Entry, JournalLines, Line};
 use crate::ledger::standing::{Claim, ItemClass, Obligee, Standing, Standings};
 use crate::terms::currency::Currency;
 use crate::terms::digest;
 use crate::terms::kinds::{Action, Direction, Purpose};
 use crate::terms::money;
 
-/// A line of journal.csv (R43). The lines of one `entry_id` balance.
+/// A line of journal.csv (R43) by itself, as it is read back. The lines of one `entry_id` balance.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JournalLine {
     /// Entry the line belongs to.
@@ -60,7 +61,7 @@ pub struct TrialLine {
 #[derive(Clone, Debug)]
 pub struct Journal {
     /// Sorted by (currency, ledger_account, obligee_id, kind, entry_id); currencies by code.
-    pub lines: Vec<JournalLine>,
+    pub lines: JournalLines,
     /// Sorted by (ledger_account, currency); a line when any figure is not 0.
     pub trial_balance: Vec<TrialLine>,
     /// Opening balances of the day: the state's, or derived from its tables at a first close (R46).
@@ -228,7 +229,7 @@ struct Book<'a> {
     obligees: Ranks<'a>,
     kinds: Ranks<'static>,
     accounts: Ranks<'a>,
-    /// Sides of entries before lines are added up; a positive amount is a debit.
+    /// Parts of entries before they are added up: an amount, of any sign, that one account is debited and another credited.
     postings: Vec<(Posting, i128)>,
 }
 
@@ -244,17 +245,15 @@ impl<'a> Book<'a> {
         if amount_minor == 0 {
             return;
         }
-        let (obligee, kind) = (self.obligees.place(obligee_id), self.kinds.place(kind));
-        for (account, amount_minor) in [(debit, amount_minor), (credit, -amount_minor)] {
-            let account = self.accounts.place(account);
-            let posting = Posting {
-                currency,
-                obligee,
-                kind,
-                account,
-            };
-            self.postings.push((posting, amount_minor));
-        }
+        let posting = Posting {
+            obligee: self.obligees.place(obligee_id),
+            // Kinds are words of this file.
+            kind: self.kinds.place(kind) as u16,
+            debit: self.accounts.place(debit),
+            credit: self.accounts.place(credit),
+            currency,
+        };
+        self.postings.push((posting, amount_minor));
     }
 
     /// Ledger account of a bank account: own and receivable accounts stand for own money.
@@ -566,78 +565,121 @@ impl<'a> Book<'a> {
 
     /// Adds the postings up to journal lines, and proves that every entry balances.
     ///
-    /// Texts are posting once, so that a day with many obligees is sorted by numbers and each text exists once.
-    fn lines(self, day: &DayFigures<'_>) -> Result<Vec<JournalLine>, Stop> {
-        let mut found = self.postings;
-        let (obligees, accounts) = (self.obligees.rank(), self.accounts.rank());
-        let kinds = self.kinds.rank();
-        for (posting, _) in &mut found {
-            posting.obligee = obligees.ranks[posting.obligee as usize];
-            posting.kind = kinds.ranks[posting.kind as usize];
-            posting.account = accounts.ranks[posting.account as usize];
-        }
-        found.sort_unstable_by_key(|(posting, _)| *posting);
-        let mut sums: Vec<(Posting, Arc<str>, i128)> = Vec::with_capacity(found.len());
-        for entry in found.chunk_by(|a, b| a.0.entry() == b.0.entry()) {
-            let first = entry[0].0;
-            let (obligee_id, kind) = (
-                obligees.texts[first.obligee as usize],
-                kinds.texts[first.kind as usize],
-            );
-            let entry_id: Arc<str> =
-                digest::entry_id(day.date, obligee_id, first.currency.code(), kind).into();
-            let mut total = 0;
-            for side in entry.chunk_by(|a, b| a.0 == b.0) {
-                let amount: i128 = side.iter().map(|(_, amount)| amount).sum();
-                total += amount;
-                if amount != 0 {
-                    sums.push((side[0].0, Arc::clone(&entry_id), amount));
-                }
+    /// Each text has a rank, so that a day with many obligees is sorted by numbers: postings are laid out by obligee, added up
+    /// obligee by obligee, and their lines, then in the order of obligee and kind, are laid out by currency and account.
+    fn lines(self, day: &DayFigures<'_>) -> Result<JournalLines, Stop> {
+        let obligees = self.obligees.rank();
+        let (accounts, kinds) = (self.accounts.rank(), self.kinds.rank());
+        let postings = laid_out(&self.postings, obligees.texts.len(), |(posting, _)| {
+            obligees.ranks[posting.obligee as usize] as usize
+        });
+        let mut ids = digest::EntryIds::new(day.date);
+        let (mut entries, mut lines) = (Vec::new(), Vec::with_capacity(postings.len()));
+        let mut sides: Vec<(Side, i128)> = Vec::new();
+        for of_obligee in postings.chunk_by(|a, b| a.0.obligee == b.0.obligee) {
+            let obligee = obligees.ranks[of_obligee[0].0.obligee as usize];
+            let obligee_id = obligees.texts[obligee as usize];
+            sides.clear();
+            for (posting, amount) in of_obligee {
+                let side = |account: u32| Side {
+                    currency: posting.currency,
+                    kind: kinds.ranks[posting.kind as usize],
+                    account: accounts.ranks[account as usize],
+                };
+                sides.push((side(posting.debit), *amount));
+                sides.push((side(posting.credit), -amount));
             }
-            if total != 0 {
-                return Err(Stop::invariant(format!(
-                    "journal entry {entry_id} ({kind}, {obligee_id}, {}): debits less credits are {total}, must be 0",
-                    first.currency
-                )));
+            sides.sort_unstable_by_key(|(side, _)| *side);
+            for entry in sides.chunk_by(|a, b| a.0.entry() == b.0.entry()) {
+                let Side { currency, kind, .. } = entry[0].0;
+                let (mut total, lines_before) = (0, lines.len());
+                for side in entry.chunk_by(|a, b| a.0 == b.0) {
+                    let amount_minor: i128 = side.iter().map(|(_, amount)| amount).sum();
+                    total += amount_minor;
+                    if amount_minor != 0 {
+                        lines.push(Line {
+                            entry: entries.len() as u32,
+                            account: side[0].0.account,
+                            amount_minor,
+                        });
+                    }
+                }
+                if total == 0 && lines.len() == lines_before {
+                    continue;
+                }
+                let id = ids.id(obligee_id, currency.code(), kinds.texts[kind as usize]);
+                if total != 0 {
+                    return Err(Stop::invariant(format!(
+                        "journal entry {} ({}, {obligee_id}, {currency}): debits less credits are {total}, must be 0",
+                        digest::hex_text(&id),
+                        kinds.texts[kind as usize],
+                    )));
+                }
+                entries.push(Entry {
+                    id,
+                    obligee,
+                    kind,
+                    currency,
+                });
             }
         }
         // The order of the table; an entry is one obligee and kind, so its id decides nothing more.
-        sums.sort_unstable_by_key(|(posting, _, _)| {
-            (posting.currency, posting.account, posting.obligee, posting.kind)
+        let currencies: BTreeSet<Currency> = entries.iter().map(|entry| entry.currency).collect();
+        let currencies: Vec<Currency> = currencies.into_iter().collect();
+        let groups = currencies.len() * accounts.texts.len();
+        let lines = laid_out(&lines, groups, |line| {
+            let currency = entries[line.entry as usize].currency;
+            let currency = currencies.binary_search(&currency).unwrap_or_default();
+            currency * accounts.texts.len() + line.account as usize
         });
-        let shared = |texts: &[&str]| {
-            texts
-                .iter()
-                .map(|text| Arc::from(*text))
-                .collect::<Vec<Arc<str>>>()
-        };
-        let (obligee_ids, account_names) = (shared(&obligees.texts), shared(&accounts.texts));
-        let lines = sums.into_iter().map(|(posting, entry_id, amount)| JournalLine {
-            entry_id,
-            ledger_account: Arc::clone(&account_names[posting.account as usize]),
-            obligee_id: Arc::clone(&obligee_ids[posting.obligee as usize]),
-            currency: posting.currency,
-            kind: kinds.texts[posting.kind as usize],
-            debit_minor: amount.max(0),
-            credit_minor: (-amount).max(0),
-        });
-        Ok(lines.collect())
+        let texts = (&obligees.texts[..], &accounts.texts[..], &kinds.texts[..]);
+        Ok(JournalLines::new(entries, lines, texts))
     }
 }
 
-/// What a posting is about, its texts by place; once they are ranks, postings compare as their texts do.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+/// Values in the order of the groups that they belong to, of which there are some, those of a group as they stand.
+fn laid_out<T: Copy>(values: &[T], groups: usize, group: impl Fn(&T) -> usize) -> Vec<T> {
+    let mut next = vec![0; groups + 1];
+    for value in values {
+        next[group(value) + 1] += 1;
+    }
+    for at in 0..groups {
+        next[at + 1] += next[at];
+    }
+    let Some(first) = values.first() else {
+        return Vec::new();
+    };
+    let mut laid = vec![*first; values.len()];
+    for value in values {
+        let place: &mut usize = &mut next[group(value)];
+        laid[*place] = *value;
+        *place += 1;
+    }
+    laid
+}
+
+/// What a posting is about, its texts by place.
+#[derive(Clone, Copy)]
 struct Posting {
-    currency: Currency,
     obligee: u32,
+    debit: u32,
+    credit: u32,
+    kind: u16,
+    currency: Currency,
+}
+
+/// What a side of an obligee's entry is about, its texts by rank: sides compare as their texts do.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Side {
+    currency: Currency,
     kind: u32,
     account: u32,
 }
 
-impl Posting {
-    /// The entry that the posting belongs to.
-    fn entry(self) -> (Currency, u32, u32) {
-        (self.currency, self.obligee, self.kind)
+impl Side {
+    /// The obligee's entry that it belongs to.
+    fn entry(self) -> (Currency, u32) {
+        (self.currency, self.kind)
     }
 }
 
@@ -647,8 +689,12 @@ struct Ranks<'a> {
     places: FxHashMap<&'a str, u32>,
     /// By place.
     texts: Vec<&'a str>,
-    last: Option<(&'a str, u32)>,
+    /// Texts met lately, by where they lie in memory: a few names, and one obligee after the other, are met over and over.
+    lately: [Option<(&'a str, u32)>; LATELY],
 }
+
+/// Texts remembered by where they lie.
+const LATELY: usize = 32;
 
 /// The same texts in byte order.
 struct Ranking<'a> {
@@ -659,10 +705,12 @@ struct Ranking<'a> {
 }
 
 impl<'a> Ranks<'a> {
-    /// Place of a text. Postings of one obligee come one after the other.
+    /// Place of a text.
     fn place(&mut self, text: &'a str) -> u32 {
-        if let Some((last, place)) = self.last
-            && std::ptr::eq(last, text)
+        let at = text.as_ptr() as usize;
+        let lately = (at ^ (at >> 5) ^ text.len()) % LATELY;
+        if let Some((known, place)) = self.lately[lately]
+            && std::ptr::eq(known, text)
         {
             return place;
         }
@@ -671,7 +719,7 @@ impl<'a> Ranks<'a> {
         if place == next {
             self.texts.push(text);
         }
-        self.last = Some((text, place));
+        self.lately[lately] = Some((text, place));
         place
     }
 
@@ -689,16 +737,18 @@ impl<'a> Ranks<'a> {
     }
 }
 
-fn trial_balance(opening: &[LedgerBalance], lines: &[JournalLine]) -> Vec<TrialLine> {
+fn trial_balance(opening: &[LedgerBalance], lines: &JournalLines) -> Vec<TrialLine> {
     let mut sums: BTreeMap<(&str, Currency), [i128; 3]> = BTreeMap::new();
     for balance in opening {
         let key = (balance.ledger_account.as_str(), balance.currency);
         sums.entry(key).or_default()[0] += i128::from(balance.balance_minor);
     }
-    for line in lines {
-        let sum = sums.entry((&line.ledger_account, line.currency)).or_default();
-        sum[1] += line.debit_minor;
-        sum[2] += line.credit_minor;
+    for run in lines.by_account() {
+        let key = (lines.ledger_account(run.start), lines.currency(run.start));
+        let sum = sums.entry(key).or_default();
+        let [debit_minor, credit_minor] = lines.turnover(run);
+        sum[1] += debit_minor;
+        sum[2] += credit_minor;
     }
     sums.into_iter()
         .filter(|(_, sum)| *sum != [0; 3])

@@ -38,6 +38,7 @@
 pub mod accounts;
 mod day_figures;
 mod standing;
+mod lines;
 mod journal;
 mod export;
 #[cfg(test)]
@@ -46,4 +47,5 @@ pub(crate) mod testing;
 pub use day_figures::{DEFAULT_POOL, DayFigures};
 pub use export::{export_beancount, export_csv, export_hledger};
 pub use journal::{Journal, JournalLine, TrialLine, journal, opening_from, previous_basis};
+pub use lines::JournalLines;
 pub use standing::{Claim, ClaimKey, Item, ItemClass, Obligee, Standing, Standings, home_pool};

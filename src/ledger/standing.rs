@@ -17,6 +17,7 @@ use crate::terms::currency::Currency;
 use crate::terms::date::Date;
 use crate::terms::digest;
 use crate::terms::kinds::{Direction, Status};
+use crate::terms::order::head;
 
 /// Anyone owed.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -152,8 +153,8 @@ pub struct Standing<'a> {
     pub items: Vec<Item<'a>>,
     /// Statement closing balance of each reserve account, by index into `Settings::accounts`.
     pub bank: BTreeMap<usize, i128>,
-    /// Parts of claims as they were found, until they are gathered.
-    parts: Vec<(ClaimKey<'a>, Part, i128)>,
+    /// Parts of claims as they were found, each with the [`head`] of its obligee's id, until they are gathered.
+    parts: Vec<(ClaimKey<'a>, u64, Part, i128)>,
 }
 
 /// Pool, currency and obligee.
@@ -409,14 +410,23 @@ impl<'a> Standing<'a> {
     }
 
     fn add(&mut self, key: ClaimKey<'a>, part: Part, amount_minor: impl Into<i128>) {
-        self.parts.push((key, part, amount_minor.into()));
+        let head = head(key.2.id());
+        self.parts.push((key, head, part, amount_minor.into()));
     }
 
     /// Adds the parts up to claims. The tables they come from are sorted, so this is a merge of a few runs.
     fn gather(&mut self) {
         let mut parts = std::mem::take(&mut self.parts);
-        parts.sort_by(|a, b| a.0.cmp(&b.0));
-        for (key, part, amount) in parts {
+        parts.sort_by(
+            |((a_pool, a_currency, a), a_head, ..), ((b_pool, b_currency, b), b_head, ..)| {
+                let by_head =
+                    |obligee: &Obligee<'_>, head: u64| (matches!(obligee, Obligee::Customer(_)), head);
+                (a_pool, a_currency, by_head(a, *a_head))
+                    .cmp(&(b_pool, b_currency, by_head(b, *b_head)))
+                    .then_with(|| a.cmp(b))
+            },
+        );
+        for (key, _, part, amount) in parts {
             if self.claims.last().is_none_or(|last| last.0 != key) {
                 self.claims.push((key, Claim::default()));
             }
@@ -463,11 +473,13 @@ impl<'a> Standing<'a> {
         payouts: &'a [IssuedPayout],
         on: Date,
     ) -> Result<(), Stop> {
+        let mut ids = digest::BreakIds::default();
         for payout in payouts.iter().filter(|p| p.progress == PayoutProgress::Issued) {
             let (pool, account) = home_pool(day, payout)?;
             // R13: an undebited payout is a break from the close of its execution date.
             let break_id = if payout.execution_date <= on {
-                digest::break_id("payout-bank", payout.payout_id.as_bytes(), b"", b"", b"")
+                let id = ids.id("payout-bank", payout.payout_id.as_bytes(), b"", b"", b"");
+                digest::hex_text(&id).to_owned()
             } else {
                 String::new()
             };

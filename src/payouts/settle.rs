@@ -17,7 +17,7 @@ use crate::payouts::decide::decide;
 use crate::payouts::follow::Returned;
 use crate::terms::currency::Currency;
 use crate::terms::date::Date;
-use crate::terms::digest::payout_id;
+use crate::terms::digest::{PayoutIds, hex_text};
 use crate::terms::money::{Rounding, divide};
 
 /// Findings of one kind that are spelt out; the rest are counted.
@@ -94,6 +94,7 @@ pub fn settle_day(
         stops: Vec::new(),
         seen: BTreeSet::new(),
         too_large: Vec::new(),
+        ids: PayoutIds::new(&inputs.settings.institution.id),
     };
     while let Some(key) = walk.next_key() {
         let brought = walk.take(key);
@@ -262,6 +263,7 @@ struct Day<'a, 'b> {
     stops: Vec<Stop>,
     seen: BTreeSet<Finding>,
     too_large: Vec<String>,
+    ids: PayoutIds,
 }
 
 impl Day<'_, '_> {
@@ -397,8 +399,8 @@ impl Day<'_, '_> {
         let currency = line.sums.currency;
         let account = inputs.settings.payout.accounts.get(&currency);
         if let (PayoutStatus::Issued, Some(account)) = (line.status, account) {
-            let institution = &inputs.settings.institution.id;
-            let id = payout_id(institution, &terms.id, currency.code(), inputs.business_date, 1);
+            let id = self.ids.id(&terms.id, currency.code(), inputs.business_date, 1);
+            let id = hex_text(&id).to_owned();
             line.payout_id = Some(id.clone());
             self.out.issued.push(IssuedPayout {
                 payout_id: id,
@@ -495,22 +497,26 @@ type ByDate = SumBy<Date>;
 /// Amounts held, by the day of their release; those without one come first (R24).
 type ByRelease = SumBy<Option<Date>>;
 
-/// Amounts by a key, one per key.
-struct SumBy<K>(BTreeMap<K, i128>);
+/// Amounts by a key, one per key, in its order: hardly ever more than a few.
+struct SumBy<K>(Vec<(K, i128)>);
 
 impl<K: Ord> SumBy<K> {
     fn new() -> SumBy<K> {
-        SumBy(BTreeMap::new())
+        SumBy(Vec::new())
     }
 
     fn add(&mut self, key: K, amount_minor: i128) {
-        if amount_minor != 0 {
-            *self.0.entry(key).or_default() += amount_minor;
+        if amount_minor == 0 {
+            return;
+        }
+        match self.0.binary_search_by(|(known, _)| known.cmp(&key)) {
+            Ok(at) => self.0[at].1 += amount_minor,
+            Err(at) => self.0.insert(at, (key, amount_minor)),
         }
     }
 
     fn amounts(&self) -> impl Iterator<Item = i128> {
-        self.0.values().copied()
+        self.0.iter().map(|(_, amount_minor)| *amount_minor)
     }
 
     fn total(&self) -> i128 {
@@ -526,7 +532,7 @@ impl ByRelease {
     /// Takes an amount out by people's decision: first what they held, then what would be released soonest.
     fn release(&mut self, amount_minor: i128) {
         let mut left_minor = amount_minor;
-        for held_minor in self.0.values_mut() {
+        for (_, held_minor) in &mut self.0 {
             let taken_minor = left_minor.min(*held_minor);
             *held_minor -= taken_minor;
             left_minor -= taken_minor;

@@ -15,7 +15,7 @@ use std::fmt::Write as _;
 use crate::book::settings::{Role, Settings};
 use crate::clearing::ClearingFile;
 use crate::day::figures::CustomerLine;
-use crate::ledger::{JournalLine, TrialLine};
+use crate::ledger::{JournalLines, TrialLine};
 use crate::report::summary::Day;
 use crate::terms::currency::Currency;
 
@@ -27,7 +27,7 @@ pub struct Audited<'a> {
     /// customers.csv.
     pub customers: &'a [CustomerLine],
     /// journal.csv.
-    pub journal: &'a [JournalLine],
+    pub journal: &'a JournalLines,
     /// trial_balance.csv.
     pub trial_balance: &'a [TrialLine],
     /// Files of `clearing/`.
@@ -750,10 +750,11 @@ impl Sql {
             }
         }
         let mut journal: BTreeMap<Currency, [i128; 2]> = BTreeMap::new();
-        for line in audited.journal {
-            let sums = journal.entry(line.currency).or_default();
-            sums[0] += line.debit_minor;
-            sums[1] += line.credit_minor;
+        for run in audited.journal.by_account() {
+            let sums = journal.entry(audited.journal.currency(run.start)).or_default();
+            let [debit_minor, credit_minor] = audited.journal.turnover(run);
+            sums[0] += debit_minor;
+            sums[1] += credit_minor;
         }
         for (currency, [debit, credit]) in journal {
             add("journal", "debit_minor", currency.code(), debit);
@@ -846,7 +847,7 @@ mod tests {
         let audited = Audited {
             day,
             customers: &[],
-            journal: &[],
+            journal: &JournalLines::default(),
             trial_balance: &[],
             clearing: &[],
             merchants_file: "book/merchants.csv",

@@ -353,17 +353,31 @@ fn push_value(out: &mut Vec<u8>, values: &Values<'_>, row: usize) {
         Values::Days(values) => out.extend_from_slice(number.format(values[row]).as_bytes()),
         Values::Date(values) => {
             if let Some(date) = values[row] {
-                out.extend_from_slice(date.to_string().as_bytes());
+                date.push(out);
             }
         }
         Values::Flag(values) => out.extend_from_slice(flag(values[row]).as_bytes()),
     }
 }
 
+/// True for a text that holds a comma, a quote or a line break.
+fn needs_quotes(text: &[u8]) -> bool {
+    // All four come before `-`, and next to nothing that a table holds does: eight bytes are looked at in one go.
+    const ONES: u64 = u64::MAX / 0xff;
+    let comes_before = |bytes: &[u8; 8]| {
+        let bytes = u64::from_le_bytes(*bytes);
+        bytes.wrapping_sub(ONES * u64::from(b'-')) & !bytes & (ONES * 0x80) != 0
+    };
+    let (words, rest) = text.as_chunks();
+    let may = words.iter().any(comes_before) || rest.iter().any(|byte| *byte < b'-');
+    may && text
+        .iter()
+        .any(|byte| matches!(byte, b',' | b'"' | b'\n' | b'\r'))
+}
+
 /// A text as a CSV field: quoted when it holds a comma, a quote or a line break, otherwise as it is (R31).
 pub fn push_text(out: &mut Vec<u8>, text: &str) {
-    let quoted = text.bytes().any(|b| matches!(b, b',' | b'"' | b'\n' | b'\r'));
-    if !quoted {
+    if !needs_quotes(text.as_bytes()) {
         out.extend_from_slice(text.as_bytes());
         return;
     }

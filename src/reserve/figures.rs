@@ -10,6 +10,7 @@ use crate::reserve::roll::{BANK, INTER_POOL, Movements, OWN, REQUIREMENT, RollTe
 use crate::terms::currency::Currency;
 use crate::terms::date::Date;
 use crate::terms::money;
+use crate::terms::order::order_of;
 
 /// The line that holds the A items of platform rows: cash that belongs to no account yet (R28).
 pub(super) const IN_TRANSIT_LINE: &str = "(in transit)";
@@ -661,8 +662,30 @@ fn lines(
 
 fn item_rows(day: &DayFigures<'_>, items: &[Item<'_>]) -> Result<Vec<ItemRow>, Stop> {
     let mut ages: BTreeMap<Date, i32> = BTreeMap::new();
+    let account = |item: &Item<'_>| -> &str {
+        item.account
+            .map_or(IN_TRANSIT_LINE, |index| &day.settings.accounts[index].id)
+    };
+    let order = order_of(
+        items.len(),
+        |at| {
+            let item = &items[at];
+            (
+                item.class,
+                item.pool,
+                item.currency,
+                account(item),
+                item.first_seen,
+            )
+        },
+        |at| items[at].id.as_bytes(),
+        |a, b| {
+            let (a, b) = (&items[a], &items[b]);
+            (a.reference, &a.break_id, a.amount_minor).cmp(&(b.reference, &b.break_id, b.amount_minor))
+        },
+    );
     let mut rows = Vec::with_capacity(items.len());
-    for item in items {
+    for item in order.into_iter().map(|at| &items[at as usize]) {
         let age_business_days = match ages.get(&item.first_seen) {
             Some(age) => *age,
             None => {
@@ -671,14 +694,11 @@ fn item_rows(day: &DayFigures<'_>, items: &[Item<'_>]) -> Result<Vec<ItemRow>, S
                 age
             }
         };
-        let account = item
-            .account
-            .map_or(IN_TRANSIT_LINE, |index| &day.settings.accounts[index].id);
         rows.push(ItemRow {
             class: item.class,
             pool: item.pool.to_owned(),
             currency: item.currency,
-            account: account.to_owned(),
+            account: account(item).to_owned(),
             id: item.id.to_owned(),
             reference: item.reference.to_owned(),
             obligee_id: item
@@ -691,34 +711,7 @@ fn item_rows(day: &DayFigures<'_>, items: &[Item<'_>]) -> Result<Vec<ItemRow>, S
             is_payout: item.is_payout,
         });
     }
-    rows.sort_by(|a, b| item_key(a).cmp(&item_key(b)));
     Ok(rows)
-}
-
-type ItemKey<'a> = (
-    ItemClass,
-    &'a str,
-    Currency,
-    &'a str,
-    Date,
-    &'a str,
-    &'a str,
-    &'a str,
-    i64,
-);
-
-fn item_key(row: &ItemRow) -> ItemKey<'_> {
-    (
-        row.class,
-        &row.pool,
-        row.currency,
-        &row.account,
-        row.first_seen,
-        &row.id,
-        &row.reference,
-        &row.break_id,
-        row.amount_minor,
-    )
 }
 
 fn balance_rows(after: &Standing<'_>, basis: Basis) -> Vec<BalanceRow> {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::day::state::cells::Line;
 use crate::findings::Stop;
 use crate::reserve::figures::{PoolFigures, ReserveReport, bucket};
 
@@ -20,20 +21,17 @@ impl ReserveReport {
     }
 
     /// lines.csv, items.csv, ageing.csv, roll_forward.csv and balances.csv, by file name.
-    ///
-    /// # Errors
-    /// A row that cannot be written: our own fault (70).
-    pub fn tables(&self) -> Result<Vec<(String, Vec<u8>)>, Stop> {
-        Ok(vec![
-            ("ageing.csv".to_owned(), self.ageing()?),
-            ("balances.csv".to_owned(), self.balances_table()?),
-            ("items.csv".to_owned(), self.items_table()?),
-            ("lines.csv".to_owned(), self.lines_table()?),
-            ("roll_forward.csv".to_owned(), self.roll_forward_table()?),
-        ])
+    pub fn tables(&self) -> Vec<(&'static str, Vec<u8>)> {
+        vec![
+            ("ageing.csv", self.ageing()),
+            ("balances.csv", self.balances_table()),
+            ("items.csv", self.items_table()),
+            ("lines.csv", self.lines_table()),
+            ("roll_forward.csv", self.roll_forward_table()),
+        ]
     }
 
-    fn lines_table(&self) -> Result<Vec<u8>, Stop> {
+    fn lines_table(&self) -> Vec<u8> {
         let header = [
             "pool",
             "currency",
@@ -46,25 +44,19 @@ impl ReserveReport {
             "book_minor",
             "inter_pool_minor",
         ];
-        let rows = self.lines.iter().map(|line| {
-            let [a1, a2, b1, b2] = line.items_minor.map(|sum| sum.to_string());
-            [
-                line.pool.clone(),
-                line.currency.to_string(),
-                line.account.clone(),
-                line.bank_minor.to_string(),
-                a1,
-                a2,
-                b1,
-                b2,
-                line.book_minor.to_string(),
-                line.inter_pool_minor.to_string(),
-            ]
-        });
-        table("lines.csv", header, rows)
+        table(header, &self.lines, |line, row| {
+            line.text(&row.pool)
+                .currency(row.currency)
+                .text(&row.account)
+                .minor(row.bank_minor);
+            for sum in row.items_minor {
+                line.minor(sum);
+            }
+            line.minor(row.book_minor).minor(row.inter_pool_minor);
+        })
     }
 
-    fn items_table(&self) -> Result<Vec<u8>, Stop> {
+    fn items_table(&self) -> Vec<u8> {
         let header = [
             "class",
             "pool",
@@ -80,27 +72,23 @@ impl ReserveReport {
             "break_id",
             "figure",
         ];
-        let rows = self.items.iter().map(|item| {
-            [
-                item.class.name().to_owned(),
-                item.pool.clone(),
-                item.currency.to_string(),
-                item.account.clone(),
-                item.id.clone(),
-                item.reference.clone(),
-                item.obligee_id.clone(),
-                item.amount_minor.to_string(),
-                item.first_seen.to_string(),
-                item.age_business_days.to_string(),
-                bucket(item.age_business_days).to_owned(),
-                item.break_id.clone(),
-                item.figure().to_owned(),
-            ]
-        });
-        table("items.csv", header, rows)
+        table(header, &self.items, |line, item| {
+            line.text(item.class.name())
+                .text(&item.pool)
+                .currency(item.currency)
+                .text(&item.account);
+            line.text(&item.id)
+                .text(&item.reference)
+                .text(&item.obligee_id)
+                .integer(item.amount_minor);
+            line.date(item.first_seen)
+                .integer(item.age_business_days)
+                .text(bucket(item.age_business_days));
+            line.text(&item.break_id).text(item.figure());
+        })
     }
 
-    fn ageing(&self) -> Result<Vec<u8>, Stop> {
+    fn ageing(&self) -> Vec<u8> {
         // Buckets in the order of age, not of their text.
         let order = |name: &str| ["0-5", "6-10", "11+"].iter().position(|known| *known == name);
         let mut sums: BTreeMap<_, (u64, i128)> = BTreeMap::new();
@@ -113,22 +101,17 @@ impl ReserveReport {
             sum.1 += i128::from(item.amount_minor);
         }
         let header = ["class", "pool", "currency", "bucket", "count", "amount_minor"];
-        let rows = sums
-            .into_iter()
-            .map(|((class, pool, currency, _, bucket), (count, amount))| {
-                [
-                    class.name().to_owned(),
-                    pool.to_owned(),
-                    currency.to_string(),
-                    bucket.to_owned(),
-                    count.to_string(),
-                    amount.to_string(),
-                ]
-            });
-        table("ageing.csv", header, rows)
+        table(
+            header,
+            sums,
+            |line, ((class, pool, currency, _, bucket), (count, amount))| {
+                line.text(class.name()).text(pool).currency(currency);
+                line.text(bucket).integer(count).minor(amount);
+            },
+        )
     }
 
-    fn roll_forward_table(&self) -> Result<Vec<u8>, Stop> {
+    fn roll_forward_table(&self) -> Vec<u8> {
         let header = [
             "pool",
             "currency",
@@ -139,22 +122,19 @@ impl ReserveReport {
             "amount_minor",
             "source",
         ];
-        let rows = self.roll_forward.iter().map(|term| {
-            [
-                term.pool.clone(),
-                term.currency.to_string(),
-                term.figure.to_owned(),
-                term.step.to_string(),
-                term.term.to_owned(),
-                term.id.clone(),
-                term.amount_minor.to_string(),
-                term.source.to_owned(),
-            ]
-        });
-        table("roll_forward.csv", header, rows)
+        table(header, &self.roll_forward, |line, term| {
+            line.text(&term.pool)
+                .currency(term.currency)
+                .text(term.figure)
+                .integer(term.step);
+            line.text(term.term)
+                .text(&term.id)
+                .minor(term.amount_minor)
+                .text(term.source);
+        })
     }
 
-    fn balances_table(&self) -> Result<Vec<u8>, Stop> {
+    fn balances_table(&self) -> Vec<u8> {
         let header = [
             "pool",
             "currency",
@@ -170,24 +150,26 @@ impl ReserveReport {
             "unreceived_minor",
             "balance_minor",
         ];
-        let rows = self.balances.iter().map(|row| {
-            [
-                row.pool.clone(),
-                row.currency.to_string(),
-                row.kind.to_owned(),
-                row.obligee_id.clone(),
-                row.claim.carried_minor.to_string(),
-                row.claim.undue_minor.to_string(),
-                row.claim.held_minor.to_string(),
-                row.claim.wallet_minor.to_string(),
-                row.claim.in_flight_minor.to_string(),
-                row.claim.unsettled_in_minor.to_string(),
-                row.claim.unsettled_out_minor.to_string(),
-                row.claim.unreceived_minor.to_string(),
-                row.balance_minor.to_string(),
-            ]
-        });
-        table("balances.csv", header, rows)
+        table(header, &self.balances, |line, row| {
+            line.text(&row.pool)
+                .currency(row.currency)
+                .text(row.kind)
+                .text(&row.obligee_id);
+            let claim = &row.claim;
+            for part in [
+                claim.carried_minor,
+                claim.undue_minor,
+                claim.held_minor,
+                claim.wallet_minor,
+                claim.in_flight_minor,
+                claim.unsettled_in_minor,
+                claim.unsettled_out_minor,
+                claim.unreceived_minor,
+                row.balance_minor,
+            ] {
+                line.minor(part);
+            }
+        })
     }
 }
 
@@ -225,16 +207,20 @@ fn pool_object(figures: &PoolFigures) -> BTreeMap<&'static str, String> {
     object
 }
 
-fn table<const N: usize>(
-    name: &str,
+/// A table of some rows as CSV.
+fn table<R, const N: usize>(
     header: [&str; N],
-    rows: impl Iterator<Item = [String; N]>,
-) -> Result<Vec<u8>, Stop> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    let failed = |error: &dyn std::fmt::Display| Stop::invariant(format!("{name}: {error}"));
-    writer.write_record(header).map_err(|error| failed(&error))?;
-    for row in rows {
-        writer.write_record(row).map_err(|error| failed(&error))?;
+    rows: impl IntoIterator<Item = R>,
+    write: impl Fn(&mut Line, R),
+) -> Vec<u8> {
+    let mut line = Line::default();
+    for name in header {
+        line.text(name);
     }
-    writer.into_inner().map_err(|error| failed(&error))
+    line.end(N);
+    for row in rows {
+        write(&mut line, row);
+        line.end(N);
+    }
+    line.into_bytes()
 }

@@ -93,6 +93,33 @@ impl Date {
         Date(self.0 + days)
     }
 
+    /// `YYYY-MM-DD`, where the year has four digits. Tables hold a day in nearly every line: digits are put down at once.
+    fn digits(self) -> Option<[u8; 10]> {
+        let (year, month, day) = self.ymd();
+        let year = u32::try_from(year).ok().filter(|year| *year < 10_000)?;
+        let digit = |number: u32| b'0' + (number % 10) as u8;
+        Some([
+            digit(year / 1000),
+            digit(year / 100),
+            digit(year / 10),
+            digit(year),
+            b'-',
+            digit(month / 10),
+            digit(month),
+            b'-',
+            digit(day / 10),
+            digit(day),
+        ])
+    }
+
+    /// Adds the text of the day, as it is displayed.
+    pub fn push(self, text: &mut Vec<u8>) {
+        match self.digits() {
+            Some(digits) => text.extend_from_slice(&digits),
+            None => text.extend_from_slice(self.to_string().as_bytes()),
+        }
+    }
+
     /// Number of days from `earlier` to `self`.
     pub fn days_since(self, earlier: Date) -> i32 {
         self.0 - earlier.0
@@ -111,25 +138,13 @@ pub fn days_in_month(year: i32, month: u32) -> u32 {
 
 impl fmt::Display for Date {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (year, month, day) = self.ymd();
-        let Some(year) = u32::try_from(year).ok().filter(|year| *year < 10_000) else {
-            return write!(f, "{year:04}-{month:02}-{day:02}");
-        };
-        // Tables hold a day in nearly every line: digits are put down at once.
-        let digit = |number: u32| b'0' + (number % 10) as u8;
-        let text = [
-            digit(year / 1000),
-            digit(year / 100),
-            digit(year / 10),
-            digit(year),
-            b'-',
-            digit(month / 10),
-            digit(month),
-            b'-',
-            digit(day / 10),
-            digit(day),
-        ];
-        f.write_str(std::str::from_utf8(&text).map_err(|_| fmt::Error)?)
+        match self.digits() {
+            Some(text) => f.write_str(std::str::from_utf8(&text).map_err(|_| fmt::Error)?),
+            None => {
+                let (year, month, day) = self.ymd();
+                write!(f, "{year:04}-{month:02}-{day:02}")
+            }
+        }
     }
 }
 

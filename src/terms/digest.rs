@@ -11,9 +11,10 @@ pub fn key_hash(key: &[u8]) -> u64 {
     xxh3_64(key)
 }
 
+const DIGITS: &[u8; 16] = b"0123456789abcdef";
+
 /// Lower-case hex.
 pub fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let mut text = String::with_capacity(bytes.len() * 2);
     for byte in bytes {
         text.push(char::from(DIGITS[usize::from(byte >> 4)]));
@@ -27,17 +28,77 @@ pub fn sha256_hex(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 
-/// First 16 bytes of SHA-256 over `tag` and the parts, each followed by a line feed, as lower-case hex.
-fn tagged_id(tag: &str, parts: &[&[u8]]) -> String {
-    let mut text = Vec::with_capacity(128);
-    for part in std::iter::once(&tag.as_bytes()).chain(parts) {
-        text.extend_from_slice(part);
-        text.push(b'\n');
-    }
-    hex(&Sha256::digest(&text)[..16])
+/// 16 bytes as 32 digits of lower-case hex.
+pub type HexId = [u8; 32];
+
+/// An id as text.
+pub fn hex_text(id: &HexId) -> &str {
+    // Hex is ASCII.
+    std::str::from_utf8(id).unwrap_or_default()
 }
 
-/// The id of a payout (R12): the same merchant, currency, issuing day and sequence always give the same id.
+/// Makes ids of one sort: the first 16 bytes of SHA-256 over a tag and some parts, each followed by a line feed.
+#[derive(Clone, Debug)]
+pub struct TaggedIds {
+    text: Vec<u8>,
+    /// The tag and the parts that all ids share.
+    shared: usize,
+}
+
+impl TaggedIds {
+    fn new(tag: &str, shared: &[&[u8]]) -> TaggedIds {
+        let mut ids = TaggedIds {
+            text: Vec::with_capacity(256),
+            shared: 0,
+        };
+        ids.add(std::iter::once(tag.as_bytes()).chain(shared.iter().copied()));
+        ids.shared = ids.text.len();
+        ids
+    }
+
+    fn add<'a>(&mut self, parts: impl Iterator<Item = &'a [u8]>) {
+        for part in parts {
+            self.text.extend_from_slice(part);
+            self.text.push(b'\n');
+        }
+    }
+
+    fn id(&mut self, parts: &[&[u8]]) -> HexId {
+        self.text.truncate(self.shared);
+        self.add(parts.iter().copied());
+        let digest = Sha256::digest(&self.text);
+        let mut id = [0; 32];
+        for (pair, byte) in id.as_chunks_mut().0.iter_mut().zip(&digest[..16]) {
+            *pair = [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]];
+        }
+        id
+    }
+}
+
+/// Ids of the payouts of an institution (R12): the same merchant, currency, issuing day and sequence always give the same id.
+#[derive(Clone, Debug)]
+pub struct PayoutIds(TaggedIds);
+
+impl PayoutIds {
+    /// Those of an institution.
+    pub fn new(institution: &str) -> PayoutIds {
+        PayoutIds(TaggedIds::new("tieout/payout/v1", &[institution.as_bytes()]))
+    }
+
+    /// The id of a payout.
+    pub fn id(&mut self, merchant_id: &str, currency: &str, issued: Date, sequence: u32) -> HexId {
+        let mut day = Vec::with_capacity(10);
+        issued.push(&mut day);
+        self.0.id(&[
+            merchant_id.as_bytes(),
+            currency.as_bytes(),
+            &day,
+            itoa::Buffer::new().format(sequence).as_bytes(),
+        ])
+    }
+}
+
+/// The id of one payout; see [`PayoutIds`].
 pub fn payout_id(
     institution: &str,
     merchant_id: &str,
@@ -45,37 +106,56 @@ pub fn payout_id(
     issued: Date,
     sequence: u32,
 ) -> String {
-    tagged_id(
-        "tieout/payout/v1",
-        &[
-            institution.as_bytes(),
-            merchant_id.as_bytes(),
-            currency.as_bytes(),
-            issued.to_string().as_bytes(),
-            sequence.to_string().as_bytes(),
-        ],
-    )
+    hex_text(&PayoutIds::new(institution).id(merchant_id, currency, issued, sequence)).to_owned()
 }
 
-/// The id of a break (R30), made of what broke and not of its class.
+/// Ids of breaks (R30), made of what broke and not of its class.
+#[derive(Clone, Debug)]
+pub struct BreakIds(TaggedIds);
+
+impl Default for BreakIds {
+    fn default() -> BreakIds {
+        BreakIds(TaggedIds::new("tieout/break/v1", &[]))
+    }
+}
+
+impl BreakIds {
+    /// The id of a break.
+    pub fn id(
+        &mut self,
+        leg: &str,
+        reference: &[u8],
+        txn_id: &[u8],
+        account: &[u8],
+        entry_id: &[u8],
+    ) -> HexId {
+        self.0.id(&[leg.as_bytes(), reference, txn_id, account, entry_id])
+    }
+}
+
+/// The id of one break; see [`BreakIds`].
 pub fn break_id(leg: &str, reference: &[u8], txn_id: &[u8], account: &[u8], entry_id: &[u8]) -> String {
-    tagged_id(
-        "tieout/break/v1",
-        &[leg.as_bytes(), reference, txn_id, account, entry_id],
-    )
+    hex_text(&BreakIds::default().id(leg, reference, txn_id, account, entry_id)).to_owned()
 }
 
-/// The id of a journal entry (R43): the same day, obligee, currency and kind always give the same id.
-pub fn entry_id(business_date: Date, obligee_id: &str, currency: &str, kind: &str) -> String {
-    tagged_id(
-        "tieout/entry/v1",
-        &[
-            business_date.to_string().as_bytes(),
-            obligee_id.as_bytes(),
-            currency.as_bytes(),
-            kind.as_bytes(),
-        ],
-    )
+/// Ids of the journal entries of a day (R43): the same day, obligee, currency and kind always give the same id.
+#[derive(Clone, Debug)]
+pub struct EntryIds(TaggedIds);
+
+impl EntryIds {
+    /// Those of a day.
+    pub fn new(business_date: Date) -> EntryIds {
+        EntryIds(TaggedIds::new(
+            "tieout/entry/v1",
+            &[business_date.to_string().as_bytes()],
+        ))
+    }
+
+    /// The id of an entry.
+    pub fn id(&mut self, obligee_id: &str, currency: &str, kind: &str) -> HexId {
+        self.0
+            .id(&[obligee_id.as_bytes(), currency.as_bytes(), kind.as_bytes()])
+    }
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ pub mod calendar;
 pub mod kinds;
 pub mod digest;
 pub mod id_table;
+pub mod order;
 pub mod prefetch;
 pub mod sha256_pair;
 pub mod vectors;

@@ -70,7 +70,7 @@ impl Record for Hold {
     fn write(&self, line: &mut Line) {
         line.text(&self.merchant_id)
             .currency(self.currency)
-            .text(&self.release_date.map_or(String::new(), |date| date.to_string()))
+            .date_or_none(self.release_date)
             .integer(self.amount_minor);
     }
 
@@ -667,7 +667,7 @@ impl Record for OpenItem {
             .text(row.funding.name())
             .time_ms(row.time_ms)
             .text(&row.time_text);
-        line.text(&row.value_date.map_or(String::new(), |date| date.to_string()));
+        line.date_or_none(row.value_date);
         line.text(&row.bank_ref)
             .text(&row.merchant_id)
             .text(&row.customer_id)
