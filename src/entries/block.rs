@@ -319,6 +319,39 @@ impl Records {
     }
 }
 
+/// What is needed of a block to look at its records: little enough that those of all blocks of a partition stay near.
+#[derive(Clone, Copy)]
+pub struct View<'a> {
+    data: &'a [u8],
+    metas: &'a [Meta],
+    beginning: &'a Beginning,
+    record_end: u32,
+    layout: Layout,
+    /// True for entries that earlier closes received.
+    pub brought_forward: bool,
+}
+
+impl<'a> View<'a> {
+    /// The record that begins at a byte, as [`EntryBlock::begin`] tells it.
+    #[inline(always)]
+    pub fn record(self, at: u32) -> Record<'a> {
+        Record {
+            data: self.data,
+            metas: self.metas,
+            beginning: self.beginning,
+            at: at as usize,
+            layout: self.layout,
+        }
+    }
+
+    /// Asks the memory for a record: it lies in two lines as often as not, and is about as long as its block's others.
+    #[inline(always)]
+    pub fn prefetch(self, at: u32) {
+        prefetch::line_of(self.data, at as usize);
+        prefetch::line_of(self.data, at as usize + self.record_end as usize);
+    }
+}
+
 /// Where each record of a block begins, by place.
 #[derive(Clone, Debug)]
 enum Begins {
@@ -826,13 +859,26 @@ impl EntryBlock {
     /// An entry.
     #[inline(always)]
     pub fn record(&self, position: usize) -> Record<'_> {
-        self.record_in(usize::from(self.places[position]))
+        let place = usize::from(self.places[position]);
+        self.records.at(self.begins.of(place))
     }
 
-    /// The entry in a place.
+    /// Where the record in a place begins.
     #[inline(always)]
-    pub fn record_in(&self, place: usize) -> Record<'_> {
-        self.records.at(self.begins.of(place))
+    pub fn begin(&self, place: usize) -> u32 {
+        self.begins.of(place) as u32
+    }
+
+    /// What its records are looked at through.
+    pub fn view(&self) -> View<'_> {
+        View {
+            data: &self.records.data,
+            metas: &self.records.metas,
+            beginning: &self.records.beginning,
+            record_end: self.record_end as u32,
+            layout: self.records.layout,
+            brought_forward: !self.first_seen.is_empty(),
+        }
     }
 
     /// Match key of an entry; empty matches nothing.
@@ -914,13 +960,9 @@ impl EntryBlock {
     /// Asks the memory for an entry's record.
     #[inline]
     pub fn prefetch_record(&self, position: usize) {
-        self.prefetch_in(usize::from(self.places[position]));
-    }
-
-    /// Asks the memory for the record in a place.
-    #[inline]
-    pub fn prefetch_in(&self, place: usize) {
-        self.prefetch_bytes(self.begins.of(place));
+        let at = self.begins.of(usize::from(self.places[position]));
+        prefetch::line_of(&self.records.data, at);
+        prefetch::line_of(&self.records.data, at + self.record_end);
     }
 
     /// Asks the memory for the records of neighbouring places.
@@ -932,13 +974,6 @@ impl EntryBlock {
                 prefetch::line_of(&self.records.data, at);
             }
         }
-    }
-
-    /// A record lies in two lines as often as not, and is about as long as its block's others.
-    #[inline(always)]
-    fn prefetch_bytes(&self, at: usize) {
-        prefetch::line_of(&self.records.data, at);
-        prefetch::line_of(&self.records.data, at + self.record_end);
     }
 
     /// Positions of entries whose id is not above all ids before it. The others have ids in strictly ascending order.

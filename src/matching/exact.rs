@@ -5,7 +5,7 @@
 //! need is asked from the memory ahead. Two rows that agree are paired on the spot; references with other rows, or with more of
 //! them, are resolved as SPEC §5 says, each by itself.
 
-use crate::entries::block::{EntryBlock, Record, RowRef, Slot};
+use crate::entries::block::{EntryBlock, Record, RowRef, Slot, View};
 use crate::entries::meta::Meta;
 use crate::matching::class::Class;
 use crate::matching::group::{Break, Matches, Member, Pair, Rules, Terms, classify_pair, resolve};
@@ -106,7 +106,8 @@ const SLICES_AHEAD: usize = 2;
 #[derive(Clone, Copy, Debug)]
 struct Row {
     slot: Slot,
-    place: u32,
+    /// Where its record begins.
+    at: u32,
     slice: u32,
     met: u32,
 }
@@ -117,29 +118,56 @@ const NONE: u32 = u32::MAX;
 /// Marks a number as that of an odd reference. In [`Row::met`] a number without it is the left row that agrees with the row.
 const ODD: u32 = 1 << 31;
 
-impl Row {
-    #[inline(always)]
-    fn record<'a>(self, side: &[Slice<'a>]) -> Record<'a> {
-        side[self.slice as usize].block.record_in(self.place as usize)
-    }
+/// A side of a partition, and what its records are looked at through.
+struct Side<'a> {
+    slices: &'a [Slice<'a>],
+    views: Vec<View<'a>>,
+}
 
-    #[inline(always)]
-    fn terms(self, side: &[Slice<'_>], record: Record<'_>, context: &Context<'_>) -> Terms {
-        let (block, position) = (side[self.slice as usize].block, self.slot.position());
-        Terms {
-            amount_minor: record.amount_minor(),
-            meta: record.meta(),
-            first_seen: block.first_seen(position, context.rules.business_date),
-            fee_agrees: context.fee_agrees.is_none_or(|agrees| agrees(block, position)),
+impl<'a> Side<'a> {
+    fn new(slices: &'a [Slice<'a>]) -> Side<'a> {
+        Side {
+            slices,
+            views: slices.iter().map(|slice| slice.block.view()).collect(),
         }
     }
 
-    fn member<'a>(self, side: &[Slice<'a>], context: &Context<'_>) -> Member<'a> {
-        let slice = &side[self.slice as usize];
-        let record = self.record(side);
-        let terms = self.terms(side, record, context);
+    #[inline(always)]
+    fn record(&self, row: Row) -> Record<'a> {
+        self.views[row.slice as usize].record(row.at)
+    }
+
+    #[inline(always)]
+    fn prefetch(&self, row: Row) {
+        self.views[row.slice as usize].prefetch(row.at);
+    }
+
+    fn reference(&self, row: Row) -> RowRef {
+        self.slices[row.slice as usize].reference(row.slot)
+    }
+
+    #[inline(always)]
+    fn terms(&self, row: Row, record: Record<'_>, context: &Context<'_>) -> Terms {
+        let today = context.rules.business_date;
+        let block = || self.slices[row.slice as usize].block;
+        Terms {
+            amount_minor: record.amount_minor(),
+            meta: record.meta(),
+            first_seen: match self.views[row.slice as usize].brought_forward {
+                true => block().first_seen(row.slot.position(), today),
+                false => today,
+            },
+            fee_agrees: context
+                .fee_agrees
+                .is_none_or(|agrees| agrees(block(), row.slot.position())),
+        }
+    }
+
+    fn member(&self, row: Row, context: &Context<'_>) -> Member<'a> {
+        let record = self.record(row);
+        let terms = self.terms(row, record, context);
         Member {
-            row: slice.reference(self.slot),
+            row: self.reference(row),
             id: record.id(),
             account: account_of(record, terms.meta),
             amount_minor: terms.amount_minor,
@@ -162,7 +190,7 @@ struct Odd {
     /// A left row of each reference that no right row has; [`NONE`] for others.
     lefts: Vec<u32>,
     /// All their rows: reference, side, row.
-    rows: Vec<(u32, Side, u32)>,
+    rows: Vec<(u32, Which, u32)>,
     /// Left rows that agreed until another row of their reference came.
     undone: Vec<RowRef>,
 }
@@ -175,20 +203,26 @@ impl Odd {
     }
 
     /// Begins a reference with a row.
-    fn begin(&mut self, side: Side, row: u32) -> u32 {
+    fn begin(&mut self, side: Which, row: u32) -> u32 {
         let number = self.lefts.len() as u32;
-        self.lefts.push(if side == Side::Left { row } else { NONE });
+        self.lefts.push(if side == Which::Left { row } else { NONE });
         self.rows.push((number, side, row));
         number
     }
 
     /// Adds a row to the reference of right row `number`, which was alone until now, or agreed with a left row.
     #[cold]
-    fn join(&mut self, right: &mut Row, number: u32, (side, row): (Side, u32), left: impl Fn(u32) -> RowRef) {
+    fn join(
+        &mut self,
+        right: &mut Row,
+        number: u32,
+        (side, row): (Which, u32),
+        left: impl Fn(u32) -> RowRef,
+    ) {
         if right.met == NONE || right.met & ODD == 0 {
-            let reference = self.begin(Side::Right, number);
+            let reference = self.begin(Which::Right, number);
             if right.met != NONE {
-                self.rows.push((reference, Side::Left, right.met));
+                self.rows.push((reference, Which::Left, right.met));
                 self.undone.push(left(right.met));
             }
             right.met = reference | ODD;
@@ -213,28 +247,26 @@ pub fn match_partition(
         right: right_rows,
         odd,
     } = scratch;
-    list(right, Side::Right, context.right_excluded, right_rows, &mut out);
-    list(left, Side::Left, context.left_excluded, left_rows, &mut out);
+    list(right, Which::Right, context.right_excluded, right_rows, &mut out);
+    list(left, Which::Left, context.left_excluded, left_rows, &mut out);
+    let (left, right) = (Side::new(left), Side::new(right));
     let most = left_rows.len().max(right_rows.len());
     assert!(most < (ODD - 1) as usize, "a day has fewer rows");
     table.clear(most);
     odd.clear();
     out.pairs.reserve(left_rows.len().min(right_rows.len()));
-    let left_row = |at: u32| {
-        let row = left_rows[at as usize];
-        left[row.slice as usize].reference(row.slot)
-    };
+    let left_row = |at: u32| left.reference(left_rows[at as usize]);
     let mut slice = u32::MAX;
     for at in 0..right_rows.len() {
         let row = right_rows[at];
         if row.slice != slice {
             slice = row.slice;
-            Slice::prefetch_ahead(right, slice);
+            Slice::prefetch_ahead(right.slices, slice);
         }
-        let same = |known: u32| right_rows[known as usize].record(right).key() == row.record(right).key();
+        let same = |known: u32| right.record(right_rows[known as usize]).key() == right.record(row).key();
         if let Some(known) = table.find_or_insert(row.slot.tag(), at as u32, same) {
             let first = &mut right_rows[known as usize];
-            odd.join(first, known, (Side::Right, at as u32), left_row);
+            odd.join(first, known, (Which::Right, at as u32), left_row);
             right_rows[at].met = right_rows[known as usize].met;
         }
     }
@@ -244,18 +276,18 @@ pub fn match_partition(
             && let Some(met) = table.candidate(row.slot.tag())
             && let Some(met) = right_rows.get(met as usize)
         {
-            right[met.slice as usize].block.prefetch_in(met.place as usize);
+            right.prefetch(*met);
         }
         if row.slice != slice {
             slice = row.slice;
-            Slice::prefetch_ahead(left, slice);
+            Slice::prefetch_ahead(left.slices, slice);
         }
-        let record = row.record(left);
+        let record = left.record(*row);
         let key = record.key();
         let same = |known: u32| {
             let known = match known & ODD {
-                0 => right_rows[known as usize].record(right),
-                _ => left_rows[odd.lefts[(known & !ODD) as usize] as usize].record(left),
+                0 => right.record(right_rows[known as usize]),
+                _ => left.record(left_rows[odd.lefts[(known & !ODD) as usize] as usize]),
             };
             known.key() == key
         };
@@ -263,41 +295,41 @@ pub fn match_partition(
         let new = odd.lefts.len() as u32 | ODD;
         match table.find_or_insert(row.slot.tag(), new, same) {
             None => {
-                odd.begin(Side::Left, at);
+                odd.begin(Which::Left, at);
             }
-            Some(known) if known & ODD != 0 => odd.rows.push((known & !ODD, Side::Left, at)),
+            Some(known) if known & ODD != 0 => odd.rows.push((known & !ODD, Which::Left, at)),
             Some(known) => {
                 let met = &mut right_rows[known as usize];
-                let other = met.record(right);
-                let terms = met.terms(right, other, context);
+                let other = right.record(*met);
+                let terms = right.terms(*met, other, context);
                 if met.met == NONE
-                    && classify_pair(row.terms(left, record, context), terms, &context.rules).is_none()
+                    && classify_pair(left.terms(*row, record, context), terms, &context.rules).is_none()
                 {
                     met.met = at;
                     out.pairs.push(Pair {
-                        left: left[row.slice as usize].reference(row.slot),
-                        right: right[met.slice as usize].reference(met.slot),
+                        left: left.reference(*row),
+                        right: right.reference(*met),
                         account: account_of(other, terms.meta),
                     });
                 } else {
-                    odd.join(met, known, (Side::Left, at), left_row);
+                    odd.join(met, known, (Which::Left, at), left_row);
                 }
             }
         }
     }
     for (at, row) in (0u32..).zip(right_rows.iter()) {
         if row.met == NONE {
-            odd.begin(Side::Right, at);
+            odd.begin(Which::Right, at);
         }
     }
-    resolve_odd((left, left_rows), (right, right_rows), odd, context, &mut out);
+    resolve_odd((&left, left_rows), (&right, right_rows), odd, context, &mut out);
     out
 }
 
 /// Settles the rows that do not simply agree, a reference at a time.
 fn resolve_odd(
-    (left, left_rows): (&[Slice<'_>], &[Row]),
-    (right, right_rows): (&[Slice<'_>], &[Row]),
+    (left, left_rows): (&Side<'_>, &[Row]),
+    (right, right_rows): (&Side<'_>, &[Row]),
     odd: &mut Odd,
     context: &Context<'_>,
     out: &mut Matches,
@@ -309,13 +341,13 @@ fn resolve_odd(
     }
     odd.rows.sort_unstable();
     for rows in odd.rows.chunk_by(|a, b| a.0 == b.0) {
-        let (lefts, rights) = rows.split_at(rows.partition_point(|row| row.1 == Side::Left));
+        let (lefts, rights) = rows.split_at(rows.partition_point(|row| row.1 == Which::Left));
         let lefts = lefts
             .iter()
-            .map(|row| left_rows[row.2 as usize].member(left, context));
+            .map(|row| left.member(left_rows[row.2 as usize], context));
         let rights = rights
             .iter()
-            .map(|row| right_rows[row.2 as usize].member(right, context));
+            .map(|row| right.member(right_rows[row.2 as usize], context));
         resolve(
             &lefts.collect::<Vec<_>>(),
             &rights.collect::<Vec<_>>(),
@@ -326,17 +358,17 @@ fn resolve_odd(
 }
 
 /// Lists the rows of a side; those without a key are done with at once.
-fn list(side: &[Slice<'_>], which: Side, excluded: Excluded<'_>, rows: &mut Vec<Row>, out: &mut Matches) {
+fn list(side: &[Slice<'_>], which: Which, excluded: Excluded<'_>, rows: &mut Vec<Row>, out: &mut Matches) {
     rows.clear();
     for (number, slice) in (0u32..).zip(side) {
         let takes_part = |slot: &Slot| excluded.is_none_or(|excluded| !excluded(slice.reference(*slot)));
-        let row = |(place, slot): (u32, &Slot)| Row {
+        let row = |(place, slot): (usize, &Slot)| Row {
             slot: *slot,
-            place,
+            at: slice.block.begin(place),
             slice: number,
             met: NONE,
         };
-        let slots = (slice.first as u32..).zip(slice.slots);
+        let slots = (slice.first..).zip(slice.slots);
         match excluded {
             None => rows.extend(slots.map(row)),
             Some(_) => rows.extend(slots.filter(|(_, slot)| takes_part(slot)).map(row)),
@@ -353,7 +385,7 @@ fn list(side: &[Slice<'_>], which: Side, excluded: Excluded<'_>, rows: &mut Vec<
 }
 
 /// A row with an empty key: no counterpart is looked for (R4).
-fn without_key(meta: Meta, row: RowRef, side: Side, out: &mut Matches) {
+fn without_key(meta: Meta, row: RowRef, side: Which, out: &mut Matches) {
     if !meta.has_leg() {
         return;
     }
@@ -365,21 +397,21 @@ fn without_key(meta: Meta, row: RowRef, side: Side, out: &mut Matches) {
         right_was_duplicate: false,
     };
     match (side, meta.is_success()) {
-        (Side::Left, true) => out.breaks.push(alone),
-        (Side::Left, false) => out.left_no_money.push(row),
-        (Side::Right, true) => out.breaks.push(Break {
+        (Which::Left, true) => out.breaks.push(alone),
+        (Which::Left, false) => out.left_no_money.push(row),
+        (Which::Right, true) => out.breaks.push(Break {
             class: Class::MissingAtPlatform,
             left: RowRef::NONE,
             right: row,
             left_was_duplicate: false,
             right_was_duplicate: meta.was_duplicate(),
         }),
-        (Side::Right, false) => out.right_no_money.push(row),
+        (Which::Right, false) => out.right_no_money.push(row),
     }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-enum Side {
+enum Which {
     Left,
     Right,
 }
