@@ -664,7 +664,7 @@ impl BlockBuilder {
         // The records move while they are still in the near caches, to where those of a partition are neighbours.
         let mut records = Records {
             // With room for the pieces in which the last records are copied.
-            data: Vec::with_capacity(bytes + 96),
+            data: prefetch::room_for(bytes + 96),
             layout: self.records.layout,
             metas: std::mem::take(&mut self.records.metas),
             beginning,
