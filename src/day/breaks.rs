@@ -35,6 +35,9 @@ pub const WALLET_LEG: &str = "wallet";
 /// A row of the pool: block and ordinal.
 pub type RowName = (usize, u32);
 
+/// Fetches full rows at some origins, in their order. Called from any thread.
+pub type FetchShared<'a> = &'a (dyn Fn(&[Origin]) -> Result<Vec<Arc<OpenRow>>, Stop> + Sync);
+
 /// What did not agree.
 #[derive(Clone, Debug)]
 pub struct OpenBreakRows {
@@ -79,8 +82,8 @@ pub struct BreakContext<'a> {
     pub business_date: Date,
     /// File names by number.
     pub files: &'a [String],
-    /// Full rows at some origins, in their order.
-    pub fetch: &'a (dyn Fn(&[Origin]) -> Result<Vec<Arc<OpenRow>>, Stop> + Sync),
+    /// Full rows.
+    pub fetch: FetchShared<'a>,
     /// What channels should charge.
     pub fee_due: FeeDue<'a>,
     /// What later passes saw of rows that stay open, by leg.

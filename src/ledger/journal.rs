@@ -574,7 +574,8 @@ impl<'a> Book<'a> {
             obligees.ranks[posting.obligee as usize] as usize
         });
         let mut ids = digest::EntryIds::new(day.date);
-        let (mut entries, mut lines) = (Vec::new(), Vec::with_capacity(postings.len()));
+        let (mut entries, mut entry_ids) = (Vec::new(), Vec::new());
+        let mut lines = Vec::with_capacity(postings.len());
         let mut sides: Vec<(Side, i128)> = Vec::new();
         for of_obligee in postings.chunk_by(|a, b| a.0.obligee == b.0.obligee) {
             let obligee = obligees.ranks[of_obligee[0].0.obligee as usize];
@@ -615,8 +616,8 @@ impl<'a> Book<'a> {
                         kinds.texts[kind as usize],
                     )));
                 }
+                entry_ids.push(id);
                 entries.push(Entry {
-                    id,
                     obligee,
                     kind,
                     currency,
@@ -633,7 +634,7 @@ impl<'a> Book<'a> {
             currency * accounts.texts.len() + line.account as usize
         });
         let texts = (&obligees.texts[..], &accounts.texts[..], &kinds.texts[..]);
-        Ok(JournalLines::new(entries, lines, texts))
+        Ok(JournalLines::new((entries, entry_ids), lines, texts))
     }
 }
 

@@ -9,16 +9,20 @@ use crate::terms::digest::{HexId, hex_text};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct JournalLines {
     entries: Vec<Entry>,
+    /// Ids of all entries, one behind the other.
+    ids: String,
     lines: Vec<Line>,
     obligees: Vec<Box<str>>,
     accounts: Vec<Box<str>>,
     kinds: Vec<&'static str>,
 }
 
+/// Digits of an id.
+const ID_DIGITS: usize = size_of::<HexId>();
+
 /// What the lines of an entry share; texts by their place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Entry {
-    pub(super) id: HexId,
     pub(super) obligee: u32,
     pub(super) kind: u32,
     pub(super) currency: Currency,
@@ -34,15 +38,22 @@ pub(super) struct Line {
 }
 
 impl JournalLines {
-    /// Lines in the order of the table, with the texts that they name.
+    /// Lines in the order of the table, with the ids of their entries and the texts that they name, in byte order.
     pub(super) fn new(
-        entries: Vec<Entry>,
+        (entries, ids): (Vec<Entry>, Vec<HexId>),
         lines: Vec<Line>,
         (obligees, accounts, kinds): (&[&str], &[&str], &[&'static str]),
     ) -> JournalLines {
+        let is_ascending = |texts: &[&str]| texts.is_sorted_by(|a, b| a < b);
+        assert!(
+            is_ascending(obligees) && is_ascending(accounts) && is_ascending(kinds),
+            "texts stand in byte order, so that their places compare as they do"
+        );
+        assert_eq!(entries.len(), ids.len(), "every entry has an id");
         let owned = |texts: &[&str]| texts.iter().map(|text| Box::from(*text)).collect();
         JournalLines {
             entries,
+            ids: ids.iter().map(hex_text).collect(),
             lines,
             obligees: owned(obligees),
             accounts: owned(accounts),
@@ -72,7 +83,7 @@ impl JournalLines {
 
     /// Id of an entry.
     pub fn id_of(&self, entry: usize) -> &str {
-        hex_text(&self.entries[entry].id)
+        &self.ids[entry * ID_DIGITS..(entry + 1) * ID_DIGITS]
     }
 
     /// Id of a line's entry.
@@ -108,6 +119,17 @@ impl JournalLines {
     /// Minor units, ≥ 0.
     pub fn credit_minor(&self, line: usize) -> i128 {
         (-self.lines[line].amount_minor).max(0)
+    }
+
+    /// Compares as (currency, ledger account, obligee, kind) do.
+    pub fn order(&self, line: usize) -> (Currency, u32, u32, u32) {
+        let entry = self.of(line);
+        (
+            entry.currency,
+            self.lines[line].account,
+            entry.obligee,
+            entry.kind,
+        )
     }
 
     /// Lines of one currency and ledger account, which follow each other in the table.

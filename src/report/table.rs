@@ -11,7 +11,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Date32Array, Int32Array, Int64Array, RecordBatch, StringArray};
+use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow::datatypes::{DataType, Field, Schema};
+use arrow::error::ArrowError;
 use parquet::arrow::arrow_writer::{ArrowWriter, ArrowWriterOptions};
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::errors::ParquetError;
@@ -206,11 +208,12 @@ impl<'a> Table<'a> {
                 .map_err(|_| Stop::invariant(format!("{}: {} is {value}", self.name, column.name)))
         };
         Ok(match &column.values {
-            Values::Text(values) => Arc::new(StringArray::from_iter(
-                values
-                    .iter()
-                    .map(|text| (!text.is_empty()).then_some(text.as_ref())),
-            )),
+            Values::Text(values) => Arc::new(text_array(values).map_err(|error| {
+                Stop::invariant(format!(
+                    "{}: {} cannot be laid out: {error}",
+                    self.name, column.name
+                ))
+            })?),
             Values::Minor(values) => Arc::new(Int64Array::from_iter(values.iter().copied())),
             Values::Count(values) => Arc::new(Int64Array::from(
                 values.iter().map(|v| whole(*v)).collect::<Result<Vec<_>, _>>()?,
@@ -329,6 +332,26 @@ fn failed(name: &str, error: ParquetError) -> Stop {
         }
         error => Stop::invariant(format!("{name}.parquet cannot be encoded: {error}")),
     }
+}
+
+/// Texts one behind the other; empty is null.
+fn text_array(values: &[Cow<'_, str>]) -> Result<StringArray, ArrowError> {
+    let mut bytes = Vec::with_capacity(values.iter().map(|text| text.len()).sum());
+    let mut ends = Vec::with_capacity(values.len() + 1);
+    ends.push(0);
+    let mut nulls = 0;
+    for text in values {
+        bytes.extend_from_slice(text.as_bytes());
+        let end = i32::try_from(bytes.len());
+        ends.push(end.map_err(|_| ArrowError::OffsetOverflowError(bytes.len()))?);
+        nulls += usize::from(text.is_empty());
+    }
+    let there = (nulls > 0).then(|| {
+        let there = BooleanBuffer::collect_bool(values.len(), |at| !values[at].is_empty());
+        NullBuffer::new(there)
+    });
+    let ends = OffsetBuffer::new(ScalarBuffer::from(ends));
+    StringArray::try_new(ends, Buffer::from_vec(bytes), there)
 }
 
 fn flag(value: bool) -> &'static str {

@@ -260,16 +260,8 @@ pub fn positions(lines: &[Position]) -> Result<Table<'_>, Stop> {
 /// # Errors
 /// 65 when a sum does not fit 64 bits.
 pub fn journal(lines: &JournalLines, rows: Range<usize>) -> Result<Table<'_>, Stop> {
-    let sort = |l: usize| {
-        (
-            lines.currency(l),
-            lines.ledger_account(l),
-            lines.obligee_id(l),
-            lines.kind(l),
-        )
-    };
     assert!(
-        rows.clone().is_sorted_by(|a, b| sort(*a) <= sort(*b)),
+        rows.clone().is_sorted_by_key(|l| lines.order(l)),
         "the journal is sorted by currency, ledger account, obligee and kind"
     );
     let key = |l: usize| {
