@@ -248,7 +248,7 @@ fn pack_width<const WIDTH: usize, T: Copy + Into<u64>>(values: &[T; MINIBLOCK], 
     let out = &mut out[start..];
     // Small ones are joined first: that many words need not wait for each other.
     match WIDTH {
-        ..=16 => {
+        0..=16 => {
             let mut joined = [0u64; MINIBLOCK / 4];
             for (joined, values) in joined.iter_mut().zip(values.as_chunks::<4>().0) {
                 let [a, b, c, d] = values.map(Into::into);
@@ -256,7 +256,7 @@ fn pack_width<const WIDTH: usize, T: Copy + Into<u64>>(values: &[T; MINIBLOCK], 
             }
             string_together(&joined, 4 * WIDTH, out);
         }
-        ..=32 => {
+        17..=32 => {
             let mut joined = [0u64; MINIBLOCK / 2];
             for (joined, values) in joined.iter_mut().zip(values.as_chunks::<2>().0) {
                 let [a, b] = values.map(Into::into);

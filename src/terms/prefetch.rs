@@ -26,7 +26,10 @@ pub fn room_for(bytes: usize) -> Vec<u8> {
 fn populate(room: &Vec<u8>) {
     let page = rustix::param::page_size();
     let start = room.as_ptr() as usize;
-    let (from, to) = (start.next_multiple_of(page), (start + room.capacity()) & !(page - 1));
+    let (from, to) = (
+        start.next_multiple_of(page),
+        (start + room.capacity()) & !(page - 1),
+    );
     if from < to {
         // SAFETY: whole pages within the list's own memory, whose bytes stay what they are. Where the system refuses, they come one by
         // one as ever.
