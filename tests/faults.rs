@@ -258,7 +258,6 @@ fn of_two_closes_at_once_one_waits_outside() {
 
 #[test]
 fn a_close_that_is_ended_publishes_nothing() {
-    let (_folder, book) = large();
     for (name, reached) in [
         // INT and HUP are left out: a job in the background, or under nohup, inherits them as ignored.
         ("-TERM", "lock"),
@@ -266,19 +265,27 @@ fn a_close_that_is_ended_publishes_nothing() {
         ("-TERM", "work"),
         ("-KILL", "work"),
     ] {
-        let mut child = start(&book);
-        let ended = wait_until(&mut child, || match reached {
-            "lock" => holds_the_lock(&book),
-            _ => book.join("closes/.work/book").exists(),
+        // A close may be done before it is caught; then another is begun.
+        let caught = (0..20).find_map(|_| {
+            let (folder, book) = large();
+            let mut child = start(&book);
+            let ended = wait_until(&mut child, || match reached {
+                "lock" => holds_the_lock(&book),
+                _ => book.join("closes/.work/book").exists(),
+            });
+            if ended.is_some() {
+                return None;
+            }
+            signal(&child, name);
+            let output = child.wait_with_output().unwrap();
+            let is_done = matches!(output.status.code(), Some(0 | 10 | 20));
+            (!is_done).then_some((folder, book, output))
         });
-        assert_eq!(ended, None, "the close still runs");
-        signal(&child, name);
-        let output = child.wait_with_output().unwrap();
-        assert!(!output.status.success(), "{name} at {reached}: {}", told(&output));
-        assert!(!published(&book), "{name} at {reached}");
+        let (_folder, book, output) = caught.expect("a close is caught at work");
+        assert!(!published(&book), "{name} at {reached}: {}", told(&output));
         fs::write(book.join("closes/.lock"), "").unwrap();
+        closes(&book);
     }
-    closes(&book);
 }
 
 /// A small generator of numbers that are the same every time (SplitMix64).
