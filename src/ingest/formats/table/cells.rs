@@ -121,7 +121,9 @@ impl Cut {
                 continue;
             };
             let last = rest.last().unwrap_or(first);
-            if !(edges.closely(*first) | edges.closely(*last)) && !(record.in_gbk && gbk::has_high(rest)) {
+            let at_its_ends = edges.closely(*first) | edges.closely(*last);
+            let closely = at_its_ends || (record.in_gbk && gbk::has_high(rest));
+            if !closely {
                 continue;
             }
             let (mut start, mut end) = (span.0 as usize, span.1 as usize);
