@@ -14,7 +14,7 @@ use std::borrow::Cow;
 use std::io::Read;
 
 use encoding_rs::Encoding;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use sha2::{Digest, Sha256};
 
 use super::FileRefused;
@@ -133,7 +133,7 @@ pub fn read<'a>(mut bytes: Box<dyn Read + 'a>, desk: &mut Desk<'_>) -> Result<()
         implied: 0,
         inside: Inside::Markup,
         leaf: None,
-        known: FxHashMap::default(),
+        known: Occurrences::new(),
     };
     // What stands before the first tag is the header.
     let found = pieces.advance()?;
@@ -282,8 +282,36 @@ struct Reading<'r, 'd> {
     inside: Inside,
     /// A leaf without a text of its own that is open, and its text in CDATA so far.
     leaf: Option<(String, String)>,
-    /// How often an entry of this content (128 bits of its hash) came. Every entry of the file has its place here.
-    known: FxHashMap<[u8; 16], u32>,
+    known: Occurrences,
+}
+
+/// How often an entry of one content came, by 128 bits of its hash. Every entry of the file has its place here, and most come
+/// once: only those that came again are counted. The set is in 256 parts by the first byte of the hash, so that growing never
+/// holds a copy of the whole.
+struct Occurrences {
+    parts: Vec<FxHashSet<[u8; 15]>>,
+    again: FxHashMap<[u8; 16], u32>,
+}
+
+impl Occurrences {
+    fn new() -> Occurrences {
+        Occurrences {
+            parts: vec![FxHashSet::default(); 256],
+            again: FxHashMap::default(),
+        }
+    }
+
+    /// Notes an entry; how often one like it came, with this time.
+    fn note(&mut self, hash: u128) -> u32 {
+        let hash = hash.to_le_bytes();
+        let [part, rest @ ..] = hash;
+        if self.parts[usize::from(part)].insert(rest) {
+            return 1;
+        }
+        let count = self.again.entry(hash).or_insert(1);
+        *count += 1;
+        *count
+    }
 }
 
 impl Reading<'_, '_> {
@@ -750,9 +778,8 @@ impl Reading<'_, '_> {
             entry.get("MEMO")
         );
         let of_account = format!("{account_text}\n{content}");
-        let hash = xxhash_rust::xxh3::xxh3_128(of_account.as_bytes()).to_le_bytes();
-        let occurrence = self.known.entry(hash).or_insert(0);
-        *occurrence += 1;
+        let hash = xxhash_rust::xxh3::xxh3_128(of_account.as_bytes());
+        let occurrence = self.known.note(hash);
         let id = Sha256::digest(format!("{content}\n{occurrence}").as_bytes());
         let entry_id = hex(&id[..16]);
         let reference = [entry.get("REFNUM"), entry.get("CHECKNUM"), fitid]

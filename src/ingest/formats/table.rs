@@ -24,7 +24,7 @@ use crate::terms::digest::sha256_hex;
 
 use balance::Chain;
 use bind::{BoundCondition, Columns, Times, all_hold};
-use cells::{Cut, CutFrom};
+use cells::{Cut, CutFrom, Edges};
 use clock::Clock;
 use cut::{Row, anchor, cut_fixed, record_bytes};
 use fields::{Fields, bind_fields};
@@ -290,6 +290,7 @@ struct Plan<'p> {
     needed: Vec<usize>,
     /// Nearly all rows can be cut at their delimiters, without a look at the others.
     cuts_needed: bool,
+    edges: Edges,
 }
 
 struct Table<'r> {
@@ -621,9 +622,8 @@ impl<'r> Table<'r> {
     fn bind(&mut self, line: u64, titles: Vec<String>) -> Result<(), FileRefused> {
         let profile = self.profile;
         let mut columns = Columns::new(titles, self.facts_told.clone());
-        let one = |columns: &mut Columns, title: &String| {
-            columns.any(std::slice::from_ref(title), false).first().copied()
-        };
+        // Rows that are cut at once need neither of them: only those with too many fields do, and all is cut of these.
+        let one = |columns: &mut Columns, title: &String| columns.place_of(title);
         let free_text = profile
             .frame
             .free_text
@@ -683,7 +683,8 @@ impl<'r> Table<'r> {
             } else {
                 asked
             },
-            cuts_needed: profile.frame.fixed.is_empty() && profile.frame.cell_mark.is_none(),
+            cuts_needed: profile.frame.fixed.is_empty(),
+            edges: Edges::of(&profile.frame, self.encoding),
             titles,
             free_text,
             guards,
@@ -767,7 +768,7 @@ impl<'r> Table<'r> {
         let frame = &profile.frame;
         let expected = plan.titles.len();
         let (mut result, mut found, mut guarded) = (Ok(()), expected, true);
-        if plan.cuts_needed && cut.cut_needed(record, frame, &plan.needed, expected) {
+        if plan.cuts_needed && cut.cut_needed(record, frame, &plan.edges, &plan.needed, expected) {
             // Nothing else is to be known.
         } else if record.in_gbk {
             if record.quotes == Quotes::Any

@@ -157,6 +157,74 @@ const POWERS_OF_TEN: [u64; 20] = {
     powers
 };
 
+/// True when all bytes are digits, or nothing, as their values.
+#[inline(always)]
+fn are_values(values: u64, most: u64) -> bool {
+    (values.wrapping_add(most) | values) & (u64::MAX / 255 * 128) == 0
+}
+
+/// Added to the value of a digit, or to nothing, it leaves the high bit unset.
+const MOST_DIGIT: u8 = 0x76;
+const MOST_NOTHING: u8 = 0x7f;
+
+/// Hundredths of an amount of up to five digits, a decimal sign and two decimals, without a loop.
+#[inline(always)]
+fn short_hundredths(digits: &[u8], decimal: u8) -> Option<u64> {
+    const FORM: u64 = u64::from_le_bytes(*b"00000\x0000");
+    const MOST: u64 = {
+        let mut most = [MOST_DIGIT; 8];
+        most[5] = MOST_NOTHING;
+        u64::from_le_bytes(most)
+    };
+    let (first, last) = (digits.first_chunk::<4>()?, digits.last_chunk::<4>()?);
+    let empty = 64 - 8 * digits.len() as u32;
+    // The two parts may overlap: together they are the text, at the end of eight bytes.
+    let text = u64::from(u32::from_le_bytes(*last)) << 32 | u64::from(u32::from_le_bytes(*first)) << empty;
+    let values = text ^ (FORM | u64::from(decimal) << 40) & u64::MAX << empty;
+    if !are_values(values, MOST) || (first[0] == b'0' && digits.len() > 4) {
+        return None;
+    }
+    // The decimals stand behind the units once their sign is gone.
+    let joined = (values & 0x00ff_ffff_ffff) << 8 | values & 0xffff_0000_0000_0000;
+    let pairs = joined.wrapping_mul(10 << 8 | 1) >> 8 & 0x00ff_00ff_00ff_00ff;
+    let fours = pairs.wrapping_mul(100 << 16 | 1) >> 16 & 0x0000_ffff_0000_ffff;
+    Some(fours.wrapping_mul(10_000 << 32 | 1) >> 32)
+}
+
+/// Hundredths of an amount with a sign before each three digits, `1,234,567,890.12` at most, without a loop.
+#[inline(always)]
+fn grouped_hundredths(digits: &[u8], decimal: u8, thousands: u8) -> Option<u64> {
+    // Eight bytes each: a digit, a sign, three digits, a sign, two digits; the last sign is the decimal one.
+    const FORM: u64 = u64::from_le_bytes(*b"0\x00000\x0000");
+    const MOST: u64 = {
+        let mut most = [MOST_DIGIT; 8];
+        most[1] = MOST_NOTHING;
+        most[5] = MOST_NOTHING;
+        u64::from_le_bytes(most)
+    };
+    let (first, last) = (digits.first_chunk::<8>()?, digits.last_chunk::<8>()?);
+    let sign = u64::from(thousands);
+    let low = FORM | sign << 8 | u64::from(decimal) << 40;
+    let low = u64::from_le_bytes(*last) ^ low;
+    // What stands before them, at the end of eight bytes.
+    let empty = 128 - 8 * digits.len() as u32;
+    let high = match u64::from_le_bytes(*first).checked_shl(empty) {
+        Some(text) => text ^ (FORM | sign << 8 | sign << 40) & u64::MAX << empty,
+        None => 0,
+    };
+    // A sign stands first, or a zero.
+    if !are_values(low, MOST) || !are_values(high, MOST) || first[0] == b'0' || first[0] == thousands {
+        return None;
+    }
+    // As nothing stands for the signs, each eight bytes are 100,000 · 0 + 10,000 + 1,000 + 100 · 0 + 10 + 1.
+    let number = |values: u64| {
+        let pairs = values.wrapping_mul(10 << 8 | 1) >> 8 & 0x00ff_00ff_00ff_00ff;
+        let threes = pairs.wrapping_mul(10 << 16 | 1) >> 16 & 0x0000_ffff_0000_ffff;
+        threes.wrapping_mul(1_000 << 32 | 1) >> 32
+    };
+    Some(number(high) * 1_000_000 + number(low))
+}
+
 impl Number {
     /// The number of a text in minor units of a currency with `digits` decimals.
     ///
@@ -277,43 +345,16 @@ impl Number {
             [b'-', digits @ ..] if self.marks.is_empty() => (true, digits),
             digits => (false, digits),
         };
-        let (whole, [decimal, tens, ones]) = digits.split_last_chunk()?;
-        let (tens, ones) = (tens.wrapping_sub(b'0'), ones.wrapping_sub(b'0'));
-        // So few digits cannot overflow.
-        if *decimal != self.decimal || tens > 9 || ones > 9 || whole.len() > 15 || self.padded {
-            return None;
-        }
-        // The first digits are a group of their own where others follow it.
-        let (first, groups) = match (whole.len(), self.thousands) {
-            (4.., Some(_)) => whole.split_at(whole.len() % 4),
-            _ => (whole, &b""[..]),
+        let hundredths = match (digits.len(), self.thousands) {
+            (8..=16, Some(thousands)) => grouped_hundredths(digits, self.decimal, thousands)?,
+            (4..=7, _) | (8, None) => short_hundredths(digits, self.decimal)?,
+            _ => return None,
         };
-        if first.is_empty() || (first[0] == b'0' && whole.len() > 1) {
-            return None;
-        }
-        let mut units = 0;
-        for byte in first {
-            let digit = byte.wrapping_sub(b'0');
-            if digit > 9 {
-                return None;
-            }
-            units = units * 10 + i64::from(digit);
-        }
-        for group in groups.as_chunks::<4>().0 {
-            // As `time_of_day` reads a clock.
-            let form = u32::from_le_bytes([self.thousands?, b'0', b'0', b'0']);
-            let values = u32::from_le_bytes(*group) ^ form;
-            if (values.wrapping_add(0x7676_767f) | values) & 0x8080_8080 != 0 {
-                return None;
-            }
-            let [_, a, b, c] = values.to_le_bytes();
-            units = units * 1000 + i64::from(a) * 100 + i64::from(b) * 10 + i64::from(c);
-        }
-        Some((negative, units * 100 + i64::from(tens * 10 + ones)))
+        Some((negative, hundredths as i64))
     }
 
     /// The usual amount, `1234.50` or `1,234.50`: digits, a point, digits. `None` for all that needs a closer look.
-    #[inline(always)]
+    #[inline(never)]
     fn read_usual(&self, bytes: &[u8]) -> Option<Decimal> {
         let (negative, digits) = match bytes {
             [b'-', digits @ ..] if self.marks.is_empty() => (true, digits),
@@ -701,6 +742,12 @@ mod tests {
                 Number { marks, ..Number::default() },
             ] {
                 let text = format!("{sign}{text}");
+                if let Some(minor) = number.usual_minor(text.as_bytes(), 2) {
+                    proptest::prop_assert_eq!(Ok(minor), number.minor(&text, 2), "{}", text);
+                }
+                if let Some(scaled) = number.usual_scaled(text.as_bytes()) {
+                    proptest::prop_assert_eq!(Ok(scaled), number.scaled(&text), "{}", text);
+                }
                 if let Some(usual) = number.read_usual(text.as_bytes()) {
                     proptest::prop_assert_eq!(Ok(usual), number.read_any(&text), "{}", text);
                 }

@@ -344,3 +344,14 @@ fn what_cannot_be_read_is_refused() {
     assert_eq!(kept.rejects.len(), 1);
     assert_eq!(kept.balances, ["1 EUR 2026-03-31 900 1000"]);
 }
+
+#[test]
+fn entries_of_one_content_are_counted_each_time() {
+    let mut known = Occurrences::new();
+    let hash = |number: u128| number.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
+    for time in 1..=4 {
+        for number in (0..3000).filter(|number| time == 1 || number % 7 == 0) {
+            assert_eq!(known.note(hash(number)), time, "{number}");
+        }
+    }
+}

@@ -139,7 +139,8 @@ impl Extract {
     pub fn find_bytes<'t>(&self, text: &'t [u8]) -> &'t [u8] {
         if self.kind != Run::Any
             && self.after.is_empty()
-            && let Some(rest) = text.strip_prefix(self.before.as_bytes())
+            && let Some((start, rest)) = text.split_at_checked(self.before.len())
+            && start.iter().eq(self.before.as_bytes())
         {
             let length = self.run_of(rest);
             if length > 0 {
@@ -159,6 +160,11 @@ impl Extract {
         };
         let of_key = |byte: u8| is[usize::from(byte)];
         let mut length = 0;
+        while let Some(eight) = text[length..].first_chunk()
+            && are_digits(eight)
+        {
+            length += 8;
+        }
         while let Some([a, b, c, d]) = text[length..].first_chunk()
             && of_key(*a) & of_key(*b) & of_key(*c) & of_key(*d)
         {
@@ -218,6 +224,16 @@ const IS_OF_WORD: [bool; 256] = {
     }
     of_word
 };
+
+/// True of eight digits, of which most keys are made.
+#[inline(always)]
+fn are_digits(eight: &[u8; 8]) -> bool {
+    const ZEROS: u64 = u64::from_le_bytes([b'0'; 8]);
+    // What is no digit has a high bit, or gets one.
+    const MOST: u64 = u64::from_le_bytes([0x76; 8]);
+    let values = u64::from_le_bytes(*eight) ^ ZEROS;
+    (values.wrapping_add(MOST) | values) & (u64::MAX / 255 * 128) == 0
+}
 
 /// Where a text begins that is short and seldom there.
 fn place_of(text: &[u8], part: &[u8]) -> Option<usize> {
@@ -446,7 +462,7 @@ fn plain_time(text: &str) -> Option<Read> {
 }
 
 /// The time of day `HH:mm:ss` behind a day that is known already and the sign between them.
-#[inline]
+#[inline(always)]
 pub fn clock_of(bytes: &[u8; 19], between: u8, date: Date) -> Option<WallTime> {
     if bytes[10] != between {
         return None;
@@ -455,7 +471,7 @@ pub fn clock_of(bytes: &[u8; 19], between: u8, date: Date) -> Option<WallTime> {
 }
 
 /// A time of day as `HH:mm:ss`.
-#[inline]
+#[inline(always)]
 pub fn time_of_day(bytes: &[u8; 8], date: Date) -> Option<WallTime> {
     // Digits become their values and colons 0; more than 9, or than 0, sets a high bit.
     const FORM: u64 = u64::from_le_bytes(*b"00:00:00");

@@ -46,6 +46,15 @@ impl Columns {
         at
     }
 
+    /// The one column of a title, which is looked at in unusual rows alone; noted where it is missing.
+    pub fn place_of(&mut self, title: &str) -> Option<usize> {
+        let at = self.titles.iter().position(|known| known == title);
+        if at.is_none() {
+            self.missing.push(title.to_owned());
+        }
+        at
+    }
+
     /// Columns that were asked for, in their order: nobody looks at the others.
     pub fn asked(&self) -> Vec<usize> {
         self.asked.borrow().iter().copied().collect()
@@ -706,7 +715,7 @@ impl<'p> Bound<'p> {
     ///
     /// # Errors
     /// As [`Bound::word`].
-    #[inline]
+    #[inline(always)]
     pub fn currency(&self, row: &Row<'_>) -> Result<Currency, Bad> {
         match self.currency {
             Some(currency) => Ok(currency),
@@ -718,7 +727,7 @@ impl<'p> Bound<'p> {
     ///
     /// # Errors
     /// As [`Bound::text`], or it is no time of the profile's patterns.
-    #[inline]
+    #[inline(always)]
     pub fn time(&self, row: &Row<'_>, times: &Times) -> Result<RowTime, Bad> {
         let rule = self.rule(row)?;
         if rule.field.from == Some(From::BusinessDate) {
@@ -745,6 +754,7 @@ impl<'p> Bound<'p> {
         self.time_by(rule, row, times)
     }
 
+    #[inline(never)]
     fn time_by(&self, rule: &Rule<'p>, row: &Row<'_>, times: &Times) -> Result<RowTime, Bad> {
         let joined = rule.plain && !rule.join.is_empty();
         let read = if joined {
@@ -782,30 +792,31 @@ impl<'p> Bound<'p> {
         })
     }
 
-    /// The time of the field as text, with an offset, and its day; a day where the file has no time of day.
+    /// Writes the time of the field as text, with an offset, and gives its day; a day where the file has no time of day.
     ///
     /// # Errors
     /// As [`Bound::time`], or clocks did not show that time once.
     #[inline(always)]
-    pub fn time_text(&self, row: &Row<'_>, times: &mut Times) -> Result<(TimeText, Date), Bad> {
+    pub fn write_time(&self, row: &Row<'_>, times: &mut Times, out: &mut TimeText) -> Result<Date, Bad> {
         let rule = self.rule(row)?;
         if let (Some(at), None) = (rule.direct, rule.zone)
-            && let Some(given) = rule.day.borrow().given(rule.shape, row.bytes(at))
+            && let Some(day) = rule.day.borrow().write_given(rule.shape, row.bytes(at), out)
         {
-            return Ok(given);
+            return Ok(day);
         }
-        self.time_text_made(rule, row, times)
+        self.write_time_made(rule, row, times, out)
     }
 
     #[inline(never)]
-    fn time_text_made(
+    fn write_time_made(
         &self,
         rule: &Rule<'p>,
         row: &Row<'_>,
         times: &mut Times,
-    ) -> Result<(TimeText, Date), Bad> {
+        out: &mut TimeText,
+    ) -> Result<Date, Bad> {
         let time = self.time(row, times)?;
-        let text = self.text_of_time(row, time, times)?;
+        self.write_time_of(row, time, times, out)?;
         let even = match (time.offset_minutes, &rule.field.zone, &times.own) {
             (Some(_), ..) => rule.zone.is_none(),
             (None, None, _) => times.clock.is_even(time.wall.date),
@@ -817,9 +828,9 @@ impl<'p> Bound<'p> {
             .direct
             .is_some_and(|at| rule.day.borrow().read(rule.shape, row.bytes(at)).is_some());
         if time.has_time && even && remembered {
-            rule.day.borrow_mut().keep_given(time.wall.date, text);
+            rule.day.borrow_mut().keep_given(time.wall.date, *out);
         }
-        Ok((text, time.wall.date))
+        Ok(time.wall.date)
     }
 
     /// True when this field says the day of the same cells as another, in the same way.
@@ -837,17 +848,25 @@ impl<'p> Bound<'p> {
         self.rules.len() == other.rules.len() && self.rules.iter().zip(&other.rules).all(same)
     }
 
-    /// As [`Bound::time_text`], of a time that was read already.
+    /// As [`Bound::write_time`], of a time that was read already.
     ///
     /// # Errors
     /// Clocks did not show that time once.
-    #[inline]
-    pub fn text_of_time(&self, row: &Row<'_>, time: RowTime, times: &mut Times) -> Result<TimeText, Bad> {
+    #[inline(always)]
+    pub fn write_time_of(
+        &self,
+        row: &Row<'_>,
+        time: RowTime,
+        times: &mut Times,
+        out: &mut TimeText,
+    ) -> Result<(), Bad> {
         if !time.has_time {
-            return Ok(times.day_text(time.wall.date));
+            *out = times.day_text(time.wall.date);
+            return Ok(());
         }
         if let Some(offset) = time.offset_minutes {
-            return Ok(times.day_text(time.wall.date).and_time(time.wall, offset));
+            *out = times.day_text(time.wall.date).and_time(time.wall, offset);
+            return Ok(());
         }
         let zone = self.rule(row)?.field.zone.as_ref();
         let clock = match zone {
@@ -864,7 +883,7 @@ impl<'p> Bound<'p> {
             }
         };
         clock
-            .text(time.wall)
+            .write(time.wall, out)
             .ok_or_else(|| self.refuse(row, "a time that clocks showed once"))
     }
 
@@ -874,7 +893,16 @@ impl<'p> Bound<'p> {
     /// As [`Bound::text`], or it is no amount of the currency.
     #[inline]
     pub fn signed(&self, row: &Row<'_>, currency: Currency) -> Result<(i64, Option<usize>), Bad> {
-        let rule = self.rule(row)?;
+        self.signed_of(self.rule(row)?, row, currency)
+    }
+
+    #[inline(always)]
+    fn signed_of(
+        &self,
+        rule: &Rule<'p>,
+        row: &Row<'_>,
+        currency: Currency,
+    ) -> Result<(i64, Option<usize>), Bad> {
         let digits = currency.digits();
         let number = &rule.field.number;
         match rule.figure {
@@ -903,6 +931,7 @@ impl<'p> Bound<'p> {
         self.signed_by(rule, row, currency)
     }
 
+    #[inline(never)]
     fn signed_by(
         &self,
         rule: &Rule<'p>,
@@ -983,10 +1012,21 @@ impl<'p> Bound<'p> {
     pub fn magnitude_of(
         &self,
         row: &Row<'_>,
+        signed: (i64, Option<usize>),
+        kind: Option<TxnType>,
+    ) -> Result<i64, Bad> {
+        self.magnitude_by(self.rule(row)?, row, signed, kind)
+    }
+
+    #[inline(always)]
+    fn magnitude_by(
+        &self,
+        rule: &Rule<'p>,
+        row: &Row<'_>,
         (minor, at): (i64, Option<usize>),
         kind: Option<TxnType>,
     ) -> Result<i64, Bad> {
-        let sign = self.rule(row)?.signs[kind.map_or(TXN_TYPES.len(), |kind| kind as usize)];
+        let sign = rule.signs[kind.map_or(TXN_TYPES.len(), |kind| kind as usize)];
         if !matches!(
             (sign, minor < 0),
             (Sign::Positive, true) | (Sign::Negative, false)
@@ -1008,7 +1048,8 @@ impl<'p> Bound<'p> {
     /// As [`Bound::signed`], or the sign contradicts.
     #[inline]
     pub fn magnitude(&self, row: &Row<'_>, currency: Currency, kind: Option<TxnType>) -> Result<i64, Bad> {
-        self.magnitude_of(row, self.signed(row, currency)?, kind)
+        let rule = self.rule(row)?;
+        self.magnitude_by(rule, row, self.signed_of(rule, row, currency)?, kind)
     }
 }
 

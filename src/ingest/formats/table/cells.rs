@@ -1,10 +1,10 @@
 //! The cells of one record after the other: of a row those that a profile looks at, of all other records all.
 
-use encoding_rs::Encoding;
+use encoding_rs::{Encoding, UTF_8};
 
 use crate::ingest::formats::profile::Frame;
 
-use super::cut::{Row, Span, cell_of, cut, cut_fixed, cut_marked, cut_quoted, unquote};
+use super::cut::{Row, Span, cut, cut_fixed, cut_marked, cut_quoted, unquote};
 use super::gbk;
 use super::lines::{Quotes, Record};
 
@@ -32,6 +32,28 @@ pub enum CutFrom {
     Mixed(usize),
 }
 
+/// Bytes at an end of a cell for which the cell needs a closer look: what is trimmed, quotes, and what is to be decoded.
+/// Cells with other ends stand as they are.
+pub struct Edges([bool; 256]);
+
+impl Edges {
+    /// The edges of a frame, in text or in what is not decoded.
+    pub fn of(frame: &Frame, encoding: &'static Encoding) -> Edges {
+        let mut closely = [false; 256];
+        for byte in 0..=255u8 {
+            let not_decoded = encoding != UTF_8 && byte >= 0x80;
+            closely[usize::from(byte)] =
+                frame.trim.has_byte(byte) || Some(byte) == frame.quote || not_decoded;
+        }
+        Edges(closely)
+    }
+
+    #[inline(always)]
+    fn closely(&self, byte: u8) -> bool {
+        self.0[usize::from(byte)]
+    }
+}
+
 impl Cut {
     /// Cuts a record of text. Rows of a format with cell marks have them, its headers have not.
     pub fn cut(
@@ -46,13 +68,14 @@ impl Cut {
         result
     }
 
-    /// Cuts no other cells than these out of a row, decodes and trims them; false where the row is another than most, and
-    /// nothing is known of it.
+    /// Cuts a row, and decodes and trims these cells of it; false where the row is another than most, and nothing is
+    /// known of it.
     #[inline(always)]
     pub fn cut_needed(
         &mut self,
         record: &Record<'_>,
         frame: &Frame,
+        edges: &Edges,
         needed: &[usize],
         expected: usize,
     ) -> bool {
@@ -60,38 +83,54 @@ impl Cut {
             return false;
         }
         let Record {
-            bytes,
+            mut bytes,
             mut delimiters,
             ..
         } = *record;
-        if delimiters.len() == expected && frame.trailing_delimiter {
-            // What stands behind the last delimiter must be nothing.
-            match delimiters.split_last() {
-                Some((last, before)) if last.wrapping_sub(record.start) as usize + 1 == bytes.len() => {
-                    delimiters = before;
-                }
-                _ => return false,
+        // Marked cells have no quotes around them.
+        let quote = frame.quote.filter(|_| frame.cell_mark.is_none());
+        if let Some(mark) = frame.cell_mark {
+            if !cut_marked(bytes, mark, delimiters, record.start, &mut self.cells)
+                || self.cells.len() != expected
+            {
+                return false;
             }
-        }
-        if delimiters.len() + 1 != expected {
-            return false;
-        }
-        let bytes = match record.delimiters.get(expected - 1) {
-            Some(_) => &bytes[..bytes.len() - 1],
-            None => bytes,
-        };
-        let quote = frame.quote.filter(|_| record.quotes == Quotes::Neat);
-        if self.cells.len() != expected {
-            self.cells.clear();
-            self.cells.resize(expected, (0, 0));
+        } else {
+            if delimiters.len() == expected && frame.trailing_delimiter {
+                // What stands behind the last delimiter must be nothing.
+                match delimiters.split_last() {
+                    Some((last, before)) if last.wrapping_sub(record.start) as usize + 1 == bytes.len() => {
+                        delimiters = before;
+                        bytes = &bytes[..bytes.len() - 1];
+                    }
+                    _ => return false,
+                }
+            }
+            if delimiters.len() + 1 != expected {
+                return false;
+            }
+            cut(delimiters, record.start, bytes.len(), &mut self.cells);
         }
         self.cut_from = CutFrom::Record;
         let mut mixed = 0;
         for at in needed {
-            let (start, end) = cell_of(bytes, quote, delimiters, record.start, *at);
             let Some(span) = self.cells.get_mut(*at) else {
                 continue;
             };
+            let Some([first, rest @ ..]) = bytes.get(span.0 as usize..span.1 as usize) else {
+                continue;
+            };
+            let last = rest.last().unwrap_or(first);
+            let at_its_ends = edges.closely(*first) | edges.closely(*last);
+            let closely = at_its_ends || (record.in_gbk && gbk::has_high(rest));
+            if !closely {
+                continue;
+            }
+            let (mut start, mut end) = (span.0 as usize, span.1 as usize);
+            // The block has no other quotes than those at both ends of cells.
+            if Some(*first) == quote && end - start > 1 {
+                (start, end) = (start + 1, end - 1);
+            }
             if record.in_gbk
                 && let Some(cell) = bytes.get(start..end)
                 && gbk::has_high(cell)
@@ -225,6 +264,112 @@ impl Cut {
             text: self.text(record),
             cells: &self.cells,
             id: "",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use encoding_rs::GB18030;
+    use proptest::prelude::*;
+
+    use super::super::scan::{LINE, Marks, Places, open_gbk_separators, open_separators, separators};
+    use super::*;
+    use crate::entries::rows::Place;
+    use crate::ingest::formats::profile::{Profile, Trim, builtin};
+
+    fn texts(row: &Row<'_>) -> Vec<String> {
+        (0..row.cells.len()).map(|at| row.cell(at).to_owned()).collect()
+    }
+
+    /// A line cut cell by cell, in its own encoding, is what it is cut as a whole, in text.
+    fn check(line: &str, encoding: &'static Encoding, frame: &Frame) -> Result<(), TestCaseError> {
+        let marks = Marks {
+            delimiter: b',',
+            quote: frame.quote,
+        };
+        let (bytes, _, _) = encoding.encode(line);
+        let in_gbk = encoding == GB18030;
+        let with_end = [&bytes[..], b"\n"].concat();
+        let mut places = Places::default();
+        let seen = if in_gbk {
+            open_gbk_separators(&with_end, marks, &mut places)
+        } else {
+            Some(open_separators(&with_end, marks, &mut places))
+        };
+        let Some((seen, false)) = seen else { return Ok(()) };
+        let cells_of = |places: &Places| -> Vec<u32> {
+            let delimiters = places.all().iter().copied();
+            delimiters.filter(|at| at & LINE == 0).collect()
+        };
+        let delimiters = cells_of(&places);
+        let record = Record {
+            bytes: &bytes,
+            text: if in_gbk { "" } else { line },
+            in_gbk,
+            raw: &bytes,
+            place: Place { line: 1, offset: 0 },
+            delimiters: &delimiters,
+            start: 0,
+            quotes: match (seen.quotes, seen.loose_quotes) {
+                (false, _) => Quotes::None,
+                (true, false) => Quotes::Neat,
+                (true, true) => Quotes::Any,
+            },
+        };
+        let count = delimiters.len() + 1 - usize::from(frame.trailing_delimiter);
+        let all: Vec<usize> = (0..count).collect();
+        let (mut quick, mut slow) = (Cut::default(), Cut::default());
+        if !quick.cut_needed(&record, frame, &Edges::of(frame, encoding), &all, count) {
+            let unusual =
+                record.quotes == Quotes::Any || frame.cell_mark.is_some() || frame.trailing_delimiter;
+            prop_assert!(unusual, "{}", line);
+            return Ok(());
+        }
+        separators(line.as_bytes(), marks, &mut places);
+        let whole = Record {
+            bytes: line.as_bytes(),
+            text: line,
+            in_gbk: false,
+            delimiters: &cells_of(&places),
+            quotes: Quotes::Any,
+            ..record
+        };
+        prop_assert_eq!(slow.cut(&whole, frame, encoding, true), Ok(()), "{}", line);
+        let mut expected = texts(&slow.row(&whole));
+        if frame.trailing_delimiter {
+            prop_assert_eq!(expected.pop(), Some(String::new()));
+        }
+        prop_assert_eq!(texts(&quick.row(&record)), expected, "{}", line);
+        Ok(())
+    }
+
+    proptest! {
+        #[test]
+        fn cells_are_cut_one_by_one_as_all_at_once(
+            plain in "[a,\" \t支付饇\u{3000}]{0,24}",
+            cells in prop::collection::vec(("[a\t支付饇 \u{3000}]{0,5}", "[a,支\u{3000} ]{0,4}", any::<bool>()), 1..6),
+            trim in prop::sample::select(vec!["", " \t", "\"", "\u{3000} "]),
+            how in 0usize..4,
+        ) {
+            let mut frame = Profile::parse(builtin("alipay-trade").unwrap(), "x").unwrap().frame;
+            frame.trim = Trim::of(trim);
+            frame.quote = (how < 2).then_some(b'"');
+            frame.cell_mark = (how == 2).then_some(b'`');
+            frame.trailing_delimiter = how == 1;
+            let cell = |(bare, quoted, is_quoted): &(String, String, bool)| match (how, is_quoted) {
+                (0 | 1, true) => format!("\"{quoted}\""),
+                (2, _) => format!("`{bare}"),
+                _ => bare.clone(),
+            };
+            let mut line = cells.iter().map(cell).collect::<Vec<_>>().join(",");
+            if frame.trailing_delimiter {
+                line.push(',');
+            }
+            for line in [line, plain] {
+                check(&line, UTF_8, &frame)?;
+                check(&line, GB18030, &frame)?;
+            }
         }
     }
 }

@@ -14,6 +14,12 @@ pub struct TimeText {
 }
 
 impl TimeText {
+    /// Nothing yet.
+    pub const EMPTY: TimeText = TimeText {
+        bytes: [0; 25],
+        len: 0,
+    };
+
     /// The text.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes[..self.len]
@@ -42,9 +48,11 @@ impl TimeText {
 
     #[inline]
     fn put_clock(&mut self, wall: WallTime) {
-        two(&mut self.bytes[11..], wall.hour);
-        two(&mut self.bytes[14..], wall.minute);
-        two(&mut self.bytes[17..], wall.second);
+        let [hour, minute, second] =
+            [wall.hour, wall.minute, wall.second].map(|number| TWO_DIGITS[number as usize % 100]);
+        self.bytes[11..13].copy_from_slice(&hour);
+        self.bytes[14..16].copy_from_slice(&minute);
+        self.bytes[17..19].copy_from_slice(&second);
     }
 
     /// A time of this day, at an offset in minutes.
@@ -63,6 +71,17 @@ impl TimeText {
         text
     }
 }
+
+/// Numbers up to 99 as two digits.
+const TWO_DIGITS: [[u8; 2]; 100] = {
+    let mut digits = [[0; 2]; 100];
+    let mut number = 0;
+    while number < 100 {
+        digits[number] = [b'0' + number as u8 / 10, b'0' + number as u8 % 10];
+        number += 1;
+    }
+    digits
+};
 
 fn two(bytes: &mut [u8], number: u32) {
     bytes[0] = b'0' + (number / 10 % 10) as u8;
@@ -95,8 +114,9 @@ impl Clock {
         self.date == Some(date) && self.offset_minutes.is_some()
     }
 
-    /// A time with its offset; `None` where clocks skip or repeat it, so that it names no one moment.
-    pub fn text(&mut self, wall: WallTime) -> Option<TimeText> {
+    /// Writes a time with its offset; `None` where clocks skip or repeat it, so that it names no one moment.
+    #[inline]
+    pub fn write(&mut self, wall: WallTime, out: &mut TimeText) -> Option<()> {
         if self.date != Some(wall.date) {
             self.date = Some(wall.date);
             self.day = TimeText::day(wall.date);
@@ -107,20 +127,16 @@ impl Clock {
         }
         match self.offset_minutes {
             Some(_) => {
-                let mut text = self.day;
-                text.put_clock(wall);
-                Some(text)
+                *out = self.day;
+                out.put_clock(wall);
             }
             None => {
                 let text = wall.rfc3339(&self.zone)?;
-                let mut slow = TimeText {
-                    bytes: [0; 25],
-                    len: 25,
-                };
-                slow.bytes.copy_from_slice(text.as_bytes().get(..25)?);
-                Some(slow)
+                out.len = 25;
+                out.bytes.copy_from_slice(text.as_bytes().get(..25)?);
             }
         }
+        Some(())
     }
 
     /// The offset that holds from the day before to the day after, if one does.
@@ -179,9 +195,10 @@ impl DayMemory {
         }
     }
 
-    /// What is given on for a text whose day, and offset where the shape has one, are those of the last, with the day.
+    /// Writes what is given on for a text whose day, and offset where the shape has one, are those of the last, and gives
+    /// the day.
     #[inline(always)]
-    pub fn given(&self, shape: Shape, text: &[u8]) -> Option<(TimeText, Date)> {
+    pub fn write_given(&self, shape: Shape, text: &[u8], out: &mut TimeText) -> Option<Date> {
         let clock = match shape {
             Shape::Plain => {
                 let text = <&[u8; 19]>::try_from(text).ok()?;
@@ -196,15 +213,17 @@ impl DayMemory {
         if self.day_len != 10 || clock[..10] != self.day {
             return None;
         }
-        let mut given = self.given?;
+        let given = self.given.as_ref()?;
         clock_of(clock, clock[10], self.date)?;
-        given.bytes[11..19].copy_from_slice(&clock[11..]);
-        Some((given, self.date))
+        // Written in place: what was written in parts and is copied as a whole makes the processor wait.
+        *out = *given;
+        out.bytes[11..19].copy_from_slice(&clock[11..]);
+        Some(self.date)
     }
 
     /// The time of a text whose day, and offset where the shape has one, are those of the last; `None` where they are
     /// others, or where the text is of no usual form.
-    #[inline]
+    #[inline(always)]
     pub fn read(&self, shape: Shape, text: &[u8]) -> Option<(WallTime, Option<i32>, bool)> {
         match shape {
             Shape::Day => {
@@ -232,9 +251,12 @@ impl DayMemory {
     }
 
     /// As [`DayMemory::read`] of a day and a time of day, which a blank would stand between.
-    #[inline]
+    #[inline(always)]
     pub fn read_parts(&self, day: &[u8], clock: &[u8]) -> Option<(WallTime, Option<i32>, bool)> {
-        let clock = <&[u8; 8]>::try_from(clock).ok()?;
+        let (day, clock) = (
+            <&[u8; 10]>::try_from(day).ok()?,
+            <&[u8; 8]>::try_from(clock).ok()?,
+        );
         if self.day_len != 10 || *day != self.day {
             return None;
         }
@@ -317,9 +339,10 @@ mod tests {
                         minute: 30,
                         second: 7,
                     };
+                    let mut text = TimeText::EMPTY;
                     let fast = clock
-                        .text(wall)
-                        .map(|text| String::from_utf8(text.bytes().to_vec()).unwrap());
+                        .write(wall, &mut text)
+                        .map(|()| String::from_utf8(text.bytes().to_vec()).unwrap());
                     assert_eq!(fast, wall.rfc3339(&zone), "{name}");
                 }
                 date = date.plus_days(1);
@@ -380,7 +403,8 @@ mod tests {
                 for text in texts {
                     let fast = memory.read(shape, text.as_bytes());
                     assert!(fast.is_none() || fast == slow(text), "{pattern} {first} {text}");
-                    if let Some((given, date)) = memory.given(shape, text.as_bytes()) {
+                    let mut given = TimeText::EMPTY;
+                    if let Some(date) = memory.write_given(shape, text.as_bytes(), &mut given) {
                         let (wall, offset, _) = slow(text).unwrap();
                         let wanted = TimeText::day(wall.date).and_time(wall, offset.unwrap_or(480));
                         assert_eq!(

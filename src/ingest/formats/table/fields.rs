@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::bind::{Bad, Bound, Columns, RowTime, Times};
+use super::clock::TimeText;
 use super::cut::Row;
 use crate::book::settings::Role;
 use crate::entries::rows::{BankRow, ChannelRow, RowSink};
@@ -201,7 +202,8 @@ impl ChannelFields<'_> {
                 return Err(net.refuse(row, format!("{expected}, the amount less the fee")));
             }
         }
-        let (txn_time, day) = self.txn_time.time_text(row, times)?;
+        let mut txn_time = TimeText::EMPTY;
+        let day = self.txn_time.write_time(row, times, &mut txn_time)?;
         let settle_date = if self.settles_that_day {
             day
         } else {
@@ -444,10 +446,16 @@ impl BankFields<'_> {
             }
         };
         let direction = direction_of(signed_minor);
-        let booking_time = match figures {
-            Some(figures) => self.booking_time.text_of_time(row, figures.booked, times)?,
-            None => self.booking_time.time_text(row, times)?.0,
-        };
+        let mut booking_time = TimeText::EMPTY;
+        match figures {
+            Some(figures) => {
+                let out = &mut booking_time;
+                self.booking_time.write_time_of(row, figures.booked, times, out)?;
+            }
+            None => {
+                self.booking_time.write_time(row, times, &mut booking_time)?;
+            }
+        }
         let value_date = self.value_date.time(row, times)?.wall.date;
         let entry_id = needed!(self.entry_id, row);
         let purpose_text = optional!(self.purpose, row);
