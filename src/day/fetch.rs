@@ -244,7 +244,7 @@ struct Keeper<'a> {
     settings: &'a Settings,
     /// Places, ascending, each once.
     wanted: &'a [Place],
-    /// The place behind that of the last row kept.
+    /// Number in `wanted` of the place behind that of the last row kept.
     next: usize,
     found: Found,
 }

@@ -165,19 +165,27 @@ pub fn write(
         }
         Ok(())
     };
-    let make_files = || whole_files(book, computed, seal, &payouts);
-    let (tables, files) = match computed.spilled {
-        // Whole files are held in memory until they are written.
-        Some(_) => (write_tables(), make_files()),
-        None => rayon::join(write_tables, make_files),
+    let (summary, reserve) = if computed.is_bounded {
+        // Where memory is short, a file is written before the next is made.
+        write_tables()?;
+        whole_files(book, computed, seal, &payouts, &mut |file| {
+            outputs.whole(vec![file])
+        })?
+    } else {
+        let make_files = || {
+            let mut files = Vec::new();
+            let made = whole_files(book, computed, seal, &payouts, &mut |file| {
+                files.push(file);
+                Ok(())
+            });
+            made.map(|made| (files, made))
+        };
+        let (tables, files) = rayon::join(write_tables, make_files);
+        tables?;
+        let (files, made) = files?;
+        outputs.whole(files)?;
+        made
     };
-    tables?;
-    let WholeFiles {
-        files,
-        summary,
-        reserve,
-    } = files?;
-    outputs.whole(files)?;
     let mut copies = Vec::new();
     for (name, bytes) in &book.sealed {
         let sealed = outputs.staging.write(&format!("{BOOK_COPY}/{name}"), bytes)?;
@@ -199,54 +207,47 @@ struct WholeFile<'a> {
     rows: Option<u64>,
 }
 
-/// All of them in the order in which they are sealed, and what else they are made of.
-struct WholeFiles<'a> {
-    files: Vec<WholeFile<'a>>,
-    summary: Summary,
-    reserve: Json,
-}
-
-/// Makes what is no table of the day's lines: the reserve, clearing files, the state, the reports, the audit.
+/// Makes what is no table of the day's lines, in the order in which it is sealed: the reserve, clearing files, the state, the
+/// reports, the audit. Gives what else they are made of: the summary and the reserve.
 fn whole_files<'a>(
     book: &Book,
     computed: &'a Computed,
     seal: &Seal,
     payouts: &[PayoutLine],
-) -> Result<WholeFiles<'a>, Stop> {
-    let mut files = Vec::new();
-    let mut add = |path: String, bytes: Cow<'a, [u8]>, rows: Option<u64>| {
-        files.push(WholeFile { path, bytes, rows });
-    };
+    put: &mut dyn FnMut(WholeFile<'a>) -> Result<(), Stop>,
+) -> Result<(Summary, Json), Stop> {
+    let mut add =
+        |path: String, bytes: Cow<'a, [u8]>, rows: Option<u64>| put(WholeFile { path, bytes, rows });
     let reserve = reserve_json(computed)?;
     add(
         "reserve/reserve.json".to_owned(),
         computed.reserve.json()?.into_bytes().into(),
         None,
-    );
+    )?;
     for (name, bytes) in computed.reserve.tables() {
         let rows = csv_rows(&bytes);
-        add(format!("reserve/{name}"), bytes.into(), Some(rows));
+        add(format!("reserve/{name}"), bytes.into(), Some(rows))?;
     }
     for file in &computed.clearing {
         add(
             format!("clearing/{}", file.name),
             Cow::Borrowed(file.bytes.as_ref()),
             None,
-        );
+        )?;
     }
     for (name, bytes) in computed.next.to_files() {
         let rows = csv_rows(&bytes);
-        add(format!("state/{name}"), bytes.into(), Some(rows));
+        add(format!("state/{name}"), bytes.into(), Some(rows))?;
     }
     let pools = pools::read(&reserve)?;
     let day = report_day(book, computed, seal, payouts, &pools);
     let summary = summarise(&day);
-    add("summary.json".to_owned(), summary.to_json().into(), None);
+    add("summary.json".to_owned(), summary.to_json().into(), None)?;
     add(
         "reports/index.html".to_owned(),
         html::page(&day, &summary).into(),
         None,
-    );
+    )?;
     let master = book
         .sealed
         .iter()
@@ -261,18 +262,14 @@ fn whole_files<'a>(
         merchants_file: &merchants_file,
     };
     let (check, inputs) = (audit::check_sql(&audited), audit::inputs_sql(&audited));
-    add("audit/check.sql".to_owned(), check.into_bytes().into(), None);
-    add("audit/inputs.sql".to_owned(), inputs.into_bytes().into(), None);
+    add("audit/check.sql".to_owned(), check.into_bytes().into(), None)?;
+    add("audit/inputs.sql".to_owned(), inputs.into_bytes().into(), None)?;
     add(
         "audit/bank_columns.csv".to_owned(),
         audit::BANK_COLUMNS.into(),
         None,
-    );
-    Ok(WholeFiles {
-        files,
-        summary,
-        reserve,
-    })
+    )?;
+    Ok((summary, reserve))
 }
 
 /// Rows of a CSV that this crate wrote: records less the header.

@@ -83,6 +83,8 @@ pub struct Computed {
     pub agreed: Agreed,
     /// The agreed lines of a day larger than memory: its pool holds the rows only that somebody looks at.
     pub spilled: Option<SpilledLines>,
+    /// True where the close has a bound on its memory, whether the day is larger or not.
+    pub is_bounded: bool,
     /// What settled.
     pub settled: Settled,
     /// Payouts.
@@ -544,6 +546,7 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
         bank_leg,
         agreed,
         spilled,
+        is_bounded: spill.is_some(),
         settled,
         settlement,
         shares,

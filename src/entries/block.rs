@@ -2,10 +2,11 @@
 //!
 //! What a stage reads of an entry lies in one record, so that a look at an entry touches one place in memory, not a
 //! place a column: matching, settling and gathering meet entries in no order a cache could guess. Records and index lie
-//! by the top [`BUCKET_BITS`] bits of the key's hash, stably: the *place* of an entry is its number in that order. So partition `p` of
-//! `2^k` is one contiguous stretch of every block, for every `k` up to [`BUCKET_BITS`]: the number of partitions can follow from the
-//! number of rows after they were read, and a partition is handed on without copying. Positions stay those of the file. Entries
-//! without a key are listed apart, by the hash of their id, and have the last places; they match nothing (R4). [`EntryBlock::to_batch`] lays the records into Arrow columns.
+//! by the top [`BUCKET_BITS`] bits of the key's hash, stably: the *place* of an entry is its number in that order.
+//! So partition `p` of `2^k` is one contiguous stretch of every block, for every `k` up to [`BUCKET_BITS`]: the
+//! number of partitions can follow from the number of rows after they were read, and a partition is handed on without
+//! copying. Positions stay those of the file. Entries without a key are listed apart, by the hash of their id, and have
+//! the last places; they match nothing (R4). [`EntryBlock::to_batch`] lays the records into Arrow columns.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -522,8 +523,8 @@ impl BlockBuilder {
         self.records = wide;
     }
 
-    /// How long every record may be, without what all ids begin with, if all of them take the longest one's room; `None` where to list
-    /// where each begins takes less.
+    /// How long every record may be, without what all ids begin with, if all of them take the longest one's room;
+    /// `None` where a list of where each begins takes less.
     fn stride(&self, shared: usize) -> Option<usize> {
         let rows = self.len();
         let end = [self.records.data.len() as u32];
@@ -794,8 +795,8 @@ impl EntryBlock {
         start(partition)..start(partition + 1)
     }
 
-    /// Positions of all entries by partition of `2^bits`, those without a key too, each partition's in the order of the file; and where
-    /// each partition begins.
+    /// Positions of all entries by partition of `2^bits`, those without a key too, each partition's in the order of the
+    /// file; and where each partition begins.
     pub fn by_partition(&self, bits: u32) -> (Vec<u16>, Vec<u32>) {
         let width = BUCKET_BITS - bits;
         let mut partition_of_place = vec![0u16; self.len()];
@@ -1122,5 +1123,85 @@ mod tests {
             assert_eq!(rows, (0..5000).collect::<Vec<_>>());
         }
         assert_eq!(block.to_batch().unwrap().num_rows(), 5000);
+    }
+
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn entries_come_back_as_they_went(
+            entries in prop::collection::vec(
+                (
+                    prop_oneof![
+                        8 => "20260302[0-9]{16}",
+                        4 => "UP20260302[0-9]{8}",
+                        2 => Just(String::new()),
+                        1 => "[0-9a-z]{1,40}",
+                        1 => "[0-9A-F]{14,34}",
+                    ],
+                    prop_oneof![20 => "T20260302[0-9]{6}", 1 => "[A-Z]{0,3}[0-9]{0,9}"],
+                    prop_oneof![40 => 1i64..100_000, 1 => Just(i64::MAX)],
+                    0u32..5,
+                ),
+                1..60,
+            ),
+            plain in any::<bool>(),
+        ) {
+            // Without the odd ones all records have one size, and no list says where they begin.
+            let keep = |entry: &&(String, String, i64, u32)| {
+                !plain || (key::pack(entry.0.as_bytes()).is_some() && entry.1.len() == 15 && entry.2 < i64::MAX)
+            };
+            let entries: Vec<&(String, String, i64, u32)> = entries.iter().filter(keep).collect();
+            let meta = |owner: u32| match owner % 2 {
+                0 => Meta::bank(Direction::Credit, Currency::parse(b"CNY").unwrap()),
+                _ => Meta::bank(Direction::Debit, Currency::parse(b"EUR").unwrap()),
+            };
+            let mut builder = BlockBuilder::default();
+            for (ordinal, (key, id, minor, owner)) in (0u32..).zip(&entries) {
+                builder.push(key.as_bytes(), id.as_bytes(), *minor, meta(*owner), *owner, ordinal);
+            }
+            let block = builder.finish();
+            prop_assert_eq!(block.len(), entries.len());
+            prop_assert!(!plain || entries.is_empty() || matches!(block.begins, Begins::Every(_)));
+            for (position, (key, id, minor, owner)) in entries.iter().enumerate() {
+                let record = block.record(position);
+                prop_assert_eq!(record.key().to_text(), key.as_str());
+                prop_assert_eq!(record.id().to_text(), id.as_str());
+                prop_assert_eq!((record.amount_minor(), record.owner()), (*minor, *owner));
+                prop_assert_eq!(record.meta(), meta(*owner));
+            }
+            for bits in [0, 4, BUCKET_BITS] {
+                let mut seen = 0;
+                for partition in 0..1usize << bits {
+                    for (place, slot) in block.places_of(partition, bits).zip(block.partition(partition, bits)) {
+                        let record = block.view().record(block.begin(place));
+                        prop_assert_eq!(record.id(), block.id(slot.position()));
+                        prop_assert_eq!(record.hash().checked_shr(64 - bits).unwrap_or(0) as usize, partition);
+                        seen += 1;
+                    }
+                    seen += block.keyless(partition, bits).count();
+                }
+                prop_assert_eq!(seen, entries.len());
+            }
+        }
+    }
+
+    #[test]
+    fn where_a_few_records_are_long_a_list_says_where_each_begins() {
+        let meta = Meta::bank(Direction::Credit, Currency::parse(b"CNY").unwrap());
+        let block = |long: u32| {
+            let mut builder = BlockBuilder::default();
+            for row in 0..100u32 {
+                let key = match row < long {
+                    true => format!("a reference of a bank that writes in words {row:020}"),
+                    false => format!("20260302{row:016}"),
+                };
+                builder.push(key.as_bytes(), format!("T{row:05}").as_bytes(), 1, meta, 0, row);
+            }
+            builder.finish()
+        };
+        assert!(matches!(block(0).begins, Begins::Every(_)));
+        assert!(matches!(block(1).begins, Begins::At(_)));
+        assert!(matches!(block(100).begins, Begins::Every(_)), "all are");
     }
 }

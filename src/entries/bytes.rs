@@ -136,13 +136,6 @@ impl<'a> Id<'a> {
         rest.copy_from_slice(self.rest);
         key_hash(room)
     }
-
-    /// Adds its bytes to others.
-    #[inline]
-    pub fn append_to(self, out: &mut Vec<u8>) {
-        out.extend_from_slice(self.beginning);
-        out.extend_from_slice(self.rest);
-    }
 }
 
 impl<'a> From<&'a [u8]> for Id<'a> {

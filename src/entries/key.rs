@@ -1,10 +1,10 @@
 //! Match keys as a block keeps them: references of banks and channels are digits nearly always, and take half a byte each.
 //!
-//! A key of 16 to 32 decimal digits or capitals A to F is kept as two numbers: its first and its last 16 characters, which
-//! overlap where it is shorter than 32. A key of 18 to 30 characters may begin with two other digits or capitals, such as `UP`: these
-//! are kept as they are, and the first and last 14 characters of its rest as numbers. So such keys have one size and compare as
-//! numbers. Any other key is kept as it is. Which keys are packed, and how, follows from their text alone, so two packed keys are
-//! equal exactly when their marks and numbers are.
+//! A key of 16 to 32 decimal digits or capitals A to F is kept as two numbers: its first and its last 16 characters,
+//! which overlap where it is shorter than 32. A key of 18 to 30 characters may begin with two other digits or capitals,
+//! such as `UP`: these are kept as they are, and the first and last 14 characters of its rest as numbers. So such keys
+//! have one size and compare as numbers. Any other key is kept as it is. Which keys are packed, and how, follows from
+//! their text alone, so two packed keys are equal exactly when their marks and numbers are.
 
 use std::cmp::Ordering;
 
@@ -220,7 +220,8 @@ fn pack_prefixed(text: &[u8]) -> Option<Packed> {
     })
 }
 
-/// Sixteen characters as half bytes, the first the higher of the lowest byte. `None` when one of them is neither digit nor capital A to F.
+/// Sixteen characters as half bytes, the first the higher of the lowest byte. `None` when one of them is neither digit
+/// nor capital A to F.
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]
 fn halves(text: &[u8; 16]) -> Option<u64> {

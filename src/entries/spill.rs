@@ -1,7 +1,7 @@
 //! What does not fit into memory, aside on the disk: columns of entries, a piece an Arrow IPC stream.
 //!
-//! Columns are small by how they are laid, not by a codec: a text is what it adds to the one before, a key of digits stays packed,
-//! numbers have the narrowest type that holds all of a piece, and few different ones are numbered.
+//! Columns are small by how they are laid, not by a codec: a text is what it adds to the one before, a key of digits
+//! stays packed, numbers have the narrowest type that holds all of a piece, and few different ones are numbered.
 //!
 //! A piece is written once, found again by [`Piece`], and checked when it is read back: a disk that returns other bytes
 //! than it was given stops the day. Nothing here outlives the process (see [`WorkFile`]).

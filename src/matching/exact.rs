@@ -119,27 +119,27 @@ const NONE: u32 = u32::MAX;
 const ODD: u32 = 1 << 31;
 
 /// A side of a partition, and what its records are looked at through.
-struct Side<'a> {
+struct Views<'a> {
     slices: &'a [Slice<'a>],
-    views: Vec<View<'a>>,
+    of_slices: Vec<View<'a>>,
 }
 
-impl<'a> Side<'a> {
-    fn new(slices: &'a [Slice<'a>]) -> Side<'a> {
-        Side {
+impl<'a> Views<'a> {
+    fn new(slices: &'a [Slice<'a>]) -> Views<'a> {
+        Views {
             slices,
-            views: slices.iter().map(|slice| slice.block.view()).collect(),
+            of_slices: slices.iter().map(|slice| slice.block.view()).collect(),
         }
     }
 
     #[inline(always)]
     fn record(&self, row: Row) -> Record<'a> {
-        self.views[row.slice as usize].record(row.at)
+        self.of_slices[row.slice as usize].record(row.at)
     }
 
     #[inline(always)]
     fn prefetch(&self, row: Row) {
-        self.views[row.slice as usize].prefetch(row.at);
+        self.of_slices[row.slice as usize].prefetch(row.at);
     }
 
     fn reference(&self, row: Row) -> RowRef {
@@ -153,7 +153,7 @@ impl<'a> Side<'a> {
         Terms {
             amount_minor: record.amount_minor(),
             meta: record.meta(),
-            first_seen: match self.views[row.slice as usize].brought_forward {
+            first_seen: match self.of_slices[row.slice as usize].brought_forward {
                 true => block().first_seen(row.slot.position(), today),
                 false => today,
             },
@@ -190,7 +190,7 @@ struct Odd {
     /// A left row of each reference that no right row has; [`NONE`] for others.
     lefts: Vec<u32>,
     /// All their rows: reference, side, row.
-    rows: Vec<(u32, Which, u32)>,
+    rows: Vec<(u32, Side, u32)>,
     /// Left rows that agreed until another row of their reference came.
     undone: Vec<RowRef>,
 }
@@ -203,26 +203,20 @@ impl Odd {
     }
 
     /// Begins a reference with a row.
-    fn begin(&mut self, side: Which, row: u32) -> u32 {
+    fn begin(&mut self, side: Side, row: u32) -> u32 {
         let number = self.lefts.len() as u32;
-        self.lefts.push(if side == Which::Left { row } else { NONE });
+        self.lefts.push(if side == Side::Left { row } else { NONE });
         self.rows.push((number, side, row));
         number
     }
 
     /// Adds a row to the reference of right row `number`, which was alone until now, or agreed with a left row.
     #[cold]
-    fn join(
-        &mut self,
-        right: &mut Row,
-        number: u32,
-        (side, row): (Which, u32),
-        left: impl Fn(u32) -> RowRef,
-    ) {
+    fn join(&mut self, right: &mut Row, number: u32, (side, row): (Side, u32), left: impl Fn(u32) -> RowRef) {
         if right.met == NONE || right.met & ODD == 0 {
-            let reference = self.begin(Which::Right, number);
+            let reference = self.begin(Side::Right, number);
             if right.met != NONE {
-                self.rows.push((reference, Which::Left, right.met));
+                self.rows.push((reference, Side::Left, right.met));
                 self.undone.push(left(right.met));
             }
             right.met = reference | ODD;
@@ -247,11 +241,14 @@ pub fn match_partition(
         right: right_rows,
         odd,
     } = scratch;
-    list(right, Which::Right, context.right_excluded, right_rows, &mut out);
-    list(left, Which::Left, context.left_excluded, left_rows, &mut out);
-    let (left, right) = (Side::new(left), Side::new(right));
+    list(right, Side::Right, context.right_excluded, right_rows, &mut out);
+    list(left, Side::Left, context.left_excluded, left_rows, &mut out);
+    let (left, right) = (Views::new(left), Views::new(right));
     let most = left_rows.len().max(right_rows.len());
-    assert!(most < (ODD - 1) as usize, "a day has fewer rows");
+    assert!(
+        left_rows.len() + right_rows.len() < (ODD - 1) as usize,
+        "a day has fewer rows"
+    );
     table.clear(most);
     odd.clear();
     out.pairs.reserve(left_rows.len().min(right_rows.len()));
@@ -266,7 +263,7 @@ pub fn match_partition(
         let same = |known: u32| right.record(right_rows[known as usize]).key() == right.record(row).key();
         if let Some(known) = table.find_or_insert(row.slot.tag(), at as u32, same) {
             let first = &mut right_rows[known as usize];
-            odd.join(first, known, (Which::Right, at as u32), left_row);
+            odd.join(first, known, (Side::Right, at as u32), left_row);
             right_rows[at].met = right_rows[known as usize].met;
         }
     }
@@ -295,9 +292,9 @@ pub fn match_partition(
         let new = odd.lefts.len() as u32 | ODD;
         match table.find_or_insert(row.slot.tag(), new, same) {
             None => {
-                odd.begin(Which::Left, at);
+                odd.begin(Side::Left, at);
             }
-            Some(known) if known & ODD != 0 => odd.rows.push((known & !ODD, Which::Left, at)),
+            Some(known) if known & ODD != 0 => odd.rows.push((known & !ODD, Side::Left, at)),
             Some(known) => {
                 let met = &mut right_rows[known as usize];
                 let other = right.record(*met);
@@ -312,14 +309,14 @@ pub fn match_partition(
                         account: account_of(other, terms.meta),
                     });
                 } else {
-                    odd.join(met, known, (Which::Left, at), left_row);
+                    odd.join(met, known, (Side::Left, at), left_row);
                 }
             }
         }
     }
     for (at, row) in (0u32..).zip(right_rows.iter()) {
         if row.met == NONE {
-            odd.begin(Which::Right, at);
+            odd.begin(Side::Right, at);
         }
     }
     resolve_odd((&left, left_rows), (&right, right_rows), odd, context, &mut out);
@@ -328,8 +325,8 @@ pub fn match_partition(
 
 /// Settles the rows that do not simply agree, a reference at a time.
 fn resolve_odd(
-    (left, left_rows): (&Side<'_>, &[Row]),
-    (right, right_rows): (&Side<'_>, &[Row]),
+    (left, left_rows): (&Views<'_>, &[Row]),
+    (right, right_rows): (&Views<'_>, &[Row]),
     odd: &mut Odd,
     context: &Context<'_>,
     out: &mut Matches,
@@ -341,7 +338,7 @@ fn resolve_odd(
     }
     odd.rows.sort_unstable();
     for rows in odd.rows.chunk_by(|a, b| a.0 == b.0) {
-        let (lefts, rights) = rows.split_at(rows.partition_point(|row| row.1 == Which::Left));
+        let (lefts, rights) = rows.split_at(rows.partition_point(|row| row.1 == Side::Left));
         let lefts = lefts
             .iter()
             .map(|row| left.member(left_rows[row.2 as usize], context));
@@ -358,7 +355,7 @@ fn resolve_odd(
 }
 
 /// Lists the rows of a side; those without a key are done with at once.
-fn list(side: &[Slice<'_>], which: Which, excluded: Excluded<'_>, rows: &mut Vec<Row>, out: &mut Matches) {
+fn list(side: &[Slice<'_>], which: Side, excluded: Excluded<'_>, rows: &mut Vec<Row>, out: &mut Matches) {
     rows.clear();
     for (number, slice) in (0u32..).zip(side) {
         let takes_part = |slot: &Slot| excluded.is_none_or(|excluded| !excluded(slice.reference(*slot)));
@@ -385,7 +382,7 @@ fn list(side: &[Slice<'_>], which: Which, excluded: Excluded<'_>, rows: &mut Vec
 }
 
 /// A row with an empty key: no counterpart is looked for (R4).
-fn without_key(meta: Meta, row: RowRef, side: Which, out: &mut Matches) {
+fn without_key(meta: Meta, row: RowRef, side: Side, out: &mut Matches) {
     if !meta.has_leg() {
         return;
     }
@@ -397,21 +394,21 @@ fn without_key(meta: Meta, row: RowRef, side: Which, out: &mut Matches) {
         right_was_duplicate: false,
     };
     match (side, meta.is_success()) {
-        (Which::Left, true) => out.breaks.push(alone),
-        (Which::Left, false) => out.left_no_money.push(row),
-        (Which::Right, true) => out.breaks.push(Break {
+        (Side::Left, true) => out.breaks.push(alone),
+        (Side::Left, false) => out.left_no_money.push(row),
+        (Side::Right, true) => out.breaks.push(Break {
             class: Class::MissingAtPlatform,
             left: RowRef::NONE,
             right: row,
             left_was_duplicate: false,
             right_was_duplicate: meta.was_duplicate(),
         }),
-        (Which::Right, false) => out.right_no_money.push(row),
+        (Side::Right, false) => out.right_no_money.push(row),
     }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-enum Which {
+enum Side {
     Left,
     Right,
 }
@@ -502,4 +499,183 @@ impl Table {
 pub fn partition_bits(rows: usize) -> u32 {
     let wanted = rows.div_ceil(16_384).max(1).next_power_of_two();
     wanted.trailing_zeros().min(crate::entries::block::BUCKET_BITS)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::book::settings::DuplicatePolicy;
+    use crate::entries::block::BlockBuilder;
+    use crate::terms::currency::Currency;
+    use crate::terms::date::Date;
+    use crate::terms::kinds::{Direction, Status, TxnType};
+
+    const TODAY: Date = Date(20_000);
+
+    /// A row: number of its key, amount, whether it is SUCCESS (left) or a credit (right), whether it was brought forward.
+    type Drawn = (u32, i64, bool, bool);
+
+    fn key(number: u32) -> String {
+        match number % 4 {
+            0 => format!("20260302{number:016}"),
+            1 => format!("UP20260302{number:012}"),
+            2 => format!("a reference in words, number {number}"),
+            _ if number == 3 => String::new(),
+            _ => format!("R{number}"),
+        }
+    }
+
+    fn blocks(sides: &[Vec<Drawn>], is_left: bool) -> Vec<EntryBlock> {
+        let currency = Currency::parse(b"CNY").unwrap();
+        let mut number = 0u32;
+        let block = |rows: &Vec<Drawn>| {
+            let mut builder = BlockBuilder::default();
+            let brought = rows.first().is_some_and(|row| row.3);
+            for (ordinal, (key_number, minor, flag, _)) in (0u32..).zip(rows) {
+                let meta = match (is_left, flag) {
+                    (true, true) => Meta::typed(TxnType::Payment, Status::Success, currency, 0),
+                    (true, false) => Meta::typed(TxnType::Payment, Status::Failed, currency, 0),
+                    (false, true) => Meta::bank(Direction::Credit, currency),
+                    (false, false) => Meta::bank(Direction::Debit, currency),
+                };
+                let meta = if is_left {
+                    meta
+                } else {
+                    meta.with_value_date(TODAY, TODAY)
+                };
+                number += 1;
+                let id = format!("ID{number:08}");
+                builder.push(
+                    key(*key_number).as_bytes(),
+                    id.as_bytes(),
+                    *minor,
+                    meta,
+                    number % 3,
+                    ordinal,
+                );
+                if brought {
+                    builder.first_seen(Date(TODAY.0 - 1));
+                }
+            }
+            builder.finish()
+        };
+        sides.iter().map(block).collect()
+    }
+
+    /// All rows by key, in a tree, and each key settled by itself.
+    fn slowly(left: &[EntryBlock], right: &[EntryBlock], context: &Context<'_>) -> Matches {
+        let mut out = Matches::default();
+        let mut keys: BTreeMap<Vec<u8>, [Vec<(RowRef, &EntryBlock)>; 2]> = BTreeMap::new();
+        for (side, blocks) in [left, right].into_iter().enumerate() {
+            for (number, block) in blocks.iter().enumerate() {
+                for position in 0..block.len() {
+                    let row = RowRef::new(number, position);
+                    let key = block.key(position).to_vec();
+                    if key.is_empty() {
+                        let which = if side == 0 { Side::Left } else { Side::Right };
+                        without_key(block.meta(position), row, which, &mut out);
+                    } else {
+                        keys.entry(key).or_default()[side].push((row, block));
+                    }
+                }
+            }
+        }
+        for [left, right] in keys.values() {
+            let left: Vec<Member<'_>> = left
+                .iter()
+                .map(|(row, block)| member(*row, block, false))
+                .collect();
+            let right: Vec<Member<'_>> = right
+                .iter()
+                .map(|(row, block)| member(*row, block, true))
+                .collect();
+            resolve(&left, &right, &context.rules, &mut out);
+        }
+        out
+    }
+
+    fn member(row: RowRef, block: &EntryBlock, is_right: bool) -> Member<'_> {
+        let at = row.position();
+        Member {
+            row,
+            id: block.id(at),
+            account: if is_right { block.owner(at) } else { 0 },
+            amount_minor: block.amount_minor(at),
+            meta: block.meta(at),
+            first_seen: block.first_seen(at, TODAY),
+            fee_agrees: true,
+        }
+    }
+
+    fn sorted(mut matches: Matches) -> String {
+        matches.pairs.sort_by_key(|pair| (pair.left, pair.right));
+        matches.breaks.sort_by_key(|found| (found.left, found.right));
+        matches.left_no_money.sort_unstable();
+        matches.right_no_money.sort_unstable();
+        format!("{matches:?}")
+    }
+
+    proptest! {
+        #[test]
+        fn it_finds_what_a_tree_finds(
+            left in vec(vec((0u32..60, 1i64..3, prop::bool::weighted(0.9), any::<bool>()), 0..60), 1..4),
+            right in vec(vec((0u32..60, 1i64..3, prop::bool::weighted(0.9), any::<bool>()), 0..60), 1..4),
+            hold in any::<bool>(),
+            bits in prop_oneof![Just(0u32), Just(2)],
+        ) {
+            let (left, right) = (blocks(&left, true), blocks(&right, false));
+            let context = Context {
+                rules: Rules {
+                    business_date: TODAY,
+                    duplicates: if hold { DuplicatePolicy::Hold } else { DuplicatePolicy::Pair },
+                },
+                left_excluded: None,
+                right_excluded: None,
+                fee_agrees: None,
+            };
+            let mut found = Matches::default();
+            let mut scratch = Scratch::default();
+            for partition in 0..1usize << bits {
+                let (left, right) = (Slice::partition(&left, partition, bits), Slice::partition(&right, partition, bits));
+                let part = match_partition(&left, &right, &context, &mut scratch);
+                found.pairs.extend(part.pairs);
+                found.breaks.extend(part.breaks);
+                found.left_no_money.extend(part.left_no_money);
+                found.right_no_money.extend(part.right_no_money);
+            }
+            prop_assert_eq!(sorted(found), sorted(slowly(&left, &right, &context)));
+        }
+    }
+
+    #[test]
+    fn keys_that_never_meet_find_room() {
+        let rows = |from: u32| {
+            vec![
+                (0..5000)
+                    .map(|at| (4 * (from + at), 1, true, false))
+                    .collect::<Vec<Drawn>>(),
+            ]
+        };
+        let (left, right) = (blocks(&rows(0), true), blocks(&rows(100_000), false));
+        let context = Context {
+            rules: Rules {
+                business_date: TODAY,
+                duplicates: DuplicatePolicy::Hold,
+            },
+            left_excluded: None,
+            right_excluded: None,
+            fee_agrees: None,
+        };
+        let (left, right) = (Slice::partition(&left, 0, 0), Slice::partition(&right, 0, 0));
+        let mut scratch = Scratch::default();
+        let found = match_partition(&left, &right, &context, &mut scratch);
+        assert!(found.pairs.is_empty());
+        assert_eq!(found.breaks.len(), 10_000);
+        assert_eq!(scratch.table.slots.len(), 16_384, "it grew from 8,192");
+    }
 }

@@ -250,7 +250,51 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    /// A side of two blocks with so many rows each.
+    fn met(rows: [usize; 2]) -> Met {
+        let words = |rows| std::iter::repeat_with(AtomicU64::default).take(rows).collect();
+        Met {
+            blocks: rows.map(words).into(),
+        }
+    }
+
     proptest! {
+        #[test]
+        fn rows_of_a_partition_are_found(
+            bits in prop_oneof![Just(0u32), Just(1), Just(3), Just(BUCKET_BITS)],
+            rows in [1usize..40, 1usize..40],
+            buckets in prop::collection::vec((any::<bool>(), 0usize..1 << BUCKET_BITS), 80),
+            room in 1usize..10,
+        ) {
+            let met = met(rows);
+            let all: Vec<RowRef> = (0..2).flat_map(|block| (0..rows[block]).map(move |at| RowRef::new(block, at))).collect();
+            for (number, (row, (is_met, bucket))) in (0u32..).zip(all.iter().zip(&buckets)) {
+                if *is_met {
+                    met.set(Pair { left: *row, right: RowRef(number), account: number % 7 }, *bucket, BUCKET_BITS);
+                }
+            }
+            for number in 0..1usize << bits.min(4) {
+                let partition = Partition::new(number, bits);
+                let expected: Vec<(RowRef, u32)> = (0u32..).zip(&all).zip(&buckets)
+                    .filter(|(_, (is_met, bucket))| *is_met && bucket >> (BUCKET_BITS - bits) == number)
+                    .map(|((at, row), _)| (*row, at))
+                    .collect();
+                let mut found = vec![(RowRef::NONE, Meeting::default()); room];
+                let (mut rest, mut seen) = (all.iter().copied(), Vec::new());
+                loop {
+                    let count = met.find(&mut rest, partition, &mut found);
+                    if count == 0 {
+                        break;
+                    }
+                    seen.extend(found[..count].iter().map(|(row, met)| (*row, met.right().0)));
+                    prop_assert!(found[..count].iter().all(|(_, met)| met.account() == met.right().0 % 7));
+                }
+                prop_assert_eq!(&seen, &expected);
+                let counted: usize = (0..2).map(|block| met.count(RowRef::new(block, 0), rows[block], partition)).sum();
+                prop_assert_eq!(counted, expected.len());
+            }
+        }
+
         #[test]
         fn fees_come_out_as_they_went_in(fees in prop::collection::vec(prop::option::of(prop_oneof![0i64..10, Just(i64::MAX), Just(-1), (u32::MAX as i64 - 3)..(u32::MAX as i64 + 3)]), 0..50)) {
             let mut column = FeeColumn::with_capacity(fees.len());

@@ -112,9 +112,11 @@ pub struct Lengths {
     /// As [`Deltas`] has it, of both.
     filled: usize,
     blocks: usize,
+    /// What the runs have become, where a length has more bits.
+    wide: Option<Box<[Deltas; 2]>>,
 }
 
-/// Lengths of texts are below this.
+/// Lengths of texts are hardly ever above this.
 const LENGTH_MAX: usize = i16::MAX as usize;
 
 struct Run {
@@ -137,10 +139,9 @@ impl Lengths {
     /// Adds a length to either run.
     #[inline(always)]
     pub fn push(&mut self, lengths: [usize; 2]) {
-        assert!(
-            lengths[0] <= LENGTH_MAX && lengths[1] <= LENGTH_MAX,
-            "longer texts are refused when they are read"
-        );
+        if (lengths[0] | lengths[1]) > LENGTH_MAX || self.wide.is_some() {
+            return self.push_wide(lengths);
+        }
         for (run, length) in self.runs.iter_mut().zip(lengths) {
             run.block[self.filled] = length as i16;
         }
@@ -150,8 +151,25 @@ impl Lengths {
         }
     }
 
+    #[cold]
+    fn push_wide(&mut self, lengths: [usize; 2]) {
+        let (filled, blocks, runs) = (self.filled, self.blocks, &mut self.runs);
+        let wide = self
+            .wide
+            .get_or_insert_with(|| Box::new(runs.each_mut().map(|run| run.widened(filled, blocks))));
+        for (run, length) in wide.iter_mut().zip(lengths) {
+            run.push(length as i64);
+        }
+    }
+
     /// Writes one run behind the other, and begins the next two.
     pub fn write_into(&mut self, page: &mut Vec<u8>) {
+        if let Some(wide) = self.wide.take() {
+            (*wide).into_iter().for_each(|mut run| run.write_into(page));
+            self.filled = 0;
+            self.blocks = 0;
+            return;
+        }
         let count = self.blocks * BLOCK + self.filled;
         if self.filled > 1 {
             self.pack::<0>();
@@ -184,6 +202,17 @@ impl Lengths {
 }
 
 impl Run {
+    /// The same with more bits. The run is begun anew.
+    fn widened(&mut self, filled: usize, blocks: usize) -> Deltas {
+        Deltas {
+            first: i64::from(self.first),
+            block: self.block.map(i64::from),
+            filled,
+            blocks,
+            packed: std::mem::take(&mut self.packed),
+        }
+    }
+
     /// As [`Deltas::pack`].
     #[inline(always)]
     fn pack(&mut self, filled: usize) {
@@ -391,7 +420,7 @@ mod tests {
         #[test]
         fn lengths_are_written_as_integers_are(
             runs in prop::collection::vec(prop::collection::vec(
-                (prop_oneof![8 => 0usize..40, 1 => 0usize..=LENGTH_MAX], prop_oneof![Just(3usize), 0usize..9000]), 0..300), 1..4),
+                (prop_oneof![8 => 0usize..40, 1 => 0usize..=LENGTH_MAX], prop_oneof![200 => Just(3usize), 100 => 0usize..9000, 1 => 0usize..200_000]), 0..300), 1..4),
         ) {
             let (mut lengths, mut first, mut second) = (Lengths::default(), Deltas::default(), Deltas::default());
             for run in runs {

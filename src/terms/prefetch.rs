@@ -1,4 +1,4 @@
-//! Asking the memory for what will be read soon.
+//! Asking for memory before it is used: lines that will be read soon, pages that will be written soon.
 
 /// Asks for the line that holds `values[at]`; nothing where the processor has no such hint. `at` may lie behind the end.
 #[inline(always)]
@@ -13,8 +13,8 @@ pub fn line_of<T>(values: &[T], at: usize) {
     let _ = (values, at);
 }
 
-/// An empty list with room for so many bytes, all of which will be written soon: the system is asked for its pages at once, where it
-/// can be (Linux 5.14), since a fault a page costs a quarter more.
+/// An empty list with room for so many bytes, all of which will be written soon: the system is asked for its pages
+/// at once, where it can be (Linux 5.14), since a fault a page costs a quarter more.
 pub fn room_for(bytes: usize) -> Vec<u8> {
     let room = Vec::with_capacity(bytes);
     #[cfg(target_os = "linux")]
@@ -31,8 +31,8 @@ fn populate(room: &Vec<u8>) {
         (start + room.capacity()) & !(page - 1),
     );
     if from < to {
-        // SAFETY: whole pages within the list's own memory, whose bytes stay what they are. Where the system refuses, they come one by
-        // one as ever.
+        // SAFETY: whole pages within the list's own memory, whose bytes stay what they are. Where the system refuses,
+        // they come one by one as ever.
         unsafe {
             libc::madvise(from as *mut libc::c_void, to - from, libc::MADV_POPULATE_WRITE);
         }

@@ -34,6 +34,8 @@ const THREAD_BYTES: u64 = 44 << 20;
 const BLOCKS_AT_ONCE: usize = 16;
 /// What a pair of rows needs while its range is in memory.
 const RANGE_PAIR_BYTES: u64 = 400;
+/// Files of a shelf: with more threads some share one, as few files may be open as some systems allow.
+const FILES_MAX: usize = 16;
 /// Ids of a block that are kept as a sample of all.
 const SAMPLE_ROWS: usize = 4096;
 
@@ -289,15 +291,14 @@ impl Spill {
         Ok(shelves)
     }
 
-    /// New files in the work folder, one a thread.
+    /// New files in the work folder, one a thread up to some.
     ///
     /// # Errors
     /// What the system reports.
     pub fn new_shelf(&self, name: &str) -> Result<Shelf, Stop> {
         let create = |number| WorkFile::create(&self.bound.folder, &format!("{name}-{number}.arrows"));
-        Ok(Shelf::new(
-            (0..self.threads).map(create).collect::<Result<_, Stop>>()?,
-        ))
+        let files = 0..self.threads.min(FILES_MAX);
+        Ok(Shelf::new(files.map(create).collect::<Result<_, Stop>>()?))
     }
 
     fn check_bound(&self) -> Result<(), Stop> {

@@ -1,8 +1,8 @@
 //! Rows that share an id, of a side that lies aside (R19, R20).
 //!
-//! Logs come nearly in the order of their ids. Where the blocks of a side follow one another by id, but for rows that come
-//! late, only such a row can share its id, and the late ones' hashes were noted while they passed: one look at the ids of the side finds
-//! their namesakes. Else all hashes are laid side by side, as many at a time as memory takes.
+//! Logs come nearly in the order of their ids. Where the blocks of a side follow one another by id, but for rows that
+//! come late, only such a row can share its id, and the late ones' hashes were noted while they passed: one look at the
+//! ids of the side finds their namesakes. Else all hashes are laid side by side, as many at a time as memory takes.
 
 use rayon::prelude::*;
 use rustc_hash::FxHashSet;
@@ -29,10 +29,11 @@ impl SideOutlines<'_> {
         forward + self.outlines.iter().map(|outline| outline.rows).sum::<usize>()
     }
 
-    /// Hashes of all late ids, where the others ascend from block to block: no two of those are one. `None` where they do not, or so
-    /// many are late that it does not help.
+    /// Hashes of all late ids, where the others ascend from block to block: no two of those are one. `None` where they
+    /// do not, or so many are late that it does not help.
     ///
-    /// A late row may be the first of its block, which does not know: it is late where only the next one follows on the block before.
+    /// A late row may be the first of its block, which does not know: it is late where only the next one follows on the
+    /// block before. All ids that are not told are then above every id before them that is not.
     fn late(&self) -> Option<FxHashSet<u64>> {
         let mut outlines: Vec<&Outline> = self.outlines.iter().copied().filter(|o| o.rows > 0).collect();
         outlines.sort_by_key(|outline| outline.second.as_ref().unwrap_or(&outline.first));
