@@ -567,10 +567,13 @@ mod tests {
         sides.iter().map(block).collect()
     }
 
+    /// Rows of one key, by side.
+    type OfKey<'a> = [Vec<(RowRef, &'a EntryBlock)>; 2];
+
     /// All rows by key, in a tree, and each key settled by itself.
     fn slowly(left: &[EntryBlock], right: &[EntryBlock], context: &Context<'_>) -> Matches {
         let mut out = Matches::default();
-        let mut keys: BTreeMap<Vec<u8>, [Vec<(RowRef, &EntryBlock)>; 2]> = BTreeMap::new();
+        let mut keys: BTreeMap<Vec<u8>, OfKey<'_>> = BTreeMap::new();
         for (side, blocks) in [left, right].into_iter().enumerate() {
             for (number, block) in blocks.iter().enumerate() {
                 for position in 0..block.len() {
