@@ -3,6 +3,7 @@
 pub mod json;
 pub mod show;
 pub mod table;
+pub mod line;
 pub mod pages;
 pub mod deltas;
 pub mod texts;

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::day::state::cells::Line;
 use crate::findings::Stop;
+use crate::report::line::Line;
 use crate::reserve::figures::{PoolFigures, ReserveReport, bucket};
 
 impl ReserveReport {

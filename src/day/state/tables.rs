@@ -4,8 +4,9 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use crate::book::settings::Settings;
-use crate::day::state::cells::{Cells, Column, Line, Record, may, must};
+use crate::day::state::cells::{Cells, Column, Record, may, must};
 use crate::day::state::*;
+use crate::report::line::Line;
 
 const HEX_32: &str = "32 digits of lower-case hex";
 const HEX_64: &str = "64 digits of lower-case hex (SHA-256)";
