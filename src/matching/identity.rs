@@ -113,34 +113,6 @@ pub fn order_by_id(blocks: &[EntryBlock]) -> IdOrder {
     order
 }
 
-/// Rows by (id, row). Ids of a side begin alike; the eight bytes behind that nearly always tell them apart, so that few
-/// comparisons look at a row.
-fn sorted_by_id(blocks: &[EntryBlock], rows: Vec<RowRef>) -> Vec<RowRef> {
-    let id = |row: RowRef| blocks[row.block()].id(row.position());
-    let beginnings = rows
-        .chunk_by(|a, b| a.block() == b.block())
-        .map(|run| id(run[0]).pieces().0);
-    let shared = beginnings.reduce(|a, b| {
-        let alike = a.iter().zip(b).take_while(|(a, b)| a == b).count();
-        &a[..alike]
-    });
-    let cut = shared.map_or(0, <[u8]>::len);
-    let eight = |row: RowRef| {
-        let (beginning, rest) = id(row).pieces();
-        let mut eight = [0; 8];
-        for (byte, known) in eight.iter_mut().zip(beginning[cut..].iter().chain(rest)) {
-            *byte = *known;
-        }
-        u64::from_be_bytes(eight)
-    };
-    let mut keyed: Vec<(u64, RowRef)> = rows.into_iter().map(|row| (eight(row), row)).collect();
-    keyed.par_sort_unstable_by(|a, b| {
-        let ids = || id(a.1).cmp(&id(b.1));
-        a.0.cmp(&b.0).then_with(ids).then_with(|| a.1.cmp(&b.1))
-    });
-    keyed.into_iter().map(|(_, row)| row).collect()
-}
-
 /// Rows of a side that share an id, without ordering the others.
 pub fn shared_ids(blocks: &[EntryBlock]) -> Vec<Vec<RowRef>> {
     Split::new(blocks).shared()
@@ -208,6 +180,7 @@ struct Split<'a> {
 
 impl<'a> Split<'a> {
     fn new(blocks: &'a [EntryBlock]) -> Split<'a> {
+        let id = |row: RowRef| blocks[row.block()].id(row.position());
         let first = |number: usize| blocks[number].id(0);
         let mut numbers: Vec<usize> = (0..blocks.len())
             .filter(|number| !blocks[*number].is_empty())
@@ -231,7 +204,7 @@ impl<'a> Split<'a> {
                 parts.push(Part { number, skip });
             }
         }
-        let late = sorted_by_id(blocks, late);
+        late.par_sort_unstable_by(|a, b| id(*a).cmp(&id(*b)).then_with(|| a.cmp(b)));
         Split { blocks, parts, late }
     }
 
