@@ -272,15 +272,16 @@ impl Default for Records {
 }
 
 impl Records {
-    /// The record that begins at a byte.
+    /// What the records are looked at through. `record_end` is where the last byte of one of mean length lies, from its first.
     #[inline(always)]
-    fn at(&self, at: usize) -> Record<'_> {
-        Record {
+    fn view(&self, record_end: u32, brought_forward: bool) -> View<'_> {
+        View {
             data: &self.data,
             metas: &self.metas,
             beginning: &self.beginning,
-            at,
+            record_end,
             layout: self.layout,
+            brought_forward,
         }
     }
 
@@ -482,7 +483,7 @@ impl BlockBuilder {
 
     #[inline(always)]
     fn record(&self, position: usize) -> Record<'_> {
-        self.records.at(self.offsets[position] as usize)
+        self.records.view(0, false).record(self.offsets[position])
     }
 
     /// Where a record begins and ends.
@@ -694,7 +695,7 @@ impl BlockBuilder {
         self.offsets.clear();
         self.records.layout = Layout::Narrow;
         let block = EntryBlock {
-            record_end: (records.data.len() / rows).saturating_sub(1),
+            record_end: (records.data.len() / rows).saturating_sub(1) as u32,
             records,
             begins: stride.map_or(Begins::At(offsets), Begins::Every),
             places,
@@ -767,7 +768,7 @@ pub struct EntryBlock {
     /// Position of the entry with the highest id, the first of them.
     highest: usize,
     /// Where the last byte of a record of mean length lies, from its first.
-    record_end: usize,
+    record_end: u32,
 }
 
 impl EntryBlock {
@@ -860,8 +861,7 @@ impl EntryBlock {
     /// An entry.
     #[inline(always)]
     pub fn record(&self, position: usize) -> Record<'_> {
-        let place = usize::from(self.places[position]);
-        self.records.at(self.begins.of(place))
+        self.view().record(self.begin(usize::from(self.places[position])))
     }
 
     /// Where the record in a place begins.
@@ -871,15 +871,9 @@ impl EntryBlock {
     }
 
     /// What its records are looked at through.
+    #[inline(always)]
     pub fn view(&self) -> View<'_> {
-        View {
-            data: &self.records.data,
-            metas: &self.records.metas,
-            beginning: &self.records.beginning,
-            record_end: self.record_end as u32,
-            layout: self.records.layout,
-            brought_forward: !self.first_seen.is_empty(),
-        }
+        self.records.view(self.record_end, !self.first_seen.is_empty())
     }
 
     /// Match key of an entry; empty matches nothing.
@@ -961,16 +955,15 @@ impl EntryBlock {
     /// Asks the memory for an entry's record.
     #[inline]
     pub fn prefetch_record(&self, position: usize) {
-        let at = self.begins.of(usize::from(self.places[position]));
-        prefetch::line_of(&self.records.data, at);
-        prefetch::line_of(&self.records.data, at + self.record_end);
+        self.view()
+            .prefetch(self.begin(usize::from(self.places[position])));
     }
 
     /// Asks the memory for the records of neighbouring places.
     #[inline]
     pub fn prefetch_records(&self, places: Range<usize>) {
         if let Some(last) = places.clone().next_back() {
-            let end = self.begins.of(last) + self.record_end;
+            let end = self.begins.of(last) + self.record_end as usize;
             for at in (self.begins.of(places.start)..=end).step_by(64) {
                 prefetch::line_of(&self.records.data, at);
             }

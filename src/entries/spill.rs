@@ -388,24 +388,24 @@ fn numbered(values: &[u64]) -> Option<ArrayRef> {
     Some(Arc::new(coded.ok()?))
 }
 
+/// Columns that numbers are narrowed to, and the type of each, the narrowest first.
+macro_rules! narrower {
+    ($what:ident) => {
+        $what! { UInt8Array u8, UInt16Array u16, UInt32Array u32 }
+    };
+}
+
 /// Numbers as the narrowest column that holds them all.
 pub fn narrow(values: Vec<u64>) -> ArrayRef {
     let most = values.iter().copied().max().unwrap_or(0);
-    if most <= u64::from(u8::MAX) {
-        return Arc::new(UInt8Array::from_iter_values(
-            values.iter().map(|value| *value as u8),
-        ));
+    macro_rules! narrowed {
+        ($($array:ident $number:ty),*) => {
+            $(if most <= u64::from(<$number>::MAX) {
+                return Arc::new($array::from_iter_values(values.iter().map(|value| *value as $number)));
+            })*
+        };
     }
-    if most <= u64::from(u16::MAX) {
-        return Arc::new(UInt16Array::from_iter_values(
-            values.iter().map(|value| *value as u16),
-        ));
-    }
-    if most <= u64::from(u32::MAX) {
-        return Arc::new(UInt32Array::from_iter_values(
-            values.iter().map(|value| *value as u32),
-        ));
-    }
+    narrower!(narrowed);
     Arc::new(UInt64Array::from(values))
 }
 
@@ -420,15 +420,14 @@ pub fn wide(batch: &RecordBatch, at: usize) -> Result<Vec<u64>, Stop> {
         let codes = coded.keys().values().iter();
         return Ok(codes.map(|code| kinds.value(usize::from(*code))).collect());
     }
-    if let Ok(narrow) = column::<UInt8Array>(batch, at) {
-        return Ok(narrow.values().iter().map(|value| u64::from(*value)).collect());
+    macro_rules! widened {
+        ($($array:ident $number:ty),*) => {
+            $(if let Ok(narrow) = column::<$array>(batch, at) {
+                return Ok(narrow.values().iter().map(|value| u64::from(*value)).collect());
+            })*
+        };
     }
-    if let Ok(narrow) = column::<UInt16Array>(batch, at) {
-        return Ok(narrow.values().iter().map(|value| u64::from(*value)).collect());
-    }
-    if let Ok(narrow) = column::<UInt32Array>(batch, at) {
-        return Ok(narrow.values().iter().map(|value| u64::from(*value)).collect());
-    }
+    narrower!(widened);
     Ok(column::<UInt64Array>(batch, at)?.values().to_vec())
 }
 

@@ -5,6 +5,8 @@
 //! need is asked from the memory ahead. Two rows that agree are paired on the spot; references with other rows, or with more of
 //! them, are resolved as SPEC §5 says, each by itself.
 
+use std::ops::Range;
+
 use crate::entries::block::{EntryBlock, Record, RowRef, Slot, View};
 use crate::entries::meta::Meta;
 use crate::matching::class::Class;
@@ -19,8 +21,8 @@ pub struct Slice<'a> {
     pub number: usize,
     /// Entries with a key.
     pub slots: &'a [Slot],
-    /// Place of the first of them.
-    pub first: usize,
+    /// Their places.
+    pub places: Range<usize>,
     /// Entries without one.
     pub keyless: Vec<Slot>,
 }
@@ -43,7 +45,7 @@ impl<'a> Slice<'a> {
                 block,
                 number,
                 slots,
-                first: places.start,
+                places,
                 keyless,
             })
         };
@@ -54,8 +56,7 @@ impl<'a> Slice<'a> {
     #[inline]
     fn prefetch_ahead(side: &[Slice<'_>], number: u32) {
         if let Some(slice) = side.get(number as usize + SLICES_AHEAD) {
-            let places = slice.first..slice.first + slice.slots.len();
-            slice.block.prefetch_records(places);
+            slice.block.prefetch_records(slice.places.clone());
         }
     }
 
@@ -365,7 +366,7 @@ fn list(side: &[Slice<'_>], which: Side, excluded: Excluded<'_>, rows: &mut Vec<
             slice: number,
             met: NONE,
         };
-        let slots = (slice.first..).zip(slice.slots);
+        let slots = slice.places.clone().zip(slice.slots);
         match excluded {
             None => rows.extend(slots.map(row)),
             Some(_) => rows.extend(slots.filter(|(_, slot)| takes_part(slot)).map(row)),

@@ -11,15 +11,16 @@ pub fn key_hash(key: &[u8]) -> u64 {
     xxh3_64(key)
 }
 
-const DIGITS: &[u8; 16] = b"0123456789abcdef";
+/// The two digits of a byte.
+fn digits(byte: u8) -> [u8; 2] {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]
+}
 
 /// Lower-case hex.
 pub fn hex(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        text.push(char::from(DIGITS[usize::from(byte >> 4)]));
-        text.push(char::from(DIGITS[usize::from(byte & 15)]));
-    }
+    text.extend(bytes.iter().flat_map(|byte| digits(*byte)).map(char::from));
     text
 }
 
@@ -69,7 +70,7 @@ impl TaggedIds {
         let digest = Sha256::digest(&self.text);
         let mut id = [0; 32];
         for (pair, byte) in id.as_chunks_mut().0.iter_mut().zip(&digest[..16]) {
-            *pair = [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]];
+            *pair = digits(*byte);
         }
         id
     }

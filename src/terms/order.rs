@@ -86,7 +86,8 @@ pub fn head(text: &str) -> u64 {
 }
 
 /// The bytes of a text from a place on, as a number that compares as they do.
-fn chunk(text: &[u8], from: usize) -> u64 {
+#[inline]
+pub fn chunk(text: &[u8], from: usize) -> u64 {
     let rest = text.get(from..).unwrap_or_default();
     match rest.first_chunk() {
         Some(bytes) => u64::from_be_bytes(*bytes),

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use arrow::array::UInt8Array;
 
 use crate::entries::block::{BUCKET_BITS, Record};
-use crate::entries::bytes::{Id, Window};
+use crate::entries::bytes::Id;
 use crate::entries::key::Key;
 use crate::entries::spill::{
     KEY_COLUMNS, Keys, Piece, ReturnedKeys, ReturnedTexts, Shelf, Texts, batch, column, narrow, wide,
@@ -17,6 +17,7 @@ use crate::entries::spill::{
 use crate::findings::Stop;
 use crate::matching::met::Meeting;
 use crate::report::matched::Lines;
+use crate::terms::order::chunk;
 
 /// Lines of a stretch, about: a quarter of a row group, since a stretch that two groups share is read for each.
 const STRETCH_LINES: usize = 65_536;
@@ -318,17 +319,7 @@ fn in_order(pieces: &[Read], lines: usize) -> Vec<(u32, u32)> {
     let mut order: Vec<(u64, u32, u32)> = Vec::with_capacity(lines);
     for (number, piece) in (0u32..).zip(pieces) {
         for row in 0..piece.txn_id.len() {
-            let Window { bytes, start, len } = piece.txn_id.window(row);
-            let eight = match bytes[start + cut..].first_chunk::<8>() {
-                // Bytes of the next id are none of this one's.
-                Some(eight) => u64::from_be_bytes(*eight) & !u64::MAX.unbounded_shr(8 * (len - cut) as u32),
-                None => {
-                    let mut eight = [0; 8];
-                    eight[..len - cut].copy_from_slice(&bytes[start + cut..start + len]);
-                    u64::from_be_bytes(eight)
-                }
-            };
-            order.push((eight, number, row as u32));
+            order.push((chunk(piece.txn_id.value(row), cut), number, row as u32));
         }
     }
     let id = |at: &(u64, u32, u32)| pieces[at.1 as usize].txn_id.value(at.2 as usize);
