@@ -1,7 +1,8 @@
 //! Stage 1: table formats by profile, beside the canonical reader. One thread, files of 500 MB.
 //!
 //! As a close reads them: each file is also hashed (SHA-256), which the canonical reader does by itself. For each file the
-//! least processor time of some rounds, MB/s, and the speed as a part of the canonical reader's.
+//! least processor time of some rounds, MB/s, and the speed as a part of the canonical reader's. The statement also beside
+//! the same rows as a canonical bank table, row for row: its Chinese takes two bytes a character there and three here.
 //! `TIEOUT_BENCH_MB` sets the size, `TIEOUT_BENCH_ROUNDS` the rounds, `TIEOUT_BENCH_ONLY` one reader;
 //! `TIEOUT_BENCH_FOLDER` keeps the files for other readers (scripts/bench_tables.sh).
 
@@ -102,6 +103,8 @@ struct Target<'a> {
     file: BufWriter<&'a File>,
     encoding: &'static encoding_rs::Encoding,
     bytes: u64,
+    /// Id of an account of the book.
+    account: String,
 }
 
 impl Target<'_> {
@@ -202,6 +205,24 @@ fn statement(file: &mut Target<'_>) {
     generate(file, head, row, |_| String::new());
 }
 
+/// The rows of that statement as a canonical bank table.
+fn canonical_bank(file: &mut Target<'_>) {
+    let head = "entry_id,account,booking_time,value_date,direction,amount,currency,bank_ref,remark,batch_ref,counterparty_name,counterparty_account,purpose,original_ref\n";
+    let account = file.account.clone();
+    let row = |row: u64| {
+        let (direction, amount) = if row % 2 == 1 {
+            ("D", "0.53")
+        } else {
+            ("C", "1000.53")
+        };
+        format!(
+            "{row:012},{account},2026-11-20T{}+08:00,2026-11-20,{direction},{amount},CNY,{row:014},货款,,江南茶叶有限公司,6222000000009999,,\n",
+            clock(row)
+        )
+    };
+    generate(file, head, row, |_| String::new());
+}
+
 /// A profile of that statement.
 const STATEMENT: &str = r#"
 title = "a bank's statement"
@@ -242,7 +263,7 @@ struct Case {
     write: fn(&mut Target<'_>),
 }
 
-const CASES: [Case; 5] = [
+const CASES: [Case; 6] = [
     Case {
         name: "canonical",
         format: "canonical-profile",
@@ -274,6 +295,14 @@ const CASES: [Case; 5] = [
         role: Role::Channel,
         encoding: GB18030,
         write: alipay,
+    },
+    Case {
+        name: "canonical-bank",
+        format: "canonical-bank",
+        profile: None,
+        role: Role::Bank,
+        encoding: UTF_8,
+        write: canonical_bank,
     },
     Case {
         name: "statement-gbk",
@@ -332,12 +361,16 @@ fn tell(name: &str, bytes: u64, ns: u64, canonical: Option<u64>) -> u64 {
     rate
 }
 
-fn read_canonical(book: &Book, source: &Source, path: &Path) {
+/// Lines of a file.
+fn rows_of(path: &Path) -> u64 {
+    let bytes = std::fs::read(path).unwrap();
+    memchr::memchr_iter(b'\n', &bytes).count().max(1) as u64
+}
+
+fn read_canonical(book: &Book, source: &Source, path: &Path, role: Role) {
     let context = ReadContext::new(&book.settings, source, None);
     let reader = BlockReader::new(Box::new(File::open(path).unwrap()), None).unwrap();
-    let binding = bind_header(Role::Channel, reader.header(), &context)
-        .ok()
-        .unwrap();
+    let binding = bind_header(role, reader.header(), &context).ok().unwrap();
     let (mut buffer, mut work, mut sum) = (BlockBytes::default(), Work::default(), Sum::default());
     while let Some(head) = reader.next_block(&mut buffer).ok().unwrap() {
         parse_block(&binding, &head, &buffer, &context, &mut work, &mut sum)
@@ -374,7 +407,7 @@ fn main() {
     let own = tempfile::tempdir().unwrap();
     let folder = kept.clone().unwrap_or_else(|| own.path().to_owned());
     let only = std::env::var("TIEOUT_BENCH_ONLY").ok();
-    let mut canonical_rate = None;
+    let (mut canonical_rate, mut bank_row_ps) = (None, None);
     for case in &CASES {
         if only.as_deref().is_some_and(|only| only != case.name) {
             continue;
@@ -386,6 +419,7 @@ fn main() {
                 file: BufWriter::with_capacity(1 << 20, &file),
                 encoding: case.encoding,
                 bytes: 0,
+                account: book.settings.accounts[0].id.clone(),
             };
             (case.write)(&mut target);
             target.file.flush().unwrap();
@@ -403,8 +437,14 @@ fn main() {
             business_date: day::date(),
         };
         if case.name == "canonical" {
-            let ns = least_ns(|| read_canonical(&book, &source, &path));
+            let ns = least_ns(|| read_canonical(&book, &source, &path, case.role));
             canonical_rate = Some(tell("canonical reader", bytes, ns, None));
+        }
+        if case.name == "canonical-bank" {
+            let ns = least_ns(|| read_canonical(&book, &source, &path, case.role));
+            tell("canonical reader, bank table", bytes, ns, canonical_rate);
+            bank_row_ps = Some(ns * 1000 / rows_of(&path));
+            continue;
         }
         let profile = |name: &str| {
             (name == case.format)
@@ -422,6 +462,19 @@ fn main() {
             black_box((sum.0, facts, sha256.finalize()));
         });
         tell(&format!("profile of {}", case.name), bytes, ns, canonical_rate);
+        if case.name == "statement-gbk"
+            && let Some(bank_row_ps) = bank_row_ps
+        {
+            let row_ps = ns * 1000 / rows_of(&path);
+            println!(
+                "its rows: {}.{:03} ns each, as a canonical bank table {}.{:03}: {}% of that reader's speed",
+                row_ps / 1000,
+                row_ps % 1000,
+                bank_row_ps / 1000,
+                bank_row_ps % 1000,
+                bank_row_ps * 100 / row_ps.max(1)
+            );
+        }
         if case.encoding != UTF_8 {
             let ns = least_ns(|| decode(&path, case.encoding));
             tell(&format!("decoding {} alone", case.name), bytes, ns, None);

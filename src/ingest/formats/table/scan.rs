@@ -131,6 +131,11 @@ pub fn separators(text: &[u8], marks: Marks, places: &mut Places) -> Seen {
 /// quotes.
 pub fn open_separators(text: &[u8], marks: Marks, places: &mut Places) -> (Seen, bool) {
     #[cfg(target_arch = "x86_64")]
+    if crate::terms::vectors::avx512_with_bits() {
+        // SAFETY: the machine has all four.
+        return unsafe { widest_separators(text, marks, places) };
+    }
+    #[cfg(target_arch = "x86_64")]
     if crate::terms::vectors::avx2_with_bits() {
         // SAFETY: the machine has all three.
         return unsafe { wide_separators(text, marks, places) };
@@ -143,6 +148,12 @@ pub fn open_separators(text: &[u8], marks: Marks, places: &mut Places) -> (Seen,
 /// decoder then says what it is.
 pub fn open_gbk_separators(text: &[u8], marks: Marks, places: &mut Places) -> Option<(Seen, bool)> {
     let mut pairs = Pairs::default();
+    #[cfg(target_arch = "x86_64")]
+    if crate::terms::vectors::avx512_with_bits() {
+        // SAFETY: the machine has all four.
+        let seen = unsafe { widest_gbk_separators(text, marks, places, &mut pairs) };
+        return pairs.are_pairs().then_some(seen);
+    }
     #[cfg(target_arch = "x86_64")]
     if crate::terms::vectors::avx2_with_bits() {
         // SAFETY: the machine has all three.
@@ -208,6 +219,33 @@ fn wide_gbk_separators(text: &[u8], marks: Marks, places: &mut Places, pairs: &m
         marks,
         places,
         |bytes, marks| wide_masks(bytes, marks),
+        trails,
+    )
+}
+
+/// As [`open_separators`], with the instructions of the latest machines.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512bw,avx512f,bmi1,popcnt")]
+fn widest_separators(text: &[u8], marks: Marks, places: &mut Places) -> (Seen, bool) {
+    separators_by(
+        text,
+        marks,
+        places,
+        |bytes, marks| widest_masks(bytes, marks),
+        |_| 0,
+    )
+}
+
+/// As [`open_gbk_separators`], with the instructions of the latest machines.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512bw,avx512f,bmi1,popcnt")]
+fn widest_gbk_separators(text: &[u8], marks: Marks, places: &mut Places, pairs: &mut Pairs) -> (Seen, bool) {
+    let trails = |masks: &Masks| pairs.trails(masks);
+    separators_by(
+        text,
+        marks,
+        places,
+        |bytes, marks| widest_masks(bytes, marks),
         trails,
     )
 }
@@ -378,7 +416,8 @@ fn vector_masks(bytes: &[u8; 64], marks: Marks) -> Masks {
     }
 }
 
-/// Thirty-two bytes at a time.
+/// Thirty-two bytes at a time. No array is mapped here: in some builds `map` is not compiled into this, and calls what it
+/// is given for each vector.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
 #[inline]
@@ -387,33 +426,116 @@ fn wide_masks(bytes: &[u8; 64], marks: Marks) -> Masks {
         __m256i, _mm256_cmpeq_epi8, _mm256_min_epu8, _mm256_movemask_epi8, _mm256_or_si256,
         _mm256_set_epi64x, _mm256_set1_epi8,
     };
-    let quarters = bytes.as_chunks::<8>().0;
-    let load = |half: usize| {
-        let word = |at: usize| i64::from_le_bytes(quarters[4 * half + at]);
-        _mm256_set_epi64x(word(3), word(2), word(1), word(0))
-    };
-    let vectors = [load(0), load(1)];
-    let mask = |of: [__m256i; 2]| {
-        let [low, high] = of.map(|half| u64::from(_mm256_movemask_epi8(half) as u32));
-        low | high << 32
-    };
-    let is = |byte: u8| vectors.map(|half| _mm256_cmpeq_epi8(half, _mm256_set1_epi8(byte as i8)));
-    let or = |a: [__m256i; 2], b: [__m256i; 2]| [_mm256_or_si256(a[0], b[0]), _mm256_or_si256(a[1], b[1])];
-    let below = vectors.map(|half| {
-        let least = _mm256_min_epu8(half, _mm256_set1_epi8(TRAIL_MIN as i8 - 1));
-        _mm256_cmpeq_epi8(least, half)
-    });
-    let least = _mm256_min_epu8(vectors[0], vectors[1]);
+
+    #[derive(Clone, Copy)]
+    struct Halves(__m256i, __m256i);
+
+    impl Halves {
+        #[target_feature(enable = "avx2")]
+        #[inline]
+        fn is(self, byte: u8) -> Halves {
+            let wanted = _mm256_set1_epi8(byte as i8);
+            Halves(
+                _mm256_cmpeq_epi8(self.0, wanted),
+                _mm256_cmpeq_epi8(self.1, wanted),
+            )
+        }
+
+        #[target_feature(enable = "avx2")]
+        #[inline]
+        fn is_at_most(self, byte: u8) -> Halves {
+            let most = _mm256_set1_epi8(byte as i8);
+            Halves(
+                _mm256_cmpeq_epi8(_mm256_min_epu8(self.0, most), self.0),
+                _mm256_cmpeq_epi8(_mm256_min_epu8(self.1, most), self.1),
+            )
+        }
+
+        #[target_feature(enable = "avx2")]
+        #[inline]
+        fn or(self, other: Halves) -> Halves {
+            Halves(_mm256_or_si256(self.0, other.0), _mm256_or_si256(self.1, other.1))
+        }
+
+        /// The high bit of each byte.
+        #[target_feature(enable = "avx2")]
+        #[inline]
+        fn mask(self) -> u64 {
+            let low = _mm256_movemask_epi8(self.0) as u32;
+            let high = _mm256_movemask_epi8(self.1) as u32;
+            u64::from(low) | u64::from(high) << 32
+        }
+    }
+
+    let words = bytes.as_chunks::<8>().0;
+    let word = |at: usize| i64::from_le_bytes(words[at]);
+    let halves = Halves(
+        _mm256_set_epi64x(word(3), word(2), word(1), word(0)),
+        _mm256_set_epi64x(word(7), word(6), word(5), word(4)),
+    );
+    let least = _mm256_min_epu8(halves.0, halves.1);
     let nul = _mm256_movemask_epi8(_mm256_cmpeq_epi8(least, _mm256_set1_epi8(0)));
+    let ends = halves.is(0xff);
     Masks {
-        delimiter: mask(is(marks.delimiter)),
-        line: mask(is(b'\n')),
-        carriage_return: mask(is(b'\r')),
-        quote: marks.quote.map_or(0, |quote| mask(is(quote))),
+        delimiter: halves.is(marks.delimiter).mask(),
+        line: halves.is(b'\n').mask(),
+        carriage_return: halves.is(b'\r').mask(),
+        quote: match marks.quote {
+            Some(quote) => halves.is(quote).mask(),
+            None => 0,
+        },
         nul: nul != 0,
-        high: mask(vectors),
-        no_lead: mask(or(is(0x80), is(0xff))),
-        no_trail: mask(or(below, or(is(0x7f), is(0xff)))),
+        high: halves.mask(),
+        no_lead: halves.is(0x80).or(ends).mask(),
+        no_trail: halves
+            .is_at_most(TRAIL_MIN - 1)
+            .or(halves.is(0x7f))
+            .or(ends)
+            .mask(),
+    }
+}
+
+/// All sixty-four at once.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512bw,avx512f")]
+#[inline]
+fn widest_masks(bytes: &[u8; 64], marks: Marks) -> Masks {
+    use std::arch::x86_64::{
+        __m512i, _mm512_cmpeq_epi8_mask, _mm512_cmplt_epu8_mask, _mm512_movepi8_mask, _mm512_set_epi64,
+        _mm512_set1_epi8,
+    };
+
+    #[target_feature(enable = "avx512bw,avx512f")]
+    #[inline]
+    fn is(text: __m512i, byte: u8) -> u64 {
+        _mm512_cmpeq_epi8_mask(text, _mm512_set1_epi8(byte as i8))
+    }
+
+    let words = bytes.as_chunks::<8>().0;
+    let word = |at: usize| i64::from_le_bytes(words[at]);
+    let text = _mm512_set_epi64(
+        word(7),
+        word(6),
+        word(5),
+        word(4),
+        word(3),
+        word(2),
+        word(1),
+        word(0),
+    );
+    let ends = is(text, 0xff);
+    Masks {
+        delimiter: is(text, marks.delimiter),
+        line: is(text, b'\n'),
+        carriage_return: is(text, b'\r'),
+        quote: match marks.quote {
+            Some(quote) => is(text, quote),
+            None => 0,
+        },
+        nul: is(text, 0) != 0,
+        high: _mm512_movepi8_mask(text),
+        no_lead: is(text, 0x80) | ends,
+        no_trail: _mm512_cmplt_epu8_mask(text, _mm512_set1_epi8(TRAIL_MIN as i8)) | is(text, 0x7f) | ends,
     }
 }
 
@@ -574,11 +696,24 @@ mod tests {
         fn every_machine_sees_the_same(bytes in prop::collection::vec(any::<u8>(), 64), delimiter in any::<u8>()) {
             let bytes: [u8; 64] = bytes.try_into().unwrap();
             let marks = Marks { delimiter, quote: Some(b'"') };
-            let (fast, slow) = (masks_of(&bytes, marks), portable_masks(&bytes, marks));
-            prop_assert_eq!(
-                (fast.delimiter, fast.line, fast.carriage_return, fast.quote, fast.nul, fast.high, fast.no_lead, fast.no_trail),
-                (slow.delimiter, slow.line, slow.carriage_return, slow.quote, slow.nul, slow.high, slow.no_lead, slow.no_trail)
-            );
+            let slow = portable_masks(&bytes, marks);
+            let mut all = vec![masks_of(&bytes, marks)];
+            #[cfg(target_arch = "x86_64")]
+            if crate::terms::vectors::avx2_with_bits() {
+                // SAFETY: the machine has them.
+                all.push(unsafe { wide_masks(&bytes, marks) });
+            }
+            #[cfg(target_arch = "x86_64")]
+            if crate::terms::vectors::avx512_with_bits() {
+                // SAFETY: the machine has them.
+                all.push(unsafe { widest_masks(&bytes, marks) });
+            }
+            for fast in all {
+                prop_assert_eq!(
+                    (fast.delimiter, fast.line, fast.carriage_return, fast.quote, fast.nul, fast.high, fast.no_lead, fast.no_trail),
+                    (slow.delimiter, slow.line, slow.carriage_return, slow.quote, slow.nul, slow.high, slow.no_lead, slow.no_trail)
+                );
+            }
         }
     }
 }
