@@ -131,11 +131,6 @@ pub fn separators(text: &[u8], marks: Marks, places: &mut Places) -> Seen {
 /// quotes.
 pub fn open_separators(text: &[u8], marks: Marks, places: &mut Places) -> (Seen, bool) {
     #[cfg(target_arch = "x86_64")]
-    if crate::terms::vectors::avx512_with_bits() {
-        // SAFETY: the machine has all four.
-        return unsafe { widest_separators(text, marks, places) };
-    }
-    #[cfg(target_arch = "x86_64")]
     if crate::terms::vectors::avx2_with_bits() {
         // SAFETY: the machine has all three.
         return unsafe { wide_separators(text, marks, places) };
@@ -148,12 +143,6 @@ pub fn open_separators(text: &[u8], marks: Marks, places: &mut Places) -> (Seen,
 /// decoder then says what it is.
 pub fn open_gbk_separators(text: &[u8], marks: Marks, places: &mut Places) -> Option<(Seen, bool)> {
     let mut pairs = Pairs::default();
-    #[cfg(target_arch = "x86_64")]
-    if crate::terms::vectors::avx512_with_bits() {
-        // SAFETY: the machine has all four.
-        let seen = unsafe { widest_gbk_separators(text, marks, places, &mut pairs) };
-        return pairs.are_pairs().then_some(seen);
-    }
     #[cfg(target_arch = "x86_64")]
     if crate::terms::vectors::avx2_with_bits() {
         // SAFETY: the machine has all three.
@@ -219,33 +208,6 @@ fn wide_gbk_separators(text: &[u8], marks: Marks, places: &mut Places, pairs: &m
         marks,
         places,
         |bytes, marks| wide_masks(bytes, marks),
-        trails,
-    )
-}
-
-/// As [`open_separators`], with the instructions of the latest machines.
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512bw,avx512f,bmi1,popcnt")]
-fn widest_separators(text: &[u8], marks: Marks, places: &mut Places) -> (Seen, bool) {
-    separators_by(
-        text,
-        marks,
-        places,
-        |bytes, marks| widest_masks(bytes, marks),
-        |_| 0,
-    )
-}
-
-/// As [`open_gbk_separators`], with the instructions of the latest machines.
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512bw,avx512f,bmi1,popcnt")]
-fn widest_gbk_separators(text: &[u8], marks: Marks, places: &mut Places, pairs: &mut Pairs) -> (Seen, bool) {
-    let trails = |masks: &Masks| pairs.trails(masks);
-    separators_by(
-        text,
-        marks,
-        places,
-        |bytes, marks| widest_masks(bytes, marks),
         trails,
     )
 }
@@ -495,50 +457,6 @@ fn wide_masks(bytes: &[u8; 64], marks: Marks) -> Masks {
     }
 }
 
-/// All sixty-four at once.
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512bw,avx512f")]
-#[inline]
-fn widest_masks(bytes: &[u8; 64], marks: Marks) -> Masks {
-    use std::arch::x86_64::{
-        __m512i, _mm512_cmpeq_epi8_mask, _mm512_cmplt_epu8_mask, _mm512_movepi8_mask, _mm512_set_epi64,
-        _mm512_set1_epi8,
-    };
-
-    #[target_feature(enable = "avx512bw,avx512f")]
-    #[inline]
-    fn is(text: __m512i, byte: u8) -> u64 {
-        _mm512_cmpeq_epi8_mask(text, _mm512_set1_epi8(byte as i8))
-    }
-
-    let words = bytes.as_chunks::<8>().0;
-    let word = |at: usize| i64::from_le_bytes(words[at]);
-    let text = _mm512_set_epi64(
-        word(7),
-        word(6),
-        word(5),
-        word(4),
-        word(3),
-        word(2),
-        word(1),
-        word(0),
-    );
-    let ends = is(text, 0xff);
-    Masks {
-        delimiter: is(text, marks.delimiter),
-        line: is(text, b'\n'),
-        carriage_return: is(text, b'\r'),
-        quote: match marks.quote {
-            Some(quote) => is(text, quote),
-            None => 0,
-        },
-        nul: is(text, 0) != 0,
-        high: _mm512_movepi8_mask(text),
-        no_lead: is(text, 0x80) | ends,
-        no_trail: _mm512_cmplt_epu8_mask(text, _mm512_set1_epi8(TRAIL_MIN as i8)) | is(text, 0x7f) | ends,
-    }
-}
-
 /// Eight bytes at a time, by arithmetic.
 #[cfg(not(target_arch = "x86_64"))]
 fn masks_of(bytes: &[u8; 64], marks: Marks) -> Masks {
@@ -702,11 +620,6 @@ mod tests {
             if crate::terms::vectors::avx2_with_bits() {
                 // SAFETY: the machine has them.
                 all.push(unsafe { wide_masks(&bytes, marks) });
-            }
-            #[cfg(target_arch = "x86_64")]
-            if crate::terms::vectors::avx512_with_bits() {
-                // SAFETY: the machine has them.
-                all.push(unsafe { widest_masks(&bytes, marks) });
             }
             for fast in all {
                 prop_assert_eq!(
