@@ -85,7 +85,13 @@ impl Fetcher<'_> {
             let rows_held: Vec<(Place, Option<Held>)> = once.iter().map(held_row).collect();
             let mut found: Vec<Option<Arc<OpenRow>>> = vec![None; once.len()];
             for (at, row) in self.read(file, &rows_held)? {
-                found[at] = Some(row);
+                if found[at].replace(row).is_some() {
+                    let place = once[at].0;
+                    return Err(Stop::invariant(format!(
+                        "{}: two rows stand at {place:?}",
+                        file.name
+                    )));
+                }
             }
             for (same, row) in wanted.chunk_by(|a, b| a.0 == b.0).zip(found) {
                 for (_, index) in same {

@@ -484,6 +484,13 @@ impl Search<'_> {
                 ),
             );
         }
+        if members.iter().all(|member| is_hidden_member(&member.name)) {
+            return self.bad(
+                &outer.name,
+                &outer.path,
+                "found an archive without a file in it, expected the tables of the day",
+            );
+        }
         for member in members {
             let name = format!("{}!{}", outer.name, member.name);
             if is_hidden_member(&member.name) {
@@ -1107,6 +1114,8 @@ mod tests {
             check(zipped(&[(name, b"x")]), "leads out of the archive");
         }
         check(zipped(&[("a!b.csv", b"x")]), "`!` in its name");
+        check(zipped(&[]), "without a file");
+        check(zipped(&[(".DS_Store", b"x")]), "without a file");
         check(zipped(&[("a\\b.csv", b"x"), ("a/b.csv", b"y")]), "twice");
         let zeros = vec![0; 11 << 20];
         check(zipped(&[("z.csv", &zeros)]), "more than 200 times its size");

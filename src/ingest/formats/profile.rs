@@ -193,6 +193,8 @@ pub struct Frame {
     pub row_types: Vec<String>,
     /// First fields of the records that are neither.
     pub other_types: Vec<String>,
+    /// First field of the record that ends the file.
+    pub last_type: Option<String>,
     /// Titles of the header of the summary behind the rows: its first title, by which it is known.
     pub summary_header: Vec<String>,
     /// The one column that may hold bare delimiters: rows are then anchored from both ends.

@@ -569,6 +569,9 @@ impl<'r> Table<'r> {
         }
         let row = self.cut.row(record);
         let kind = row.cell(0);
+        if self.at == At::Behind {
+            return Err(self.broken(line, "a record stands behind the one that ends the file"));
+        }
         if frame.header_type.as_deref() == Some(kind) {
             let titles = titles_of(&row);
             match &self.plan {
@@ -588,7 +591,15 @@ impl<'r> Table<'r> {
             return Ok(());
         }
         let titles = self.plan.as_ref().map_or(&[][..], |plan| &plan.titles);
-        if self.totals.state_row(&row, titles)? || frame.other_types.iter().any(|known| known == kind) {
+        let states = self.totals.state_row(&row, titles)?;
+        if frame.last_type.as_deref() == Some(kind) {
+            if self.plan.is_none() {
+                return Err(self.broken(line, "the file ends before its header"));
+            }
+            self.at = At::Behind;
+            return Ok(());
+        }
+        if states || frame.other_types.iter().any(|known| known == kind) {
             return Ok(());
         }
         let message = format!("a record of the unknown type `{}` stands here", shown(kind));
@@ -884,6 +895,9 @@ impl<'r> Table<'r> {
             At::Rows if self.profile.frame.end.is_some() => {
                 return Err(self.broken(0, "the line that ends the table is missing"));
             }
+            At::Rows if let Some(last) = &self.profile.frame.last_type => {
+                return Err(self.broken(0, &format!("the file ends before its record {last}")));
+            }
             At::Rows | At::Behind => {}
         }
         if let Some(Plan {
@@ -897,6 +911,13 @@ impl<'r> Table<'r> {
                 words.clone(),
                 "put the file where the source of its account takes it, or correct `account` of the source in book.toml",
             ));
+        }
+        if let Some(Plan {
+            fields: Fields::Bank(fields),
+            ..
+        }) = &self.plan
+        {
+            self.facts.statements.extend(fields.unknown_account().cloned());
         }
         self.facts.checked = self.totals.check()?;
         if let Some(chain) = &mut self.chain {

@@ -132,14 +132,15 @@ fn exponent(text: &str) -> Option<&str> {
     (count > 0 && (signed || count <= 3 && ends)).then(|| &text[..text.len() - rest.len()])
 }
 
-/// The entry date is the one of its day and month that is nearest to the value date.
+/// The entry date is the one of its day and month that is nearest to the value date; 29 February of a year without one is
+/// the last day of that month, not a day of another year.
 fn entry_date(four: &str, value_date: Date) -> Option<(Date, bool)> {
     let (month, day) = (four[..2].parse().ok()?, four[2..].parse().ok()?);
     let (year, ..) = value_date.ymd();
     [year, year - 1, year + 1]
         .into_iter()
         .filter_map(|year| commercial_date(year, month, day))
-        .min_by_key(|(date, moved)| (*moved, date.days_since(value_date).abs()))
+        .min_by_key(|(date, moved)| (date.days_since(value_date).abs(), *moved))
 }
 
 fn mark(text: &str) -> Option<(Mark, &str)> {
@@ -234,7 +235,10 @@ mod tests {
             "1602300301DR6,00N024NONREF",
             "2016-02-29 2016-03-01 D 600 N024 NONREF ",
         );
-        check("1501010229C1,00NMSC", "2015-01-01 2016-02-29 C 100 NMSC  ");
+        check("1501010229C1,00NMSC", "2015-01-01 2015-02-28 C 100 NMSC  ");
+        check("2302280229C5,00NMSC", "2023-02-28 2023-02-28 C 500 NMSC  ");
+        check("2403010229C5,00NMSC", "2024-03-01 2024-02-29 C 500 NMSC  ");
+        check("2312310101C5,00NMSC", "2023-12-31 2024-01-01 C 500 NMSC  ");
         check("1512311231C1,NMSC", "2015-12-31 2015-12-31 C 100 NMSC  ");
         check("1512310104C1,NMSC", "2015-12-31 2016-01-04 C 100 NMSC  ");
         check("1601041231C1,NMSC", "2016-01-04 2015-12-31 C 100 NMSC  ");

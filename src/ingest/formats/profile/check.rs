@@ -373,12 +373,23 @@ fn frame(mut node: Node<'_>, faults: &mut Faults) -> Option<Frame> {
         header_type: node.text(faults, "header_type"),
         row_types: node.texts(faults, "row_types"),
         other_types: node.texts(faults, "other_types"),
+        last_type: node.text(faults, "last_type"),
         summary_header: node.texts(faults, "summary_header"),
         free_text,
         guards,
     };
     if frame.header_type.is_some() == frame.row_types.is_empty() {
         faults.add(node.at, "frame: header_type and row_types go together");
+    }
+    if frame
+        .last_type
+        .as_ref()
+        .is_some_and(|last| !frame.other_types.contains(last))
+    {
+        faults.add(
+            node.place("last_type"),
+            "frame.last_type: expected one of other_types, the type of the record that ends the file",
+        );
     }
     node.done(faults);
     Some(frame)

@@ -296,7 +296,11 @@ pub fn midnight(date: Date) -> WallTime {
     }
 }
 
-/// A text read by the first pattern that fits; a time without a year gets the year nearest to `near`.
+/// Days between a day without a year and the nearest such day, at most.
+const HALF_A_YEAR_DAYS: i32 = 183;
+
+/// A text read by the first pattern that fits; a time without a year gets the year nearest to `near`, and is none where
+/// that year has no such day (29 February).
 pub fn read_time(patterns: &[TimePattern], text: &str, near: Date) -> Option<(WallTime, Option<i32>, bool)> {
     for pattern in patterns {
         let Some(read) = pattern.read(text) else { continue };
@@ -305,9 +309,12 @@ pub fn read_time(patterns: &[TimePattern], text: &str, near: Date) -> Option<(Wa
             let (_, month, day) = wall.date.ymd();
             let (year, ..) = near.ymd();
             let candidates = [year - 1, year, year + 1].into_iter();
+            let days_away = |date: &Date| date.days_since(near).abs();
+            // Half a year is the most that any day is away in one of the three, but for one that only another year has.
             wall.date = candidates
                 .filter_map(|year| Date::from_ymd(year, month, day))
-                .min_by_key(|date| date.days_since(near).abs())?;
+                .filter(|date| days_away(date) <= HALF_A_YEAR_DAYS)
+                .min_by_key(days_away)?;
         }
         return Some((wall, read.offset_minutes, pattern.has_time));
     }
@@ -424,13 +431,22 @@ mod tests {
     #[test]
     fn a_time_without_a_year_is_near_the_business_date() {
         let patterns = [TimePattern::parse("MMddHHmmss").unwrap()];
-        let read = |text, near: (i32, u32, u32)| {
+        let read = |text: &str, near: (i32, u32, u32)| {
             let near = Date::from_ymd(near.0, near.1, near.2).unwrap();
             read_time(&patterns, text, near).map(|(wall, ..)| wall.date.to_string())
         };
         assert_eq!(read("0906112203", (2015, 9, 5)).as_deref(), Some("2015-09-06"));
         assert_eq!(read("1231235959", (2016, 1, 1)).as_deref(), Some("2015-12-31"));
         assert_eq!(read("0101000000", (2015, 12, 31)).as_deref(), Some("2016-01-01"));
+        assert_eq!(read("0229120000", (2024, 3, 1)).as_deref(), Some("2024-02-29"));
+        // A year that has no such day gets none, not the day of another year.
+        assert_eq!(read("0229120000", (2023, 3, 1)), None);
+        for (month, day) in [(1, 1), (7, 1), (7, 2), (12, 31)] {
+            let text = format!("{month:02}{day:02}120000");
+            for near in [(2023, 1, 1), (2024, 7, 1), (2023, 12, 31)] {
+                assert!(read(&text, near).is_some(), "{text} {near:?}");
+            }
+        }
         assert_eq!(read("0229000000", (2015, 12, 31)).as_deref(), Some("2016-02-29"));
         assert_eq!(read("0229000000", (2014, 6, 1)), None);
     }

@@ -6,7 +6,7 @@ use super::bind::{Bad, Bound, Columns, RowTime, Times};
 use super::clock::TimeText;
 use super::cut::Row;
 use crate::book::settings::Role;
-use crate::entries::rows::{BankRow, ChannelRow, RowSink};
+use crate::entries::rows::{BankRow, ChannelRow, Place, RowSink};
 use crate::ingest::formats::FormatContext;
 use crate::ingest::formats::profile::Profile;
 use crate::ingest::formats::values::masked;
@@ -79,6 +79,8 @@ pub struct BankFields<'p> {
     named_before: String,
     /// First row of another account than the source says, in words.
     other_account: Option<(u64, String)>,
+    /// The account that the file names and the book does not have, in words.
+    unknown_account: Option<String>,
 }
 
 /// Binds the fields of a profile to a header; titles that it lacks are noted as missing.
@@ -136,6 +138,7 @@ pub fn bind_fields<'p>(
             account_before: None,
             named_before: String::new(),
             other_account: None,
+            unknown_account: None,
         }),
         Role::Platform | Role::Balances | Role::Adjustments => return None,
     })
@@ -244,6 +247,7 @@ impl ChannelFields<'_> {
         if apart_minor != 0 {
             let reference = [&channel_ref[..], b"/fee"].concat();
             sink.channel(&ChannelRow {
+                place: second_of(row.place),
                 channel_ref: &reference,
                 txn_type: if apart_minor > 0 {
                     TxnType::Withdrawal
@@ -256,6 +260,15 @@ impl ChannelFields<'_> {
             });
         }
         Ok(())
+    }
+}
+
+/// The place of a row's second entry: a row is found again by its place, so that no two may have the same. It is one byte
+/// into the row, where no other begins.
+fn second_of(place: Place) -> Place {
+    Place {
+        offset: place.offset + 1,
+        ..place
     }
 }
 
@@ -301,6 +314,12 @@ impl BankFields<'_> {
         self.other_account.as_ref()
     }
 
+    /// The first account that the file names and the book does not have, in words. Its rows are the source's all the same:
+    /// the book may write the number in another way.
+    pub fn unknown_account(&self) -> Option<&String> {
+        self.unknown_account.as_ref()
+    }
+
     /// The account of a row, looked up.
     #[inline(never)]
     fn account_of(&mut self, row: &Row<'_>, ctx: &FormatContext<'_>) -> Result<u16, Bad> {
@@ -315,7 +334,8 @@ impl BankFields<'_> {
         Ok(index as u16)
     }
 
-    /// Notes a row that names another account of the book. Masked and unknown numbers name none, and pass.
+    /// Notes a row that names another account than the source says: one of the book, or a whole number that the book does
+    /// not have. A masked number names none.
     #[inline]
     fn compare_accounts(&mut self, row: &Row<'_>, account: u16, ctx: &FormatContext<'_>) {
         let Some(named) = self.account.named_by_file(row) else {
@@ -325,6 +345,18 @@ impl BankFields<'_> {
             return;
         }
         let Some(other) = ctx.settings.account_index(named) else {
+            let is_whole = named
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || matches!(c, ' ' | '-'));
+            if is_whole && named.bytes().any(|byte| byte.is_ascii_digit()) {
+                let words = format!(
+                    "the file is of account {}, which book.toml does not have: its rows are taken for those of {}, as the source says",
+                    masked(ctx.settings, named),
+                    ctx.settings.accounts[usize::from(account)].id
+                );
+                self.unknown_account.get_or_insert(words);
+            }
+            named.clone_into(&mut self.named_before);
             return;
         };
         if other == usize::from(account) {
@@ -502,6 +534,7 @@ impl BankFields<'_> {
             // What is given back of a fee is no charge of the bank: it is left for someone to explain.
             let purpose: &[u8] = if fee_minor > 0 { b"BANK_FEE" } else { b"" };
             sink.bank(&BankRow {
+                place: second_of(row.place),
                 entry_id: &id,
                 direction: direction_of(-fee_minor),
                 amount_minor: fee_minor.abs(),

@@ -882,6 +882,7 @@ fn the_example_of_the_docs_reads_its_file() {
         "header_type",
         "row_types",
         "other_types",
+        "last_type",
         "free_text",
         "guards",
         "join",
@@ -1081,6 +1082,12 @@ fn paypal_sections_state_their_sums() {
             "SF gross credits of JPY is missing",
         ),
         ("\"SC\"", "\"XX\"", "a record of the unknown type `XX`"),
+        ("\"FF\",4\n", "", "the file ends before its record FF"),
+        (
+            "\"FF\",4\n",
+            "\"FF\",4\n\"SC\",4\n",
+            "a record stands behind the one that ends the file",
+        ),
         (
             "\"CH\",\"Transaction ID\"",
             "\"CH\",\"Transaction Id\"",
@@ -1093,8 +1100,20 @@ fn paypal_sections_state_their_sums() {
     // Two sections in one file have sums of their own.
     let (head, body) = file.split_once("\"SH\"").unwrap();
     let section = format!("\"SH\"{}", body.split_once("\"RF\"").unwrap().0);
-    let (rows, ..) = good("paypal-stl", day, format!("{head}{section}{section}").as_bytes());
+    let (rows, ..) = good(
+        "paypal-stl",
+        day,
+        format!("{head}{section}{section}\"FF\",8\n").as_bytes(),
+    );
     assert_eq!(rows.len(), 6);
+    // Cut behind the first section, or inside the second.
+    for cut in ["", "\"SH\",\"2026/01/06 00:00:00 -0800\"", &section] {
+        let (_, message) = refused("paypal-stl", day, format!("{head}{section}{cut}").as_bytes());
+        assert!(
+            message.contains("the file ends before its record FF"),
+            "{message}"
+        );
+    }
     let wide: Vec<u8> = [0xff, 0xfe]
         .into_iter()
         .chain(file.encode_utf16().flat_map(u16::to_le_bytes))
