@@ -442,6 +442,7 @@ fn order_and_split_of_the_golden_days_change_nothing() {
         "batch-short-and-twice",
         "batch-taken-back",
         "duplicates-hold",
+        "duplicates-on-one-leg",
         "duplicates-pair",
         "id-conflicts",
         "pairing-inside-a-reference",
@@ -455,8 +456,10 @@ fn order_and_split_of_the_golden_days_change_nothing() {
         "payouts-at-the-bank",
         "purpose-entries-and-reversal",
         "refund-returns-the-fee-in-parts",
+        "refunds-of-one-trade-on-the-bill",
         "rejects-quarantined",
         "two-legs",
+        "unsettled-and-a-wallet-of-one-id",
         "wallets",
     ] {
         let folder = scratch();

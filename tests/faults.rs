@@ -174,6 +174,37 @@ fn a_file_size_limit_publishes_nothing() {
     closes(&book);
 }
 
+/// A close that lost its seal must not make the day behind it the first of the book, which owes nothing.
+#[test]
+fn a_book_does_not_begin_anew_where_a_close_is_damaged() {
+    let (_folder, book) = demo();
+    closes(&book);
+    let next = |expected: &str| {
+        let output = tieout(&["close", book.to_str().unwrap(), "--date", "2026-09-17"])
+            .output()
+            .unwrap();
+        let told = told(&output);
+        assert_eq!(output.status.code(), Some(66), "{told}");
+        assert!(told.contains(expected), "{told}");
+        assert!(!book.join("closes/2026-09-17").exists(), "{told}");
+    };
+    let close = book.join("closes").join(FIRST).join("1");
+    fs::remove_file(close.join("manifest.json")).unwrap();
+    next("the close has no manifest.json");
+    fs::remove_dir_all(&close).unwrap();
+    next("the close of 2026-09-16 is not there");
+    // The day itself can be closed again where nothing of it is left, and then the next.
+    closes(&book);
+    let output = tieout(&["close", book.to_str().unwrap(), "--date", "2026-09-17"])
+        .output()
+        .unwrap();
+    assert!(
+        matches!(output.status.code(), Some(0 | 10 | 20)),
+        "{}",
+        told(&output)
+    );
+}
+
 #[test]
 fn a_full_disk_publishes_nothing() {
     let (_folder, book) = demo();

@@ -106,6 +106,7 @@ pub fn pairs(left: &[EntryBlock], right: &[EntryBlock], bits: u32) -> Vec<Pair> 
         },
         left_excluded: None,
         right_excluded: None,
+        right_ranks: None,
         fee_agrees: None,
     };
     let mut scratch = Scratch::default();

@@ -89,14 +89,7 @@ pub fn match_legs(
             business_date,
             duplicates: settings.policy.duplicates,
         };
-        let mut run = LegRun::new(
-            pool,
-            leg,
-            rules,
-            &agreed.left.excluded,
-            &right.excluded,
-            fee_agrees,
-        );
+        let mut run = LegRun::new(pool, leg, rules, &agreed.left.excluded, &right, fee_agrees);
         let mut parts = run.all();
         let reversals = if named.kind == LegKind::PlatformBank {
             run.reverse(&mut parts)
@@ -207,7 +200,7 @@ struct LegRun<'a> {
     rules: Rules,
     bits: u32,
     left_excluded: &'a FxHashSet<u64>,
-    right_excluded: &'a FxHashSet<u64>,
+    right_ids: &'a Identified,
     reversed: FxHashSet<u64>,
     fee_agrees: FeeAgrees<'a>,
     met: Met,
@@ -219,7 +212,7 @@ impl<'a> LegRun<'a> {
         leg: usize,
         rules: Rules,
         left_excluded: &'a FxHashSet<u64>,
-        right_excluded: &'a FxHashSet<u64>,
+        right_ids: &'a Identified,
         fee_agrees: FeeAgrees<'a>,
     ) -> LegRun<'a> {
         let rows = |side: &[EntryBlock]| side.iter().map(EntryBlock::len).sum::<usize>();
@@ -231,7 +224,7 @@ impl<'a> LegRun<'a> {
             rules,
             bits,
             left_excluded,
-            right_excluded,
+            right_ids,
             reversed: FxHashSet::default(),
             fee_agrees,
             met: Met::new(&pool.left[leg]),
@@ -253,13 +246,17 @@ impl<'a> LegRun<'a> {
             set.contains(&row_name(row.block(), side[row.block()].ordinal(row.position())))
         };
         let left_excluded = |row| in_set(self.left_excluded, left, row);
-        let right_excluded =
-            |row| in_set(self.right_excluded, right, row) || in_set(&self.reversed, right, row);
+        let (rights, ranks) = (&self.right_ids.excluded, &self.right_ids.ranks);
+        let right_excluded = |row| in_set(rights, right, row) || in_set(&self.reversed, right, row);
+        let right_rank = |row: RowRef| {
+            let name = row_name(row.block(), right[row.block()].ordinal(row.position()));
+            ranks.get(&name).copied().unwrap_or(0)
+        };
         let context = Context {
             rules: self.rules,
             left_excluded: (!self.left_excluded.is_empty()).then_some(&left_excluded),
-            right_excluded: (!self.right_excluded.is_empty() || !self.reversed.is_empty())
-                .then_some(&right_excluded),
+            right_excluded: (!rights.is_empty() || !self.reversed.is_empty()).then_some(&right_excluded),
+            right_ranks: (!ranks.is_empty()).then_some(&right_rank),
             fee_agrees: self.fee_agrees,
         };
         let mut matches = match_partition(
@@ -343,8 +340,13 @@ impl Completion {
                 if let Origin::Forward(index) = pool.origin(block, ordinal) {
                     let row = &pool.forward[index];
                     let known = matched.get(row.item.row.id.as_str()).copied().unwrap_or(0);
-                    // A row of the same id may be open where this one has matched.
-                    *mark = known & !row.open_legs;
+                    // A row of the same id may be open where this one has matched; one that has no leg (a wallet's) waits
+                    // for none.
+                    *mark = if row.open_legs == 0 {
+                        0
+                    } else {
+                        known & !row.open_legs
+                    };
                 }
             }
         }

@@ -740,6 +740,7 @@ impl<'a> Run<'a> {
                     row: RowRef::new(number, position),
                     id: record.id(),
                     account: record.owner(),
+                    rank: 0,
                     amount_minor: record.amount_minor(),
                     meta: record.meta(),
                     first_seen: block.first_seen(position, self.context.business_date),

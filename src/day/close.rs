@@ -186,6 +186,16 @@ impl Before {
     /// The close of the day before, or `opening/`, or nothing.
     fn find(book: &Book, history: &History, date: Date) -> Result<Before, Stop> {
         let layout = &book.layout;
+        if let Some(closed) = history.incomplete.first() {
+            return Err(Stop::new(
+                StopCode::InputMissing,
+                Finding::about(
+                    closed.folder.display().to_string(),
+                    "the close has no manifest.json; closes appear whole, so it was taken away",
+                    "restore the close from its archive: without it, what it owed would be forgotten",
+                ),
+            ));
+        }
         let earlier = history.in_force().into_iter().rfind(|closed| closed.date < date);
         if let Some(later) = history.in_force().into_iter().find(|closed| closed.date > date) {
             return Err(Stop::new(
@@ -217,7 +227,20 @@ impl Before {
                     ),
                 ),
             )),
-            None => Before::from_opening(book),
+            None => match history.empty.iter().find(|day| **day < date) {
+                // A first day begins with nothing owed: it must not be one that follows on another.
+                Some(day) => Err(Stop::new(
+                    StopCode::InputMissing,
+                    Finding::about(
+                        layout.closes().join(day.to_string()).display().to_string(),
+                        format!("the close of {day} is not there: it was never finished, or was taken away"),
+                        format!(
+                            "close {day} first, or restore its close from the archive; take the empty folder away if {date} is the first day of the book"
+                        ),
+                    ),
+                )),
+                None => Before::from_opening(book),
+            },
         }
     }
 
@@ -409,7 +432,7 @@ fn rehearse(options: &CloseOptions, book: &Book, progress: &dyn Progress) -> Res
             .filter(|c| c.date < options.date)
             .cloned()
             .collect(),
-        ..History::default()
+        ..history.clone()
     };
     let work_folder = options
         .scratch

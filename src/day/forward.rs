@@ -22,6 +22,8 @@ pub struct ForwardRow {
     pub item: OpenItem,
     /// Legs it is open on, as bits over `Settings::legs`.
     pub open_legs: u8,
+    /// Legs on which it had company of its side and direction (R5), likewise: a reference is one of one leg.
+    pub duplicate_legs: u8,
 }
 
 /// Joins the open items of a state into rows: an item per leg becomes one row.
@@ -52,15 +54,21 @@ pub fn rows(
     sorted.sort_by_cached_key(|item| (identity(item), item.leg.clone()));
     let mut rows: Vec<ForwardRow> = Vec::new();
     for item in sorted {
-        let leg = settings.leg_index(&item.leg).map_or(0, |index| 1u8 << index);
+        let index = settings.leg_index(&item.leg);
+        let leg = index.map_or(0, |index| 1u8 << index);
+        let duplicate_legs = match item.was_duplicate {
+            true => index.map_or(u8::MAX, |index| 1 << index),
+            false => 0,
+        };
         match rows.last_mut() {
             Some(last) if identity(&last.item) == identity(item) && last.item.row == item.row => {
                 last.open_legs |= leg;
-                last.item.was_duplicate |= item.was_duplicate;
+                last.duplicate_legs |= duplicate_legs;
             }
             _ => rows.push(ForwardRow {
                 item: item.clone(),
                 open_legs: leg,
+                duplicate_legs,
             }),
         }
     }
@@ -148,7 +156,7 @@ pub fn blocks(rows: &[ForwardRow], context: &IntakeContext<'_>) -> Result<Vec<In
         let item = &row.item;
         intake.forward(Forward {
             first_seen: item.first_seen,
-            was_duplicate: item.was_duplicate,
+            duplicate_legs: row.duplicate_legs,
             open_legs: row.open_legs,
         });
         let place = Place {

@@ -46,6 +46,8 @@ pub struct History {
     pub closes: Vec<Closed>,
     /// Folders that stand where a close would and hold no manifest.
     pub incomplete: Vec<Closed>,
+    /// Days whose folder holds nothing: a close was begun there and killed, or it was taken away.
+    pub empty: Vec<Date>,
     /// Names below `closes/` that are neither a day nor hidden, with `/` between their parts.
     pub strange: Vec<String>,
     /// Hidden names below `closes/`: what runs and killed runs left there.
@@ -70,7 +72,11 @@ impl History {
                 history.strange.push(name);
                 continue;
             };
-            for inner in names(&day)? {
+            let inners = names(&day)?;
+            if inners.is_empty() {
+                history.empty.push(date);
+            }
+            for inner in inners {
                 let folder = day.join(&inner);
                 match parse_sequence(&inner).filter(|_| is_folder(&folder)) {
                     Some(sequence) => {
@@ -92,6 +98,7 @@ impl History {
         }
         history.closes.sort();
         history.incomplete.sort();
+        history.empty.sort();
         Ok(history)
     }
 

@@ -1,12 +1,13 @@
 //! Rows that share an id (R19, R20): one content is one row, two contents are a conflict.
 
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::day::pool::{Origin, Pool};
 use crate::day::state::OpenRow;
 use crate::entries::block::{EntryBlock, RowRef};
 use crate::findings::Stop;
 use crate::matching::identity::{IdOrder, order_by_id, shared_ids};
+use crate::terms::kinds::{Status, TxnType};
 
 /// Gives the full rows at some origins, in the order asked for.
 pub type Fetch<'a> = &'a dyn Fn(&[Origin]) -> Result<Vec<OpenRow>, Stop>;
@@ -24,6 +25,9 @@ pub struct Identified {
     pub replaced: Vec<RowRef>,
     /// All rows of the three lists, by (block, ordinal).
     pub excluded: FxHashSet<u64>,
+    /// Order of bill rows that share a channel_ref, by (block, ordinal): their ids go on with the type and refund_ref
+    /// (R4, R19).
+    pub ranks: FxHashMap<u64, u32>,
 }
 
 /// (block, ordinal) in one word: the name of a row on every leg.
@@ -93,6 +97,21 @@ pub fn judge(
     for group in rows.chunk_by(|a, b| a.id() == b.id()) {
         settle_group(group, &mut found);
     }
+    let mut of_bills: Vec<&Candidate<'_>> = rows.iter().filter(|row| row.is_channel_row()).collect();
+    of_bills.sort_by_key(|candidate| {
+        let (id, _, channel, txn_type, refund_ref) = candidate.id();
+        (
+            id,
+            channel,
+            txn_type.map_or("", TxnType::name),
+            refund_ref,
+            candidate.row,
+        )
+    });
+    let ranks = (0u32..).zip(&of_bills);
+    found.ranks = ranks
+        .map(|(rank, candidate)| (name_of(candidate.row), rank))
+        .collect();
     for list in [&found.duplicates, &found.conflicts, &found.replaced] {
         for row in list {
             found.excluded.insert(name_of(*row));
@@ -108,12 +127,15 @@ struct Candidate<'a> {
 }
 
 impl Candidate<'_> {
-    /// What makes two rows the same (R19). The platform's rows have no account and their channel is content.
-    fn id(&self) -> (&str, &str, &str, Option<crate::terms::kinds::TxnType>, &str) {
+    fn is_channel_row(&self) -> bool {
         let row = self.full;
-        let is_channel_row =
-            !row.channel_ref.is_empty() && row.id == row.channel_ref && row.value_date.is_some();
-        if is_channel_row {
+        !row.channel_ref.is_empty() && row.id == row.channel_ref && row.value_date.is_some()
+    }
+
+    /// What makes two rows the same (R19). The platform's rows have no account and their channel is content.
+    fn id(&self) -> (&str, &str, &str, Option<TxnType>, &str) {
+        let row = self.full;
+        if self.is_channel_row() {
             (&row.id, "", &row.channel, row.txn_type, &row.refund_ref)
         } else {
             (&row.id, &row.account, "", None, "")
@@ -132,9 +154,7 @@ fn settle_group(group: &[Candidate<'_>], found: &mut Identified) {
     }
     match distinct.as_slice() {
         [] | [_] => {}
-        [open, later]
-            if open.forward && !later.forward && open.full.status != crate::terms::kinds::Status::Success =>
-        {
+        [open, later] if open.forward && !later.forward && open.full.status != Status::Success => {
             found.replaced.push(open.row);
         }
         all => found.conflicts.extend(all.iter().map(|candidate| candidate.row)),

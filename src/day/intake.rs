@@ -259,8 +259,8 @@ pub struct Intake<'a> {
 pub struct Forward {
     /// The close that received it.
     pub first_seen: Date,
-    /// It had company of its side and direction (R5).
-    pub was_duplicate: bool,
+    /// Legs on which it had company of its side and direction (R5), as bits.
+    pub duplicate_legs: u8,
     /// Legs on which it is open, as bits.
     pub open_legs: u8,
 }
@@ -394,7 +394,7 @@ impl<'a> Intake<'a> {
                     key,
                     id,
                     minor,
-                    meta.brought_forward(forward.was_duplicate),
+                    meta.brought_forward(forward.duplicate_legs >> leg & 1 == 1),
                     owner,
                     ordinal,
                 );

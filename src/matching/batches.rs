@@ -182,6 +182,7 @@ fn one_batch(
         // It stands alone on its side: its id decides nothing.
         id: Id::from(b""),
         account: 0,
+        rank: 0,
         amount_minor,
         meta: Meta::typed(kind, Status::Success, batch.currency, 0),
         first_seen: batch.first_seen,
@@ -243,6 +244,7 @@ mod tests {
             row: RowRef::new(0, number),
             id: IDS[number].as_bytes().into(),
             account: 0,
+            rank: 0,
             amount_minor: minor.abs(),
             meta: Meta::bank(direction, currency(code)).with_value_date(DAY.plus_days(late), DAY),
             first_seen: DAY,

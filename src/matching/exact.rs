@@ -72,6 +72,9 @@ pub type Excluded<'a> = Option<&'a (dyn Fn(RowRef) -> bool + Sync)>;
 /// a fee plan.
 pub type FeeAgrees<'a> = Option<&'a (dyn Fn(&EntryBlock, usize) -> bool + Sync)>;
 
+/// Order of rows of the other side that have one id as far as the block knows it (R19). `None` where no two have.
+pub type Ranks<'a> = Option<&'a (dyn Fn(RowRef) -> u32 + Sync)>;
+
 /// What the kernel needs to know beside the rows.
 pub struct Context<'a> {
     /// Rules of the leg.
@@ -80,6 +83,8 @@ pub struct Context<'a> {
     pub left_excluded: Excluded<'a>,
     /// The same on the other side.
     pub right_excluded: Excluded<'a>,
+    /// Order of those rows of the other side that share an id.
+    pub right_ranks: Ranks<'a>,
     /// Whether the channel's fee on a row of the other side is the contracted one (R26); `None` where no fee is
     /// contracted.
     pub fee_agrees: FeeAgrees<'a>,
@@ -164,13 +169,15 @@ impl<'a> Views<'a> {
         }
     }
 
-    fn member(&self, row: Row, context: &Context<'_>) -> Member<'a> {
+    fn member(&self, row: Row, context: &Context<'_>, ranks: Ranks<'_>) -> Member<'a> {
         let record = self.record(row);
         let terms = self.terms(row, record, context);
+        let reference = self.reference(row);
         Member {
-            row: self.reference(row),
+            row: reference,
             id: record.id(),
             account: account_of(record, terms.meta),
+            rank: ranks.map_or(0, |rank| rank(reference)),
             amount_minor: terms.amount_minor,
             meta: terms.meta,
             first_seen: terms.first_seen,
@@ -342,10 +349,10 @@ fn resolve_odd(
         let (lefts, rights) = rows.split_at(rows.partition_point(|row| row.1 == Side::Left));
         let lefts = lefts
             .iter()
-            .map(|row| left.member(left_rows[row.2 as usize], context));
+            .map(|row| left.member(left_rows[row.2 as usize], context, None));
         let rights = rights
             .iter()
-            .map(|row| right.member(right_rows[row.2 as usize], context));
+            .map(|row| right.member(right_rows[row.2 as usize], context, context.right_ranks));
         resolve(
             &lefts.collect::<Vec<_>>(),
             &rights.collect::<Vec<_>>(),
@@ -609,6 +616,7 @@ mod tests {
             row,
             id: block.id(at),
             account: if is_right { block.owner(at) } else { 0 },
+            rank: 0,
             amount_minor: block.amount_minor(at),
             meta: block.meta(at),
             first_seen: block.first_seen(at, TODAY),
@@ -640,6 +648,7 @@ mod tests {
                 },
                 left_excluded: None,
                 right_excluded: None,
+                right_ranks: None,
                 fee_agrees: None,
             };
             let mut found = Matches::default();
@@ -673,6 +682,7 @@ mod tests {
             },
             left_excluded: None,
             right_excluded: None,
+            right_ranks: None,
             fee_agrees: None,
         };
         let (left, right) = (Slice::partition(&left, 0, 0), Slice::partition(&right, 0, 0));

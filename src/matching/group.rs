@@ -19,6 +19,8 @@ pub struct Member<'a> {
     pub id: Id<'a>,
     /// Account index of a bank entry: part of its id (R19). 0 on other sides.
     pub account: u32,
+    /// Order of bill rows of one channel_ref by the rest of their ids (R19). 0 on other sides.
+    pub rank: u32,
     /// Minor units.
     pub amount_minor: i64,
     /// Small fields.
@@ -312,12 +314,14 @@ fn pair_off<'a>(
     (left_rest.split_off(pairs), right_rest.split_off(pairs))
 }
 
-/// Order of ids (R4): bytes; a bank entry's id is its account and entry_id (R19).
+/// Order of ids (R4): bytes; a bank entry's id is its account and entry_id, a bill row's goes on with its type and
+/// refund_ref (R19).
 fn by_id(a: &Member<'_>, b: &Member<'_>) -> std::cmp::Ordering {
     // The row reference breaks ties between rows of one id, which stand here only if their content differs in
     // a field that no decision reads.
     a.account
         .cmp(&b.account)
         .then_with(|| a.id.cmp(&b.id))
+        .then_with(|| a.rank.cmp(&b.rank))
         .then_with(|| a.row.cmp(&b.row))
 }

@@ -681,7 +681,16 @@ fn item_rows(day: &DayFigures<'_>, items: &[Item<'_>]) -> Result<Vec<ItemRow>, S
         |at| items[at].id.as_bytes(),
         |a, b| {
             let (a, b) = (&items[a], &items[b]);
-            (a.reference, &a.break_id, a.amount_minor).cmp(&(b.reference, &b.break_id, b.amount_minor))
+            // Two rows of one txn_id, in doubt, may differ in the obligee alone.
+            let rest = |item: &Item<'_>| {
+                let obligee = item
+                    .obligee
+                    .map(|obligee| (obligee.kind(), obligee.id().to_owned()));
+                (item.amount_minor, obligee, item.is_payout)
+            };
+            (a.reference, &a.break_id)
+                .cmp(&(b.reference, &b.break_id))
+                .then_with(|| rest(a).cmp(&rest(b)))
         },
     );
     let mut rows = Vec::with_capacity(items.len());

@@ -162,6 +162,7 @@ impl Judging<'_> {
             row: entry,
             id: record.id(),
             account: record.owner(),
+            rank: 0,
             amount_minor: record.amount_minor(),
             meta: record.meta(),
             first_seen: block.first_seen(entry.position(), self.run.context.business_date),

@@ -155,7 +155,7 @@ pub fn run(
             inputs,
             &day,
             &numbers,
-            (&left.excluded, excluded),
+            (&left.excluded, &right),
             (&rows, part_bits),
             (&cuts, &shelf),
             batched,

@@ -9,7 +9,7 @@ use rustc_hash::FxHashSet;
 use crate::book::settings::LegKind;
 use crate::day::batches::AsideBatch;
 use crate::day::causes;
-use crate::day::identify::row_name;
+use crate::day::identify::{Identified, row_name};
 use crate::day::intake::shown_reference;
 use crate::day::reversals::{OpenBankEntry, reversals};
 use crate::day::spill::aside::{LegSide, Side};
@@ -96,7 +96,7 @@ pub struct Driver<'a> {
     bits: Vec<u32>,
     left_excluded: &'a FxHashSet<u64>,
     /// By leg.
-    right_excluded: Vec<&'a FxHashSet<u64>>,
+    right_ids: &'a [Identified],
     reversal_ids: FxHashSet<Vec<u8>>,
     original_ids: FxHashSet<Vec<u8>>,
     /// Rows of the day, by leg and side.
@@ -120,7 +120,7 @@ impl<'a> Driver<'a> {
         inputs: &'a DriveInputs<'a>,
         day: &'a Day<'a>,
         numbers: &'a Numbers,
-        (left_excluded, right_excluded): (&'a FxHashSet<u64>, Vec<&'a FxHashSet<u64>>),
+        (left_excluded, right_ids): (&'a FxHashSet<u64>, &'a [Identified]),
         (rows, part_bits): (&'a [[usize; 2]], u32),
         (cuts, lines): (&'a Cuts, &'a Shelf),
         batched: Option<Batched>,
@@ -138,7 +138,7 @@ impl<'a> Driver<'a> {
             numbers,
             bits: rows.iter().map(bits).collect(),
             left_excluded,
-            right_excluded,
+            right_ids,
             reversal_ids: day.reversal_ids(),
             original_ids: day.original_ids(inputs.fees_return),
             rows,
@@ -366,11 +366,16 @@ impl<'a> Driver<'a> {
             let row = sides[side as usize].row(row);
             set.contains(&self.day.name((leg, side), row))
         };
-        let (lefts, rights) = (self.left_excluded, self.right_excluded[leg]);
+        let (lefts, rights) = (self.left_excluded, &self.right_ids[leg].excluded);
+        let ranks = &self.right_ids[leg].ranks;
         let left_excluded = |row: RowRef| excluded(lefts, Side::Left, row);
         let right_excluded = |row: RowRef| {
             excluded(rights, Side::Right, row)
                 || reversed.is_some_and(|reversed| reversed.contains(&sides[1].row(row)))
+        };
+        let right_rank = |row: RowRef| {
+            let name = self.day.name((leg, Side::Right), sides[1].row(row));
+            ranks.get(&name).copied().unwrap_or(0)
         };
         let has_reversed = reversed.is_some_and(|reversed| !reversed.is_empty());
         let context = MatchContext {
@@ -380,6 +385,7 @@ impl<'a> Driver<'a> {
             },
             left_excluded: (!lefts.is_empty()).then_some(&left_excluded),
             right_excluded: (!rights.is_empty() || has_reversed).then_some(&right_excluded),
+            right_ranks: (!ranks.is_empty()).then_some(&right_rank),
             fee_agrees: self.inputs.fee_agrees,
         };
         let mut all = Matches::default();
