@@ -6,6 +6,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use crate::book::settings::{Leg, LegKind, Settings};
 use crate::day::batches::Batches;
 use crate::day::breaks::{OpenBreakRows, RowName, WALLET_LEG};
+use crate::day::forward::MatchedEarlier;
 use crate::day::identify::{Fetch, Identified, identify, row_name};
 use crate::day::pool::{Origin, Pool};
 use crate::day::residual::Later;
@@ -329,24 +330,12 @@ impl Completion {
             .map(|block| vec![0; rows_of(block)])
             .collect();
         let mut today = earlier.clone();
-        let mut matched: FxHashMap<&str, u8> = FxHashMap::default();
-        for item in unsettled {
-            if let Some(leg) = settings.leg_index(&item.leg) {
-                *matched.entry(item.txn_id.as_str()).or_insert(0) |= 1 << leg;
-            }
-        }
+        let matched = MatchedEarlier::new(unsettled, settings);
         for (block, marks) in earlier.iter_mut().enumerate() {
             for (ordinal, mark) in (0u32..).zip(marks.iter_mut()) {
                 if let Origin::Forward(index) = pool.origin(block, ordinal) {
                     let row = &pool.forward[index];
-                    let known = matched.get(row.item.row.id.as_str()).copied().unwrap_or(0);
-                    // A row of the same id may be open where this one has matched; one that has no leg (a wallet's) waits
-                    // for none.
-                    *mark = if row.open_legs == 0 {
-                        0
-                    } else {
-                        known & !row.open_legs
-                    };
+                    *mark = matched.legs(&row.item) & !row.open_legs;
                 }
             }
         }

@@ -186,13 +186,13 @@ impl Before {
     /// The close of the day before, or `opening/`, or nothing.
     fn find(book: &Book, history: &History, date: Date) -> Result<Before, Stop> {
         let layout = &book.layout;
-        if let Some(closed) = history.incomplete.first() {
+        if let Some(closed) = history.incomplete.iter().find(|closed| closed.date <= date) {
             return Err(Stop::new(
                 StopCode::InputMissing,
                 Finding::about(
                     closed.folder.display().to_string(),
                     "the close has no manifest.json; closes appear whole, so it was taken away",
-                    "restore the close from its archive: without it, what it owed would be forgotten",
+                    "restore the close from its archive: without it, what it owed would be forgotten; take the folder away if it was never a close",
                 ),
             ));
         }
@@ -235,7 +235,7 @@ impl Before {
                         layout.closes().join(day.to_string()).display().to_string(),
                         format!("the close of {day} is not there: it was never finished, or was taken away"),
                         format!(
-                            "close {day} first, or restore its close from the archive; take the empty folder away if {date} is the first day of the book"
+                            "restore the close of {day} from its archive; if there was none, close {day} first, or take the empty folder away where {date} is the first day of the book"
                         ),
                     ),
                 )),

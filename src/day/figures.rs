@@ -445,6 +445,8 @@ pub struct UnsettledRow {
     pub direction: Direction,
     /// Minor units, > 0.
     pub amount_minor: i64,
+    /// The close in which it matched at the bank.
+    pub matched_on: Date,
     /// True when it became unsettled today, false when it already was.
     pub since_today: bool,
 }

@@ -56,9 +56,15 @@ pub fn rows(
     for item in sorted {
         let index = settings.leg_index(&item.leg);
         let leg = index.map_or(0, |index| 1u8 << index);
-        let duplicate_legs = match item.was_duplicate {
-            true => index.map_or(u8::MAX, |index| 1 << index),
-            false => 0,
+        let duplicate_legs = match (item.was_duplicate, index) {
+            (false, _) => 0,
+            // Its leg is one of the engine's own, where nothing pairs by reference: all others are told.
+            (true, None) => u8::MAX,
+            // Entries of all batches lie together, whatever leg their batch is of.
+            (true, Some(index)) if item.side == OpenSide::Bank && settings.batch_legs() >> index & 1 == 1 => {
+                settings.batch_legs()
+            }
+            (true, Some(index)) => 1 << index,
         };
         match rows.last_mut() {
             Some(last) if identity(&last.item) == identity(item) && last.item.row == item.row => {
@@ -72,13 +78,9 @@ pub fn rows(
             }),
         }
     }
-    let mut matched: FxHashMap<&str, u8> = FxHashMap::default();
-    for row in unsettled {
-        if let Some(leg) = settings.leg_index(&row.leg) {
-            *matched.entry(&row.txn_id).or_insert(0) |= 1 << leg;
-        }
-    }
-    for row in &mut rows {
+    let matched = MatchedEarlier::new(unsettled, settings);
+    let alone = alone_in_doubt(&rows);
+    for (row, is_alone) in rows.iter_mut().zip(alone) {
         let item = &row.item;
         // A bill row in doubt was in no batch; once it is in doubt no longer, it is (R19, R26).
         if item.side == OpenSide::Channel && item.class == Class::IdConflict.name(OtherSide::Channel) {
@@ -86,19 +88,61 @@ pub fn rows(
             row.open_legs |= batch_leg.map_or(0, |leg| 1 << leg);
         }
         let item = &row.item;
-        // A row in doubt is open where it stands, and matches nowhere (R19).
+        // A row in doubt is open where it stands, and matches nowhere (R19); once no other row has its id, it waits as every row.
         let waits = item.side == OpenSide::Platform
             && item.row.status == Status::Success
-            && item.class != Class::IdConflict.name(OtherSide::Bank)
+            && (item.class != Class::IdConflict.name(OtherSide::Bank) || is_alone)
             && row.open_legs != 0;
         if waits {
-            let known = matched.get(item.row.id.as_str()).copied().unwrap_or(0);
+            let known = matched.legs(item);
             // Between channel and bank it stands with its bill row, not by itself.
             let by_itself = settings.required_legs(&item.row.channel) & !settings.batch_legs();
             row.open_legs |= by_itself & !known;
         }
     }
     Ok(rows)
+}
+
+/// Which legs platform rows have matched in earlier closes (R41).
+pub struct MatchedEarlier<'a> {
+    by_id: FxHashMap<&'a str, Vec<(u8, Date)>>,
+}
+
+impl<'a> MatchedEarlier<'a> {
+    /// What a state says of rows that wait.
+    pub fn new(unsettled: &'a [Unsettled], settings: &Settings) -> MatchedEarlier<'a> {
+        let mut by_id: FxHashMap<&str, Vec<(u8, Date)>> = FxHashMap::default();
+        for row in unsettled {
+            if let Some(leg) = settings.leg_index(&row.leg) {
+                by_id
+                    .entry(&row.txn_id)
+                    .or_default()
+                    .push((1 << leg, row.matched_on));
+            }
+        }
+        MatchedEarlier { by_id }
+    }
+
+    /// Legs on which a row has matched, as bits. A row that came after a match is another one of the same txn_id (R19): while
+    /// they are in doubt neither matches.
+    pub fn legs(&self, item: &OpenItem) -> u8 {
+        let matched = self.by_id.get(item.row.id.as_str());
+        matched.map_or(0, |legs| {
+            let own = legs
+                .iter()
+                .filter(|(_, matched_on)| *matched_on >= item.first_seen);
+            own.fold(0, |all, (leg, _)| all | leg)
+        })
+    }
+}
+
+/// For each of the rows, in the order of sides and ids, whether no other of its side has its id.
+fn alone_in_doubt(rows: &[ForwardRow]) -> Vec<bool> {
+    let mut alone = Vec::with_capacity(rows.len());
+    for same in rows.chunk_by(|a, b| (a.item.side, &a.item.row.id) == (b.item.side, &b.item.row.id)) {
+        alone.extend(same.iter().map(|_| same.len() == 1));
+    }
+    alone
 }
 
 /// Refuses settings that leave open rows without the leg for which they wait: nothing could ever match them, and what has
@@ -444,11 +488,16 @@ mod tests {
         settings.settle_when.push("platform-ali".to_owned());
         let open = items("platform-bank", "platform");
         assert_eq!(rows(&open, &[], &settings).unwrap()[0].open_legs, 0b11);
-        let matched = Unsettled {
-            txn_id: "X1".to_owned(),
-            leg: "platform-ali".to_owned(),
-            matched_on: Date(20_000),
+        let legs_matched_on = |matched_on: Date| {
+            let matched = Unsettled {
+                txn_id: "X1".to_owned(),
+                leg: "platform-ali".to_owned(),
+                matched_on,
+            };
+            rows(&open, &[matched], &settings).unwrap()[0].open_legs
         };
-        assert_eq!(rows(&open, &[matched], &settings).unwrap()[0].open_legs, 0b01);
+        assert_eq!(legs_matched_on(open[0].first_seen), 0b01);
+        // What matched before the row came was another of its id.
+        assert_eq!(legs_matched_on(open[0].first_seen.plus_days(-1)), 0b11);
     }
 }

@@ -46,7 +46,7 @@ pub struct History {
     pub closes: Vec<Closed>,
     /// Folders that stand where a close would and hold no manifest.
     pub incomplete: Vec<Closed>,
-    /// Days whose folder holds nothing: a close was begun there and killed, or it was taken away.
+    /// Days whose folder holds no close: one was begun there and killed, or it was taken away.
     pub empty: Vec<Date>,
     /// Names below `closes/` that are neither a day nor hidden, with `/` between their parts.
     pub strange: Vec<String>,
@@ -72,14 +72,12 @@ impl History {
                 history.strange.push(name);
                 continue;
             };
-            let inners = names(&day)?;
-            if inners.is_empty() {
-                history.empty.push(date);
-            }
-            for inner in inners {
+            let mut holds_none = true;
+            for inner in names(&day)? {
                 let folder = day.join(&inner);
                 match parse_sequence(&inner).filter(|_| is_folder(&folder)) {
                     Some(sequence) => {
+                        holds_none = false;
                         let whole = fs::symlink_metadata(folder.join(MANIFEST)).is_ok();
                         let list = if whole {
                             &mut history.closes
@@ -94,6 +92,9 @@ impl History {
                     }
                     None => history.strange.push(format!("{name}/{inner}")),
                 }
+            }
+            if holds_none {
+                history.empty.push(date);
             }
         }
         history.closes.sort();

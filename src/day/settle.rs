@@ -145,7 +145,7 @@ pub fn settle(inputs: &SettleInputs<'_>, legs: Vec<SettledPairs>) -> Result<Sett
     let returns = give_fees_back(inputs, &legs, &settled_wallet, &mut lines)?;
     let side = side_entries(inputs)?;
     let obligations = sums.obligations.clone().into_sorted(context.participants);
-    let (unsettled, unsettled_state) = waiting(inputs);
+    let (unsettled, unsettled_state) = waiting(inputs)?;
     let mut open = settled_wallet.open;
     open.extend(side.open);
     let agreed = agreed_at_bank(inputs, &legs);
@@ -614,9 +614,9 @@ fn side_entries(inputs: &SettleInputs<'_>) -> Result<SideResult, Stop> {
 }
 
 /// Rows matched on some legs and waiting for others (R41), and what the next close must know of them.
-fn waiting(inputs: &SettleInputs<'_>) -> (Vec<UnsettledRow>, Vec<Unsettled>) {
+fn waiting(inputs: &SettleInputs<'_>) -> Result<(Vec<UnsettledRow>, Vec<Unsettled>), Stop> {
     if inputs.completion.is_single_leg() {
-        return (Vec::new(), Vec::new());
+        return Ok((Vec::new(), Vec::new()));
     }
     let (pool, settings) = (inputs.pool, &inputs.book.settings);
     let side = &pool.left[inputs.bank_leg];
@@ -634,6 +634,7 @@ fn waiting(inputs: &SettleInputs<'_>) -> (Vec<UnsettledRow>, Vec<Unsettled>) {
                 continue;
             }
             let txn_id = block.id(position).to_text();
+            let mut at_bank_on = inputs.business_date;
             for (leg, named) in settings.legs.iter().enumerate() {
                 let bit = 1u8 << leg;
                 if (earlier | today) & bit == 0 {
@@ -647,6 +648,9 @@ fn waiting(inputs: &SettleInputs<'_>) -> (Vec<UnsettledRow>, Vec<Unsettled>) {
                     });
                     known.map_or(inputs.business_date, |at| inputs.state.unsettled[at].matched_on)
                 };
+                if bit == bank_bit {
+                    at_bank_on = matched_on;
+                }
                 next.push(Unsettled {
                     txn_id: txn_id.clone(),
                     leg: named.name.clone(),
@@ -654,19 +658,22 @@ fn waiting(inputs: &SettleInputs<'_>) -> (Vec<UnsettledRow>, Vec<Unsettled>) {
                 });
             }
             if (earlier | today) & bank_bit != 0 {
-                rows.push(unsettled_row(
-                    inputs,
-                    number,
-                    position,
-                    txn_id,
-                    earlier & bank_bit == 0,
-                ));
+                rows.push(unsettled_row(inputs, number, position, txn_id, at_bank_on));
             }
         }
     }
     rows.sort_by(|a, b| a.txn_id.cmp(&b.txn_id));
     next.sort();
-    (rows, next)
+    let twice = next
+        .windows(2)
+        .find(|two| (&two[0].txn_id, &two[0].leg) == (&two[1].txn_id, &two[1].leg));
+    if let Some(twice) = twice {
+        return Err(Stop::invariant(format!(
+            "two rows of txn_id {} have matched on leg {} and wait",
+            twice[0].txn_id, twice[0].leg
+        )));
+    }
+    Ok((rows, next))
 }
 
 fn unsettled_row(
@@ -674,7 +681,7 @@ fn unsettled_row(
     number: usize,
     position: usize,
     txn_id: String,
-    since_today: bool,
+    matched_on: Date,
 ) -> UnsettledRow {
     let block = &inputs.pool.left[inputs.bank_leg][number];
     let meta = block.meta(position);
@@ -706,7 +713,8 @@ fn unsettled_row(
             Direction::Debit
         },
         amount_minor: block.amount_minor(position),
-        since_today,
+        matched_on,
+        since_today: matched_on == inputs.business_date,
     }
 }
 

@@ -344,9 +344,9 @@ impl<'a> Standing<'a> {
                 standing.bank.insert(line.account, line.closing_minor);
             }
         }
-        let mut at_bank = FxHashSet::default();
+        let mut at_bank = FxHashMap::default();
         for row in day.unsettled {
-            at_bank.insert(row.txn_id.as_str());
+            at_bank.insert(row.txn_id.as_str(), row.matched_on);
             let key = (
                 row.pool.as_str(),
                 row.currency,
@@ -373,7 +373,8 @@ impl<'a> Standing<'a> {
                 }
                 continue;
             }
-            let waits_elsewhere = !is_bank_leg(day.settings, &open.leg) && at_bank.contains(open.id.as_str());
+            let waits_elsewhere =
+                !is_bank_leg(day.settings, &open.leg) && has_matched(&at_bank, &open.id, open.first_seen);
             if open.counts && has_bank_leg(&open.leg) && !waits_elsewhere {
                 standing.add_platform_item(Item {
                     class: class_of(open.direction, ItemClass::A1, ItemClass::A2),
@@ -504,7 +505,7 @@ impl<'a> Standing<'a> {
         &mut self,
         day: &DayFigures<'a>,
         item: &'a OpenItem,
-        at_bank: &FxHashSet<&'a str>,
+        at_bank: &FxHashMap<&'a str, Date>,
         paid: Option<&'a Chained>,
     ) -> Result<(), Stop> {
         let row = &item.row;
@@ -559,7 +560,7 @@ impl<'a> Standing<'a> {
                         Obligee::Merchant(&row.merchant_id),
                     )
                 };
-                if !is_bank_leg(day.settings, &item.leg) && at_bank.contains(row.id.as_str()) {
+                if !is_bank_leg(day.settings, &item.leg) && has_matched(at_bank, &row.id, item.first_seen) {
                     self.add_unsettled((pool, row.currency, obligee), direction, row.amount_minor);
                     return Ok(());
                 }
@@ -654,13 +655,20 @@ fn is_bank_leg(settings: &Settings, name: &str) -> bool {
         .any(|leg| leg.name == name && leg.kind == LegKind::PlatformBank)
 }
 
-/// txn_ids of the state that have matched at the bank and wait for another leg.
-fn matched_at_bank<'a>(day: &DayFigures<'a>) -> FxHashSet<&'a str> {
+/// True when a row is among those that have matched at the bank. One that came after the match is another of its txn_id (R19).
+fn has_matched(at_bank: &FxHashMap<&str, Date>, txn_id: &str, first_seen: Date) -> bool {
+    at_bank
+        .get(txn_id)
+        .is_some_and(|matched_on| *matched_on >= first_seen)
+}
+
+/// txn_ids of the state that have matched at the bank and wait for another leg, and the close in which they matched.
+fn matched_at_bank<'a>(day: &DayFigures<'a>) -> FxHashMap<&'a str, Date> {
     day.previous
         .unsettled
         .iter()
         .filter(|row| is_bank_leg(day.settings, &row.leg))
-        .map(|row| row.txn_id.as_str())
+        .map(|row| (row.txn_id.as_str(), row.matched_on))
         .collect()
 }
 

@@ -624,6 +624,7 @@ impl World {
                 currency: row.currency,
                 direction: row.direction(),
                 amount_minor: row.amount_minor,
+                matched_on: day.date,
                 since_today: false,
             })
             .collect();

@@ -381,14 +381,11 @@ fn frame(mut node: Node<'_>, faults: &mut Faults) -> Option<Frame> {
     if frame.header_type.is_some() == frame.row_types.is_empty() {
         faults.add(node.at, "frame: header_type and row_types go together");
     }
-    if frame
-        .last_type
-        .as_ref()
-        .is_some_and(|last| !frame.other_types.contains(last))
-    {
+    let is_known = |last: &String| frame.header_type.is_some() && frame.other_types.contains(last);
+    if frame.last_type.as_ref().is_some_and(|last| !is_known(last)) {
         faults.add(
             node.place("last_type"),
-            "frame.last_type: expected one of other_types, the type of the record that ends the file",
+            "frame.last_type: expected one of other_types, beside header_type: the type of the record that ends the file",
         );
     }
     node.done(faults);
