@@ -7,7 +7,7 @@ use rustc_hash::FxHashSet;
 
 use crate::book::Book;
 use crate::book::layout::Layout;
-use crate::day::history::{Closed, History, MANIFEST};
+use crate::day::history::{Closed, History, MANIFEST, NO_MANIFEST};
 use crate::day::originals;
 use crate::day::output::{self, BOOK_COPY, Seal};
 use crate::day::publish::Staging;
@@ -191,7 +191,7 @@ impl Before {
                 StopCode::InputMissing,
                 Finding::about(
                     closed.folder.display().to_string(),
-                    "the close has no manifest.json; closes appear whole, so it was taken away",
+                    NO_MANIFEST,
                     "restore the close from its archive: without it, what it owed would be forgotten; take the folder away if it was never a close",
                 ),
             ));
@@ -423,17 +423,9 @@ fn already_closed(book: &Book, done: &Closed) -> Result<Outcome, Stop> {
 
 /// A dry run or a what-if: everything computed, nothing written under the book (R39).
 fn rehearse(options: &CloseOptions, book: &Book, progress: &dyn Progress) -> Result<Outcome, Stop> {
-    let history = History::read(&book.layout)?;
     // A day that is closed can still be rehearsed: from where it began.
-    let until = History {
-        closes: history
-            .closes
-            .iter()
-            .filter(|c| c.date < options.date)
-            .cloned()
-            .collect(),
-        ..history.clone()
-    };
+    let mut until = History::read(&book.layout)?;
+    until.closes.retain(|closed| closed.date < options.date);
     let work_folder = options
         .scratch
         .as_ref()

@@ -447,8 +447,6 @@ pub struct UnsettledRow {
     pub amount_minor: i64,
     /// The close in which it matched at the bank.
     pub matched_on: Date,
-    /// True when it became unsettled today, false when it already was.
-    pub since_today: bool,
 }
 
 /// A settled obligation between participants (SPEC §6.9), summed. Minor units, > 0.

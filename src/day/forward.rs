@@ -79,7 +79,7 @@ pub fn rows(
         }
     }
     let matched = MatchedEarlier::new(unsettled, settings);
-    let alone = alone_in_doubt(&rows);
+    let alone = alone_with_its_id(&rows);
     for (row, is_alone) in rows.iter_mut().zip(alone) {
         let item = &row.item;
         // A bill row in doubt was in no batch; once it is in doubt no longer, it is (R19, R26).
@@ -105,39 +105,33 @@ pub fn rows(
 
 /// Which legs platform rows have matched in earlier closes (R41).
 pub struct MatchedEarlier<'a> {
-    by_id: FxHashMap<&'a str, Vec<(u8, Date)>>,
+    settings: &'a Settings,
+    /// The lines of a txn_id stand together.
+    by_id: FxHashMap<&'a str, &'a [Unsettled]>,
 }
 
 impl<'a> MatchedEarlier<'a> {
-    /// What a state says of rows that wait.
-    pub fn new(unsettled: &'a [Unsettled], settings: &Settings) -> MatchedEarlier<'a> {
-        let mut by_id: FxHashMap<&str, Vec<(u8, Date)>> = FxHashMap::default();
-        for row in unsettled {
-            if let Some(leg) = settings.leg_index(&row.leg) {
-                by_id
-                    .entry(&row.txn_id)
-                    .or_default()
-                    .push((1 << leg, row.matched_on));
-            }
+    /// What a state says of rows that wait, sorted.
+    pub fn new(unsettled: &'a [Unsettled], settings: &'a Settings) -> MatchedEarlier<'a> {
+        let by_id = unsettled.chunk_by(|a, b| a.txn_id == b.txn_id);
+        MatchedEarlier {
+            settings,
+            by_id: by_id.map(|lines| (lines[0].txn_id.as_str(), lines)).collect(),
         }
-        MatchedEarlier { by_id }
     }
 
     /// Legs on which a row has matched, as bits. A row that came after a match is another one of the same txn_id (R19): while
     /// they are in doubt neither matches.
     pub fn legs(&self, item: &OpenItem) -> u8 {
-        let matched = self.by_id.get(item.row.id.as_str());
-        matched.map_or(0, |legs| {
-            let own = legs
-                .iter()
-                .filter(|(_, matched_on)| *matched_on >= item.first_seen);
-            own.fold(0, |all, (leg, _)| all | leg)
-        })
+        let lines = self.by_id.get(item.row.id.as_str()).copied().unwrap_or_default();
+        let own = lines.iter().filter(|line| line.matched_on >= item.first_seen);
+        own.filter_map(|line| self.settings.leg_index(&line.leg))
+            .fold(0, |all, leg| all | 1 << leg)
     }
 }
 
 /// For each of the rows, in the order of sides and ids, whether no other of its side has its id.
-fn alone_in_doubt(rows: &[ForwardRow]) -> Vec<bool> {
+fn alone_with_its_id(rows: &[ForwardRow]) -> Vec<bool> {
     let mut alone = Vec::with_capacity(rows.len());
     for same in rows.chunk_by(|a, b| (a.item.side, &a.item.row.id) == (b.item.side, &b.item.row.id)) {
         alone.extend(same.iter().map(|_| same.len() == 1));

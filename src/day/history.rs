@@ -15,6 +15,9 @@ use crate::terms::date::Date;
 /// The seal of a close.
 pub const MANIFEST: &str = "manifest.json";
 
+/// What is wrong with a folder of [`History::incomplete`].
+pub const NO_MANIFEST: &str = "the close has no manifest.json; closes appear whole, so it was taken away";
+
 /// One close that lies in the book.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Closed {

@@ -30,9 +30,21 @@ pub struct Identified {
     pub ranks: FxHashMap<u64, u32>,
 }
 
+impl Identified {
+    /// The place of a row among those that share its id as far as a block knows it, by its name; 0 of a row that shares none.
+    pub fn rank(&self, name: u64) -> u32 {
+        self.ranks.get(&name).copied().unwrap_or(0)
+    }
+}
+
 /// (block, ordinal) in one word: the name of a row on every leg.
 pub fn row_name(block: usize, ordinal: u32) -> u64 {
     (block as u64) << 32 | u64::from(ordinal)
+}
+
+/// The name of a row of a side.
+pub fn name_on(side: &[EntryBlock], row: RowRef) -> u64 {
+    row_name(row.block(), side[row.block()].ordinal(row.position()))
 }
 
 /// Finds the rows of a side that share an id.
@@ -53,8 +65,12 @@ pub fn identify(
     } else {
         IdOrder::of_shared(shared_ids(blocks))
     };
-    let name_of = |row: RowRef| row_name(row.block(), blocks[row.block()].ordinal(row.position()));
-    judge(order, &|row| pool.origin_of(blocks, row), &name_of, fetch)
+    judge(
+        order,
+        &|row| pool.origin_of(blocks, row),
+        &|row| name_on(blocks, row),
+        fetch,
+    )
 }
 
 /// Tells rows delivered twice from conflicts among the rows that may share an id, by their full content.

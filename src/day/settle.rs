@@ -15,7 +15,7 @@ use crate::day::breaks::{OpenBreakRows, PAYOUT_LEG, RowName, WALLET_LEG};
 use crate::day::figures::{
     AccountEvent, AccountEventKind, AgreedSums, MerchantSums, Obligation, UnsettledRow,
 };
-use crate::day::identify::row_name;
+use crate::day::identify::{name_on, row_name};
 use crate::day::intake::SideKind;
 use crate::day::matched::SmallLine;
 use crate::day::originals;
@@ -204,7 +204,7 @@ fn wallet_rows<'a>(inputs: &SettleInputs<'a>, legs: &[SettledPairs]) -> WalletRo
     for (leg, settled) in legs.iter().enumerate() {
         let side = platform_side(pool, &inputs.book.settings, leg);
         for row in &settled.wallet {
-            complete.insert(row_name(row.block(), side[row.block()].ordinal(row.position())));
+            complete.insert(name_on(side, *row));
         }
     }
     let conflicts: FxHashSet<RowRef> = agreed.left.conflicts.iter().copied().collect();
@@ -714,7 +714,6 @@ fn unsettled_row(
         },
         amount_minor: block.amount_minor(position),
         matched_on,
-        since_today: matched_on == inputs.business_date,
     }
 }
 

@@ -625,7 +625,6 @@ impl World {
                 direction: row.direction(),
                 amount_minor: row.amount_minor,
                 matched_on: day.date,
-                since_today: false,
             })
             .collect();
         let (journal, reserve, invariants) = day.close();

@@ -680,17 +680,18 @@ fn item_rows(day: &DayFigures<'_>, items: &[Item<'_>]) -> Result<Vec<ItemRow>, S
         },
         |at| items[at].id.as_bytes(),
         |a, b| {
-            let (a, b) = (&items[a], &items[b]);
             // Two rows of one txn_id, in doubt, may differ in the obligee alone.
-            let rest = |item: &Item<'_>| {
-                let obligee = item
-                    .obligee
-                    .map(|obligee| (obligee.kind(), obligee.id().to_owned()));
-                (item.amount_minor, obligee, item.is_payout)
+            let key = |at: usize| {
+                let item = &items[at];
+                (
+                    item.reference,
+                    &item.break_id,
+                    item.amount_minor,
+                    item.obligee,
+                    item.is_payout,
+                )
             };
-            (a.reference, &a.break_id)
-                .cmp(&(b.reference, &b.break_id))
-                .then_with(|| rest(a).cmp(&rest(b)))
+            key(a).cmp(&key(b))
         },
     );
     let mut rows = Vec::with_capacity(items.len());

@@ -366,17 +366,14 @@ impl<'a> Driver<'a> {
             let row = sides[side as usize].row(row);
             set.contains(&self.day.name((leg, side), row))
         };
-        let (lefts, rights) = (self.left_excluded, &self.right_ids[leg].excluded);
-        let ranks = &self.right_ids[leg].ranks;
+        let (lefts, ids) = (self.left_excluded, &self.right_ids[leg]);
+        let rights = &ids.excluded;
         let left_excluded = |row: RowRef| excluded(lefts, Side::Left, row);
         let right_excluded = |row: RowRef| {
             excluded(rights, Side::Right, row)
                 || reversed.is_some_and(|reversed| reversed.contains(&sides[1].row(row)))
         };
-        let right_rank = |row: RowRef| {
-            let name = self.day.name((leg, Side::Right), sides[1].row(row));
-            ranks.get(&name).copied().unwrap_or(0)
-        };
+        let right_rank = |row: RowRef| ids.rank(self.day.name((leg, Side::Right), sides[1].row(row)));
         let has_reversed = reversed.is_some_and(|reversed| !reversed.is_empty());
         let context = MatchContext {
             rules: Rules {
@@ -385,7 +382,7 @@ impl<'a> Driver<'a> {
             },
             left_excluded: (!lefts.is_empty()).then_some(&left_excluded),
             right_excluded: (!rights.is_empty() || has_reversed).then_some(&right_excluded),
-            right_ranks: (!ranks.is_empty()).then_some(&right_rank),
+            right_ranks: (!ids.ranks.is_empty()).then_some(&right_rank),
             fee_agrees: self.inputs.fee_agrees,
         };
         let mut all = Matches::default();

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::day::history::{Closed, History, MANIFEST};
+use crate::day::history::{Closed, History, MANIFEST, NO_MANIFEST};
 use crate::day::verify::{Check, Verdict, place};
 use crate::findings::Finding;
 use crate::report::manifest::{Manifest, manifest_hash};
@@ -18,8 +18,12 @@ pub fn check_days(history: &History, date: Option<Date>) -> Check {
     };
     let wanted = |day: Date| date.is_none_or(|date| date == day);
     for closed in history.incomplete.iter().filter(|closed| wanted(closed.date)) {
-        let message = "the close has no manifest.json; closes appear whole, so it was taken away".to_owned();
-        find(Verdict::Missing, place(closed, MANIFEST), message, RESTORE);
+        find(
+            Verdict::Missing,
+            place(closed, MANIFEST),
+            NO_MANIFEST.to_owned(),
+            RESTORE,
+        );
     }
     for closes in history.closes.chunk_by(|a, b| a.date == b.date) {
         for (closed, expected) in closes.iter().zip(1..) {

@@ -904,19 +904,14 @@ impl<'r> Table<'r> {
             fields: Fields::Bank(fields),
             ..
         }) = &self.plan
-            && let Some((line, words)) = fields.other_account()
         {
-            return Err(FileRefused::at(
-                *line,
-                words.clone(),
-                "put the file where the source of its account takes it, or correct `account` of the source in book.toml",
-            ));
-        }
-        if let Some(Plan {
-            fields: Fields::Bank(fields),
-            ..
-        }) = &self.plan
-        {
+            if let Some((line, words)) = fields.other_account() {
+                return Err(FileRefused::at(
+                    *line,
+                    words.clone(),
+                    "put the file where the source of its account takes it, or correct `account` of the source in book.toml",
+                ));
+            }
             self.facts.statements.extend(fields.unknown_account().cloned());
         }
         self.facts.checked = self.totals.check()?;
