@@ -1,7 +1,8 @@
 //! Stage 1: table formats by profile, beside the canonical reader. One thread, files of 500 MB.
 //!
-//! As a close reads them: each file is also hashed (SHA-256), which the canonical reader does by itself. For each file the
-//! least processor time of some rounds, MB/s, and the speed as a part of the canonical reader's. The statement also beside
+//! As a close reads them: each file is also hashed (SHA-256), which the canonical reader does by itself. All files are read
+//! in turn, round by round, so that a machine that is slow for a while is slow for all. For each file the least processor
+//! time of the rounds, MB/s, and the speed as a part of the canonical reader's. The statement also beside
 //! the same rows as a canonical bank table, row for row: its Chinese takes two bytes a character there and three here.
 //! `TIEOUT_BENCH_MB` sets the size, `TIEOUT_BENCH_ROUNDS` the rounds, `TIEOUT_BENCH_ONLY` one reader;
 //! `TIEOUT_BENCH_FOLDER` keeps the files for other readers (scripts/bench_tables.sh).
@@ -263,10 +264,20 @@ struct Case {
     write: fn(&mut Target<'_>),
 }
 
+impl Case {
+    /// True where the canonical reader reads it too.
+    fn is_canonical(&self) -> bool {
+        self.format == CANONICAL_CHANNEL || self.format == CANONICAL_BANK
+    }
+}
+
+const CANONICAL_CHANNEL: &str = "canonical-profile";
+const CANONICAL_BANK: &str = "canonical-bank";
+
 const CASES: [Case; 6] = [
     Case {
         name: "canonical",
-        format: "canonical-profile",
+        format: CANONICAL_CHANNEL,
         profile: Some(CANONICAL),
         role: Role::Channel,
         encoding: UTF_8,
@@ -298,7 +309,7 @@ const CASES: [Case; 6] = [
     },
     Case {
         name: "canonical-bank",
-        format: "canonical-bank",
+        format: CANONICAL_BANK,
         profile: None,
         role: Role::Bank,
         encoding: UTF_8,
@@ -334,16 +345,11 @@ fn processor_ns() -> u64 {
     text.split_whitespace().next().unwrap().parse().unwrap()
 }
 
-/// The least processor time of some rounds.
-fn least_ns(mut round: impl FnMut()) -> u64 {
-    let rounds = setting("TIEOUT_BENCH_ROUNDS", 5).max(1);
-    let mut least = u64::MAX;
-    for _ in 0..rounds {
-        let before = processor_ns();
-        round();
-        least = least.min(processor_ns() - before);
-    }
-    least
+/// Processor time of a reading.
+fn spent_ns(read: impl FnOnce()) -> u64 {
+    let before = processor_ns();
+    read();
+    processor_ns() - before
 }
 
 /// Prints a line and gives MB/s.
@@ -397,6 +403,93 @@ fn decode(path: &Path, encoding: &'static encoding_rs::Encoding) {
     }
 }
 
+/// A file that was written, and its readings.
+struct Written<'a> {
+    case: &'a Case,
+    path: PathBuf,
+    bytes: u64,
+    rows: u64,
+    source: Source,
+    /// Least processor time of the canonical reader, of the profile, and of decoding alone.
+    canonical_ns: u64,
+    profile_ns: u64,
+    decoding_ns: u64,
+}
+
+impl<'a> Written<'a> {
+    fn new(case: &'a Case, book: &Book, folder: &Path) -> Written<'a> {
+        let path = folder.join(format!("{}.csv", case.name));
+        let account = &book.settings.accounts[0].id;
+        if !path.exists() {
+            let file = File::create(&path).unwrap();
+            let mut target = Target {
+                file: BufWriter::with_capacity(1 << 20, &file),
+                encoding: case.encoding,
+                bytes: 0,
+                account: account.clone(),
+            };
+            (case.write)(&mut target);
+            target.file.flush().unwrap();
+        }
+        Written {
+            case,
+            bytes: path.metadata().unwrap().len(),
+            rows: rows_of(&path),
+            path,
+            source: Source {
+                role: case.role,
+                channel: None,
+                account: Some(account.clone()),
+                ..book.settings.sources[0].clone()
+            },
+            canonical_ns: u64::MAX,
+            profile_ns: u64::MAX,
+            decoding_ns: u64::MAX,
+        }
+    }
+
+    /// Reads the file once in each way.
+    fn round(&mut self, book: &Book) {
+        if self.case.is_canonical() {
+            let ns = spent_ns(|| read_canonical(book, &self.source, &self.path, self.case.role));
+            self.canonical_ns = self.canonical_ns.min(ns);
+        }
+        if self.case.format != CANONICAL_BANK {
+            let ns = spent_ns(|| self.read_by_profile(book));
+            self.profile_ns = self.profile_ns.min(ns);
+        }
+        if self.case.encoding != UTF_8 {
+            let ns = spent_ns(|| decode(&self.path, self.case.encoding));
+            self.decoding_ns = self.decoding_ns.min(ns);
+        }
+    }
+
+    fn read_by_profile(&self, book: &Book) {
+        let ctx = FormatContext {
+            settings: &book.settings,
+            source: &self.source,
+            business_date: day::date(),
+        };
+        let profile = |name: &str| {
+            (name == self.case.format)
+                .then(|| self.case.profile.map(str::to_owned))
+                .flatten()
+        };
+        let (mut sum, mut sha256) = (Sum::default(), Sha256::new());
+        let file = Hashed {
+            file: File::open(&self.path).unwrap(),
+            sha256: &mut sha256,
+        };
+        let facts = read_foreign(self.case.format, &profile, Box::new(file), &ctx, &mut sum);
+        let facts = facts.map_err(|refused| (self.case.name, refused)).unwrap();
+        black_box((sum.0, facts, sha256.finalize()));
+    }
+
+    fn row_ps(&self, ns: u64) -> u64 {
+        ns * 1000 / self.rows
+    }
+}
+
 fn main() {
     // Asked by `cargo test --benches` for a list, it has none.
     if std::env::args().any(|argument| argument == "--list" || argument == "--test") {
@@ -405,67 +498,41 @@ fn main() {
     let (_folder, book) = day::book(10);
     let kept = std::env::var_os("TIEOUT_BENCH_FOLDER").map(PathBuf::from);
     let own = tempfile::tempdir().unwrap();
-    let folder = kept.clone().unwrap_or_else(|| own.path().to_owned());
+    let folder = kept.unwrap_or_else(|| own.path().to_owned());
     let only = std::env::var("TIEOUT_BENCH_ONLY").ok();
+    let chosen = CASES
+        .iter()
+        .filter(|case| only.as_deref().is_none_or(|only| only == case.name));
+    let mut files: Vec<Written<'_>> = chosen.map(|case| Written::new(case, &book, &folder)).collect();
+    for _ in 0..setting("TIEOUT_BENCH_ROUNDS", 5).max(1) {
+        for file in &mut files {
+            file.round(&book);
+        }
+    }
     let (mut canonical_rate, mut bank_row_ps) = (None, None);
-    for case in &CASES {
-        if only.as_deref().is_some_and(|only| only != case.name) {
+    for file in &files {
+        let name = file.case.name;
+        if file.case.is_canonical() {
+            let rate = tell(
+                &format!("canonical reader of {name}"),
+                file.bytes,
+                file.canonical_ns,
+                canonical_rate,
+            );
+            canonical_rate.get_or_insert(rate);
+        }
+        if file.case.format == CANONICAL_BANK {
+            bank_row_ps = Some(file.row_ps(file.canonical_ns));
             continue;
         }
-        let path = folder.join(format!("{}.csv", case.name));
-        if !path.exists() {
-            let file = File::create(&path).unwrap();
-            let mut target = Target {
-                file: BufWriter::with_capacity(1 << 20, &file),
-                encoding: case.encoding,
-                bytes: 0,
-                account: book.settings.accounts[0].id.clone(),
-            };
-            (case.write)(&mut target);
-            target.file.flush().unwrap();
-        }
-        let bytes = path.metadata().unwrap().len();
-        let source = Source {
-            role: case.role,
-            channel: None,
-            account: Some(book.settings.accounts[0].id.clone()),
-            ..book.settings.sources[0].clone()
-        };
-        let ctx = FormatContext {
-            settings: &book.settings,
-            source: &source,
-            business_date: day::date(),
-        };
-        if case.name == "canonical" {
-            let ns = least_ns(|| read_canonical(&book, &source, &path, case.role));
-            canonical_rate = Some(tell("canonical reader", bytes, ns, None));
-        }
-        if case.name == "canonical-bank" {
-            let ns = least_ns(|| read_canonical(&book, &source, &path, case.role));
-            tell("canonical reader, bank table", bytes, ns, canonical_rate);
-            bank_row_ps = Some(ns * 1000 / rows_of(&path));
-            continue;
-        }
-        let profile = |name: &str| {
-            (name == case.format)
-                .then(|| case.profile.map(str::to_owned))
-                .flatten()
-        };
-        let ns = least_ns(|| {
-            let (mut sum, mut sha256) = (Sum::default(), Sha256::new());
-            let file = Hashed {
-                file: File::open(&path).unwrap(),
-                sha256: &mut sha256,
-            };
-            let facts = read_foreign(case.format, &profile, Box::new(file), &ctx, &mut sum);
-            let facts = facts.map_err(|refused| (case.name, refused)).unwrap();
-            black_box((sum.0, facts, sha256.finalize()));
-        });
-        tell(&format!("profile of {}", case.name), bytes, ns, canonical_rate);
-        if case.name == "statement-gbk"
-            && let Some(bank_row_ps) = bank_row_ps
-        {
-            let row_ps = ns * 1000 / rows_of(&path);
+        tell(
+            &format!("profile of {name}"),
+            file.bytes,
+            file.profile_ns,
+            canonical_rate,
+        );
+        if let (Role::Bank, Some(bank_row_ps)) = (file.case.role, bank_row_ps) {
+            let row_ps = file.row_ps(file.profile_ns);
             println!(
                 "its rows: {}.{:03} ns each, as a canonical bank table {}.{:03}: {}% of that reader's speed",
                 row_ps / 1000,
@@ -475,12 +542,13 @@ fn main() {
                 bank_row_ps * 100 / row_ps.max(1)
             );
         }
-        if case.encoding != UTF_8 {
-            let ns = least_ns(|| decode(&path, case.encoding));
-            tell(&format!("decoding {} alone", case.name), bytes, ns, None);
-        }
-        if kept.is_none() {
-            std::fs::remove_file(&path).unwrap();
+        if file.case.encoding != UTF_8 {
+            tell(
+                &format!("decoding {name} alone"),
+                file.bytes,
+                file.decoding_ns,
+                None,
+            );
         }
     }
 }

@@ -7,6 +7,7 @@
 pub mod files;
 pub mod leased;
 pub mod csv_blocks;
+mod set_bits;
 pub mod canonical;
 pub mod parquet;
 pub mod formats;

@@ -12,4 +12,5 @@ pub mod id_table;
 pub mod order;
 pub mod prefetch;
 pub mod sha256_pair;
+pub mod short_text;
 pub mod vectors;

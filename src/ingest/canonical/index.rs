@@ -5,11 +5,12 @@
 //! program runs; the portable way gives the same answer. Quotes that RFC 4180 does not allow are found here,
 //! because after one of them no later separator can be trusted.
 
+use crate::ingest::set_bits;
 #[cfg(target_arch = "x86_64")]
 use crate::terms::vectors;
 
 /// Set on a start that follows a line end: the first start of a record.
-pub const RECORD: u32 = 1 << 31;
+pub const RECORD: u32 = set_bits::MARK;
 
 /// Set on the start of a field that opens with a quote.
 pub const QUOTED: u32 = 1 << 30;
@@ -20,7 +21,7 @@ pub const POSITION: u32 = QUOTED - 1;
 /// How masks are made.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Level {
-    /// 512-bit vectors.
+    /// 512-bit vectors that compress bytes.
     #[cfg(target_arch = "x86_64")]
     Avx512,
     /// 256-bit vectors.
@@ -35,7 +36,7 @@ impl Level {
     pub fn best() -> Level {
         #[cfg(target_arch = "x86_64")]
         {
-            if vectors::avx512_with_bits() {
+            if vectors::avx512_that_compresses() {
                 return Level::Avx512;
             }
             if vectors::avx2_with_bits() {
@@ -51,10 +52,10 @@ impl Level {
         let mut all = vec![Level::Portable];
         #[cfg(target_arch = "x86_64")]
         {
-            if is_x86_feature_detected!("avx2") {
+            if vectors::avx2_with_bits() {
                 all.push(Level::Avx2);
             }
-            if is_x86_feature_detected!("avx512bw") {
+            if vectors::avx512_that_compresses() {
                 all.push(Level::Avx512);
             }
         }
@@ -174,7 +175,7 @@ impl Index {
 
     /// Takes the masks of the 64 bytes at `at`.
     #[inline(always)]
-    fn word(&mut self, at: usize, masks: Masks) -> Result<(), usize> {
+    fn word(&mut self, at: usize, masks: Masks, write: impl Write) -> Result<(), usize> {
         let mut separators = masks.comma | masks.line_feed;
         let mut line_feed = masks.line_feed;
         let mut openers = separators;
@@ -192,7 +193,7 @@ impl Index {
         self.beyond_ascii |= masks.high != 0;
 
         let first = self.count;
-        self.note(at, separators, line_feed);
+        self.note(at, separators, line_feed, write);
         while open != 0 {
             // The field that it stands in began before it, in this word or an earlier one.
             let lowest = open & open.wrapping_neg();
@@ -211,41 +212,16 @@ impl Index {
 
     /// Takes a word without quotes, carriage returns and control characters, when the index [is calm](Index::is_calm).
     #[inline(always)]
-    fn calm_word(&mut self, at: usize, separators: u64, line_feed: u64) {
+    fn calm_word(&mut self, at: usize, separators: u64, line_feed: u64, write: impl Write) {
         self.may_open = separators >> 63;
-        self.note(at, separators, line_feed);
+        self.note(at, separators, line_feed, write);
     }
 
     /// Notes the starts behind the separators of the 64 bytes at `at`, of which `line_feed` end a record.
     #[inline(always)]
-    fn note(&mut self, at: usize, separators: u64, mut line_feed: u64) {
-        let first = self.count;
-        let found = separators.count_ones() as usize;
-        let out = &mut self.starts[first..first + 80];
-        let base = at as u32 + 1;
-        let mut rest = separators;
-        let mut done = 0;
-        loop {
-            // Eight at a time, without a branch for each: the surplus is overwritten by the next word.
-            for slot in &mut out[done..done + 8] {
-                *slot = base.wrapping_add(rest.trailing_zeros());
-                rest &= rest.wrapping_sub(1);
-            }
-            done += 8;
-            if done >= found {
-                break;
-            }
-        }
-        // Most words have one line end or none; for none the mark falls on the surplus.
-        let mut lowest = line_feed & line_feed.wrapping_neg();
-        out[(separators & lowest.wrapping_sub(1)).count_ones() as usize] |= RECORD;
-        line_feed ^= lowest;
-        while line_feed != 0 {
-            lowest = line_feed & line_feed.wrapping_neg();
-            out[(separators & (lowest - 1)).count_ones() as usize] |= RECORD;
-            line_feed ^= lowest;
-        }
-        self.count = first + found;
+    fn note(&mut self, at: usize, separators: u64, line_feed: u64, write: impl Write) {
+        let out = &mut self.starts[self.count..];
+        self.count += write(out, at as u32 + 1, separators, line_feed);
     }
 
     /// Takes separators inside quotes out, and gives the bytes that break the rules of quoting.
@@ -275,6 +251,11 @@ impl Index {
     }
 }
 
+/// How the places of set bits are written.
+trait Write: Fn(&mut [u32], u32, u64, u64) -> usize {}
+
+impl<F: Fn(&mut [u32], u32, u64, u64) -> usize> Write for F {}
+
 /// Bit i of the result is the exclusive-or of bits 0 to i.
 fn prefix_xor(mut bits: u64) -> u64 {
     for shift in [1, 2, 4, 8, 16, 32] {
@@ -294,7 +275,7 @@ fn scan_words(
     let (words, tail) = bytes[from..to].as_chunks::<64>();
     let mut at = from;
     for word in words {
-        index.word(at, masks(word))?;
+        index.word(at, masks(word), set_bits::step_by_step)?;
         at += 64;
     }
     last_word(index, at, tail, masks)
@@ -313,31 +294,50 @@ fn last_word(
     // The text ends with a line feed, so blanks after it are nothing.
     let mut word = [b' '; 64];
     word[..tail.len()].copy_from_slice(tail);
-    index.word(at, masks(&word))
+    index.word(at, masks(&word), set_bits::step_by_step)
 }
 
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512bw,avx512f,bmi1,popcnt")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi2,bmi1,bmi2,popcnt")]
 fn scan_avx512(index: &mut Index, bytes: &[u8], from: usize, to: usize) -> Result<(), usize> {
-    scan_words(index, bytes, from, to, |word| {
-        use std::arch::x86_64::*;
-        // SAFETY: the features are enabled on the caller; the load reads the 64 bytes of the array.
-        unsafe {
-            let text = _mm512_loadu_si512(word.as_ptr().cast());
-            let equal = |byte: u8| _mm512_cmpeq_epi8_mask(text, _mm512_set1_epi8(byte as i8));
-            let line_feed = equal(b'\n');
-            let carriage_return = equal(b'\r');
-            let low = _mm512_cmplt_epu8_mask(text, _mm512_set1_epi8(0x20)) | equal(0x7f);
-            Masks {
-                comma: equal(b','),
+    use std::arch::x86_64::*;
+    let with = |text: __m512i, byte: u8| _mm512_cmpeq_epi8_mask(text, _mm512_set1_epi8(byte as i8));
+    let write = |out: &mut [u32], base, bits, marked| set_bits::compressed(out, base, bits, marked);
+    let mut high = _mm512_setzero_si512();
+    let (words, tail) = bytes[from..to].as_chunks::<64>();
+    let mut at = from;
+    for word in words {
+        // SAFETY: the load reads the 64 bytes of the array.
+        let text = unsafe { _mm512_loadu_si512(word.as_ptr().cast()) };
+        high = _mm512_or_si512(high, text);
+        let (comma, line_feed) = (with(text, b','), with(text, b'\n'));
+        // Zero for a quote, for 0x7f, and for what is below 0x20: one comparison for all of them.
+        let quote = _mm512_xor_si512(text, _mm512_set1_epi8(b'"' as i8));
+        let delete = _mm512_xor_si512(text, _mm512_set1_epi8(0x7f));
+        let low = _mm512_subs_epu8(text, _mm512_set1_epi8(0x1f));
+        let least = _mm512_min_epu8(_mm512_min_epu8(quote, delete), low);
+        let odd = _mm512_testn_epi8_mask(least, least) & !line_feed;
+        // Most words have no quote, carriage return or control character.
+        if odd == 0 && index.is_calm() {
+            index.calm_word(at, comma | line_feed, line_feed, write);
+        } else {
+            let carriage_return = with(text, b'\r');
+            let quote = with(text, b'"');
+            let masks = Masks {
+                comma,
                 line_feed,
-                quote: equal(b'"'),
+                quote,
                 carriage_return,
-                control: low & !(line_feed | carriage_return),
-                high: _mm512_movepi8_mask(text),
-            }
+                control: odd & !(quote | carriage_return),
+                high: 0,
+            };
+            index.word(at, masks, write)?;
         }
-    })
+        at += 64;
+    }
+    last_word(index, at, tail, portable_masks)?;
+    index.beyond_ascii |= _mm512_movepi8_mask(high) != 0;
+    Ok(())
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -370,7 +370,7 @@ fn scan_avx2(index: &mut Index, bytes: &[u8], from: usize, to: usize) -> Result<
         let odd = _mm256_or_si256(odd(first, feeds[0]), odd(second, feeds[1]));
         // Most words have no quote, carriage return or control character.
         if _mm256_movemask_epi8(odd) == 0 && index.is_calm() {
-            index.calm_word(at, comma | line_feed, line_feed);
+            index.calm_word(at, comma | line_feed, line_feed, set_bits::step_by_step);
         } else {
             let carriage_return = join(with(first, b'\r'), with(second, b'\r'));
             let low = join(below(first), below(second)) | join(with(first, 0x7f), with(second, 0x7f));
@@ -382,7 +382,7 @@ fn scan_avx2(index: &mut Index, bytes: &[u8], from: usize, to: usize) -> Result<
                 control: low & !(line_feed | carriage_return),
                 high: 0,
             };
-            index.word(at, masks)?;
+            index.word(at, masks, set_bits::step_by_step)?;
         }
         at += 64;
     }

@@ -12,6 +12,7 @@ use crate::ingest::formats::profile::{Balance, Order};
 use crate::ingest::formats::{FileRefused, FormatContext};
 use crate::terms::currency::Currency;
 use crate::terms::money::format_minor;
+use crate::terms::short_text::same;
 
 use super::fields::{Booked, Movement};
 
@@ -366,7 +367,7 @@ impl Chain {
             booked: movement.booked,
         };
         let known = self.accounts.iter_mut().find(|account| {
-            account.name.as_bytes() == &*movement.account && account.currency == movement.currency
+            same(account.name.as_bytes(), &movement.account) && account.currency == movement.currency
         });
         match known {
             Some(account) => account.add(link),

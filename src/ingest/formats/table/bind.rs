@@ -12,6 +12,7 @@ use crate::ingest::formats::values::{SCALE_DIGITS, WallTime, amount_expected, sh
 use crate::terms::currency::Currency;
 use crate::terms::date::Date;
 use crate::terms::kinds::{TXN_TYPES, TxnType};
+use crate::terms::short_text::{ShortText, same};
 
 use super::clock::{Clock, DayMemory, TimeText, midnight, read_time};
 use super::cut::Row;
@@ -190,11 +191,11 @@ impl<'p> BoundCondition<'p> {
         let texts = &self.condition.texts;
         let other = || self.others.first().map_or(&b""[..], |at| row.bytes(*at));
         match self.condition.test {
-            Test::Is => texts.iter().any(|known| known.as_bytes() == text),
-            Test::IsNot => !texts.iter().any(|known| known.as_bytes() == text),
+            Test::Is => texts.iter().any(|known| same(known.as_bytes(), text)),
+            Test::IsNot => !texts.iter().any(|known| same(known.as_bytes(), text)),
             Test::StartsWith => texts.iter().any(|known| text.starts_with(known.as_bytes())),
-            Test::EqualsColumn => text == other(),
-            Test::DiffersFromColumn => text != other(),
+            Test::EqualsColumn => same(text, other()),
+            Test::DiffersFromColumn => !same(text, other()),
         }
     }
 }
@@ -272,47 +273,6 @@ impl JudgedWords {
     fn keep(&mut self, text: ShortText, number: u16) {
         self.known[self.next] = Some((text, number));
         self.next = (self.next + 1) % JUDGED_WORDS;
-    }
-}
-
-/// A text of at most 16 bytes as two numbers, so that it is compared at once.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct ShortText {
-    first: u64,
-    last: u64,
-    len: usize,
-}
-
-impl ShortText {
-    /// `None` of a longer text.
-    #[inline(always)]
-    fn of(text: &[u8]) -> Option<ShortText> {
-        // The two parts may overlap: with the length they are the text.
-        let (first, last) = match (text.first_chunk::<8>(), text.last_chunk::<8>()) {
-            (Some(first), Some(last)) if text.len() <= 16 => {
-                (u64::from_le_bytes(*first), u64::from_le_bytes(*last))
-            }
-            (Some(_), _) => return None,
-            _ => match (text.first_chunk::<4>(), text.last_chunk::<4>()) {
-                (Some(first), Some(last)) => (
-                    u64::from(u32::from_le_bytes(*first)),
-                    u64::from(u32::from_le_bytes(*last)),
-                ),
-                _ => match text {
-                    [] => (0, 0),
-                    [a] => (u64::from(*a), 0),
-                    [a, .., b] => (
-                        u64::from(*a),
-                        u64::from(*b) << 8 | u64::from(text[text.len() / 2]),
-                    ),
-                },
-            },
-        };
-        Some(ShortText {
-            first,
-            last,
-            len: text.len(),
-        })
     }
 }
 
@@ -1250,7 +1210,7 @@ fn first<'t>(field: &Field, row: &Row<'t>, columns: &[usize]) -> (&'t str, Optio
 fn first_bytes<'t>(rule: &Rule<'_>, row: &Row<'t>) -> &'t [u8] {
     for at in &rule.columns {
         let text = row.bytes(*at);
-        if !text.is_empty() && !rule.field.blank.iter().any(|blank| blank.as_bytes() == text) {
+        if !text.is_empty() && !rule.field.blank.iter().any(|blank| same(blank.as_bytes(), text)) {
             return text;
         }
     }

@@ -14,6 +14,7 @@ use crate::terms::currency::Currency;
 use crate::terms::date::Date;
 use crate::terms::kinds::{Direction, Purpose, Status, TxnType};
 use crate::terms::money::format_minor;
+use crate::terms::short_text::same;
 
 /// Fields by role. One reader lives at a time, so their sizes do not matter.
 #[allow(clippy::large_enum_variant)]
@@ -341,7 +342,7 @@ impl BankFields<'_> {
         let Some(named) = self.account.named_by_file(row) else {
             return;
         };
-        if self.named_before == named {
+        if same(self.named_before.as_bytes(), named.as_bytes()) {
             return;
         }
         let Some(other) = ctx.settings.account_index(named) else {
@@ -447,7 +448,7 @@ impl BankFields<'_> {
         let currency = self.currency.currency(row)?;
         let account = match &self.account_before {
             Some((_, account)) if self.account.is_constant() => *account,
-            Some((known, account)) if **known == *self.account.bytes(row)? => *account,
+            Some((known, account)) if same(known, &self.account.bytes(row)?) => *account,
             _ => self.account_of(row, ctx)?,
         };
         if self.account.may_be_named() {

@@ -4,8 +4,12 @@
 //! Only places are found here; whether quotes stand where they may is for [`super::cut`] to judge. A quote opens or closes
 //! whatever stands beside it, so that both agree on where a record ends.
 
+use crate::ingest::set_bits;
+#[cfg(target_arch = "x86_64")]
+use crate::terms::vectors;
+
 /// Set on the place of a line end.
-pub const LINE: u32 = 1 << 31;
+pub const LINE: u32 = set_bits::MARK;
 
 /// The place without [`LINE`].
 pub const PLACE: u32 = LINE - 1;
@@ -82,32 +86,18 @@ impl Places {
 
     /// Notes the set bits of a word that begins at `base`; those of `lines` are line ends.
     #[inline(always)]
-    fn note(&mut self, base: u32, found: u64, lines: u64) {
-        // A word and what is written too much behind it.
-        const ROOM: usize = 80;
-        if self.room.len() < self.count + ROOM {
-            self.room.resize((self.count + ROOM).max(2 * self.room.len()), 0);
+    fn note(
+        &mut self,
+        base: u32,
+        found: u64,
+        lines: u64,
+        write: &impl Fn(&mut [u32], u32, u64, u64) -> usize,
+    ) {
+        if self.room.len() < self.count + set_bits::ROOM {
+            self.room
+                .resize((self.count + set_bits::ROOM).max(2 * self.room.len()), 0);
         }
-        let out = &mut self.room[self.count..self.count + ROOM];
-        let (count, mut rest, mut done) = (found.count_ones() as usize, found, 0);
-        loop {
-            // Eight at a time, without a branch for each: the surplus is overwritten by the next word.
-            for place in &mut out[done..done + 8] {
-                *place = base.wrapping_add(rest.trailing_zeros());
-                rest &= rest.wrapping_sub(1);
-            }
-            done += 8;
-            if done >= count {
-                break;
-            }
-        }
-        let mut lines = lines;
-        while lines != 0 {
-            let lowest = lines & lines.wrapping_neg();
-            out[(found & (lowest - 1)).count_ones() as usize] |= LINE;
-            lines ^= lowest;
-        }
-        self.count += count;
+        self.count += write(&mut self.room[self.count..], base, found, lines);
     }
 }
 
@@ -131,11 +121,14 @@ pub fn separators(text: &[u8], marks: Marks, places: &mut Places) -> Seen {
 /// quotes.
 pub fn open_separators(text: &[u8], marks: Marks, places: &mut Places) -> (Seen, bool) {
     #[cfg(target_arch = "x86_64")]
-    if crate::terms::vectors::avx2_with_bits() {
-        // SAFETY: the machine has all three.
+    if vectors::avx512_that_compresses() {
+        // SAFETY: the machine has all of them.
+        return unsafe { widest_separators(text, marks, places) };
+    } else if vectors::avx2_with_bits() {
+        // SAFETY: as above.
         return unsafe { wide_separators(text, marks, places) };
     }
-    separators_by(text, marks, places, masks_of, |_| 0)
+    separators_by(text, marks, places, masks_of, set_bits::step_by_step, |_| 0)
 }
 
 /// As [`open_separators`], of a text in GBK that was not decoded, where a byte that looks like a separator may be the end of a
@@ -144,12 +137,17 @@ pub fn open_separators(text: &[u8], marks: Marks, places: &mut Places) -> (Seen,
 pub fn open_gbk_separators(text: &[u8], marks: Marks, places: &mut Places) -> Option<(Seen, bool)> {
     let mut pairs = Pairs::default();
     #[cfg(target_arch = "x86_64")]
-    if crate::terms::vectors::avx2_with_bits() {
-        // SAFETY: the machine has all three.
+    if vectors::avx512_that_compresses() {
+        // SAFETY: the machine has all of them.
+        let seen = unsafe { widest_gbk_separators(text, marks, places, &mut pairs) };
+        return pairs.are_pairs().then_some(seen);
+    } else if vectors::avx2_with_bits() {
+        // SAFETY: as above.
         let seen = unsafe { wide_gbk_separators(text, marks, places, &mut pairs) };
         return pairs.are_pairs().then_some(seen);
     }
-    let seen = separators_by(text, marks, places, masks_of, |masks| pairs.trails(masks));
+    let trails = |masks: &Masks| pairs.trails(masks);
+    let seen = separators_by(text, marks, places, masks_of, set_bits::step_by_step, trails);
     pairs.are_pairs().then_some(seen)
 }
 
@@ -189,27 +187,36 @@ impl Pairs {
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,bmi1,popcnt")]
 fn wide_separators(text: &[u8], marks: Marks, places: &mut Places) -> (Seen, bool) {
-    separators_by(
-        text,
-        marks,
-        places,
-        |bytes, marks| wide_masks(bytes, marks),
-        |_| 0,
-    )
+    let masks = |bytes: &[u8; 64], marks| wide_masks(bytes, marks);
+    separators_by(text, marks, places, masks, set_bits::step_by_step, |_| 0)
 }
 
 /// As [`open_gbk_separators`], with the instructions of later machines.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,bmi1,popcnt")]
 fn wide_gbk_separators(text: &[u8], marks: Marks, places: &mut Places, pairs: &mut Pairs) -> (Seen, bool) {
+    let masks = |bytes: &[u8; 64], marks| wide_masks(bytes, marks);
     let trails = |masks: &Masks| pairs.trails(masks);
-    separators_by(
-        text,
-        marks,
-        places,
-        |bytes, marks| wide_masks(bytes, marks),
-        trails,
-    )
+    separators_by(text, marks, places, masks, set_bits::step_by_step, trails)
+}
+
+/// As [`wide_separators`], with those of the latest.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi2,bmi1,bmi2,popcnt")]
+fn widest_separators(text: &[u8], marks: Marks, places: &mut Places) -> (Seen, bool) {
+    let masks = |bytes: &[u8; 64], marks| widest_masks(bytes, marks);
+    let write = |out: &mut [u32], base, bits, marked| set_bits::compressed(out, base, bits, marked);
+    separators_by(text, marks, places, masks, write, |_| 0)
+}
+
+/// As [`wide_gbk_separators`], with those of the latest.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi2,bmi1,bmi2,popcnt")]
+fn widest_gbk_separators(text: &[u8], marks: Marks, places: &mut Places, pairs: &mut Pairs) -> (Seen, bool) {
+    let masks = |bytes: &[u8; 64], marks| widest_masks(bytes, marks);
+    let write = |out: &mut [u32], base, bits, marked| set_bits::compressed(out, base, bits, marked);
+    let trails = |masks: &Masks| pairs.trails(masks);
+    separators_by(text, marks, places, masks, write, trails)
 }
 
 #[inline(always)]
@@ -218,6 +225,7 @@ fn separators_by(
     marks: Marks,
     places: &mut Places,
     masks_of: impl Fn(&[u8; 64], Marks) -> Masks,
+    write: impl Fn(&mut [u32], u32, u64, u64) -> usize,
     mut inside_characters: impl FnMut(&Masks) -> u64,
 ) -> (Seen, bool) {
     assert!(text.len() < PLACE as usize, "a block fits its places");
@@ -245,7 +253,7 @@ fn separators_by(
             lines &= !quoted;
         }
         quotes.edge_before = found >> 63;
-        places.note(number as u32 * 64, found, lines);
+        places.note(number as u32 * 64, found, lines, &write);
     }
     let seen = Seen {
         quotes: quotes.any != 0,
@@ -457,6 +465,30 @@ fn wide_masks(bytes: &[u8; 64], marks: Marks) -> Masks {
     }
 }
 
+/// All at a time.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw")]
+#[inline]
+fn widest_masks(bytes: &[u8; 64], marks: Marks) -> Masks {
+    use std::arch::x86_64::{
+        _mm512_cmpeq_epi8_mask, _mm512_cmplt_epu8_mask, _mm512_loadu_si512, _mm512_movepi8_mask,
+        _mm512_set1_epi8, _mm512_testn_epi8_mask,
+    };
+    // SAFETY: the load reads the 64 bytes of the array.
+    let text = unsafe { _mm512_loadu_si512(bytes.as_ptr().cast()) };
+    let is = |byte: u8| _mm512_cmpeq_epi8_mask(text, _mm512_set1_epi8(byte as i8));
+    Masks {
+        delimiter: is(marks.delimiter),
+        line: is(b'\n'),
+        carriage_return: is(b'\r'),
+        quote: marks.quote.map_or(0, is),
+        nul: _mm512_testn_epi8_mask(text, text) != 0,
+        high: _mm512_movepi8_mask(text),
+        no_lead: is(0x80) | is(0xff),
+        no_trail: _mm512_cmplt_epu8_mask(text, _mm512_set1_epi8(TRAIL_MIN as i8)) | is(0x7f) | is(0xff),
+    }
+}
+
 /// Eight bytes at a time, by arithmetic.
 #[cfg(not(target_arch = "x86_64"))]
 fn masks_of(bytes: &[u8; 64], marks: Marks) -> Masks {
@@ -559,7 +591,7 @@ mod tests {
             let (open, _) = open_separators(text.as_bytes(), marks, &mut places);
             let expected = slowly(text.as_bytes(), marks);
             let mut narrow = Places::default();
-            prop_assert_eq!(separators_by(text.as_bytes(), marks, &mut narrow, masks_of, |_| 0).0, open);
+            prop_assert_eq!(separators_by(text.as_bytes(), marks, &mut narrow, masks_of, set_bits::step_by_step, |_| 0).0, open);
             prop_assert_eq!(narrow.all(), places.all());
             let end = places.end_with_a_line();
             prop_assert_eq!((end, end_of_records(text.as_bytes(), marks)), (expected.2, expected.2));
@@ -587,7 +619,7 @@ mod tests {
                 let (mut places, mut narrow) = (Places::default(), Places::default());
                 let seen = open_gbk_separators(bytes, marks, &mut places);
                 let mut pairs = Pairs::default();
-                let same = separators_by(bytes, marks, &mut narrow, portable_masks, |masks| pairs.trails(masks));
+                let same = separators_by(bytes, marks, &mut narrow, portable_masks, set_bits::step_by_step, |masks| pairs.trails(masks));
                 prop_assert_eq!(seen, pairs.are_pairs().then_some(same));
                 prop_assert_eq!(places.all(), narrow.all());
                 // The last character may be cut.
@@ -620,6 +652,11 @@ mod tests {
             if crate::terms::vectors::avx2_with_bits() {
                 // SAFETY: the machine has them.
                 all.push(unsafe { wide_masks(&bytes, marks) });
+            }
+            #[cfg(target_arch = "x86_64")]
+            if crate::terms::vectors::avx512_that_compresses() {
+                // SAFETY: as above.
+                all.push(unsafe { widest_masks(&bytes, marks) });
             }
             for fast in all {
                 prop_assert_eq!(

@@ -4,6 +4,7 @@
 use crate::ingest::formats::FileRefused;
 use crate::ingest::formats::profile::{Profile, Stated, Sum, Take, Total};
 use crate::ingest::formats::values::{Number, Unit, shown, shown_scaled};
+use crate::terms::short_text::same;
 
 use super::bind::{BoundCondition, Columns, all_hold};
 use super::cut::Row;
@@ -124,7 +125,7 @@ impl<'p> Totals<'p> {
                 continue;
             }
             let group = counting.group.map_or(&b""[..], |at| row.bytes(at));
-            let of_row = |tally: &Tally| tally.section == self.section && tally.group.as_bytes() == group;
+            let of_row = |tally: &Tally| tally.section == self.section && same(tally.group.as_bytes(), group);
             let at = match counting.tallies.get(counting.last) {
                 Some(last) if of_row(last) => counting.last,
                 _ => {
