@@ -48,11 +48,10 @@ impl TimeText {
 
     #[inline]
     fn put_clock(&mut self, wall: WallTime) {
-        let [hour, minute, second] =
-            [wall.hour, wall.minute, wall.second].map(|number| TWO_DIGITS[number as usize % 100]);
-        self.bytes[11..13].copy_from_slice(&hour);
-        self.bytes[14..16].copy_from_slice(&minute);
-        self.bytes[17..19].copy_from_slice(&second);
+        let digits = |number: u32| &TWO_DIGITS[number as usize % 100];
+        self.bytes[11..13].copy_from_slice(digits(wall.hour));
+        self.bytes[14..16].copy_from_slice(digits(wall.minute));
+        self.bytes[17..19].copy_from_slice(digits(wall.second));
     }
 
     /// A time of this day, at an offset in minutes.

@@ -92,15 +92,18 @@ pub fn decode(bytes: &[u8], out: &mut Vec<u8>, start: usize) -> Option<usize> {
             if u64::from_le_bytes(*four) & LEADS != LEADS {
                 break;
             }
-            let [a, b, c, d] = [0, 2, 4, 6].map(|at| packed(pairs, four[at], four[at + 1]));
+            // Written out: an array's `map` is not always compiled into this.
+            let (a, b) = (packed(pairs, four[0], four[1]), packed(pairs, four[2], four[3]));
+            let (c, d) = (packed(pairs, four[4], four[5]), packed(pairs, four[6], four[7]));
             if (a & b & c & d) & THREE_BYTES != THREE_BYTES {
                 break;
             }
             // Each is written over the fourth byte of the one before.
             let room: &mut [u8; 13] = out.get_mut(written..)?.first_chunk_mut()?;
-            for (at, utf8) in [a, b, c, d].into_iter().enumerate() {
-                room[3 * at..3 * at + 4].copy_from_slice(&utf8.to_le_bytes());
-            }
+            room[..4].copy_from_slice(&a.to_le_bytes());
+            room[3..7].copy_from_slice(&b.to_le_bytes());
+            room[6..10].copy_from_slice(&c.to_le_bytes());
+            room[9..].copy_from_slice(&d.to_le_bytes());
             written += 12;
             rest = behind;
         }
