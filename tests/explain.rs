@@ -443,3 +443,30 @@ fn a_payment_is_followed_through_its_batch() {
         ],
     );
 }
+
+#[test]
+fn an_account_and_its_day() {
+    check(
+        &["RA1", "--date", "2026-09-17"],
+        &[
+            "account RA1, ",
+            "in the close of 2026-09-17",
+            "statement: opening ",
+            " credits ",
+            " = closing ",
+            "which is the opening balance",
+            "bank ",
+            " = book ",
+            "entries of RA1 delivered for 2026-09-17",
+            "in all ",
+            "open on RA1 after the close of 2026-09-17",
+            "AMOUNT_MISMATCH: 1 break, 480.00 CNY",
+        ],
+        &[
+            ("RA1,", "closes/2026-09-17/1/accounts.csv"),
+            ("RA1,", "closes/2026-09-16/1/accounts.csv"),
+            ("RA1", "closes/2026-09-17/1/breaks.csv"),
+            ("B-DEMO-", "inbox/2026-09-17/bank/"),
+        ],
+    );
+}
