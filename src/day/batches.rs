@@ -168,7 +168,7 @@ pub struct OpenBatch {
     pub row_without_batch: String,
     /// Currency.
     pub currency: Currency,
-    /// Rows of the channel's bill, by id.
+    /// Rows of the channel's bill, in no order that means anything.
     pub bill: Vec<RowName>,
     /// The entry.
     pub entry: Option<RowName>,
@@ -543,6 +543,15 @@ impl<'a> Run<'a> {
         Some(RowRef::new(name.0, block.position_of(name.1)?))
     }
 
+    /// The leg between channel and bank on which an entry of an earlier close stood; `None` for one of today.
+    fn stood_on(&self, entry: RowRef) -> Option<usize> {
+        let Origin::Forward(index) = self.pool.origin_of(&self.pool.right[self.first_leg], entry) else {
+            return None;
+        };
+        let legs = self.pool.forward[index].open_legs & self.context.settings.batch_legs();
+        (legs != 0).then(|| legs.trailing_zeros() as usize)
+    }
+
     /// The leg of bills that a bill row brought forward belongs to.
     fn bill_leg_of(&self, name: RowName) -> Option<usize> {
         let legs = &self.context.settings.legs;
@@ -697,15 +706,9 @@ impl<'a> Run<'a> {
             .map(|(name, chained)| (*name, *chained))
     }
 
-    /// Rows of a leg's left side by id, then by content: never by the order in which they came (R32).
-    fn names_by_id(&self, leg: usize, rows: &[RowRef]) -> Vec<RowName> {
+    /// Names of rows of a leg's left side, in no order that means anything.
+    fn names(&self, leg: usize, rows: &[RowRef]) -> Vec<RowName> {
         let side = &self.pool.left[leg];
-        let mut rows = rows.to_vec();
-        let key = |row: &RowRef| {
-            let record = side[row.block()].record(row.position());
-            (record.id(), record.meta().0 & 0xffff, record.amount_minor())
-        };
-        rows.sort_by(|a, b| key(a).cmp(&key(b)).then_with(|| a.cmp(b)));
         rows.iter().filter_map(|row| name_of(side, *row)).collect()
     }
 
@@ -957,7 +960,7 @@ impl<'a> Run<'a> {
             (None, None) => return,
         };
         let bank_minor = entry.map(entry_minor);
-        let bill = rows.map_or(Vec::new(), |rows| self.names_by_id(rows.leg, &rows.rows));
+        let bill = rows.map_or(Vec::new(), |rows| self.names(rows.leg, &rows.rows));
         if is_first {
             self.wait(&bill);
         }
@@ -1076,6 +1079,9 @@ impl<'a> Judging<'a> {
         };
         let named = self.entries.get(&reference).map_or(&[][..], Vec::as_slice);
         let named: Vec<Member<'a>> = named.iter().filter(is_open).copied().collect();
+        // What stands without a batch stands where its like stood before (R30): once its batch is paid and forgotten, nothing else
+        // tells of which leg it is.
+        let stood = named.iter().filter_map(|entry| run.stood_on(entry.row)).min();
         let handed = run.by_leg(&self.batches, &numbers, named);
         let mut judged = Vec::new();
         if !handed.doubtful.is_empty() {
@@ -1104,6 +1110,11 @@ impl<'a> Judging<'a> {
             });
         }
         for judged in judged {
+            let leg_of = |entry: Option<RowRef>| {
+                let known = entry.and_then(|row| run.stood_on(row));
+                let unknown = || stood.filter(|_| !judged.has_batch).unwrap_or(judged.leg);
+                known.unwrap_or_else(unknown)
+            };
             self.fits.extend(judged.found.fits.iter().map(|fit| Fitted {
                 batch: fit.batch,
                 entry: fit.entry,
@@ -1111,7 +1122,10 @@ impl<'a> Judging<'a> {
             }));
             for broken in &judged.found.breaks {
                 let line = Line {
-                    leg: judged.leg,
+                    leg: match broken.batch {
+                        Some(_) => judged.leg,
+                        None => leg_of(broken.entry),
+                    },
                     reference: judged.reference,
                     class: broken.class,
                     batch: broken.batch,
