@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use rustc_hash::FxHashSet;
 
@@ -10,7 +9,7 @@ use crate::book::Book;
 use crate::book::layout::Layout;
 use crate::day::history::{Closed, History, MANIFEST, NO_MANIFEST};
 use crate::day::originals;
-use crate::day::output::{self, BOOK_COPY, OPENING, Seal};
+use crate::day::output::{self, BOOK_COPY, OPENING, OpeningTables, Seal};
 use crate::day::publish::Staging;
 use crate::day::read::check_formats;
 use crate::day::run::{Computed, DayInputs, compute};
@@ -183,7 +182,7 @@ struct Before {
     manifest_hash: Option<String>,
     is_first: bool,
     /// The tables of `opening/` that it comes from: the first close seals a copy of each.
-    opening: Vec<(String, Arc<[u8]>)>,
+    opening: OpeningTables,
 }
 
 impl Before {
@@ -324,7 +323,7 @@ impl Before {
 }
 
 /// The files of `opening/` by name; none where there is no such folder.
-fn read_opening(folder: &Path) -> Result<Vec<(String, Arc<[u8]>)>, Stop> {
+fn read_opening(folder: &Path) -> Result<OpeningTables, Stop> {
     let mut files = Vec::new();
     if !folder.is_dir() {
         return Ok(files);

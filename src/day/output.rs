@@ -41,8 +41,11 @@ pub struct Seal {
     /// Manifest hash of the close of D − 1.
     pub previous: Option<String>,
     /// The tables of `opening/` that a first close begins with, by name.
-    pub opening: Vec<(String, Arc<[u8]>)>,
+    pub opening: OpeningTables,
 }
+
+/// Names and bytes of the tables of `opening/`.
+pub type OpeningTables = Vec<(String, Arc<[u8]>)>;
 
 /// Folder of the sealed copies of settings, merchants and calendars (R18).
 pub const BOOK_COPY: &str = "book";
