@@ -378,6 +378,47 @@ fn refunds_of_one_trade_are_breaks_of_their_own() {
     );
 }
 
+/// A batch in two currencies is two, and each is a break of its own.
+#[test]
+fn currencies_of_one_batch_are_breaks_of_their_own() {
+    let folder = two_leg_book();
+    let root = folder.path();
+    let bill = |id: &str, currency: &str| {
+        format!("WX,{id},,PAYMENT,10.00,0.00,{currency},2026-03-03T10:00:01+08:00,2026-03-03,L1,SUCCESS,\n")
+    };
+    let open = |date: &str| -> BTreeMap<String, String> {
+        let of_batch = lines(root, date, "breaks.csv")
+            .into_iter()
+            .filter(|line| line["leg"] == "WX-bank");
+        of_batch
+            .map(|line| (line["currency"].clone(), line["break_id"].clone()))
+            .collect()
+    };
+    close_bills(
+        root,
+        "2026-03-03",
+        "",
+        &(bill("W1", "CNY") + &bill("W2", "USD")),
+        "",
+    );
+    let mut first = open("2026-03-03");
+    assert_eq!(first.len(), 2, "{first:?}");
+    assert_ne!(first["CNY"], first["USD"]);
+    assert_eq!(
+        first["CNY"],
+        tieout::terms::digest::break_id("WX-bank", b"L1", b"", b"", b"")
+    );
+    let entry = "E1,6222000000000001,2026-03-04T11:00:00+08:00,2026-03-04,C,10.00,CNY,,,L1,\n";
+    close_bills(root, "2026-03-04", "", "", entry);
+    let paid = first.remove("CNY").unwrap();
+    assert_eq!(open("2026-03-04"), first);
+    let resolved = lines(root, "2026-03-04", "resolved.csv");
+    assert!(
+        resolved.iter().any(|line| line["break_id"] == paid),
+        "{resolved:?}"
+    );
+}
+
 /// A batch stands for its bill row of the least id, whatever the order of the rows.
 #[test]
 fn the_row_that_stands_for_a_batch_follows_from_its_content() {

@@ -336,7 +336,7 @@ fn a_break_names_its_cause() {
     let breaks = std::fs::read_to_string(close.join("breaks.csv")).unwrap();
     let line = breaks
         .lines()
-        .find(|line| line.contains(",platform-bank,") && line.ends_with(",bank/RA1-2026-09-16.csv,100,1"));
+        .find(|line| line.contains(",platform-bank,") && line.ends_with(",bank/RA1-2026-09-16.csv,100,1,,"));
     let break_id = line.unwrap().split(',').nth(9).unwrap();
     let explained = run(&["explain", book, break_id], &[0]);
     assert!(

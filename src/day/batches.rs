@@ -26,7 +26,7 @@ use crate::book::settings::{LegKind, Settings};
 use crate::checks::Totals;
 use crate::day::adjust::{ByHand, WRITE_OFFS};
 use crate::day::agree::{Agreed, name_of};
-use crate::day::breaks::{OpenBreakRows, RowName};
+use crate::day::breaks::{OpenBreakRows, RowName, lump_part};
 use crate::day::figures::{AccountEvent, AccountEventKind};
 use crate::day::identify::{Identified, row_name};
 use crate::day::intake::FORWARD_FILE;
@@ -543,8 +543,10 @@ impl<'a> Run<'a> {
         Some(RowRef::new(name.0, block.position_of(name.1)?))
     }
 
-    /// The leg between channel and bank on which an entry of an earlier close stood; `None` for one of today.
+    /// The leg between channel and bank on which an entry of an earlier close stood; `None` for one of today, and where only fits are
+    /// asked for ([`paid_alone`]), which has no places.
     fn stood_on(&self, entry: RowRef) -> Option<usize> {
+        self.pool.places.get(entry.block())?;
         let Origin::Forward(index) = self.pool.origin_of(&self.pool.right[self.first_leg], entry) else {
             return None;
         };
@@ -1045,13 +1047,15 @@ impl<'a> Judging<'a> {
         let account = entry.map_or("", |entry| {
             run.context.settings.accounts[entry.owner() as usize].id.as_str()
         });
-        let without = line
-            .batch
-            .and_then(|number| self.batches[number].row_without_batch.as_deref());
-        let entry_id = entry.map_or_else(
-            || without.unwrap_or_default().as_bytes().to_vec(),
-            |entry| entry.id().to_vec(),
-        );
+        let batch = line.batch.map(|number| &self.batches[number]);
+        let entry_id = match (entry, batch) {
+            (Some(entry), _) => entry.id().to_vec(),
+            (None, Some(rows)) => {
+                let without = rows.row_without_batch.as_deref().unwrap_or_default();
+                lump_part(without, rows.batch.currency, run.context.settings)
+            }
+            (None, None) => Vec::new(),
+        };
         let leg = &run.context.settings.legs[line.leg].name;
         Line {
             break_id: break_id(leg, &line.reference.to_vec(), b"", account.as_bytes(), &entry_id),

@@ -22,6 +22,7 @@ use crate::day::state::{Chained, IssuedPayout, OpenBreak, OpenItem, OpenRow, Ope
 use crate::findings::{Finding, Stop, StopCode};
 use crate::matching::class::{Class, OtherSide};
 use crate::terms::calendar::Calendar;
+use crate::terms::currency::Currency;
 use crate::terms::date::Date;
 use crate::terms::digest::{BreakIds, hex_text};
 use crate::terms::kinds::{Direction, TxnType};
@@ -594,6 +595,17 @@ fn bill_row_at_bank(
     })
 }
 
+/// What a batch without an entry gives to the id of its break (R30): the bill row without a batch that it is, and its currency where
+/// that is not the base currency. A batch in two currencies is two (R26), and each is a break of its own.
+pub fn lump_part(row_without_batch: &str, currency: Currency, settings: &Settings) -> Vec<u8> {
+    let mut part = row_without_batch.as_bytes().to_vec();
+    if currency != settings.institution.base_currency {
+        part.push(b'\n');
+        part.extend_from_slice(currency.code().as_bytes());
+    }
+    part
+}
+
 /// The bill row of a batch that stands for it, by its content: never by the order in which rows came (R32).
 fn first_of(batch: &OpenBatch, full: &FullRows) -> Option<RowName> {
     let known = batch.bill.iter().filter_map(|name| Some((name, full.get(name)?)));
@@ -638,12 +650,16 @@ fn batch_line(
         })
     };
     let (age_days, age_business_days) = ages(first_seen, context)?;
+    let part = match entry {
+        Some(_) => entry_id.as_bytes().to_vec(),
+        None => lump_part(entry_id, batch.currency, context.settings),
+    };
     let id = ids.id(
         &batch.leg,
         batch.reference.as_bytes(),
         b"",
         account.as_bytes(),
-        entry_id.as_bytes(),
+        &part,
     );
     Ok(BreakLine {
         leg: batch.leg.clone(),

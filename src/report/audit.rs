@@ -12,7 +12,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use crate::book::settings::{Role, Settings};
+use crate::book::settings::{LegKind, Role, Settings};
 use crate::clearing::ClearingFile;
 use crate::day::figures::CustomerLine;
 use crate::ledger::{JournalLines, TrialLine};
@@ -844,12 +844,25 @@ impl Sql {
                 day.business_date,
             ),
         );
+        // A batch without an entry has its currency in its id where that is not the base currency.
+        let of_batches = day
+            .settings
+            .legs
+            .iter()
+            .filter(|leg| leg.kind == LegKind::ChannelBank);
+        let mut of_batches: Vec<String> = of_batches.map(|leg| text(&leg.name)).collect();
+        of_batches.push("''".to_owned());
+        let is_lump = format!(
+            "txn_id IS NULL AND account IS NULL AND currency <> {} AND leg IN ({})",
+            text(day.settings.institution.base_currency.code()),
+            of_batches.join(", ")
+        );
         self.check(
             "breaks: ids that are not of these rows (R30)",
             0,
-            "SELECT count(*) FROM breaks WHERE break_id <> substr(sha256(concat_ws(chr(10), 'tieout/break/v1', leg, coalesce(bank_ref, ''), \
+            &format!("SELECT count(*) FROM breaks WHERE break_id <> substr(sha256(concat_ws(chr(10), 'tieout/break/v1', leg, coalesce(bank_ref, ''), \
              coalesce(txn_id, ''), coalesce(account, ''), coalesce(entry_id, ''), CASE WHEN entry_type <> 'PAYMENT' THEN entry_type END, \
-             CASE WHEN entry_type <> 'PAYMENT' THEN coalesce(refund_ref, '') END, '')), 1, 32)",
+             CASE WHEN entry_type <> 'PAYMENT' THEN coalesce(refund_ref, '') END, CASE WHEN {is_lump} THEN currency END, '')), 1, 32)"),
         );
     }
 }
