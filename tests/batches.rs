@@ -256,6 +256,189 @@ fn payments_settle_when_the_last_of_three_has_come() {
     assert!(settled_in_all > 200, "{settled_in_all}");
 }
 
+/// The book of `batch-over-days` with a leg to the bank for each channel.
+fn two_leg_book() -> tempfile::TempDir {
+    let day = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/days/batch-over-days");
+    let folder = scratch();
+    copy(&day, folder.path(), |name| {
+        !name.starts_with("expected/") && !name.starts_with("inbox/") && name != "README.md"
+    });
+    let settings = folder.path().join("book.toml");
+    let text = fs::read_to_string(&settings).unwrap();
+    let one =
+        "[[leg]]\nname = \"bill-bank\"\nleft = \"channel\"\nright = \"bank\"\nchannels = [\"ALI\", \"WX\"]\n";
+    assert_eq!(text.matches(one).count(), 1, "{text}");
+    let two = ["ALI", "WX"].map(|channel| {
+        format!("[[leg]]\nname = \"{channel}-bank\"\nleft = \"channel\"\nright = \"bank\"\nchannels = [\"{channel}\"]\n\n")
+    });
+    let text = text
+        .replace(one, &two.concat())
+        .replace("\"bill-bank\"]", "\"ALI-bank\", \"WX-bank\"]")
+        .replace("[channel.ALI]\nfee_plan = \"cost\"\n", "");
+    fs::write(&settings, text).unwrap();
+    folder
+}
+
+/// Lines of a table of a close, as texts by column.
+fn lines(root: &Path, date: &str, table: &str) -> Vec<BTreeMap<String, String>> {
+    let close = close_folder(root, Date::parse(date.as_bytes()).unwrap());
+    let rows = csv_rows(&close.join(table));
+    let line = |row: &Vec<String>| rows[0].iter().cloned().zip(row.iter().cloned()).collect();
+    rows[1..].iter().map(line).collect()
+}
+
+/// An entry that paid nothing stands on the leg of its batch for as long as it is open: once the batch is paid and forgotten, the
+/// entry does not change its leg, and so not its break (R30).
+#[test]
+fn an_entry_of_a_batch_keeps_its_break() {
+    let folder = two_leg_book();
+    let root = folder.path();
+    let entry = |id: &str, day: &str, amount: &str| {
+        format!("{id},6222000000000001,{day}T11:00:00+08:00,{day},C,{amount},CNY,,,L1,\n")
+    };
+    let row = "T1,2026-03-03T10:00:00+08:00,M1,,PAYMENT,WX,CNY,100.00,,SUCCESS,W1\n";
+    let bill = "WX,W1,,PAYMENT,100.00,0.00,CNY,2026-03-03T10:00:01+08:00,2026-03-03,L1,SUCCESS,\n";
+    let twice = entry("E1", "2026-03-03", "100.00") + &entry("E2", "2026-03-03", "100.00");
+    close_bills(root, "2026-03-03", row, bill, &twice);
+    let open = |date: &str| -> Vec<(String, String, String, String)> {
+        let of = |line: BTreeMap<String, String>| {
+            let of = |column: &str| line[column].clone();
+            (of("entry_id"), of("leg"), of("class"), of("break_id"))
+        };
+        lines(root, date, "breaks.csv").into_iter().map(of).collect()
+    };
+    let first = open("2026-03-03");
+    assert_eq!(first.len(), 1, "{first:?}");
+    assert_eq!((first[0].0.as_str(), first[0].1.as_str()), ("E2", "WX-bank"));
+    close_bills(root, "2026-03-04", "", "", "");
+    assert_eq!(open("2026-03-04"), first);
+    assert!(lines(root, "2026-03-04", "resolved.csv").is_empty());
+    // One of its reference that comes later stands with it.
+    close_bills(root, "2026-03-05", "", "", &entry("E3", "2026-03-05", "7.00"));
+    let third = open("2026-03-05");
+    assert_eq!(third.len(), 2, "{third:?}");
+    assert!(third.contains(&first[0]), "{third:?}");
+    assert!(third.iter().all(|line| line.1 == "WX-bank"), "{third:?}");
+    // A batch of the other leg that comes now is another one; an entry that fits it pays it.
+    let row = "T2,2026-03-06T10:00:00+08:00,M1,,PAYMENT,ALI,CNY,7.00,,SUCCESS,A1\n";
+    let bill = "ALI,A1,,PAYMENT,7.00,0.00,CNY,2026-03-06T10:00:01+08:00,2026-03-06,L1,SUCCESS,\n";
+    close_bills(root, "2026-03-06", row, bill, "");
+    assert_eq!(open("2026-03-06"), first);
+}
+
+/// Refunds of one trade share its number on the bill, and each is a break of its own, on every day and for people (R19, R30).
+#[test]
+fn refunds_of_one_trade_are_breaks_of_their_own() {
+    let folder = two_leg_book();
+    let root = folder.path();
+    let settings = root.join("book.toml");
+    let text = fs::read_to_string(&settings).unwrap();
+    let source = "[[source]]\nname = \"decisions\"\nrole = \"adjustments\"\nformat = \"canonical\"\nfiles = [\"adjust*.csv\"]\n\n[[leg]]";
+    fs::write(&settings, text.replacen("[[leg]]", source, 1)).unwrap();
+    let bill = |refund: &str, minor: &str| {
+        format!("ALI,K1,,REFUND,{minor},0.00,CNY,2026-03-03T10:00:01+08:00,2026-03-03,L1,SUCCESS,{refund}\n")
+    };
+    let payment = "ALI,K1,,PAYMENT,9.00,0.00,CNY,2026-03-03T10:00:01+08:00,2026-03-03,L1,SUCCESS,\n";
+    let bills = payment.to_owned() + &bill("F1", "1.00") + &bill("F2", "1.00") + &bill("F3", "2.00");
+    close_bills(root, "2026-03-03", "", &bills, "");
+    let open = |date: &str| -> BTreeMap<String, (String, String)> {
+        let of_bill = lines(root, date, "breaks.csv")
+            .into_iter()
+            .filter(|line| line["leg"] == "platform-bill");
+        let told = of_bill.map(|line| {
+            let row = format!("{} {}", line["entry_type"], line["refund_ref"]);
+            (row, (line["break_id"].clone(), line["first_seen"].clone()))
+        });
+        told.collect()
+    };
+    let first = open("2026-03-03");
+    let rows: Vec<&str> = first.keys().map(String::as_str).collect();
+    assert_eq!(rows, ["PAYMENT ", "REFUND F1", "REFUND F2", "REFUND F3"]);
+    let ids: BTreeSet<&str> = first.values().map(|(id, _)| id.as_str()).collect();
+    assert_eq!(ids.len(), 4, "{first:?}");
+    // A payment's id is made of what R30 names.
+    let id = tieout::terms::digest::break_id("platform-bill", b"K1", b"", b"", b"K1");
+    assert_eq!(first["PAYMENT "].0, id);
+    // One of two that look alike is meant, and that one alone goes.
+    let decision = format!(
+        "adjustment_id,target,action,amount,reason,prepared_by,approved_by,approved_at\nD1,{},write_off,1.00,never was,lin,wang,2026-03-04T18:00:00+08:00\n",
+        first["REFUND F2"].0
+    );
+    write(&root.join("inbox/2026-03-04/adjust.csv"), decision);
+    close_bills(root, "2026-03-04", "", "", "");
+    let mut rest = first;
+    rest.remove("REFUND F2");
+    assert_eq!(open("2026-03-04"), rest);
+    assert_eq!(
+        lines(root, "2026-03-04", "resolved.csv")
+            .iter()
+            .filter(|line| line["leg"] == "platform-bill")
+            .count(),
+        1
+    );
+}
+
+/// A batch in two currencies is two, and each is a break of its own.
+#[test]
+fn currencies_of_one_batch_are_breaks_of_their_own() {
+    let folder = two_leg_book();
+    let root = folder.path();
+    let bill = |id: &str, currency: &str| {
+        format!("WX,{id},,PAYMENT,10.00,0.00,{currency},2026-03-03T10:00:01+08:00,2026-03-03,L1,SUCCESS,\n")
+    };
+    let open = |date: &str| -> BTreeMap<String, String> {
+        let of_batch = lines(root, date, "breaks.csv")
+            .into_iter()
+            .filter(|line| line["leg"] == "WX-bank");
+        of_batch
+            .map(|line| (line["currency"].clone(), line["break_id"].clone()))
+            .collect()
+    };
+    close_bills(
+        root,
+        "2026-03-03",
+        "",
+        &(bill("W1", "CNY") + &bill("W2", "USD")),
+        "",
+    );
+    let mut first = open("2026-03-03");
+    assert_eq!(first.len(), 2, "{first:?}");
+    assert_ne!(first["CNY"], first["USD"]);
+    assert_eq!(
+        first["CNY"],
+        tieout::terms::digest::break_id("WX-bank", b"L1", b"", b"", b"")
+    );
+    let entry = "E1,6222000000000001,2026-03-04T11:00:00+08:00,2026-03-04,C,10.00,CNY,,,L1,\n";
+    close_bills(root, "2026-03-04", "", "", entry);
+    let paid = first.remove("CNY").unwrap();
+    assert_eq!(open("2026-03-04"), first);
+    let resolved = lines(root, "2026-03-04", "resolved.csv");
+    assert!(
+        resolved.iter().any(|line| line["break_id"] == paid),
+        "{resolved:?}"
+    );
+}
+
+/// A batch stands for its bill row of the least id, whatever the order of the rows.
+#[test]
+fn the_row_that_stands_for_a_batch_follows_from_its_content() {
+    let bill = |refund: &str, order: &str| {
+        format!(
+            "ALI,K1,{order},REFUND,1.00,0.00,CNY,2026-03-03T10:00:01+08:00,2026-03-03,L1,SUCCESS,{refund}\n"
+        )
+    };
+    let rows = [bill("F1", "O3"), bill("F2", "O2"), bill("F3", "O1")];
+    for order in [[0, 1, 2], [2, 1, 0], [1, 0, 2], [2, 0, 1]] {
+        let folder = two_leg_book();
+        let text: String = order.iter().map(|at| rows[*at].as_str()).collect();
+        close_bills(folder.path(), "2026-03-03", "", &text, "");
+        let breaks = lines(folder.path(), "2026-03-03", "breaks.csv");
+        let line = breaks.iter().find(|line| line["leg"] == "ALI-bank").unwrap();
+        let at: usize = line["platform_line"].parse().unwrap();
+        assert_eq!(order[at - 2], 0, "{order:?}: line {at}");
+    }
+}
+
 /// One close of the book of `passes-of-a-bill` on lines of platform, bill and bank.
 fn close_bills(root: &Path, date: &str, platform: &str, bill: &str, bank: &str) {
     let inbox = root.join(format!("inbox/{date}"));

@@ -363,6 +363,120 @@ fn what_does_not_belong_to_a_close_is_named() {
     code(66, &["verify", book.path()]);
 }
 
+/// What a first close began with is sealed like its inbox: a changed byte is named, and a replay runs from the copy.
+#[test]
+fn opening_is_sealed_by_the_first_close() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    let day = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/days/opening-balances");
+    crate::support::copy(&day, root, |name| {
+        !name.starts_with("expected/") && name != "README.md"
+    });
+    let path = root.to_str().unwrap();
+    let mut dates: Vec<String> = fs::read_dir(root.join("inbox"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    dates.sort();
+    let closed = |date: &str| tieout(&["close", path, "--date", date]).status.code().unwrap();
+    for date in &dates {
+        assert!([0, 10].contains(&closed(date)), "{date}");
+    }
+    code(0, &["verify", path, "--replay"]);
+    let table = root.join("opening/accounts.csv");
+    let whole = fs::read(&table).unwrap();
+    let mut altered = whole.clone();
+    let last = altered.iter().rposition(u8::is_ascii_digit).unwrap();
+    altered[last] ^= 1;
+    fs::write(&table, &altered).unwrap();
+    let altered = tieout(&["verify", path]);
+    assert_eq!(altered.status.code(), Some(65));
+    let told = stderr(&altered);
+    let words =
+        format!("opening/accounts.csv:2: it differs from byte {last} (line 2) on from what was sealed");
+    assert!(told.contains(&words), "{told}");
+    let again = tieout(&["close", path, "--date", &dates[0]]);
+    assert_eq!(again.status.code(), Some(65));
+    assert!(
+        stderr(&again).contains("opening/accounts.csv: it has changed since"),
+        "{}",
+        stderr(&again)
+    );
+    fs::remove_file(&table).unwrap();
+    let missing = tieout(&["verify", path]);
+    assert_eq!(missing.status.code(), Some(66));
+    assert!(
+        stderr(&missing).contains("opening/accounts.csv: the table is not there"),
+        "{}",
+        stderr(&missing)
+    );
+    fs::write(&table, &whole).unwrap();
+    let first = closed(&dates[0]);
+    assert!([0, 10].contains(&first));
+    // Nothing is lost with the folder: every figure follows from the sealed copy.
+    fs::remove_dir_all(root.join("opening")).unwrap();
+    code(0, &["verify", path, "--replay"]);
+}
+
+/// A refused row is summed by its currency where it tells one and an amount; else it is counted (SPEC §4.1).
+#[test]
+fn refused_rows_are_summed_by_currency() {
+    let book = Book::new();
+    let settings = fs::read_to_string(book.root.join("book.toml")).unwrap();
+    let quarantine = match settings.contains("rejects = \"stop\"") {
+        true => settings.replace("rejects = \"stop\"", "rejects = \"quarantine\""),
+        false => settings.replacen("[policy]\n", "[policy]\nrejects = \"quarantine\"\n", 1),
+    };
+    assert_ne!(settings, quarantine, "{settings}");
+    book.write("book.toml", &quarantine);
+    book.write("merchants.csv", MERCHANTS);
+    book.deliver("2026-09-16", "R1");
+    let platform = "txn_id,txn_time,merchant_id,customer_id,txn_type,channel,currency,amount,bank_ref,status\n\
+        T2,2026-09-16T10:00:00+08:00,NOBODY,C1,PAYMENT,BANK,CNY,12.34,R2,SUCCESS\n\
+        T3,2026-09-16T10:00:00+08:00,\"M,1\",C1,PAYMENT,BANK,CNY,1.00,R3,SUCCESS\n\
+        T4,noon,M1,C1,PAYMENT,BANK,EUR,5.00,R4,SUCCESS\n\
+        T5,2026-09-16T10:00:00+08:00,M1,C1,PAYMENT,BANK,CNY,1.001,R5,SUCCESS\n";
+    book.write("inbox/2026-09-16/platform/q.csv", platform);
+    book.write("inbox/2026-09-16/platform/r.csv", platform);
+    let closed = tieout(&["close", book.path(), "--date", "2026-09-16"]);
+    assert!(
+        [0, 10].contains(&closed.status.code().unwrap()),
+        "{}",
+        stderr(&closed)
+    );
+    let close = book.root.join("closes/2026-09-16/1");
+    let manifest: serde_json::Value =
+        serde_json::from_slice(&fs::read(close.join("manifest.json")).unwrap()).unwrap();
+    let fates = manifest["fates"].as_array().unwrap();
+    let of = |fate: &str| -> Vec<String> {
+        let of_fate = fates
+            .iter()
+            .filter(|line| line["fate"] == fate && line["role"] == "platform");
+        of_fate
+            .map(|line| format!("{} {} {}", line["currency"], line["rows"], line["sum_minor"]))
+            .collect()
+    };
+    let sums = ["\"\" 1 \"0\"", "\"CNY\" 2 \"1334\"", "\"EUR\" 1 \"500\""];
+    assert_eq!(of("rejected"), sums);
+    // Every row of a file delivered twice has a fate too.
+    assert_eq!(of("duplicate_delivery"), sums);
+    let rejects = fs::read_to_string(close.join("rejects.csv")).unwrap();
+    let places: Vec<String> = rejects
+        .lines()
+        .skip(1)
+        .map(|line| line.splitn(5, ',').take(4).collect::<Vec<_>>().join(","))
+        .collect();
+    assert_eq!(
+        places,
+        [
+            "platform/q.csv,2,30,merchant_id",
+            "platform/q.csv,3,30,merchant_id",
+            "platform/q.csv,4,4,txn_time",
+            "platform/q.csv,5,53,amount"
+        ]
+    );
+}
+
 /// Every file below a folder but the lock, which names its last holder, by path, with its bytes.
 fn tree(root: &Path) -> Vec<(String, Vec<u8>)> {
     let mut files = Vec::new();

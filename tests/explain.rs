@@ -336,7 +336,7 @@ fn a_break_names_its_cause() {
     let breaks = std::fs::read_to_string(close.join("breaks.csv")).unwrap();
     let line = breaks
         .lines()
-        .find(|line| line.contains(",platform-bank,") && line.ends_with(",bank/RA1-2026-09-16.csv,100,1"));
+        .find(|line| line.contains(",platform-bank,") && line.ends_with(",bank/RA1-2026-09-16.csv,100,1,,"));
     let break_id = line.unwrap().split(',').nth(9).unwrap();
     let explained = run(&["explain", book, break_id], &[0]);
     assert!(
@@ -440,6 +440,33 @@ fn a_payment_is_followed_through_its_batch() {
             "open as MISSING_AT_CHANNEL on leg bill-bank",
             "matched on leg bill-bank by pass batch with platform row T4",
             "matched on leg bill-bank by pass batch with platform row T5",
+        ],
+    );
+}
+
+#[test]
+fn an_account_and_its_day() {
+    check(
+        &["RA1", "--date", "2026-09-17"],
+        &[
+            "account RA1, ",
+            "in the close of 2026-09-17",
+            "statement: opening ",
+            " credits ",
+            " = closing ",
+            "which is the opening balance",
+            "bank ",
+            " = book ",
+            "entries of RA1 delivered for 2026-09-17",
+            "in all ",
+            "open on RA1 after the close of 2026-09-17",
+            "AMOUNT_MISMATCH: 1 break, 480.00 CNY",
+        ],
+        &[
+            ("RA1,", "closes/2026-09-17/1/accounts.csv"),
+            ("RA1,", "closes/2026-09-16/1/accounts.csv"),
+            ("RA1", "closes/2026-09-17/1/breaks.csv"),
+            ("B-DEMO-", "inbox/2026-09-17/bank/"),
         ],
     );
 }

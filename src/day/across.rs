@@ -16,6 +16,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::book::settings::{Settings, StatementNumbers};
+use crate::day::balances::ends;
 use crate::day::read::FileReport;
 use crate::day::state::StatementNumber;
 use crate::findings::{Finding, Stop, StopCode};
@@ -24,7 +25,7 @@ use crate::ingest::formats::desk::{Explained, MessagePage, Purport, StatementTol
 use crate::ingest::formats::values::shown;
 use crate::terms::date::Date;
 use crate::terms::kinds::Direction;
-use crate::terms::money::format_minor;
+use crate::terms::money::{format_minor, narrow};
 
 /// Entries of a notification that are named one by one when they explain nothing.
 const NAMED_MAX: usize = 5;
@@ -292,16 +293,18 @@ fn numbers(
             at: None,
             closing_minor: None,
         });
-        for (closed_on, number, index) in counted {
+        // Statements of one number and day follow from one another by their balances, whatever files they stand in.
+        for same in counted.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
+            let (closed_on, number, index) = same[0];
             let one = &told[index];
+            let (opening, closing) = ends_of(same.iter().map(|(_, _, index)| told[*index].told), previous);
             let next = Numbered {
                 number,
                 date: closed_on,
                 at: Some((one.file, one.told.line)),
-                closing_minor: one.told.closing.map(|closing| closing.minor),
+                closing_minor: closing,
             };
             let wrong = previous.and_then(|previous| {
-                let opening = one.told.opening.map(|opening| opening.minor);
                 let follows = previous.closing_minor.is_none() || opening == previous.closing_minor;
                 goes_on(habit, &previous, &next, follows)
             });
@@ -329,6 +332,34 @@ fn numbers(
             closed_on,
         })
         .collect()
+}
+
+/// What statements of one number open and close with: several follow from one another (R27). Nothing where they do not, which their
+/// balances tell elsewhere.
+fn ends_of<'a>(
+    statements: impl Iterator<Item = &'a StatementTold>,
+    previous: Option<Numbered<'_>>,
+) -> (Option<i64>, Option<i64>) {
+    let balances = |one: &StatementTold| {
+        let opening = one.opening.map(|opening| opening.minor);
+        (opening, one.closing.map(|closing| closing.minor))
+    };
+    let mut told: Vec<(Option<i64>, Option<i64>)> = statements.map(balances).collect();
+    told.sort_unstable();
+    told.dedup();
+    if let [one] = told.as_slice() {
+        return *one;
+    }
+    let pairs = told
+        .iter()
+        .map(|(opening, closing)| Some((i128::from((*opening)?), i128::from((*closing)?))));
+    let pairs: Option<Vec<(i128, i128)>> = pairs.collect();
+    let start = previous.and_then(|previous| previous.closing_minor).unwrap_or(0);
+    let found = pairs.and_then(|pairs| ends(&pairs, i128::from(start)));
+    match found {
+        Some((first, last)) => (narrow(first).ok(), narrow(last).ok()),
+        None => (None, None),
+    }
 }
 
 /// Whether a number goes on from the one before, or the words of the gap. `follows` is false where the balances of the two
@@ -863,6 +894,19 @@ mod tests {
             stopped.contains("does not open with the balance that it closes with"),
             "{stopped}"
         );
+        // Two of one number follow from one another, in whatever files they stand.
+        let (morning, evening) = (at(365, 0, 5, "2025-12-31"), at(365, 5, 9, "2025-12-31"));
+        let next = at(1, 9, 12, "2026-01-01");
+        for two in [[morning.clone(), evening.clone()], [evening, morning]] {
+            let [mut one, mut other] = two;
+            one.0.content = "one".to_owned();
+            other.0.content = "other".to_owned();
+            let told = [one, other, next.clone()];
+            assert_eq!(
+                checked(&told, StatementNumbers::Yearly, &[], &[]).map(|_| ()),
+                Ok(())
+            );
+        }
     }
 
     #[test]

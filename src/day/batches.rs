@@ -26,7 +26,7 @@ use crate::book::settings::{LegKind, Settings};
 use crate::checks::Totals;
 use crate::day::adjust::{ByHand, WRITE_OFFS};
 use crate::day::agree::{Agreed, name_of};
-use crate::day::breaks::{OpenBreakRows, RowName};
+use crate::day::breaks::{OpenBreakRows, RowName, lump_part};
 use crate::day::figures::{AccountEvent, AccountEventKind};
 use crate::day::identify::{Identified, row_name};
 use crate::day::intake::FORWARD_FILE;
@@ -168,7 +168,7 @@ pub struct OpenBatch {
     pub row_without_batch: String,
     /// Currency.
     pub currency: Currency,
-    /// Rows of the channel's bill, by id.
+    /// Rows of the channel's bill, in no order that means anything.
     pub bill: Vec<RowName>,
     /// The entry.
     pub entry: Option<RowName>,
@@ -543,6 +543,17 @@ impl<'a> Run<'a> {
         Some(RowRef::new(name.0, block.position_of(name.1)?))
     }
 
+    /// The leg between channel and bank on which an entry of an earlier close stood; `None` for one of today, and where only fits are
+    /// asked for ([`paid_alone`]), which has no places.
+    fn stood_on(&self, entry: RowRef) -> Option<usize> {
+        self.pool.places.get(entry.block())?;
+        let Origin::Forward(index) = self.pool.origin_of(&self.pool.right[self.first_leg], entry) else {
+            return None;
+        };
+        let legs = self.pool.forward[index].open_legs & self.context.settings.batch_legs();
+        (legs != 0).then(|| legs.trailing_zeros() as usize)
+    }
+
     /// The leg of bills that a bill row brought forward belongs to.
     fn bill_leg_of(&self, name: RowName) -> Option<usize> {
         let legs = &self.context.settings.legs;
@@ -697,15 +708,9 @@ impl<'a> Run<'a> {
             .map(|(name, chained)| (*name, *chained))
     }
 
-    /// Rows of a leg's left side by id, then by content: never by the order in which they came (R32).
-    fn names_by_id(&self, leg: usize, rows: &[RowRef]) -> Vec<RowName> {
+    /// Names of rows of a leg's left side, in no order that means anything.
+    fn names(&self, leg: usize, rows: &[RowRef]) -> Vec<RowName> {
         let side = &self.pool.left[leg];
-        let mut rows = rows.to_vec();
-        let key = |row: &RowRef| {
-            let record = side[row.block()].record(row.position());
-            (record.id(), record.meta().0 & 0xffff, record.amount_minor())
-        };
-        rows.sort_by(|a, b| key(a).cmp(&key(b)).then_with(|| a.cmp(b)));
         rows.iter().filter_map(|row| name_of(side, *row)).collect()
     }
 
@@ -957,7 +962,7 @@ impl<'a> Run<'a> {
             (None, None) => return,
         };
         let bank_minor = entry.map(entry_minor);
-        let bill = rows.map_or(Vec::new(), |rows| self.names_by_id(rows.leg, &rows.rows));
+        let bill = rows.map_or(Vec::new(), |rows| self.names(rows.leg, &rows.rows));
         if is_first {
             self.wait(&bill);
         }
@@ -1042,13 +1047,15 @@ impl<'a> Judging<'a> {
         let account = entry.map_or("", |entry| {
             run.context.settings.accounts[entry.owner() as usize].id.as_str()
         });
-        let without = line
-            .batch
-            .and_then(|number| self.batches[number].row_without_batch.as_deref());
-        let entry_id = entry.map_or_else(
-            || without.unwrap_or_default().as_bytes().to_vec(),
-            |entry| entry.id().to_vec(),
-        );
+        let batch = line.batch.map(|number| &self.batches[number]);
+        let entry_id = match (entry, batch) {
+            (Some(entry), _) => entry.id().to_vec(),
+            (None, Some(rows)) => {
+                let without = rows.row_without_batch.as_deref().unwrap_or_default();
+                lump_part(without, rows.batch.currency, run.context.settings)
+            }
+            (None, None) => Vec::new(),
+        };
         let leg = &run.context.settings.legs[line.leg].name;
         Line {
             break_id: break_id(leg, &line.reference.to_vec(), b"", account.as_bytes(), &entry_id),
@@ -1076,6 +1083,9 @@ impl<'a> Judging<'a> {
         };
         let named = self.entries.get(&reference).map_or(&[][..], Vec::as_slice);
         let named: Vec<Member<'a>> = named.iter().filter(is_open).copied().collect();
+        // What stands without a batch stands where its like stood before (R30): once its batch is paid and forgotten, nothing else
+        // tells of which leg it is.
+        let stood = named.iter().filter_map(|entry| run.stood_on(entry.row)).min();
         let handed = run.by_leg(&self.batches, &numbers, named);
         let mut judged = Vec::new();
         if !handed.doubtful.is_empty() {
@@ -1104,6 +1114,11 @@ impl<'a> Judging<'a> {
             });
         }
         for judged in judged {
+            let leg_of = |entry: Option<RowRef>| {
+                let known = entry.and_then(|row| run.stood_on(row));
+                let unknown = || stood.filter(|_| !judged.has_batch).unwrap_or(judged.leg);
+                known.unwrap_or_else(unknown)
+            };
             self.fits.extend(judged.found.fits.iter().map(|fit| Fitted {
                 batch: fit.batch,
                 entry: fit.entry,
@@ -1111,7 +1126,10 @@ impl<'a> Judging<'a> {
             }));
             for broken in &judged.found.breaks {
                 let line = Line {
-                    leg: judged.leg,
+                    leg: match broken.batch {
+                        Some(_) => judged.leg,
+                        None => leg_of(broken.entry),
+                    },
                     reference: judged.reference,
                     class: broken.class,
                     batch: broken.batch,

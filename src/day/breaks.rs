@@ -3,6 +3,7 @@
 //! In: what did not agree, as references to rows. Out: the lines of breaks.csv, the open items of the next close, and
 //! the open entries from which the reserve figures take A1, A2, B1 and B2.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use crate::day::state::{Chained, IssuedPayout, OpenBreak, OpenItem, OpenRow, Ope
 use crate::findings::{Finding, Stop, StopCode};
 use crate::matching::class::{Class, OtherSide};
 use crate::terms::calendar::Calendar;
+use crate::terms::currency::Currency;
 use crate::terms::date::Date;
 use crate::terms::digest::{BreakIds, hex_text};
 use crate::terms::kinds::{Direction, TxnType};
@@ -160,7 +162,7 @@ pub fn list(
             at.checked_sub(open.len()).and_then(|at| batches.open.get(at)),
         ) {
             (Some(rows), _) => [rows.left, rows.right],
-            (None, Some(batch)) => [batch.bill.first().copied(), batch.entry],
+            (None, Some(batch)) => [first_of(batch, &full), batch.entry],
             (None, None) => [None, None],
         }
     };
@@ -213,6 +215,9 @@ fn open_breaks(lines: &[BreakLine]) -> Vec<OpenBreak> {
 /// Order of breaks.csv (R31). What its key leaves open, such as the lines of an ID_CONFLICT, is settled by content:
 /// never by the order in which rows arrived (R32).
 fn published_order(lines: &[BreakLine]) -> Vec<u32> {
+    fn bill_row(line: &BreakLine) -> (&str, &str) {
+        (line.entry_type.map_or("", TxnType::name), &line.refund_ref)
+    }
     let numbers = |line: &BreakLine| {
         (
             line.platform_minor,
@@ -229,6 +234,7 @@ fn published_order(lines: &[BreakLine]) -> Vec<u32> {
             let (a, b) = (&lines[a], &lines[b]);
             (&a.txn_id, &a.entry_id, &a.account, &a.merchant_id)
                 .cmp(&(&b.txn_id, &b.entry_id, &b.account, &b.merchant_id))
+                .then_with(|| bill_row(a).cmp(&bill_row(b)))
                 .then_with(|| numbers(a).cmp(&numbers(b)))
         },
     )
@@ -301,12 +307,13 @@ fn line(
     let account = right.map_or("", |full| full.row.account.as_str());
     let txn_id = left.map_or("", |full| full.row.id.as_str());
     let entry_id = right.map_or("", |full| full.row.id.as_str());
+    let bill = right.map(|full| &*full.row).filter(|row| row.account.is_empty());
     let id = ids.id(
         &rows.leg,
         bank_ref.as_bytes(),
         txn_id.as_bytes(),
         account.as_bytes(),
-        entry_id.as_bytes(),
+        &right.map_or(Cow::default(), |full| entry_part(&full.row)),
     );
     let (age_days, age_business_days) = ages(first_seen, context)?;
     Ok(BreakLine {
@@ -334,7 +341,22 @@ fn line(
             .leg_index(&rows.leg)
             .and_then(|leg| context.candidates.get(&leg))
             .map_or(String::new(), |seen| seen.of(rows.left, rows.right)),
+        entry_type: bill.and_then(|row| row.txn_type),
+        refund_ref: bill.map_or(String::new(), |row| row.refund_ref.clone()),
     })
+}
+
+/// What a row of a leg's other side gives to the id of its break (R30): its id, and of a bill row that is no payment its type and
+/// refund_ref too. A bill gives every refund of a payment the number of the trade, and each is a break of its own (R19).
+pub fn entry_part(row: &OpenRow) -> Cow<'_, [u8]> {
+    match row.txn_type.filter(|_| row.account.is_empty()) {
+        None | Some(TxnType::Payment) => Cow::Borrowed(row.id.as_bytes()),
+        Some(txn_type) => Cow::Owned(
+            [&row.id, txn_type.name(), &row.refund_ref]
+                .join("\n")
+                .into_bytes(),
+        ),
+    }
 }
 
 fn undebited_line(
@@ -365,6 +387,8 @@ fn undebited_line(
         bank_line: 0,
         cause: None,
         candidates: String::new(),
+        entry_type: None,
+        refund_ref: String::new(),
     })
 }
 
@@ -571,6 +595,29 @@ fn bill_row_at_bank(
     })
 }
 
+/// What a batch without an entry gives to the id of its break (R30): the bill row without a batch that it is, and its currency where
+/// that is not the base currency. A batch in two currencies is two (R26), and each is a break of its own.
+pub fn lump_part(row_without_batch: &str, currency: Currency, settings: &Settings) -> Vec<u8> {
+    let mut part = row_without_batch.as_bytes().to_vec();
+    if currency != settings.institution.base_currency {
+        part.push(b'\n');
+        part.extend_from_slice(currency.code().as_bytes());
+    }
+    part
+}
+
+/// The bill row of a batch that stands for it, by its content: never by the order in which rows came (R32).
+fn first_of(batch: &OpenBatch, full: &FullRows) -> Option<RowName> {
+    let known = batch.bill.iter().filter_map(|name| Some((name, full.get(name)?)));
+    let first = known.min_by(|(_, a), (_, b)| {
+        let key = |full: &Full| full.row.txn_type.map_or("", TxnType::name);
+        (&a.row.id, key(a), &a.row.refund_ref, &a.row)
+            .cmp(&(&b.row.id, key(b), &b.row.refund_ref, &b.row))
+            .then_with(|| (a.first_seen, &a.file, a.line).cmp(&(b.first_seen, &b.file, b.line)))
+    });
+    first.map(|(name, _)| *name)
+}
+
 /// A line between channel and bank (R26): a batch stands as a whole, its sum as the account would see it, and so does the
 /// entry. The place is that of the batch's first row.
 fn batch_line(
@@ -580,7 +627,7 @@ fn batch_line(
     ids: &mut BreakIds,
 ) -> Result<BreakLine, Stop> {
     let entry = batch.entry.and_then(|name| full.get(&name));
-    let first = batch.bill.first().and_then(|name| full.get(name));
+    let first = first_of(batch, full).and_then(|name| full.get(&name));
     let rows = || batch.bill.iter().filter_map(|name| full.get(name)).chain(entry);
     let first_seen = rows().map(|full| full.first_seen).min();
     let first_seen = first_seen.unwrap_or(context.business_date);
@@ -603,12 +650,16 @@ fn batch_line(
         })
     };
     let (age_days, age_business_days) = ages(first_seen, context)?;
+    let part = match entry {
+        Some(_) => entry_id.as_bytes().to_vec(),
+        None => lump_part(entry_id, batch.currency, context.settings),
+    };
     let id = ids.id(
         &batch.leg,
         batch.reference.as_bytes(),
         b"",
         account.as_bytes(),
-        entry_id.as_bytes(),
+        &part,
     );
     Ok(BreakLine {
         leg: batch.leg.clone(),
@@ -632,6 +683,8 @@ fn batch_line(
         bank_line: entry.map_or(0, |full| full.line),
         cause: None,
         candidates: batch.compared.clone(),
+        entry_type: None,
+        refund_ref: String::new(),
     })
 }
 

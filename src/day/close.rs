@@ -9,7 +9,7 @@ use crate::book::Book;
 use crate::book::layout::Layout;
 use crate::day::history::{Closed, History, MANIFEST, NO_MANIFEST};
 use crate::day::originals;
-use crate::day::output::{self, BOOK_COPY, Seal};
+use crate::day::output::{self, BOOK_COPY, OPENING, OpeningTables, Seal};
 use crate::day::publish::Staging;
 use crate::day::read::check_formats;
 use crate::day::run::{Computed, DayInputs, compute};
@@ -125,6 +125,7 @@ pub fn close(options: &CloseOptions, progress: &dyn Progress) -> Result<Outcome,
         date: options.date,
         sequence: 1,
         previous: before.manifest_hash.clone(),
+        opening: before.opening.clone(),
     };
     progress.stage("write", 0);
     let mut staging = Staging::begin(&layout)?;
@@ -180,6 +181,8 @@ struct Before {
     state: State,
     manifest_hash: Option<String>,
     is_first: bool,
+    /// The tables of `opening/` that it comes from: the first close seals a copy of each.
+    opening: OpeningTables,
 }
 
 impl Before {
@@ -239,7 +242,7 @@ impl Before {
                         ),
                     ),
                 )),
-                None => Before::from_opening(book),
+                None => Before::from_opening(book, &layout.opening()),
             },
         }
     }
@@ -277,39 +280,32 @@ impl Before {
             state,
             manifest_hash: Some(manifest_hash(&bytes)),
             is_first: false,
+            opening: Vec::new(),
         })
     }
 
-    fn from_opening(book: &Book) -> Result<Before, Stop> {
-        let folder = book.layout.opening();
+    /// The tables of `opening/`, from the book or from the copy that the first close sealed.
+    fn from_opening(book: &Book, folder: &Path) -> Result<Before, Stop> {
         if !folder.is_dir() {
             return Ok(Before {
                 state: State::default(),
                 manifest_hash: None,
                 is_first: true,
+                opening: Vec::new(),
             });
         }
-        let mut names = Vec::new();
-        let listed = std::fs::read_dir(&folder).map_err(|error| Stop::io(&folder, "read", &error))?;
-        for entry in listed {
-            let entry = entry.map_err(|error| Stop::io(&folder, "read", &error))?;
-            names.push(entry.file_name().to_string_lossy().into_owned());
-        }
-        names.sort();
-        State::check_names(names.iter().map(String::as_str), "opening")?;
-        let mut tables: BTreeMap<String, Vec<u8>> = BTreeMap::new();
-        for name in names {
-            let path = folder.join(&name);
-            tables.insert(
-                name,
-                std::fs::read(&path).map_err(|error| Stop::io(&path, "read", &error))?,
-            );
-        }
-        let state = State::from_files(&|name| tables.get(name).cloned(), &book.settings, "opening")?;
+        let opening = read_opening(folder)?;
+        State::check_names(opening.iter().map(|(name, _)| name.as_str()), OPENING)?;
+        let table = |wanted: &str| {
+            let found = opening.iter().find(|(name, _)| name == wanted);
+            found.map(|(_, bytes)| bytes.to_vec())
+        };
+        let state = State::from_files(&table, &book.settings, OPENING)?;
         Ok(Before {
             state,
             manifest_hash: None,
             is_first: false,
+            opening,
         })
     }
 
@@ -324,6 +320,26 @@ impl Before {
             memory: None,
         }
     }
+}
+
+/// The files of `opening/` by name; none where there is no such folder.
+fn read_opening(folder: &Path) -> Result<OpeningTables, Stop> {
+    let mut files = Vec::new();
+    if !folder.is_dir() {
+        return Ok(files);
+    }
+    for entry in std::fs::read_dir(folder).map_err(|error| Stop::io(folder, "read", &error))? {
+        let entry = entry.map_err(|error| Stop::io(folder, "read", &error))?;
+        let path = entry.path();
+        // A folder is no table, which its name tells.
+        let bytes = match path.is_dir() {
+            true => Vec::new(),
+            false => std::fs::read(&path).map_err(|error| Stop::io(&path, "read", &error))?,
+        };
+        files.push((entry.file_name().to_string_lossy().into_owned(), bytes.into()));
+    }
+    files.sort();
+    Ok(files)
 }
 
 /// The manifest of a close, and its bytes.
@@ -357,7 +373,17 @@ fn already_closed(book: &Book, done: &Closed) -> Result<Outcome, Stop> {
             "a sealed close never changes: put it back as it was, or leave the day as it is closed; restating a day is not built yet (R34)",
         ));
     };
-    for (name, bytes) in &book.sealed {
+    // What the first close of a book took beside its inbox.
+    let opening = match manifest.previous {
+        None => read_opening(&book.layout.opening())?,
+        Some(_) => Vec::new(),
+    };
+    let opening = opening
+        .iter()
+        .map(|(name, bytes)| (format!("{OPENING}/{name}"), &**bytes));
+    let settings = book.sealed.iter().map(|(name, bytes)| (name.clone(), &**bytes));
+    let sealed: Vec<(String, &[u8])> = settings.chain(opening).collect();
+    for (name, bytes) in &sealed {
         let path = format!("{BOOK_COPY}/{name}");
         match manifest.copies.iter().find(|copy| copy.path == path) {
             Some(copy) if copy.sha256 == sha256_hex(bytes) => {}
@@ -370,7 +396,7 @@ fn already_closed(book: &Book, done: &Closed) -> Result<Outcome, Stop> {
             .path
             .strip_prefix(BOOK_COPY)
             .map_or(copy.path.as_str(), |rest| rest.trim_start_matches('/'));
-        if !book.sealed.iter().any(|(known, _)| known == name) {
+        if !sealed.iter().any(|(known, _)| known == name) {
             change(name.to_owned(), "it was removed");
         }
     }
@@ -459,6 +485,7 @@ fn rehearse(options: &CloseOptions, book: &Book, progress: &dyn Progress) -> Res
             date: options.date,
             sequence: 1,
             previous: before.manifest_hash.clone(),
+            opening: Vec::new(),
         };
         Ok((output::summary(book, &computed, &seal)?, computed.notes))
     };
@@ -518,13 +545,13 @@ pub fn replay(
     let (manifest, _) = read_manifest(sealed)?;
     let date = manifest.business_date;
     let mut book = Book::open_sealed(&sealed.join(BOOK_COPY))?;
-    // closes/DATE/SEQUENCE lies three folders below the book, where opening/ and earlier closes are.
+    // closes/DATE/SEQUENCE lies three folders below the book, where earlier closes are.
     if let Some(root) = sealed.ancestors().nth(3) {
         book.layout = Layout::new(root);
     }
     let before = match previous {
         Some(folder) => Before::from_close(&book, folder)?,
-        None => Before::from_opening(&book)?,
+        None => Before::from_opening(&book, &sealed.join(BOOK_COPY).join(OPENING))?,
     };
     let delivery = files::discover(inbox, &book.settings)?;
     let history = History::read(&book.layout)?;
@@ -541,6 +568,7 @@ pub fn replay(
         date,
         sequence: u32::try_from(manifest.sequence).unwrap_or(1),
         previous: before.manifest_hash.clone(),
+        opening: before.opening.clone(),
     };
     let mut staging = Staging::at(into)?;
     output::write(&book, &computed, &seal, &mut staging)?;

@@ -42,8 +42,10 @@ pub struct FateInputs<'a> {
     pub sums: &'a BTreeMap<(Role, Currency), Sum>,
     /// Of those, rows of files delivered before or twice.
     pub repeated: &'a BTreeMap<(Role, Currency), Sum>,
-    /// Refused rows by role.
-    pub rejected: &'a BTreeMap<Role, u64>,
+    /// Refused rows by role and currency; those whose currency or amount could not be read have neither.
+    pub rejected: &'a BTreeMap<(Role, Option<Currency>), Sum>,
+    /// Refused rows, and entries that are not booked, of files delivered before or twice.
+    pub repeated_otherwise: &'a BTreeMap<(Role, Option<Currency>), Sum>,
     /// Statement entries that are not booked.
     pub not_booked: u64,
     /// What settled of rows that are not in the pool, by leg.
@@ -131,21 +133,36 @@ pub fn count(inputs: &FateInputs<'_>) -> Fates {
         }
     }
     adjustments(inputs, &mut fates);
-    let uncounted = inputs
-        .rejected
-        .iter()
-        .map(|(role, rows)| (role.name(), "rejected", *rows));
-    for (role, fate, rows) in uncounted.chain([("bank", "not_booked", inputs.not_booked)]) {
-        if rows > 0 {
-            // A refused row has no amount that could be trusted, and an entry not booked moved none.
-            fates.lines.push(Fate {
-                role: role.to_owned(),
-                fate: fate.to_owned(),
-                currency: String::new(),
-                rows,
-                sum_minor: 0,
-            });
+    // Such rows enter no sum of the day: they are counted here, and what can be read of their amounts is told.
+    let not_booked = Sum {
+        rows: inputs.not_booked,
+        minor: 0,
+    };
+    let beside = |fate: &'static str, sums: &BTreeMap<(Role, Option<Currency>), Sum>| -> Vec<_> {
+        let sums = sums.iter();
+        sums.map(|((role, currency), sum)| (*role, fate, *currency, *sum))
+            .collect()
+    };
+    let mut told = beside("rejected", inputs.rejected);
+    told.extend(beside("duplicate_delivery", inputs.repeated_otherwise));
+    told.push((Role::Bank, "not_booked", None, not_booked));
+    for (role, fate, currency, sum) in told.into_iter().filter(|(.., sum)| sum.rows > 0) {
+        let (role, currency) = (role.name(), currency.map_or("", |currency| currency.code()));
+        let known = fates.lines.iter_mut().find(|line| {
+            (line.role.as_str(), line.fate.as_str(), line.currency.as_str()) == (role, fate, currency)
+        });
+        if let Some(line) = known {
+            line.rows += sum.rows;
+            line.sum_minor += sum.minor;
+            continue;
         }
+        fates.lines.push(Fate {
+            role: role.to_owned(),
+            fate: fate.to_owned(),
+            currency: currency.to_owned(),
+            rows: sum.rows,
+            sum_minor: sum.minor,
+        });
     }
     fates
 }

@@ -526,4 +526,8 @@ pub struct BreakLine {
     pub cause: Option<u32>,
     /// What later passes saw of it (R40); empty where nothing.
     pub candidates: String,
+    /// Type of the channel row; `None` where there is none. One trade has a row for the payment and for every refund.
+    pub entry_type: Option<TxnType>,
+    /// refund_ref of the channel row; empty where none.
+    pub refund_ref: String,
 }

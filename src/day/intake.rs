@@ -41,6 +41,9 @@ pub fn shown_reference(kind: LegKind, key: Key<'_>) -> Key<'_> {
     }
 }
 
+/// Place, currency and amount of a row that is refused.
+type Refused = (Place, Currency, i64);
+
 /// What is the same for every block of a close.
 pub struct IntakeContext<'a> {
     /// Settings.
@@ -474,22 +477,24 @@ impl<'a> Intake<'a> {
 
     /// Refuses a row one of whose ids or references is too long to be one; false when all are well.
     #[cold]
-    fn refuses_long(&mut self, place: Place, texts: &[(&str, &[u8])]) -> bool {
+    fn refuses_long(&mut self, row: Refused, texts: &[(&str, &[u8])]) -> bool {
         let Some((field, text)) = texts.iter().find(|(_, text)| text.len() > TEXT_BYTES_MAX) else {
             return false;
         };
-        self.refuse(place, field, text, format!("at most {TEXT_BYTES_MAX} bytes"));
+        self.refuse(row, field, text, format!("at most {TEXT_BYTES_MAX} bytes"));
         true
     }
 
     #[cold]
-    fn refuse(&mut self, place: Place, field: &str, found: &[u8], expected: impl Into<String>) {
+    fn refuse(&mut self, row: Refused, field: &str, found: &[u8], expected: impl Into<String>) {
+        let (place, currency, minor) = row;
         self.current.rejects.push(Reject {
             line: place.line,
             column: 0,
             field: field.to_owned(),
             found: shown(found),
             expected: expected.into(),
+            amount: Some((currency, minor)),
         });
     }
 
@@ -520,19 +525,19 @@ impl<'a> Intake<'a> {
     fn refuse_platform(&mut self, row: &PlatformRow<'_>, against: Against) {
         match against {
             Against::Channel => self.refuse(
-                row.place,
+                (row.place, row.currency, row.amount_minor),
                 "channel",
                 row.channel,
                 "a channel whose rows a leg of settle.when takes to the bank (R41)",
             ),
             Against::Merchant => self.refuse(
-                row.place,
+                (row.place, row.currency, row.amount_minor),
                 "merchant_id",
                 row.merchant_id,
                 "a merchant of the merchant master, since the row settles (R18)",
             ),
             Against::Currency(currency) => self.refuse(
-                row.place,
+                (row.place, row.currency, row.amount_minor),
                 "currency",
                 row.currency.code().as_bytes(),
                 format!("{currency}, the merchant's settlement currency: exchange is not built yet (R25)"),
@@ -542,7 +547,7 @@ impl<'a> Intake<'a> {
                 let found = jiff::Timestamp::from_millisecond(row.txn_time.0)
                     .map_or_else(|_| String::new(), |time| time.to_string());
                 self.refuse(
-                    row.place,
+                    (row.place, row.currency, row.amount_minor),
                     "txn_time",
                     found.as_bytes(),
                     "a time within the business day: the row has no leg that would catch a second delivery (R29)",
@@ -631,7 +636,7 @@ impl RowSink for Intake<'_> {
         ];
         if may_be_long(texts)
             && self.refuses_long(
-                row.place,
+                (row.place, row.currency, row.amount_minor),
                 &[
                     ("txn_id", row.txn_id),
                     ("bank_ref", row.bank_ref),
@@ -647,7 +652,7 @@ impl RowSink for Intake<'_> {
         }
         let Some(at) = self.channel_at(row.channel) else {
             return self.refuse(
-                row.place,
+                (row.place, row.currency, row.amount_minor),
                 "channel",
                 row.channel,
                 "at most 65,535 different channels in a day",
@@ -745,7 +750,7 @@ impl RowSink for Intake<'_> {
     fn bank(&mut self, row: &BankRow<'_>) {
         if may_be_long([row.entry_id, row.bank_ref, row.original_ref, row.batch_ref])
             && self.refuses_long(
-                row.place,
+                (row.place, row.currency, row.amount_minor),
                 &[
                     ("entry_id", row.entry_id),
                     ("bank_ref", row.bank_ref),
@@ -830,7 +835,7 @@ impl RowSink for Intake<'_> {
 
     fn channel(&mut self, row: &ChannelRow<'_>) {
         if self.refuses_long(
-            row.place,
+            (row.place, row.currency, row.amount_minor),
             &[
                 ("channel_ref", row.channel_ref),
                 ("channel", row.channel),
@@ -841,7 +846,7 @@ impl RowSink for Intake<'_> {
         }
         let Some(at) = self.channel_at(row.channel) else {
             return self.refuse(
-                row.place,
+                (row.place, row.currency, row.amount_minor),
                 "channel",
                 row.channel,
                 "at most 65,535 different channels in a day",
@@ -853,7 +858,7 @@ impl RowSink for Intake<'_> {
         let batch_leg = leg_of(LegKind::ChannelBank);
         let Some(leg) = leg_of(LegKind::PlatformChannel) else {
             return self.refuse(
-                row.place,
+                (row.place, row.currency, row.amount_minor),
                 "channel",
                 row.channel,
                 "a channel that a platform-channel leg takes",

@@ -21,6 +21,7 @@ pub mod output;
 pub mod history;
 pub mod run;
 pub mod taken;
+pub mod reject_columns;
 pub mod fates;
 pub mod shares;
 pub mod balances;

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::ops::Range;
+use std::sync::Arc;
 
 use rayon::prelude::*;
 
@@ -39,10 +40,17 @@ pub struct Seal {
     pub sequence: u32,
     /// Manifest hash of the close of D − 1.
     pub previous: Option<String>,
+    /// The tables of `opening/` that a first close begins with, by name.
+    pub opening: OpeningTables,
 }
+
+/// Names and bytes of the tables of `opening/`.
+pub type OpeningTables = Vec<(String, Arc<[u8]>)>;
 
 /// Folder of the sealed copies of settings, merchants and calendars (R18).
 pub const BOOK_COPY: &str = "book";
+/// Folder within that of the copies of what a first close begins with.
+pub const OPENING: &str = "opening";
 
 /// The summary of a computed day.
 ///
@@ -187,7 +195,12 @@ pub fn write(
         made
     };
     let mut copies = Vec::new();
-    for (name, bytes) in &book.sealed {
+    let settings = book.sealed.iter().map(|(name, bytes)| (name.clone(), &**bytes));
+    let opening = seal
+        .opening
+        .iter()
+        .map(|(name, bytes)| (format!("{OPENING}/{name}"), &**bytes));
+    for (name, bytes) in settings.chain(opening) {
         let sealed = outputs.staging.write(&format!("{BOOK_COPY}/{name}"), bytes)?;
         copies.push(SealedFile {
             path: sealed.path,

@@ -376,7 +376,7 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
     }
     let mut settled = settle::settle(&settle_inputs, legs)?;
     let adjusted = adjusting.after_settling(&mut settled)?;
-    taken.reject_adjustments(&adjusted.rejects);
+    taken.reject_adjustments(&adjusted.rejects, day);
     taken.refuse(&settings.policy.rejects)?;
     let open: Vec<_> = agreed.open.iter().chain(&settled.open).cloned().collect();
     let undebited: Vec<_> = settled
@@ -479,6 +479,7 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
         sums: &taken.sums,
         repeated: &taken.repeated,
         rejected: &taken.rejected,
+        repeated_otherwise: &taken.repeated_otherwise,
         not_booked: taken.not_booked,
         settled_aside: &settled_aside,
     };

@@ -8,6 +8,7 @@ use crate::day::agree::Agreed;
 use crate::day::intake::{FORWARD_FILE, InputBlock, Sum};
 use crate::day::pool::Pool;
 use crate::day::read::FileReport;
+use crate::day::reject_columns;
 use crate::day::run::DayInputs;
 use crate::day::state::{KnownFile, State};
 use crate::entries::rows::BalanceRow;
@@ -68,8 +69,10 @@ pub struct Taken {
     pub sums: BTreeMap<(Role, Currency), Sum>,
     /// Of those, rows of files delivered before or twice.
     pub repeated: BTreeMap<(Role, Currency), Sum>,
-    /// Refused rows by role.
-    pub rejected: BTreeMap<Role, u64>,
+    /// Refused rows by role and currency: summed where both their currency and their amount could be read, else counted.
+    pub rejected: BTreeMap<(Role, Option<Currency>), Sum>,
+    /// Of files delivered before or twice: refused rows likewise, and entries that are not booked.
+    pub repeated_otherwise: BTreeMap<(Role, Option<Currency>), Sum>,
     /// Statement entries that are not booked.
     pub not_booked: u64,
     /// Adjustments by people, with their files.
@@ -142,6 +145,7 @@ impl Taken {
             sums: BTreeMap::new(),
             repeated: BTreeMap::new(),
             rejected: BTreeMap::new(),
+            repeated_otherwise: BTreeMap::new(),
             not_booked: 0,
             adjustments: Vec::new(),
             repeated_adjustments: 0,
@@ -191,8 +195,21 @@ impl Taken {
                     closing_minor: Some(i128::from(balance.closing_minor)),
                 });
             }
+            let refused = match repeated_file[file] {
+                true => &mut taken.repeated_otherwise,
+                false => &mut taken.rejected,
+            };
+            for reject in &block.rejects {
+                let minor = reject.amount.map_or(0, |(_, minor)| i128::from(minor));
+                let sum = refused
+                    .entry((role, reject.amount.map(|(currency, _)| currency)))
+                    .or_default();
+                sum.rows += 1;
+                sum.minor += minor;
+            }
             if repeated_file[file] {
                 taken.repeated_adjustments += block.adjustments.len() as u64;
+                taken.repeated_otherwise.entry((role, None)).or_default().rows += block.not_booked;
                 continue;
             }
             let adjustments = std::mem::take(&mut block.adjustments).into_iter();
@@ -203,7 +220,6 @@ impl Taken {
             taken.not_booked += block.not_booked;
             taken.account_sums.extend_from_slice(&block.accounts);
             outside += block.outside_day;
-            *taken.rejected.entry(role).or_insert(0) += block.rejects.len() as u64;
             taken
                 .rejects
                 .extend(block.rejects.iter().map(|reject| RejectLine {
@@ -221,15 +237,18 @@ impl Taken {
                 "{outside} platform rows have a time outside the business day: counted, not refused (R29)"
             ));
         }
+        reject_columns::find(&mut taken.rejects, day);
         taken.rejects.sort();
         taken.inputs = inputs;
         taken
     }
 
     /// Takes adjustments that were refused once their targets were known.
-    pub fn reject_adjustments(&mut self, rejects: &[RejectLine]) {
-        *self.rejected.entry(Role::Adjustments).or_insert(0) += rejects.len() as u64;
-        self.rejects.extend_from_slice(rejects);
+    pub fn reject_adjustments(&mut self, rejects: &[RejectLine], day: &DayInputs<'_>) {
+        self.rejected.entry((Role::Adjustments, None)).or_default().rows += rejects.len() as u64;
+        let mut rejects = rejects.to_vec();
+        reject_columns::find(&mut rejects, day);
+        self.rejects.append(&mut rejects);
         self.rejects.sort();
     }
 

@@ -178,6 +178,8 @@ pub struct Reject {
     pub found: String,
     /// What would have been right.
     pub expected: String,
+    /// Currency and amount of the row, minor units, where both can be read: refused rows are summed by them.
+    pub amount: Option<(Currency, i64)>,
 }
 
 /// Takes what a reader yields, in the order of the file.

@@ -27,8 +27,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arrow::datatypes::{DataType, Field as ArrowField, Schema};
 use bytes::Bytes;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, RowSelection};
+use parquet::basic::Compression;
 use parquet::errors::ParquetError;
-use parquet::file::metadata::{ColumnChunkMetaData, RowGroupMetaData};
+use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, RowGroupMetaData};
 
 use crate::book::settings::Role;
 use crate::entries::rows::RowSink;
@@ -109,6 +110,25 @@ fn unreadable(error: ParquetError) -> FileRefused {
     refused(error)
 }
 
+/// What is wrong with a file that is compressed with what this engine does not unpack, and what to do; `None` where nothing is. Such a
+/// file is whole: to have it delivered again would bring the same.
+pub fn codec_refusal(metadata: &ParquetMetaData) -> Option<(String, &'static str)> {
+    let chunks = metadata.row_groups().iter().flat_map(RowGroupMetaData::columns);
+    let unread = |chunk: &ColumnChunkMetaData| match chunk.compression() {
+        Compression::BROTLI(_) => Some((chunk.column_path().string(), "BROTLI", REWRITE)),
+        Compression::LZO => Some((chunk.column_path().string(), "LZO", WRITE_ANEW)),
+        _ => None,
+    };
+    let (column, codec, help) = chunks.filter_map(unread).next()?;
+    let message = format!(
+        "column {column}: found a Parquet file compressed with {codec}, expected SNAPPY, GZIP, ZSTD, LZ4, LZ4_RAW or none"
+    );
+    Some((message, help))
+}
+
+const REWRITE: &str = "have it written with ZSTD, or rewrite it and leave only the new one in the inbox: duckdb -c \"COPY (FROM 'old.parquet') TO 'new.parquet' (FORMAT parquet, COMPRESSION zstd)\"";
+const WRITE_ANEW: &str = "have it written with ZSTD or SNAPPY: few tools read LZO";
+
 /// The decoder panics on some damaged files; to us that is a damaged file like any other.
 fn guarded<T>(decode: impl FnOnce() -> T) -> Result<T, FileRefused> {
     findings::guarded(decode).ok_or_else(|| refused("it is damaged"))
@@ -148,6 +168,14 @@ impl ParquetFile {
         let found = guarded(|| ArrowReaderMetadata::load(&input, ArrowReaderOptions::new()))
             .and_then(|found| found.map_err(unreadable))
             .map_err(BlockError::Refused)?;
+        if let Some((message, help)) = codec_refusal(found.metadata()) {
+            return Err(BlockError::Refused(FileRefused {
+                line: 0,
+                column: 0,
+                message,
+                help: help.to_owned(),
+            }));
+        }
         let names = found
             .schema()
             .fields()

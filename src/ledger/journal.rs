@@ -8,7 +8,7 @@ use rustc_hash::FxHashMap;
 use crate::book::settings::{AccountKind, Basis, Settings};
 use crate::day::figures::AccountEventKind;
 use crate::day::state::LedgerBalance;
-use crate::findings::Stop;
+use crate::findings::{Finding, Stop, StopCode};
 use crate::ledger::accounts::{
     CUSTOMERS, FEES, HELD, IN_TRANSIT, MERCHANTS, OWN_MONEY, PAYOUTS, REFUNDS, UNIDENTIFIED,
     UNIDENTIFIED_DEBITS, UNRECEIVED, UNSETTLED, WALLET_CLEARING,
@@ -185,10 +185,19 @@ pub fn opening_from(day: &DayFigures<'_>, standing: &Standing<'_>) -> Result<Vec
 }
 
 fn balance_of(ledger_account: &str, currency: Currency, balance: i128) -> Result<LedgerBalance, Stop> {
+    // Every amount fits, and so do the sums of an account's statement; those of open rows of all days are bounded by nothing.
     let balance_minor = money::narrow(balance).map_err(|_| {
-        Stop::invariant(format!(
-            "{ledger_account} {currency}: balance {balance} does not fit a published 64-bit figure"
-        ))
+        Stop::new(
+            StopCode::BadData,
+            Finding::about(
+                "trial_balance.csv",
+                format!(
+                    "balance of {ledger_account} {currency}: the sum is {balance} minor units, expected at most {} either way",
+                    i64::MAX
+                ),
+                "look for a wrong amount or a wrong currency in the inbox, and among the open items of the close before (breaks.csv)",
+            ),
+        )
     })?;
     Ok(LedgerBalance {
         ledger_account: ledger_account.to_owned(),

@@ -12,7 +12,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use crate::book::settings::{Role, Settings};
+use crate::book::settings::{LegKind, Role, Settings};
 use crate::clearing::ClearingFile;
 use crate::day::figures::CustomerLine;
 use crate::ledger::{JournalLines, TrialLine};
@@ -343,9 +343,11 @@ pub fn check_sql(audited: &Audited<'_>) -> String {
 pub fn inputs_sql(audited: &Audited<'_>) -> String {
     let day = &audited.day;
     let mut sql = Sql::default();
-    sql.line("-- Adds up the delivered bank files again: canonical CSV in UTF-8, also .gz and .zst; archives and other");
-    sql.line("-- formats are left to `tieout verify --replay`. Run in the folder of the close, as check.sql; where the");
-    sql.line("-- inbox lies elsewhere: SET VARIABLE inbox = '/path/to/inbox/DATE' first.");
+    sql.line("-- Adds up the delivered bank files again: canonical CSV in UTF-8, also .gz and .zst; archives, other");
+    sql.line("-- formats and files with refused rows are left to `tieout verify --replay`. Run in the folder of the close, as");
+    sql.line(
+        "-- check.sql; where the inbox lies elsewhere: SET VARIABLE inbox = '/path/to/inbox/DATE' first.",
+    );
     sql.line(&format!(
         "SET VARIABLE inbox = coalesce(getvariable('inbox'), '../../../inbox/{}');",
         day.business_date
@@ -364,9 +366,11 @@ pub fn inputs_sql(audited: &Audited<'_>) -> String {
     };
     sql.line("CREATE OR REPLACE TABLE delivered AS SELECT unnest(inputs, recursive := false) AS i FROM read_json('manifest.json',");
     sql.line("  columns = {inputs: 'STRUCT(\"name\" VARCHAR, \"role\" VARCHAR, \"source\" VARCHAR, sha256 VARCHAR, credit_minor MAP(VARCHAR, VARCHAR), debit_minor MAP(VARCHAR, VARCHAR))[]'});");
+    sql.line("CREATE OR REPLACE TABLE refused AS SELECT DISTINCT file FROM read_csv('rejects.csv', header = true, all_varchar = true, delim = ',', quote = '\"', escape = '\"');");
     sql.line(&format!(
         "CREATE OR REPLACE VIEW bank_files AS SELECT i.name AS name, i.sha256 AS sha256, i.credit_minor AS credit_minor, i.debit_minor AS debit_minor, \
-         i.source IN ({listed}) AND regexp_matches(i.name, '[.]csv([.](gz|zst))?$') AND NOT contains(i.name, '!') AS plain \
+         i.source IN ({listed}) AND regexp_matches(i.name, '[.]csv([.](gz|zst))?$') AND NOT contains(i.name, '!') \
+         AND i.name NOT IN (SELECT file FROM refused) AS plain \
          FROM delivered WHERE i.role = 'bank';"
     ));
     sql.line("SET VARIABLE files = (SELECT list_concat(['audit/bank_columns.csv'], coalesce(list(getvariable('inbox') || '/' || name), [])) FROM bank_files WHERE plain);");
@@ -396,13 +400,24 @@ pub fn inputs_sql(audited: &Audited<'_>) -> String {
     sql.line("-- By account, where all bank files were read above and none was delivered twice.");
     for account in day.accounts {
         let named = &day.settings.accounts[account.account];
-        let number = text(named.number.as_deref().unwrap_or(&named.id));
+        // By its number, or by its id where that is no other account's number (R27).
+        let accounts = &day.settings.accounts;
+        let is_number = accounts
+            .iter()
+            .any(|other| other.number.as_ref() == Some(&named.id));
+        let id = Some(named.id.as_str()).filter(|_| !is_number);
+        let names: Vec<String> = named.number.as_deref().into_iter().chain(id).map(text).collect();
+        let names = if names.is_empty() {
+            "''".to_owned()
+        } else {
+            names.join(", ")
+        };
         for (side, direction, minor) in [
             ("credit", "C", account.credit_minor),
             ("debit", "D", account.debit_minor),
         ] {
             sql.line(&format!(
-                "INSERT INTO audit SELECT {}, {minor}, (SELECT coalesce(sum(minor), 0) FROM bank_rows WHERE account = {number} \
+                "INSERT INTO audit SELECT {}, {minor}, (SELECT coalesce(sum(minor), 0) FROM bank_rows WHERE account IN ({names}) \
                  AND direction = '{direction}') FROM bank_files HAVING bool_and(plain) AND count(DISTINCT sha256) = count(*);",
                 text(&format!("accounts {side}_minor {}", named.id)),
             ));
@@ -829,11 +844,25 @@ impl Sql {
                 day.business_date,
             ),
         );
+        // A batch without an entry has its currency in its id where that is not the base currency.
+        let of_batches = day
+            .settings
+            .legs
+            .iter()
+            .filter(|leg| leg.kind == LegKind::ChannelBank);
+        let mut of_batches: Vec<String> = of_batches.map(|leg| text(&leg.name)).collect();
+        of_batches.push("''".to_owned());
+        let is_lump = format!(
+            "txn_id IS NULL AND account IS NULL AND currency <> {} AND leg IN ({})",
+            text(day.settings.institution.base_currency.code()),
+            of_batches.join(", ")
+        );
         self.check(
             "breaks: ids that are not of these rows (R30)",
             0,
-            "SELECT count(*) FROM breaks WHERE break_id <> substr(sha256(concat_ws(chr(10), 'tieout/break/v1', leg, coalesce(bank_ref, ''), \
-             coalesce(txn_id, ''), coalesce(account, ''), coalesce(entry_id, ''), '')), 1, 32)",
+            &format!("SELECT count(*) FROM breaks WHERE break_id <> substr(sha256(concat_ws(chr(10), 'tieout/break/v1', leg, coalesce(bank_ref, ''), \
+             coalesce(txn_id, ''), coalesce(account, ''), coalesce(entry_id, ''), CASE WHEN entry_type <> 'PAYMENT' THEN entry_type END, \
+             CASE WHEN entry_type <> 'PAYMENT' THEN coalesce(refund_ref, '') END, CASE WHEN {is_lump} THEN currency END, '')), 1, 32)"),
         );
     }
 }

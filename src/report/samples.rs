@@ -214,6 +214,8 @@ fn break_line(class: &'static str, reference: &str, code: &str, platform: i64, b
         bank_line: 0,
         cause: None,
         candidates: String::new(),
+        entry_type: None,
+        refund_ref: String::new(),
     }
 }
 

@@ -17,6 +17,7 @@ use crate::ledger::{JournalLines, TrialLine};
 use crate::report::table::{Column, Table, Values};
 use crate::terms::currency::Currency;
 use crate::terms::date::Date;
+use crate::terms::kinds::TxnType;
 use crate::terms::money::narrow;
 
 /// A line of rejects.csv: one refused value.
@@ -165,6 +166,11 @@ pub fn breaks(lines: &[BreakLine]) -> Table<'_> {
             text("bank_file", lines.iter().map(|l| l.bank_file.as_str())),
             place("bank_line", lines.iter().map(|l| l.bank_line)),
             place("cause", lines.iter().map(|l| l.cause.map_or(0, u64::from))),
+            text(
+                "entry_type",
+                lines.iter().map(|l| l.entry_type.map_or("", TxnType::name)),
+            ),
+            text("refund_ref", lines.iter().map(|l| l.refund_ref.as_str())),
         ],
     )
 }
@@ -512,13 +518,14 @@ mod tests {
         assert_eq!(
             header(&table),
             "class,bank_ref,txn_id,entry_id,merchant_id,platform_minor,bank_minor,leg,currency,break_id,first_seen,\
-             age_days,age_business_days,candidates,overdue,account,platform_file,platform_line,bank_file,bank_line,cause"
+             age_days,age_business_days,candidates,overdue,account,platform_file,platform_line,bank_file,bank_line,cause,\
+             entry_type,refund_ref"
         );
         let csv = String::from_utf8(table.to_csv()).unwrap();
         assert_eq!(
             csv.lines().nth(2).unwrap(),
             "MISSING_AT_BANK,REF1,T-REF1,,M1,20000,,platform-bank,CNY,0000000000000000000000000000ref1,2026-11-08,\
-             12,10,,Y,,platform/p.csv,2,,,"
+             12,10,,Y,,platform/p.csv,2,,,,,"
         );
     }
 

@@ -770,9 +770,18 @@ fn next_inter_pool(pools: &[PoolFigures]) -> Result<Vec<InterPool>, Stop> {
 
 fn narrow(figures: &PoolFigures, what: &str, amount: i128) -> Result<i64, Stop> {
     money::narrow(amount).map_err(|_| {
-        Stop::invariant(format!(
-            "{what} of pool {} {}: {amount} does not fit a published 64-bit figure",
-            figures.pool, figures.currency
-        ))
+        Stop::new(
+            StopCode::BadData,
+            Finding::about(
+                "reserve.json",
+                format!(
+                    "{what} of pool {} {}: the sum is {amount} minor units, expected at most {} either way",
+                    figures.pool,
+                    figures.currency,
+                    i64::MAX
+                ),
+                "look for a wrong amount or a wrong currency in the inbox, and among the open items of the close before (breaks.csv)",
+            ),
+        )
     })
 }

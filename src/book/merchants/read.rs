@@ -15,6 +15,7 @@ use super::{FeeTerms, MerchantStatus, MerchantTerms, Merchants};
 use crate::book::parse::{CYCLE_FORMS, is_id, nearest, parse_cycle, whole_number};
 use crate::book::settings::{Cycle, Settings};
 use crate::findings::{Finding, Stop, StopCode, guarded};
+use crate::ingest::parquet::codec_refusal;
 use crate::terms::currency::Currency;
 use crate::terms::digest::sha256_hex;
 use crate::terms::money::{AmountError, parse_minor};
@@ -268,6 +269,9 @@ impl Reader<'_> {
             Ok(builder) => builder,
             Err(error) => return self.find(0, 0, unreadable(&error), HELP),
         };
+        if let Some((message, help)) = codec_refusal(builder.metadata()) {
+            return self.find(0, 0, message, help);
+        }
         let schema = builder.schema().clone();
         let names: Vec<String> = schema.fields().iter().map(|field| field.name().clone()).collect();
         let known = self.columns(&names, 0);

@@ -1,12 +1,13 @@
 //! The open lines that adjustments name, found by their break ids (R30).
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use rustc_hash::FxHashMap;
 
 use crate::book::settings::LegKind;
 use crate::day::adjust::Context;
-use crate::day::breaks::{OpenBreakRows, RowName, reference};
+use crate::day::breaks::{OpenBreakRows, RowName, entry_part, reference};
 use crate::day::intake::shown_reference;
 use crate::day::pool::Origin;
 use crate::day::state::OpenRow;
@@ -257,8 +258,8 @@ fn position(side: &[EntryBlock], name: RowName) -> Result<(&EntryBlock, usize), 
     found.ok_or_else(|| Stop::invariant("a break names a row that its leg does not have"))
 }
 
-/// Break ids of lines. Blocks have all that an id is made of, but for rows that no leg takes, and rows of a match that was taken back
-/// today, which the leg has without their reference: those are read again.
+/// Break ids of lines. Blocks have all that an id is made of, but for rows that no leg takes, rows of a match that was taken back
+/// today, which the leg has without their reference, and bill rows that are no payments, whose refund_ref they lack: those are read again.
 fn ids(context: &Context<'_>, lines: &[OpenBreakRows]) -> Result<Vec<String>, Stop> {
     let conflict = Class::IdConflict.name(OtherSide::Bank);
     let has_reference = |leg: usize, line: &OpenBreakRows| {
@@ -271,12 +272,20 @@ fn ids(context: &Context<'_>, lines: &[OpenBreakRows]) -> Result<Vec<String>, St
             Some(name) => position(side, *name).is_ok_and(|(block, at)| block.meta(at).has_leg()),
         })
     };
+    let is_whole = |leg: usize, line: &OpenBreakRows| {
+        let is_bill = context.settings.legs[leg].kind == LegKind::PlatformChannel;
+        let right = line.right.filter(|_| is_bill);
+        right.is_none_or(|name| {
+            position(&context.pool.right[leg], name)
+                .is_ok_and(|(block, at)| block.meta(at).txn_type() == Some(TxnType::Payment))
+        })
+    };
     let leg_of = |line: &OpenBreakRows| {
         let leg = context
             .settings
             .leg_index(&line.leg)
             .filter(|_| line.class != conflict);
-        leg.filter(|leg| has_reference(*leg, line))
+        leg.filter(|leg| has_reference(*leg, line) && is_whole(*leg, line))
     };
     let legless: BTreeSet<RowName> = lines
         .iter()
@@ -334,6 +343,6 @@ fn id_from_rows(context: &Context<'_>, full: &BTreeMap<RowName, OpenRow>, line: 
         shown.as_bytes(),
         left.map_or("", |row| &row.id).as_bytes(),
         right.map_or("", |row| &row.account).as_bytes(),
-        right.map_or("", |row| &row.id).as_bytes(),
+        &right.map_or(Cow::default(), entry_part),
     )
 }

@@ -10,6 +10,7 @@ use std::io::Read;
 use memchr::memmem::Finder;
 use rayon::prelude::*;
 
+use super::NAMED_ROWS_MAX;
 use super::closes::{Day, Days};
 use crate::book::Book;
 use crate::book::settings::Settings;
@@ -46,9 +47,14 @@ pub(super) struct Found {
 pub(super) struct Searched {
     /// By date, file and line.
     pub rows: Vec<Found>,
+    /// Of [`Wanted::Account`]: entries and their sums in minor units by file, credits and debits. Files of one content once.
+    pub sums: Vec<(String, Sums)>,
     /// In words.
     pub notes: Vec<String>,
 }
+
+/// Count and sum of credits, and of debits.
+type Sums = [(u64, i128); 2];
 
 /// Which rows are wanted.
 pub(super) enum Wanted<'a> {
@@ -56,6 +62,8 @@ pub(super) enum Wanted<'a> {
     Ids(&'a BTreeSet<String>),
     /// merchant_id, customer_id or counterparty_id equals this.
     Party(&'a str),
+    /// Entries of the account with this id: all are counted, the first of each file are told.
+    Account(&'a str),
     /// Every row.
     All,
 }
@@ -65,7 +73,8 @@ impl Wanted<'_> {
         match self {
             Wanted::Ids(ids) => ids.iter().map(String::as_str).collect(),
             Wanted::Party(id) => vec![id],
-            Wanted::All => vec![""],
+            // Files name accounts in ways of their own.
+            Wanted::Account(_) | Wanted::All => vec![""],
         }
     }
 
@@ -75,6 +84,7 @@ impl Wanted<'_> {
                 .iter()
                 .any(|field| !field.is_empty() && ids.iter().any(|id| id.as_bytes() == *field)),
             Wanted::Party(party) => parties.contains(&party.as_bytes()),
+            Wanted::Account(_) => false,
             Wanted::All => true,
         }
     }
@@ -119,6 +129,18 @@ struct InputFile {
     source: String,
     sha256: String,
     bytes: u64,
+    /// Account, opening and closing balance in minor units.
+    balances: Vec<(String, i128, i128)>,
+}
+
+/// Statement balances that the files of a day tell of an account: name of the file, opening, closing.
+pub(super) fn statements(day: &Day, account: &str) -> Result<Vec<(String, i128, i128)>, Stop> {
+    let mut told = Vec::new();
+    for input in inputs(day)? {
+        let own = input.balances.into_iter().filter(|(of, ..)| of == account);
+        told.extend(own.map(|(_, opening, closing)| (input.name.clone(), opening, closing)));
+    }
+    Ok(told)
 }
 
 fn inputs(day: &Day) -> Result<Vec<InputFile>, Stop> {
@@ -154,6 +176,20 @@ fn inputs(day: &Day) -> Result<Vec<InputFile>, Stop> {
                 .get("bytes")
                 .and_then(serde_json::Value::as_u64)
                 .unwrap_or(0),
+            balances: input
+                .get("balances")
+                .and_then(serde_json::Value::as_array)
+                .into_iter()
+                .flatten()
+                .map(|balance| {
+                    let minor = |key: &str| text(balance, key).parse().unwrap_or(0);
+                    (
+                        text(balance, "account"),
+                        minor("opening_minor"),
+                        minor("closing_minor"),
+                    )
+                })
+                .collect(),
         })
         .collect())
 }
@@ -193,14 +229,22 @@ fn search_day(days: &Days, day: &Day, wanted: &Wanted<'_>, searched: &mut Search
         .par_iter()
         .map(|task| (task, search_file(&book, date, &task.0, wanted)))
         .collect();
+    let mut taken = BTreeSet::new();
     for ((file, sha256), result) in results {
         let told = format!("inbox/{date}/{}", file.name);
         match result {
-            Ok(rows) if rows.is_empty() => {}
-            Ok(rows) => {
+            Ok((rows, _)) if rows.is_empty() => {}
+            Ok((rows, sums)) => {
                 // Where a line is told, it must be the line that the close saw.
                 match files::hash_content(file) {
-                    Ok((now, _)) if now == *sha256 => searched.rows.extend(rows),
+                    Ok((now, _)) if now == *sha256 => {
+                        if taken.insert(now) {
+                            searched.rows.extend(rows);
+                            searched.sums.push((told, sums));
+                        } else if !matches!(wanted, Wanted::Account(_)) {
+                            searched.rows.extend(rows);
+                        }
+                    }
                     _ => searched.notes.push(format!(
                         "{told} has changed since the close read it; its rows are not told: run tieout verify"
                     )),
@@ -212,7 +256,12 @@ fn search_day(days: &Days, day: &Day, wanted: &Wanted<'_>, searched: &mut Search
     Ok(())
 }
 
-fn search_file(book: &Book, date: Date, file: &Delivered, wanted: &Wanted<'_>) -> Result<Vec<Found>, Stop> {
+fn search_file(
+    book: &Book,
+    date: Date,
+    file: &Delivered,
+    wanted: &Wanted<'_>,
+) -> Result<(Vec<Found>, Sums), Stop> {
     let settings = &book.settings;
     let source = &settings.sources[file.source];
     let context = ReadContext::new(settings, source, None);
@@ -227,6 +276,7 @@ fn search_file(book: &Book, date: Date, file: &Delivered, wanted: &Wanted<'_>) -
         date,
         file: format!("inbox/{date}/{}", file.name),
         found: Vec::new(),
+        sums: Sums::default(),
     };
     if source.format != CANONICAL {
         let bytes = files::open(file).map_err(read_failed)?;
@@ -251,7 +301,7 @@ fn search_file(book: &Book, date: Date, file: &Delivered, wanted: &Wanted<'_>) -
         }
     } else {
         if !may_hold(file, &wanted.texts()).map_err(read_failed)? {
-            return Ok(Vec::new());
+            return Ok((Vec::new(), Sums::default()));
         }
         let reader = BlockReader::new(
             files::open(file).map_err(read_failed)?,
@@ -266,7 +316,7 @@ fn search_file(book: &Book, date: Date, file: &Delivered, wanted: &Wanted<'_>) -
                 .map_err(|refused| refuse(file, refused))?;
         }
     }
-    Ok(keeper.found)
+    Ok((keeper.found, keeper.sums))
 }
 
 /// False when the unpacked bytes hold none of the texts, so that no field can equal one.
@@ -314,6 +364,7 @@ struct Keeper<'a> {
     date: Date,
     file: String,
     found: Vec<Found>,
+    sums: Sums,
 }
 
 impl Keeper<'_> {
@@ -347,6 +398,18 @@ impl RowSink for Keeper<'_> {
     }
 
     fn bank(&mut self, row: &BankRow<'_>) {
+        if let Wanted::Account(id) = self.wanted {
+            if self.settings.accounts[usize::from(row.account)].id != *id {
+                return;
+            }
+            let sum = &mut self.sums[row.direction as usize];
+            sum.0 += 1;
+            sum.1 += i128::from(row.amount_minor);
+            if self.found.len() < NAMED_ROWS_MAX {
+                self.keep(row.place, OpenSide::Bank, open_bank(row, self.settings));
+            }
+            return;
+        }
         if self.wanted.wants(
             &[row.entry_id, row.bank_ref, row.original_ref, row.batch_ref],
             &[],

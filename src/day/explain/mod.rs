@@ -9,6 +9,7 @@
 //! [`closes`] reads tables, [`find`] looks rows up in inputs, [`words`] puts rules into words; the rest is one module
 //! for each kind of thing.
 
+mod account;
 mod adjustments;
 mod batches;
 mod books;
@@ -204,7 +205,7 @@ impl Explanation {
     }
 }
 
-/// Explains `what`: an id or reference of a row, a payout, a merchant, a customer, a break, an adjustment, a reserve line
+/// Explains `what`: an id or reference of a row, a payout, an account, a merchant, a customer, a break, an adjustment, a reserve line
 /// (`reserve:POOL/CURRENCY[/FIGURE]`), a ledger account or a journal entry. With a date it must be known to that
 /// close; without, the latest close that knows it is taken.
 ///
@@ -242,6 +243,7 @@ pub fn explain(root: &Path, what: &str, date: Option<Date>) -> Result<Explanatio
     if let Some(line) = what.strip_prefix("reserve:") {
         sections.extend(books::reserve(&days, line, date)?);
     }
+    sections.extend(account::explain(&days, what, date)?);
     sections.extend(merchant::explain(&days, what, date)?);
     sections.extend(books::customer(&days, what, date)?);
     sections.extend(payout::explain(&days, what, date)?);
@@ -340,6 +342,7 @@ fn not_found(days: &Days, what: &str, date: Option<Date>) -> Result<Stop, Stop> 
         }
     }
     known.extend(books::reserve_lines(day)?);
+    known.extend(account::ids(day)?);
     known.retain(|id| !id.is_empty());
     known.sort();
     let near = nearest(what, known.iter().map(String::as_str));

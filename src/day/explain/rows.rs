@@ -159,7 +159,7 @@ impl Story {
             }
         }
         let (which, note) = searched_days(days, &known)?;
-        let Searched { rows, notes } = search(days, &which, &Wanted::Ids(ids))?;
+        let Searched { rows, notes, .. } = search(days, &which, &Wanted::Ids(ids))?;
         story.rows = rows;
         story.notes = notes;
         story.notes.extend(note);

@@ -2,11 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::io::ErrorKind;
 
 use rayon::prelude::*;
 
 use crate::book::layout::Layout;
 use crate::day::history::Closed;
+use crate::day::output::{BOOK_COPY, OPENING};
+use crate::day::verify::replayed::first_difference;
 use crate::day::verify::{Check, Verdict};
 use crate::findings::Finding;
 use crate::ingest::files::{Delivered, discover_all, hash_content};
@@ -26,6 +29,7 @@ pub fn check_inputs(layout: &Layout, closed: &Closed, manifest: &Manifest, super
         return Check::of("inputs", "archived away", vec![(Verdict::NotCheckable, finding)]);
     }
     let mut findings = compare(&inbox, closed, manifest);
+    findings.extend(compare_opening(layout, closed, manifest));
     if superseded {
         for (verdict, finding) in &mut findings {
             if *verdict > Verdict::Note {
@@ -38,6 +42,62 @@ pub fn check_inputs(layout: &Layout, closed: &Closed, manifest: &Manifest, super
         }
     }
     Check::of("inputs", said, findings)
+}
+
+/// What a first close began with: `opening/` of the book against the copy that was sealed. A replay runs from the copy, so that a
+/// folder archived away is no fault.
+fn compare_opening(layout: &Layout, closed: &Closed, manifest: &Manifest) -> Vec<(Verdict, Finding)> {
+    const RESTORE: &str =
+        "bring back the table as it was when the first day was closed; the close has a copy of it";
+    let folder = layout.opening();
+    let prefix = format!("{BOOK_COPY}/{OPENING}/");
+    let copies = manifest
+        .copies
+        .iter()
+        .filter_map(|copy| copy.path.strip_prefix(&prefix));
+    let sealed: BTreeSet<&str> = copies.collect();
+    if manifest.previous.is_some() || !folder.is_dir() {
+        return Vec::new();
+    }
+    let mut findings = Vec::new();
+    let mut find = |verdict, name: &str, line: u64, message: String, help: &str| {
+        let finding = Finding::about(format!("{OPENING}/{name}"), message, help).at(line, 0);
+        findings.push((verdict, finding));
+    };
+    for name in &sealed {
+        let copy = closed.folder.join(format!("{prefix}{name}"));
+        match first_difference(&copy, &folder.join(name)) {
+            Ok(None) => {}
+            Ok(Some((offset, line))) => {
+                let message = format!("it differs from byte {offset} (line {line}) on from what was sealed");
+                find(Verdict::Altered, name, line, message, RESTORE);
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                find(
+                    Verdict::Missing,
+                    name,
+                    0,
+                    "the table is not there".to_owned(),
+                    RESTORE,
+                );
+            }
+            Err(error) => find(
+                Verdict::NotCheckable,
+                name,
+                0,
+                format!("cannot read: {error}"),
+                RESTORE,
+            ),
+        }
+    }
+    for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if !sealed.contains(name.as_str()) {
+            let message = "the first close did not begin with this table: it came later".to_owned();
+            find(Verdict::Note, &name, 0, message, "nothing reads it any more");
+        }
+    }
+    findings
 }
 
 fn compare(inbox: &std::path::Path, closed: &Closed, manifest: &Manifest) -> Vec<(Verdict, Finding)> {

@@ -15,7 +15,7 @@ use crate::ingest::csv_blocks::{BlockHead, RECORD_BYTES_MAX};
 use crate::ingest::formats::FileRefused;
 use crate::terms::currency::Currency;
 use crate::terms::date::{Date, Instant};
-use crate::terms::money::AmountError;
+use crate::terms::money::{AmountError, parse_positive_minor};
 
 pub mod context;
 pub mod index;
@@ -611,6 +611,7 @@ fn misshapen(binding: &HeaderBinding, record: &Record<'_>, place: Place) -> Opti
             field: "(row)".to_owned(),
             found,
             expected: format!("{columns} fields, as in the header"),
+            amount: None,
         });
     }
     let broken = (0..columns).find(|column| std::str::from_utf8(record.field(*column)).is_err())?;
@@ -621,6 +622,7 @@ fn misshapen(binding: &HeaderBinding, record: &Record<'_>, place: Place) -> Opti
         field: binding.names[broken].clone(),
         found: shown(record.field(broken)),
         expected: "UTF-8 (if the file is in another encoding, say `encoding` in its [[source]])".to_owned(),
+        amount: amount_of(binding, record),
     })
 }
 
@@ -639,7 +641,20 @@ fn refused_field(binding: &HeaderBinding, record: &Record<'_>, place: Place, wro
         field: binding.field_name(wrong.field).to_owned(),
         found: shown(&found),
         expected: wrong.expected.describe(&found),
+        amount: amount_of(binding, record),
     }
+}
+
+/// Currency and amount of a refused row, where both can be read.
+fn amount_of(binding: &HeaderBinding, record: &Record<'_>) -> Option<(Currency, i64)> {
+    let (currency, amount) = rules::amount_fields(binding.role)?;
+    let text = |field: usize| match binding.columns[field] {
+        ABSENT => Vec::new(),
+        column => unquoted(record.field(usize::from(column))),
+    };
+    let currency = Currency::parse(&text(currency))?;
+    let minor = parse_positive_minor(&text(amount), currency.digits()).ok()?;
+    Some((currency, minor))
 }
 
 /// Physical line and column in characters at which a field starts.

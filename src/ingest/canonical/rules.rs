@@ -36,6 +36,25 @@ pub trait Table {
     ) -> Result<(), Wrong>;
 }
 
+/// Fields of a table's currency and amount, where its rows are money.
+pub fn amount_fields(role: Role) -> Option<(usize, usize)> {
+    match role {
+        Role::Platform => Some((platform::CURRENCY, platform::AMOUNT)),
+        Role::Bank => Some((bank::CURRENCY, bank::AMOUNT)),
+        Role::Channel => Some((channel::CURRENCY, channel::AMOUNT)),
+        Role::Balances | Role::Adjustments => None,
+    }
+}
+
+/// Currency and amount of a refused row, where both can be read.
+#[cold]
+pub fn amount_of<F: Fields>(fields: &F, role: Role) -> Option<(Currency, i64)> {
+    let (currency, amount) = amount_fields(role)?;
+    let currency = Currency::parse(fields.text(currency))?;
+    let minor = fields.amount_minor(amount, currency, false).ok()?;
+    (minor > 0).then_some((currency, minor))
+}
+
 fn wrong<T>(field: usize, expected: &'static str) -> Result<T, Wrong> {
     Err(Wrong {
         field,

@@ -822,6 +822,7 @@ fn refuse(place: Place, field: &str, found: &str, expected: &str) -> Reject {
         field: field.to_owned(),
         found: shown(found),
         expected: expected.to_owned(),
+        amount: None,
     }
 }
 

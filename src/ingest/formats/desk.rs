@@ -517,6 +517,7 @@ impl<'d> Desk<'d> {
             field: field.to_owned(),
             found: shown(found),
             expected: expected.into(),
+            amount: None,
         });
     }
 

@@ -828,6 +828,7 @@ impl<'r> Table<'r> {
                 field: "row".to_owned(),
                 found,
                 expected,
+                amount: None,
             });
             return true;
         }
@@ -989,6 +990,7 @@ fn refusal(row: &Row<'_>, when: &[BoundCondition<'_>], why: &str, titles: &[Stri
         field: "row".to_owned(),
         found: shown(at.map_or("", |at| row.cell(at))),
         expected: format!("{why} (column {title})"),
+        amount: None,
     }
 }
 

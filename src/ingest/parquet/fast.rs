@@ -24,7 +24,7 @@ use crate::book::settings::Role;
 use crate::entries::rows::{Place, Reject, RowSink};
 use crate::ingest::canonical::context::{Memory, ReadContext};
 use crate::ingest::canonical::layout::{self, FIELDS_MAX};
-use crate::ingest::canonical::rules::Table;
+use crate::ingest::canonical::rules::{self, Table};
 use crate::ingest::canonical::values::{self, Fields, TimeMemory, TimeText, Word, Wrong, shown};
 use crate::terms::currency::Currency;
 use crate::terms::date::{Date, Instant};
@@ -347,6 +347,7 @@ impl<'a> PortionFields<'a> {
             field: layout::fields(role)[wrong.field].name.to_owned(),
             found: shown(&found),
             expected: wrong.expected.describe(&found),
+            amount: rules::amount_of(self, role),
         }
     }
 

@@ -16,7 +16,7 @@ use crate::book::settings::Role;
 use crate::entries::rows::{Place, Reject, RowSink};
 use crate::ingest::canonical::context::{Memory, ReadContext};
 use crate::ingest::canonical::layout::{self, ABSENT};
-use crate::ingest::canonical::rules::Table;
+use crate::ingest::canonical::rules::{self, Table};
 use crate::ingest::canonical::values::{self, Fields, TimeMemory, TimeText, Wrong, shown};
 use crate::ingest::formats::FileRefused;
 use crate::terms::currency::Currency;
@@ -201,6 +201,7 @@ impl<'a> BatchFields<'a> {
             field: layout::fields(role)[wrong.field].name.to_owned(),
             found: shown(found.as_bytes()),
             expected: wrong.expected.describe(found.as_bytes()),
+            amount: rules::amount_of(self, role),
         }
     }
 }

@@ -120,6 +120,7 @@ impl Bad {
             field: wrong.field.to_owned(),
             found: shown(&wrong.found),
             expected,
+            amount: None,
         }
     }
 }
