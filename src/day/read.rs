@@ -409,6 +409,18 @@ impl Shared<'_> {
         intake.restart(number, 0);
         let facts = read_foreign(&source.format, &profiles, Box::new(reader), &context, intake)
             .map_err(|refused| refuse(task.file, refused))?;
+        let of_other_day = |(_, day): &&(u64, crate::terms::date::Date)| *day != self.context.business_date;
+        if let Some((line, day)) = facts.undated.iter().find(of_other_day) {
+            let refused = FileRefused::at(
+                *line,
+                format!(
+                    "the newest row is of {day}, expected {}, and the balances, which do not follow from one another, cannot show which day the file is of",
+                    self.context.business_date
+                ),
+                "deliver the file below the inbox of its day",
+            );
+            return Err(refuse(task.file, refused));
+        }
         files::check_unchanged(task.file).map_err(read_failed)?;
         let (hasher, bytes) = lock(&hashed).clone();
         self.advance(bytes);

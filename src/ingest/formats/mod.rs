@@ -71,6 +71,8 @@ pub struct FileFacts {
     pub told: Vec<desk::StatementTold>,
     /// Messages of which this file is one page.
     pub pages: Vec<desk::MessagePage>,
+    /// Line and day of the newest row of statements that give no balances, by which a file of another day would be told.
+    pub undated: Vec<(u64, Date)>,
 }
 
 /// Why a whole file is refused: a failed total, a broken frame, an encoding that does not decode.

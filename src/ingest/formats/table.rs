@@ -16,7 +16,7 @@ use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
 use rustc_hash::FxHashMap;
 
 use super::decode::{TextReader, by_label, byte_order_mark, peek};
-use super::profile::{Frame, Profile, TimePattern, Verified};
+use super::profile::{Frame, Other, Profile, TimePattern, Verified};
 use super::values::{masked, shown, zone};
 use super::{FileFacts, FileRefused, FormatContext};
 use crate::entries::rows::{Reject, RowSink};
@@ -29,6 +29,7 @@ use clock::Clock;
 use cut::{Row, anchor, cut_fixed, record_bytes};
 use fields::{Fields, bind_fields};
 use lines::{Blocks, Quotes, Record, Room, decode};
+pub use other_kinds::other_kind;
 use scan::Marks;
 use totals::Totals;
 
@@ -40,6 +41,7 @@ mod cut;
 mod fields;
 mod gbk;
 mod lines;
+mod other_kinds;
 mod scan;
 mod totals;
 
@@ -61,7 +63,27 @@ pub enum Kind {
 /// What the first bytes of a file show it to be; `None` when it is no file of this profile. `encoding` is the one that
 /// the settings name.
 pub fn recognise(profile: &Profile, head: &[u8], encoding: Option<&'static Encoding>) -> Option<Kind> {
-    look(profile, head, encoding).map(|(kind, _)| kind)
+    let found = look(profile, head, encoding).map(|(kind, _)| kind);
+    found.or_else(|| {
+        let (_, (kind, _)) = with_other_delimiter(profile, head, encoding)?;
+        Some(kind)
+    })
+}
+
+/// The profile with that of its other delimiters by which a file is one of it, where there is one.
+fn with_other_delimiter(
+    profile: &Profile,
+    head: &[u8],
+    encoding: Option<&'static Encoding>,
+) -> Option<(Profile, (Kind, &'static Encoding))> {
+    let mut other = profile.clone();
+    for delimiter in std::mem::take(&mut other.frame.other_delimiters) {
+        other.frame.delimiter = delimiter;
+        if let Some(seen) = look(&other, head, encoding) {
+            return Some((other, seen));
+        }
+    }
+    None
 }
 
 fn look(
@@ -157,8 +179,13 @@ fn kind_of_text(profile: &Profile, text: &str) -> Option<Kind> {
         .then_some(Kind::Rows)
 }
 
-/// True when a line has all titles by which the profile knows its header.
+/// True when a line has all titles by which the profile knows its header, and none that makes it another's.
 fn is_header(profile: &Profile, line: &str) -> bool {
+    header_of(profile, line).is_some_and(|other| other.is_none())
+}
+
+/// What a line with the titles of the header is the header of: of the profile (`None`), or of another kind of file.
+fn header_of<'p>(profile: &'p Profile, line: &str) -> Option<Option<&'p Other>> {
     let delimiter = char::from(profile.frame.delimiter);
     let marks = [profile.frame.quote, profile.frame.cell_mark];
     let is_edge = |c: char| {
@@ -169,18 +196,45 @@ fn is_header(profile: &Profile, line: &str) -> bool {
         .map(|title| title.trim_matches(is_edge))
         .collect();
     let has = |any: &Vec<String>| any.iter().any(|title| titles.contains(&title.as_str()));
-    profile.header.iter().all(has)
+    let of_other = |other: &&Other| other.header.iter().any(|title| titles.contains(&title.as_str()));
+    let is_like = profile.header.iter().all(has);
+    is_like.then(|| profile.others.iter().find(of_other))
+}
+
+/// What a file is that has the titles of the profile and is another.
+fn other_of<'p>(profile: &'p Profile, head: &[u8]) -> Option<&'p Other> {
+    if profile.others.is_empty() {
+        return None;
+    }
+    let (marked, head) = match byte_order_mark(head) {
+        Some((encoding, mark)) => (Some(encoding), &head[mark..]),
+        None => (None, head),
+    };
+    let encodings = marked.into_iter().chain(profile.encodings.iter().copied());
+    encodings.into_iter().find_map(|encoding| {
+        let text = encoding.decode_without_bom_handling(head).0;
+        let lines = text.lines().take(HEAD_LINES);
+        let mut others = lines.filter_map(|line| header_of(profile, line)?);
+        others.next()
+    })
 }
 
 /// Why a file is none of this profile, as well as its first bytes tell.
 fn unknown(profile: &Profile, head: &[u8]) -> FileRefused {
+    if let Some(other) = other_kind(head) {
+        return other;
+    }
+    if let Some(other) = other_of(profile, head) {
+        return FileRefused::at(1, format!("this is {}", other.what), other.help.clone());
+    }
     let text = String::from_utf8_lossy(&head[..head.len().min(4 << 10)]);
-    for (contains, why) in &profile.answers {
-        if text.contains(contains.as_str()) {
+    for answer in &profile.answers {
+        if text.contains(answer.contains.as_str()) {
+            let usual = "find out whether a bill exists for this day; if there is none, take the file out and say so in the book";
             return FileRefused::at(
                 1,
-                format!("this is no bill but an answer: {why}"),
-                "find out whether a bill exists for this day; if there is none, take the file out and say so in the book",
+                format!("this is no bill but an answer: {}", answer.why),
+                answer.help.as_deref().unwrap_or(usual),
             );
         }
     }
@@ -218,8 +272,16 @@ pub fn read<'a>(
         Some(label) => Some(by_label(label, 0)?),
         None => None,
     };
-    let Some((kind, encoding)) = look(profile, &head, configured) else {
-        return Err(unknown(profile, &head));
+    let other;
+    let (profile, (kind, encoding)) = match look(profile, &head, configured) {
+        Some(seen) => (profile, seen),
+        None => match with_other_delimiter(profile, &head, configured) {
+            Some((found, seen)) => {
+                other = found;
+                (&other, seen)
+            }
+            None => return Err(unknown(profile, &head)),
+        },
     };
     if let Kind::Skipped(why) = kind {
         return Ok(FileFacts {
@@ -350,7 +412,10 @@ impl<'r> Table<'r> {
         let texts = texts.chain(frame.summary_header.first());
         texts.filter_map(|text| text.bytes().next()).for_each(&mut mark);
         // A quote may stand before the text that tells a record's kind.
-        let told_inside = totals.first_bytes().len() + frame.other_types.len() + frame.row_types.len();
+        let told_inside = totals.first_bytes().len()
+            + frame.other_types.len()
+            + frame.row_types.len()
+            + usize::from(frame.comment.is_some());
         if let (Some(quote), true) = (frame.quote, told_inside > 0) {
             mark(quote);
         }
@@ -432,16 +497,28 @@ impl<'r> Table<'r> {
     fn other(&mut self, record: &Record<'_>) -> Result<(), FileRefused> {
         let frame = &self.profile.frame;
         let padding = |c: char| frame.comment_padding.contains(&c);
-        let framed = record.text.trim_end_matches(padding);
+        let mut framed = record.text.trim_end_matches(padding);
         let fixed = !frame.fixed.is_empty();
         if framed.is_empty() || (!fixed && frame.trim.text(framed).trim().is_empty()) {
             return Ok(());
         }
         let line = record.place.line;
-        let is_comment = frame
-            .comment
-            .as_ref()
-            .is_some_and(|prefix| framed.starts_with(prefix.as_str()));
+        let comment = frame.comment.as_deref();
+        let mut is_comment = comment.is_some_and(|prefix| framed.starts_with(prefix));
+        // Where cells are quoted, lines of the frame may be: a cell with the whole line.
+        let in_quotes = frame
+            .quote
+            .and_then(|quote| framed.strip_prefix(char::from(quote)));
+        if let (Some(inside), Some(prefix)) = (in_quotes, comment)
+            && inside.starts_with(prefix)
+        {
+            let quote = frame.quote.map_or('"', char::from);
+            framed = inside
+                .strip_suffix(quote)
+                .unwrap_or(inside)
+                .trim_end_matches(padding);
+            is_comment = true;
+        }
         if (is_comment || frame.comment.is_none()) && self.frame_line(line, framed)? {
             return Ok(());
         }
@@ -634,15 +711,14 @@ impl<'r> Table<'r> {
         let profile = self.profile;
         let mut columns = Columns::new(titles, self.facts_told.clone());
         // Rows that are cut at once need neither of them: only those with too many fields do, and all is cut of these.
-        let one = |columns: &mut Columns, title: &String| columns.place_of(title);
-        let free_text = profile
-            .frame
-            .free_text
+        // A layout without the free text has none that could hold delimiters: a row with too many fields is refused.
+        let free_text = &profile.frame.free_text;
+        let free_text = free_text
             .as_ref()
-            .and_then(|title| one(&mut columns, title));
+            .and_then(|title| columns.titles.iter().position(|known| known == title));
         let mut guards = Vec::new();
         for (title, pattern) in &profile.frame.guards {
-            guards.extend(one(&mut columns, title).map(|at| (at, pattern)));
+            guards.extend(columns.place_of(title).map(|at| (at, pattern)));
         }
         let skipped = profile.skipped_rows.iter();
         let skipped = skipped
@@ -650,12 +726,16 @@ impl<'r> Table<'r> {
             .collect();
         let refused = profile.refused_rows.iter();
         let refused = refused
-            .map(|(when, why)| (BoundCondition::all(when, &mut columns, false), why.as_str()))
+            .map(|refused| {
+                let when = BoundCondition::all(&refused.when, &mut columns, refused.optional);
+                (when, refused.expected.as_str())
+            })
             .collect();
         self.totals.bind(&mut columns);
         let fields = bind_fields(profile, &mut columns, self.ctx);
-        let help =
+        let changed =
             "the sender changed the table: compare its header with the profile, and ask for the known one";
+        let help = profile.choose_columns.as_deref().unwrap_or(changed);
         let mut missing = std::mem::take(&mut columns.missing);
         missing.sort();
         missing.dedup();
@@ -916,7 +996,10 @@ impl<'r> Table<'r> {
         }
         self.facts.checked = self.totals.check()?;
         if let Some(chain) = &mut self.chain {
-            self.facts.checked.extend(chain.check(self.ctx, self.sink)?);
+            let told = chain.check(self.ctx, self.sink)?;
+            self.facts.checked.extend(told.checked);
+            self.facts.statements.extend(told.broken);
+            self.facts.undated = told.undated;
         }
         if self.profile.verified == Some(Verified::Published) {
             self.facts.statements.push(format!(
@@ -1016,6 +1099,9 @@ mod tests;
 
 #[cfg(test)]
 mod samples;
+
+#[cfg(test)]
+mod layouts;
 
 #[cfg(test)]
 mod damage;

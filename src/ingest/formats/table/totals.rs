@@ -25,10 +25,23 @@ struct Tally {
     /// Which part of the file, and the text that the rows of the group share.
     section: u32,
     group: String,
+    /// Likewise of the second column.
+    and: String,
     rows: u64,
     sums: Vec<i128>,
     /// What the rows that state the total say, where rows do.
     stated: Option<Vec<i128>>,
+}
+
+impl Tally {
+    /// The texts that its rows share, for messages.
+    fn name(&self) -> String {
+        let group = shown(&self.group);
+        if self.and.is_empty() {
+            return group;
+        }
+        format!("{group} {}", shown(&self.and))
+    }
 }
 
 /// What a place of the file states.
@@ -45,6 +58,7 @@ struct Counting<'p> {
     when: Vec<BoundCondition<'p>>,
     stating_rows: Vec<BoundCondition<'p>>,
     group: Option<usize>,
+    and: Option<usize>,
     sums: Vec<BoundSum<'p>>,
     tallies: Vec<Tally>,
     /// The tally of the row before.
@@ -70,6 +84,7 @@ impl<'p> Totals<'p> {
             when: Vec::new(),
             stating_rows: Vec::new(),
             group: None,
+            and: None,
             sums: Vec::new(),
             tallies: Vec::new(),
             last: 0,
@@ -100,6 +115,7 @@ impl<'p> Totals<'p> {
                 counting.stating_rows = BoundCondition::all(rows, columns, false);
             }
             counting.group = columns.any(&total.group_columns, false).first().copied();
+            counting.and = columns.any(&total.and_columns, false).first().copied();
             let bind = |sum: &'p Sum| {
                 let column = columns.any(&sum.columns, sum.optional).first().copied();
                 let title = sum.columns.iter().find(|title| columns.find(title).is_some());
@@ -123,13 +139,33 @@ impl<'p> Totals<'p> {
             if !counting.when.is_empty() && !all_hold(&counting.when, row) {
                 continue;
             }
-            let group = counting.group.map_or(&b""[..], |at| row.bytes(at));
-            let of_row = |tally: &Tally| tally.section == self.section && tally.group.as_bytes() == group;
+            let text = |at: Option<usize>| at.map_or(&b""[..], |at| row.bytes(at));
+            let (group, and) = (text(counting.group), text(counting.and));
+            let upper = counting.total.upper;
+            let of_row = |tally: &Tally| {
+                let known = tally.group.as_bytes();
+                let same = if upper {
+                    known.eq_ignore_ascii_case(group)
+                } else {
+                    known == group
+                };
+                same && tally.section == self.section && tally.and.as_bytes() == and
+            };
             let at = match counting.tallies.get(counting.last) {
                 Some(last) if of_row(last) => counting.last,
                 _ => {
-                    let group = counting.group.map_or("", |at| row.cell(at));
-                    tally(&mut counting.tallies, self.section, group, counting.sums.len())
+                    let text = |at: Option<usize>| at.map_or("", |at| row.cell(at));
+                    let (group, and) = (text(counting.group), text(counting.and));
+                    let group = match upper {
+                        true => &group.to_ascii_uppercase(),
+                        false => group,
+                    };
+                    tally(
+                        &mut counting.tallies,
+                        self.section,
+                        (group, and),
+                        counting.sums.len(),
+                    )
                 }
             };
             counting.last = at;
@@ -301,14 +337,15 @@ fn blank_of<'p>(profile: &'p Profile, titles: &[String]) -> &'p [String] {
     field.map_or(&[], |field| &field.blank)
 }
 
-fn tally(tallies: &mut Vec<Tally>, section: u32, group: &str, sums: usize) -> usize {
+fn tally(tallies: &mut Vec<Tally>, section: u32, (group, and): (&str, &str), sums: usize) -> usize {
     let known = tallies
         .iter()
-        .rposition(|tally| tally.section == section && tally.group == group);
+        .rposition(|tally| tally.section == section && tally.group == group && tally.and == and);
     known.unwrap_or_else(|| {
         tallies.push(Tally {
             section,
             group: group.to_owned(),
+            and: and.to_owned(),
             rows: 0,
             sums: vec![0; sums],
             stated: None,
@@ -385,7 +422,7 @@ impl Counting<'_> {
         }
         if let Stated::Nowhere = self.total.stated {
             if self.tallies.is_empty() && self.total.group_columns.is_empty() {
-                tally(&mut self.tallies, 0, "", self.total.sums.len());
+                tally(&mut self.tallies, 0, ("", ""), self.total.sums.len());
             }
             for tally in &self.tallies {
                 checked.push(format!("{} (counted; the file states none)", self.words(tally)));
@@ -413,7 +450,7 @@ impl Counting<'_> {
             let at = tally(
                 &mut self.tallies,
                 statement.section,
-                &group,
+                (&group, ""),
                 self.total.sums.len(),
             );
             let not_stated = self.compare(statement, at)?;
@@ -450,7 +487,7 @@ impl Counting<'_> {
     fn words(&self, tally: &Tally) -> String {
         let mut words = self.total.name.clone();
         if !tally.group.is_empty() {
-            words += &format!(" {}", shown(&tally.group));
+            words += &format!(" {}", tally.name());
         }
         words += &format!(": {} rows", tally.rows);
         for (sum, scaled) in self.sums.iter().zip(&tally.sums) {
@@ -540,7 +577,7 @@ impl Counting<'_> {
                 if !self.total.optional {
                     return Err(FileRefused::at(
                         0,
-                        format!("{name} {} is missing: the file was cut off", shown(&tally.group)),
+                        format!("{name} {} is missing: the file was cut off", tally.name()),
                         "fetch the whole file again and run the day again",
                     ));
                 }
@@ -553,7 +590,7 @@ impl Counting<'_> {
                         0,
                         format!(
                             "{name} {}: {}: found {}, expected {}",
-                            shown(&tally.group),
+                            tally.name(),
                             bound.title,
                             bound.shown(*found),
                             bound.shown(-stated)
