@@ -291,6 +291,58 @@ fn files_that_look_like_another_are_called_by_their_name() {
     assert_eq!(refused("ccb", D, workbook).1, "this is an Excel workbook (xlsx)");
 }
 
+const PAYPAL: &str = "RH,2026/01/07 05:00:00 -0800,A,EZ,010\nFH,1\nSH,2026/01/06 00:00:00 -0800,2026/01/06 23:59:59 -0800,EZ\n\
+CH,Transaction ID,Invoice ID,PayPal Reference ID,PayPal Reference ID Type,Transaction Event Code,Transaction Initiation Date,Transaction Completion Date,Transaction Debit or Credit,Gross Transaction Amount,Gross Transaction Currency,Fee Debit or Credit,Fee Amount,Fee Currency\n\
+SB,T1,I1,R1,TXN,T0006,2026/01/06 00:00:30 -0800,2026/01/06 00:00:30 -0800,CR,5200,USD,DR,225,USD\n\
+SB,T2,I1,T1,TXN,T1107,2026/01/06 00:06:02 -0800,2026/01/06 00:06:02 -0800,DR,535,USD,CR,47,USD\n\
+SF,USD,5200,535,47,225,CR,1000,CR,5487,CR,0,CR,0,2\nSC,2\nRF,USD,5200,535,47,225,CR,1000,CR,5487,CR,0,CR,0,2\nRC,2\nFF,2\n";
+
+#[test]
+fn paypal_states_credits_before_debits() {
+    let day = (2026, 1, 6);
+    let (rows, ..) = good("paypal-stl", day, PAYPAL.as_bytes());
+    assert_eq!(rows.len(), 2);
+    let turned = PAYPAL.replace("535,47,225,", "535,225,47,");
+    let (_, message) = refused("paypal-stl", day, turned.as_bytes());
+    assert_eq!(
+        message,
+        "SF fee debits of USD: Fee Amount: found 225.00, expected 47"
+    );
+    // A spreadsheet fills up every line.
+    let padded: String = PAYPAL
+        .lines()
+        .map(|line| match line.starts_with("SB") || line.starts_with("CH") {
+            true => format!("{line}\n"),
+            false => format!("{line},,,,,\n"),
+        })
+        .collect();
+    assert_eq!(good("paypal-stl", day, padded.as_bytes()).0, rows);
+    let (_, message) = refused("paypal-stl", day, padded.replace("0,2,,,", "0,3,,,").as_bytes());
+    assert_eq!(message, "SF rows of USD: rows: found 2, expected 3");
+}
+
+#[test]
+fn a_transaction_detail_report_is_no_settlement_report() {
+    let detail = PAYPAL
+        .replace("Fee Currency", "Fee Currency,Transactional Status")
+        .replace("DR,225,USD", "DR,225,USD,P")
+        .replace("CR,47,USD", "CR,47,USD,S");
+    let wide: Vec<u8> = [0xff, 0xfe]
+        .into_iter()
+        .chain(detail.encode_utf16().flat_map(u16::to_le_bytes))
+        .collect();
+    for bytes in [detail.as_bytes(), &wide] {
+        let (result, kept) = read_on(&profile("paypal-stl"), (2026, 1, 6), bytes);
+        let refused = result.unwrap_err();
+        assert_eq!(
+            refused.message,
+            "this is a transaction detail report (TRR): its rows may be pending, and it states no sums"
+        );
+        assert_eq!(refused.help, "fetch PayPal's settlement report (STL) of the day");
+        assert_eq!(kept.rows.len(), 0);
+    }
+}
+
 /// What was expected in the place of what every refused row has.
 fn reject_all(name: &str, text: &str) -> Vec<String> {
     let (_, kept) = read_on(&profile(name), D, text.as_bytes());

@@ -1060,7 +1060,7 @@ fn paypal_sections_state_their_sums() {
 \"SB\",T2,I1,T1,TXN,T1107,2026/01/06 00:06:02 -0800,2026/01/06 00:06:02 -0800,DR,535,USD,CR,47,USD\n\
 \"SB\",T3,I3,R3,TXN,T0006,2026/01/06 00:07:02 -0800,2026/01/06 00:07:02 -0800,CR,10000,JPY,DR,4000,JPY\n\
 \"SB\",T4,,,,T0403,2026/01/06 01:00:00 -0800,2026/01/06 01:00:00 -0800,DR,4000,USD,,,\n\
-\"SF\",USD,5200,4535,225,47,CR,0,CR,0,3\n\"SF\",JPY,10000,0,4000,0,CR,0,CR,0,1\n\"SC\",4\n\"RF\",USD,1\n\"RC\",4\n\"FF\",4\n";
+\"SF\",USD,5200,4535,47,225,CR,0,CR,0,3\n\"SF\",JPY,10000,0,0,4000,CR,0,CR,0,1\n\"SC\",4\n\"RF\",USD,1\n\"RC\",4\n\"FF\",4\n";
     let day = (2026, 1, 6);
     let (rows, checked, kept) = good("paypal-stl", day, file.as_bytes());
     assert_eq!(
@@ -1082,7 +1082,7 @@ fn paypal_sections_state_their_sums() {
         ),
         ("0,3\n", "0,4\n", "SF rows of USD: rows: found 3, expected 4"),
         (
-            "\"SF\",JPY,10000,0,4000,0,CR,0,CR,0,1\n",
+            "\"SF\",JPY,10000,0,0,4000,CR,0,CR,0,1\n",
             "",
             "SF gross credits of JPY is missing",
         ),

@@ -302,10 +302,12 @@ fn texts_of(row: &Row<'_>, titles: &[String]) -> Vec<(String, String)> {
             texts.push((title.clone(), row.cell(at).to_owned()));
         }
     }
-    texts.push((
-        "#last".to_owned(),
-        row.cell(row.cells.len().saturating_sub(1)).to_owned(),
-    ));
+    // A spreadsheet fills up all lines to the length of the longest.
+    let last = (0..row.cells.len())
+        .rev()
+        .map(|at| row.cell(at))
+        .find(|text| !text.is_empty());
+    texts.push(("#last".to_owned(), last.unwrap_or_default().to_owned()));
     texts
 }
 
