@@ -21,7 +21,7 @@ mod pattern;
 mod toml_reader;
 
 /// Built-in profiles by name, sorted.
-const BUILT_IN: [(&str, &str); 27] = [
+const BUILT_IN: [(&str, &str); 28] = [
     ("99bill", include_str!("profiles/99bill.toml")),
     ("abc", include_str!("profiles/abc.toml")),
     ("adyen", include_str!("profiles/adyen.toml")),
@@ -50,6 +50,10 @@ const BUILT_IN: [(&str, &str); 27] = [
     ("square", include_str!("profiles/square.toml")),
     ("stripe", include_str!("profiles/stripe.toml")),
     ("stripe-balance", include_str!("profiles/stripe-balance.toml")),
+    (
+        "stripe-balance-api",
+        include_str!("profiles/stripe-balance-api.toml"),
+    ),
     ("tenpay", include_str!("profiles/tenpay.toml")),
     ("unionpay-zm", include_str!("profiles/unionpay-zm.toml")),
     ("unionpay-zme", include_str!("profiles/unionpay-zme.toml")),
@@ -528,6 +532,10 @@ pub struct Sum {
     pub take: Take,
     /// True when the file may lack the column or the figure.
     pub optional: bool,
+    /// Rows that it adds up, of those that the total counts; all when none.
+    pub when: Vec<Condition>,
+    /// True of what went out, where the total compares two balances.
+    pub goes_out: bool,
 }
 
 /// Where a total is stated.
@@ -566,8 +574,18 @@ pub struct Total {
     pub group_stated: Option<String>,
     /// Hole, title or `#n` of the number of rows.
     pub count: Vec<String>,
+    /// True when the number may also be that of all records of the file, with or without the one that states it.
+    pub count_of_records: bool,
     /// Sums.
     pub sums: Vec<Sum>,
+    /// Hole, title or `#n` of the mark (CR or DR) and of the amount of a balance before the rows; empty where none is stated.
+    pub opening: Vec<String>,
+    /// The same of the balance behind them: opening and what came in less what went out must be this.
+    pub closing: Vec<String>,
+    /// True when it is of the whole file and not of one of its sections.
+    pub of_file: bool,
+    /// First cell of a record without which the file is a part, so that the total cannot be compared.
+    pub behind: Option<String>,
 }
 
 /// Which row of a statement comes first.

@@ -16,9 +16,9 @@ use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
 use rustc_hash::FxHashMap;
 
 use super::decode::{TextReader, by_label, byte_order_mark, peek};
-use super::profile::{Frame, Other, Profile, TimePattern, Verified};
+use super::profile::{self, Frame, Other, Profile, TimePattern, Verified};
 use super::values::{masked, shown, zone};
-use super::{FileFacts, FileRefused, FormatContext};
+use super::{FileFacts, FileRefused, FormatContext, RowDigest, grammars};
 use crate::entries::rows::{Reject, RowSink};
 use crate::terms::digest::sha256_hex;
 
@@ -33,11 +33,14 @@ pub use other_kinds::other_kind;
 use scan::Marks;
 use totals::Totals;
 
+pub use differs::{Difference, difference};
+
 mod balance;
 mod bind;
 mod cells;
 mod clock;
 mod cut;
+mod differs;
 mod fields;
 mod gbk;
 mod lines;
@@ -50,6 +53,9 @@ const HEAD_BYTES: usize = 64 << 10;
 const HEAD_LINES: usize = 64;
 /// Hexadecimal digits of a row's digest (as of a line id of camt.053).
 const DIGEST_CHARS: usize = 32;
+
+/// What is said of an answer that no profile knows.
+pub const UNKNOWN_ANSWER: &str = "an answer of the sender's system";
 
 /// What a file of a format is.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -179,6 +185,18 @@ fn kind_of_text(profile: &Profile, text: &str) -> Option<Kind> {
         .then_some(Kind::Rows)
 }
 
+/// The titles of a line, if it is a header.
+fn titles_in<'t>(profile: &Profile, line: &'t str) -> Vec<&'t str> {
+    let delimiter = char::from(profile.frame.delimiter);
+    let marks = [profile.frame.quote, profile.frame.cell_mark];
+    let is_edge = |c: char| {
+        profile.frame.trim.has(c) || marks.iter().flatten().any(|mark| char::from(*mark) == c) || c == '\r'
+    };
+    line.split(delimiter)
+        .map(|title| title.trim_matches(is_edge))
+        .collect()
+}
+
 /// True when a line has all titles by which the profile knows its header, and none that makes it another's.
 fn is_header(profile: &Profile, line: &str) -> bool {
     header_of(profile, line).is_some_and(|other| other.is_none())
@@ -186,15 +204,7 @@ fn is_header(profile: &Profile, line: &str) -> bool {
 
 /// What a line with the titles of the header is the header of: of the profile (`None`), or of another kind of file.
 fn header_of<'p>(profile: &'p Profile, line: &str) -> Option<Option<&'p Other>> {
-    let delimiter = char::from(profile.frame.delimiter);
-    let marks = [profile.frame.quote, profile.frame.cell_mark];
-    let is_edge = |c: char| {
-        profile.frame.trim.has(c) || marks.iter().flatten().any(|mark| char::from(*mark) == c) || c == '\r'
-    };
-    let titles: Vec<&str> = line
-        .split(delimiter)
-        .map(|title| title.trim_matches(is_edge))
-        .collect();
+    let titles = titles_in(profile, line);
     let has = |any: &Vec<String>| any.iter().any(|title| titles.contains(&title.as_str()));
     let of_other = |other: &&Other| other.header.iter().any(|title| titles.contains(&title.as_str()));
     let is_like = profile.header.iter().all(has);
@@ -220,41 +230,67 @@ fn other_of<'p>(profile: &'p Profile, head: &[u8]) -> Option<&'p Other> {
 }
 
 /// Why a file is none of this profile, as well as its first bytes tell.
-fn unknown(profile: &Profile, head: &[u8]) -> FileRefused {
+fn unknown(profile: &Profile, head: &[u8], encoding: Option<&'static Encoding>) -> FileRefused {
+    let grammar = grammars::recognise(head);
+    if let Some(answer) = answer(profile, head).filter(|_| grammar.is_none()) {
+        return answer;
+    }
+    let found = differs::difference(profile, head, encoding);
+    let message = format!(
+        "this is no file of format {} ({}): {}",
+        profile.name, profile.title, found.words
+    );
+    let other = grammar.or_else(|| {
+        profile::builtin_names().find(|name| {
+            let known = profile::builtin(name).and_then(|text| Profile::parse(text, name).ok());
+            known.is_some_and(|known| recognise(&known, head, encoding).is_some())
+        })
+    });
+    let help = match other {
+        Some(other) => format!("it looks like a file of format `{other}`: name that in the source, or put the file where its source takes it"),
+        None => "name the right format in the source or take the file out of it; where the sender has changed the file, correct `[recognise]` of the profile in profiles/ of the book (`tieout inspect FILE --book BOOK` compares all profiles)".to_owned(),
+    };
+    FileRefused::at(found.line, message, help)
+}
+
+/// An answer of the sender's system in the place of a file, where a profile knows it or it is no table at all.
+pub fn answer(profile: &Profile, head: &[u8]) -> Option<FileRefused> {
     if let Some(other) = other_kind(head) {
-        return other;
+        return Some(other);
     }
     if let Some(other) = other_of(profile, head) {
-        return FileRefused::at(1, format!("this is {}", other.what), other.help.clone());
+        return Some(FileRefused::at(
+            1,
+            format!("this is {}", other.what),
+            other.help.clone(),
+        ));
     }
     let text = String::from_utf8_lossy(&head[..head.len().min(4 << 10)]);
     for answer in &profile.answers {
         if text.contains(answer.contains.as_str()) {
             let usual = "find out whether a bill exists for this day; if there is none, take the file out and say so in the book";
-            return FileRefused::at(
+            return Some(FileRefused::at(
                 1,
                 format!("this is no bill but an answer: {}", answer.why),
                 answer.help.as_deref().unwrap_or(usual),
-            );
+            ));
         }
     }
+    markup(&text)
+}
+
+/// An answer in XML, HTML or JSON, in which no table is written.
+fn markup(text: &str) -> Option<FileRefused> {
     let start = text.trim_start_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
     if start.starts_with('<') || start.starts_with('{') {
         let answer: String = start.split_whitespace().collect::<Vec<_>>().join(" ");
-        return FileRefused::at(
+        return Some(FileRefused::at(
             1,
-            format!(
-                "this is no bill but an answer of the sender's system: `{}`",
-                shown(&answer)
-            ),
+            format!("this is no bill but {UNKNOWN_ANSWER}: `{}`", shown(&answer)),
             "fetch the bill again, and ask the sender if the answer stays",
-        );
+        ));
     }
-    FileRefused::at(
-        1,
-        format!("this is no file of format {} ({})", profile.name, profile.title),
-        "name the right format in the source, or take the file out of it",
-    )
+    None
 }
 
 /// Reads one file by a profile.
@@ -280,12 +316,13 @@ pub fn read<'a>(
                 other = found;
                 (&other, seen)
             }
-            None => return Err(unknown(profile, &head)),
+            None => return Err(unknown(profile, &head, configured)),
         },
     };
     if let Kind::Skipped(why) = kind {
         return Ok(FileFacts {
             checked: vec![format!("not read: {why}")],
+            without_rows: why,
             ..FileFacts::default()
         });
     }
@@ -378,9 +415,17 @@ struct Table<'r> {
     cut: Cut,
     /// Where a record in GBK is decoded.
     room: Room,
-    /// How often a row of these very texts was seen.
-    seen: FxHashMap<[u8; 16], u32>,
+    /// Rows of these very texts.
+    seen: FxHashMap<[u8; 16], SameRows>,
     digest: Digest,
+}
+
+/// Rows of the same texts.
+#[derive(Clone, Copy)]
+struct SameRows {
+    count: u32,
+    /// Line of the first of them.
+    line: u32,
 }
 
 /// A digest of a row, and the texts that it is made of; kept so that their memory is.
@@ -436,7 +481,10 @@ impl<'r> Table<'r> {
             marks,
             times: Times::new(clock, ctx.business_date),
             at: At::Before,
-            facts: FileFacts::default(),
+            facts: FileFacts {
+                encoding: encoding.name().to_owned(),
+                ..FileFacts::default()
+            },
             facts_told: BTreeMap::new(),
             totals,
             chain: profile.balance.map(Chain::new),
@@ -646,6 +694,7 @@ impl<'r> Table<'r> {
         }
         let row = self.cut.row(record);
         let kind = row.cell(0);
+        self.totals.note_record(kind);
         if self.at == At::Behind {
             return Err(self.broken(line, "a record stands behind the one that ends the file"));
         }
@@ -993,6 +1042,7 @@ impl<'r> Table<'r> {
                 ));
             }
             self.facts.statements.extend(fields.unknown_account().cloned());
+            self.facts.digests = digests(std::mem::take(&mut self.seen), fields.constant_account());
         }
         self.facts.checked = self.totals.check()?;
         if let Some(chain) = &mut self.chain {
@@ -1009,6 +1059,22 @@ impl<'r> Table<'r> {
         }
         Ok(self.facts)
     }
+}
+
+/// What the rows of a file are told by, for a comparison with other files. Rows of two accounts are never one: an account
+/// that stands in the rows is part of their texts, any other is put to them here.
+fn digests(seen: FxHashMap<[u8; 16], SameRows>, account: Option<u16>) -> Vec<RowDigest> {
+    let of_account = account.map_or(0, |account| {
+        xxhash_rust::xxh3::xxh3_64(format!("account {account}").as_bytes())
+    });
+    let told = |(key, same): ([u8; 16], SameRows)| RowDigest {
+        digest: xxhash_rust::xxh3::xxh3_64(&key) ^ of_account,
+        count: same.count,
+        line: same.line,
+    };
+    let mut digests: Vec<RowDigest> = seen.into_iter().map(told).collect();
+    digests.sort_unstable();
+    digests
 }
 
 /// Which times are read in a zone of their own and not in the book's, in words.
@@ -1077,7 +1143,7 @@ fn refusal(row: &Row<'_>, when: &[BoundCondition<'_>], why: &str, titles: &[Stri
 
 impl Digest {
     /// Digest of a row's texts; rows of the same texts are told apart by how many came before.
-    fn of(&mut self, row: &Row<'_>, seen: &mut FxHashMap<[u8; 16], u32>) -> &str {
+    fn of(&mut self, row: &Row<'_>, seen: &mut FxHashMap<[u8; 16], SameRows>) -> &str {
         let texts = &mut self.texts;
         texts.clear();
         for at in 0..row.cells.len() {
@@ -1085,9 +1151,12 @@ impl Digest {
             texts.push(0x1f);
         }
         let key = xxhash_rust::xxh3::xxh3_128(texts).to_le_bytes();
-        let count = seen.entry(key).or_insert(0);
-        *count += 1;
-        texts.extend_from_slice(itoa::Buffer::new().format(*count).as_bytes());
+        let same = seen.entry(key).or_insert(SameRows {
+            count: 0,
+            line: u32::try_from(row.place.line).unwrap_or(u32::MAX),
+        });
+        same.count += 1;
+        texts.extend_from_slice(itoa::Buffer::new().format(same.count).as_bytes());
         self.id.clear();
         self.id.push_str(&sha256_hex(texts)[..DIGEST_CHARS]);
         &self.id

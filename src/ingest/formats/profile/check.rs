@@ -805,8 +805,19 @@ fn total(mut node: Node<'_>, faults: &mut Faults) -> Option<Total> {
             format!("total {name}: expected count or sums, or it checks nothing"),
         );
     }
-    node.done(faults);
-    Some(Total {
+    let (opening, closing) = (node.texts(faults, "opening"), node.texts(faults, "closing"));
+    for (key, places) in [("opening", &opening), ("closing", &closing)] {
+        if !matches!(places.len(), 0 | 2) || opening.is_empty() != closing.is_empty() {
+            faults.add(
+                node.place(key),
+                format!("total {name}: opening and closing go together, each with the places of its mark (CR or DR) and its amount"),
+            );
+            break;
+        }
+    }
+    let kinds = [("rows", false), ("rows or records", true)];
+    let scopes = [("section", false), ("file", true)];
+    let total = Total {
         name,
         stated,
         optional,
@@ -816,8 +827,15 @@ fn total(mut node: Node<'_>, faults: &mut Faults) -> Option<Total> {
         upper,
         group_stated,
         count,
+        count_of_records: node.word(faults, "count_of", &kinds, false),
         sums,
-    })
+        opening,
+        closing,
+        of_file: node.word(faults, "scope", &scopes, false),
+        behind: node.text(faults, "behind"),
+    };
+    node.done(faults);
+    Some(total)
 }
 
 fn sum(mut node: Node<'_>, faults: &mut Faults, total: &str) -> Sum {
@@ -832,6 +850,8 @@ fn sum(mut node: Node<'_>, faults: &mut Faults, total: &str) -> Sum {
         minus: node.texts(faults, "minus"),
         take: node.word(faults, "take", &takes, Take::Exact),
         optional: node.flag(faults, "optional"),
+        when: conditions(&mut node, faults, "when"),
+        goes_out: node.flag(faults, "goes_out"),
     };
     if sum.columns.is_empty() {
         faults.add(node.at, format!("total {total}: a sum has no `column`"));

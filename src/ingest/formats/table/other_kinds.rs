@@ -9,7 +9,7 @@ use crate::ingest::formats::FileRefused;
 /// Bytes that are looked at.
 const HEAD_BYTES: usize = 4 << 10;
 /// Lines in which a bill says what it is.
-const LINES: usize = 8;
+const LINES: usize = 24;
 
 /// Texts of the first lines of a bill that is a person's, what it is, and what to fetch.
 const OF_PERSONS: [(&str, &str, &str); 5] = [
@@ -115,7 +115,7 @@ mod tests {
         for text in [
             "微信支付账单明细,,,,\n微信昵称：[某人],,,,\n",
             "支付宝交易记录明细查询\n账号:[a@example.com]\n",
-            "------\n导出信息：\n姓名：某人\n-----支付宝（中国）网络技术有限公司  电子客户回单------\n交易时间,交易分类\n",
+            "------\n导出信息：\n姓名：某人\n起始时间：\n终止时间：\n导出交易类型：\n导出时间：\n共2笔记录\n收入：\n支出：\n不计收支：\n\n-----支付宝（中国）网络技术有限公司  电子客户回单------\n交易时间,交易分类\n",
         ] {
             assert!(both(text).contains("a person's and not a merchant's"), "{text}");
         }

@@ -16,6 +16,8 @@ struct BoundSum<'p> {
     blank: &'p [String],
     column: Option<usize>,
     minus: Option<usize>,
+    /// Rows that it adds up, where not all.
+    when: Vec<BoundCondition<'p>>,
     /// Title of the column, for messages.
     title: &'p str,
 }
@@ -66,6 +68,8 @@ struct Counting<'p> {
     /// First row that could not be counted, with the reason.
     uncounted: Option<(u64, String)>,
     statements: Vec<Statement>,
+    /// The record stood there without which the file is a part.
+    is_whole: bool,
 }
 
 /// All totals of a file.
@@ -74,6 +78,8 @@ pub struct Totals<'p> {
     all: Vec<Counting<'p>>,
     section: u32,
     bound: bool,
+    /// Records of the file, where they have a type.
+    records: u64,
 }
 
 impl<'p> Totals<'p> {
@@ -90,12 +96,22 @@ impl<'p> Totals<'p> {
             last: 0,
             uncounted: None,
             statements: Vec::new(),
+            is_whole: total.behind.is_none(),
         };
         Totals {
             profile,
             all: profile.totals.iter().map(counting).collect(),
             section: 0,
             bound: false,
+            records: 0,
+        }
+    }
+
+    /// Counts a record of this type, where records have one.
+    pub fn note_record(&mut self, kind: &str) {
+        self.records += 1;
+        for counting in &mut self.all {
+            counting.is_whole |= counting.total.behind.as_deref() == Some(kind);
         }
     }
 
@@ -125,6 +141,7 @@ impl<'p> Totals<'p> {
                     blank: blank_of(profile, &sum.columns),
                     column,
                     minus: columns.any(&sum.minus, sum.optional).first().copied(),
+                    when: BoundCondition::all(&sum.when, columns, sum.optional),
                     title: title.or(sum.columns.first()).map_or("", String::as_str),
                 }
             };
@@ -141,6 +158,7 @@ impl<'p> Totals<'p> {
             }
             let text = |at: Option<usize>| at.map_or(&b""[..], |at| row.bytes(at));
             let (group, and) = (text(counting.group), text(counting.and));
+            let section = if counting.total.of_file { 0 } else { self.section };
             let upper = counting.total.upper;
             let of_row = |tally: &Tally| {
                 let known = tally.group.as_bytes();
@@ -149,7 +167,7 @@ impl<'p> Totals<'p> {
                 } else {
                     known == group
                 };
-                same && tally.section == self.section && tally.and.as_bytes() == and
+                same && tally.section == section && tally.and.as_bytes() == and
             };
             let at = match counting.tallies.get(counting.last) {
                 Some(last) if of_row(last) => counting.last,
@@ -160,12 +178,7 @@ impl<'p> Totals<'p> {
                         true => &group.to_ascii_uppercase(),
                         false => group,
                     };
-                    tally(
-                        &mut counting.tallies,
-                        self.section,
-                        (group, and),
-                        counting.sums.len(),
-                    )
+                    tally(&mut counting.tallies, section, (group, and), counting.sums.len())
                 }
             };
             counting.last = at;
@@ -185,6 +198,9 @@ impl<'p> Totals<'p> {
                 &mut tally.sums
             };
             for (bound, sum) in sums.iter().zip(into) {
+                if !bound.when.is_empty() && !all_hold(&bound.when, row) {
+                    continue;
+                }
                 let minus = match bound.minus {
                     None => Ok(0),
                     minus => bound.figure(row, minus),
@@ -287,7 +303,7 @@ impl<'p> Totals<'p> {
     pub fn check(&mut self) -> Result<Vec<String>, FileRefused> {
         let mut checked = Vec::new();
         for counting in &mut self.all {
-            counting.check(self.bound, &mut checked)?;
+            counting.check(self.bound, self.records, &mut checked)?;
         }
         Ok(checked)
     }
@@ -379,6 +395,18 @@ impl BoundSum<'_> {
         self.number.scaled(text).map_err(|_| text)
     }
 
+    /// A figure as it is stated, which may be filled up with zeros; `None` where it is no figure.
+    fn stated_figure(&self, text: &str) -> Option<i128> {
+        if text.is_empty() || self.blank.iter().any(|blank| blank == text) {
+            return Some(0);
+        }
+        let number = Number {
+            padded: true,
+            ..self.number.clone()
+        };
+        number.scaled(text).ok()
+    }
+
     /// A sum as people write it: fen are shown as yuan.
     fn shown(&self, scaled: i128) -> String {
         match self.number.unit {
@@ -390,6 +418,7 @@ impl BoundSum<'_> {
 
 impl Counting<'_> {
     fn state(&mut self, section: u32, line: u64, texts: Vec<(String, String)>) -> Result<(), FileRefused> {
+        let section = if self.total.of_file { 0 } else { section };
         let group = group_of(self.total, &texts);
         let before = self
             .statements
@@ -406,8 +435,14 @@ impl Counting<'_> {
         Ok(())
     }
 
-    fn check(&mut self, bound: bool, checked: &mut Vec<String>) -> Result<(), FileRefused> {
+    fn check(&mut self, bound: bool, records: u64, checked: &mut Vec<String>) -> Result<(), FileRefused> {
         let name = &self.total.name;
+        if let (false, Some(behind)) = (self.is_whole, &self.total.behind) {
+            checked.push(format!(
+                "{name}: not compared: the file has no record {behind}, it is a part"
+            ));
+            return Ok(());
+        }
         if let (Some((row, words)), Stated::Nowhere) = (&self.uncounted, &self.total.stated) {
             checked.push(format!("{name}: not counted; line {row}: {words}"));
             return Ok(());
@@ -455,7 +490,7 @@ impl Counting<'_> {
                 (&group, ""),
                 self.total.sums.len(),
             );
-            let not_stated = self.compare(statement, at)?;
+            let not_stated = self.compare(statement, at, records)?;
             if !not_stated.is_empty() {
                 let words = self.words(&self.tallies[at]);
                 checked.push(format!(
@@ -501,7 +536,7 @@ impl Counting<'_> {
     }
 
     /// Compares one statement; titles of optional sums that it does not state, though rows have them, are given back.
-    fn compare(&self, statement: &Statement, at: usize) -> Result<Vec<&str>, FileRefused> {
+    fn compare(&self, statement: &Statement, at: usize, records: u64) -> Result<Vec<&str>, FileRefused> {
         let tally = &self.tallies[at];
         let name = &self.total.name;
         let of = if tally.group.is_empty() {
@@ -531,10 +566,22 @@ impl Counting<'_> {
             let Some(text) = stated(statement, &self.total.count) else {
                 return Err(lacks(&self.total.count));
             };
-            let count = figure.minor(text, 0);
-            if count.ok().and_then(|count| u64::try_from(count).ok()) != Some(tally.rows) {
+            let count = figure
+                .minor(text, 0)
+                .ok()
+                .and_then(|count| u64::try_from(count).ok());
+            let of_records = self.total.count_of_records
+                && (count == Some(records) || count.map(|count| count + 1) == Some(records));
+            if count != Some(tally.rows) && !of_records {
                 return Err(fails("rows", tally.rows.to_string(), text));
             }
+        }
+        if !self.total.opening.is_empty() {
+            return match self.balances(statement, tally) {
+                Some(Ok(())) => Ok(Vec::new()),
+                Some(Err((found, expected))) => Err(fails("closing balance", found, &expected)),
+                None => Err(lacks(&self.total.closing)),
+            };
         }
         let mut not_stated = Vec::new();
         for (bound, found) in self.sums.iter().zip(&tally.sums) {
@@ -551,24 +598,43 @@ impl Counting<'_> {
                 }
                 return Err(lacks(&bound.sum.stated));
             };
-            let number = Number {
-                padded: true,
-                ..bound.number.clone()
-            };
-            let expected = if text.is_empty() || bound.blank.iter().any(|blank| blank == text) {
-                Ok(0)
-            } else {
-                number.scaled(text)
-            };
-            let holds = expected.is_ok_and(|expected| match bound.sum.take {
-                Take::Signed | Take::Magnitude => expected.abs() == found.abs(),
-                Take::Exact => expected == *found,
-            });
+            let holds = bound
+                .stated_figure(text)
+                .is_some_and(|expected| match bound.sum.take {
+                    Take::Signed | Take::Magnitude => expected.abs() == found.abs(),
+                    Take::Exact => expected == *found,
+                });
             if !holds {
                 return Err(fails(bound.title, shown_scaled(*found), text));
             }
         }
         Ok(not_stated)
+    }
+
+    /// Whether the balance before the rows and what they moved make the balance behind them; what they make and what is stated
+    /// where not, `None` where a figure is not stated.
+    fn balances(&self, statement: &Statement, tally: &Tally) -> Option<Result<(), (String, String)>> {
+        let number = self.sums.first()?;
+        let balance = |places: &[String]| {
+            let [mark, amount] = places else { return None };
+            let scaled = number.stated_figure(find(&statement.texts, amount)?)?;
+            match find(&statement.texts, mark)? {
+                "CR" | "C" => Some(scaled),
+                "DR" | "D" => Some(-scaled),
+                _ => None,
+            }
+        };
+        let (opening, closing) = (balance(&self.total.opening)?, balance(&self.total.closing)?);
+        let moved: i128 = self
+            .sums
+            .iter()
+            .zip(&tally.sums)
+            .map(|(bound, sum)| if bound.sum.goes_out { -sum } else { *sum })
+            .sum();
+        if opening + moved == closing {
+            return Some(Ok(()));
+        }
+        Some(Err((number.shown(opening + moved), number.shown(closing))))
     }
 
     /// Rows that state a total must be what all others of their group add up to, with the other sign.
