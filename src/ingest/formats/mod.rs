@@ -51,7 +51,7 @@ const HEAD_BYTES: usize = 64 << 10;
 const FAMILIES: [(&str, &[&str]); 1] = [("unionpay", &["unionpay-zm", "unionpay-zme"])];
 
 /// The formats that a name stands for; the name itself unless it is one of a family.
-fn members<'n>(format: &'n str) -> Vec<&'n str> {
+fn members(format: &str) -> Vec<&str> {
     let family = FAMILIES.iter().find(|(name, _)| *name == format);
     family.map_or_else(|| vec![format], |(_, members)| members.to_vec())
 }

@@ -483,12 +483,14 @@ impl Table {
 
     /// The order in which the balances of a column follow from one another, if they do in the rows that were looked at.
     fn order_of_balances(&self, column: usize, moves: Moves) -> Option<&'static str> {
-        let read = |row: &Vec<String>| {
-            let cell = row.get(column).filter(|cell| !cell.is_empty())?;
-            Some((figure_of(cell)?, self.moved(row, moves)?))
-        };
         // What stands behind the rows, such as a total, has no balance.
-        let links: Vec<(i128, i128)> = self.rows.iter().map_while(read).collect();
+        let with_balance = self
+            .rows
+            .iter()
+            .map_while(|row| Some((row, row.get(column).filter(|cell| !cell.is_empty())?)));
+        let links: Vec<(i128, i128)> = with_balance
+            .map(|(row, cell)| Some((figure_of(cell)?, self.moved(row, moves)?)))
+            .collect::<Option<_>>()?;
         if links.len() < 2 {
             return None;
         }
@@ -867,6 +869,7 @@ mod tests {
         lines[1..].reverse();
         assert_eq!(order(&(lines.join("\n") + "\n")), "newest first");
         assert_eq!(order(&text.replace("1,095.00", "1,096.00")), "");
+        assert_eq!(order(&text.replace("-,1.00,", "-,none,")), "");
         let one = "日期;流水号;借贷;金额;余额\n2026-03-31;T1;贷;10.00;110.00\n2026-03-31;T2;借;5.00;105.00\n2026-03-31;T3;借;5.00;100.00\n";
         assert_eq!(order(one), "oldest first");
         assert_eq!(order(&one.replace("T2;借", "T2;贷")), "");
