@@ -129,7 +129,7 @@ pub fn inspect(file: &Delivered, profiles: Profiles<'_>) -> io::Result<Inspected
     } else if let Some(format) = grammars::recognise(&head) {
         grammar(file, format, &mut seen)?;
     } else if let Some((name, text)) = recognised(profiles, &head) {
-        by_profile(file, name, text, &mut seen)?;
+        by_profile(file, name, text, &head, &mut seen)?;
     } else if let Some(role) = canonical::role_of(&head) {
         canonical::csv(file, role, &mut seen)?;
     } else {
@@ -243,11 +243,14 @@ fn grammar(file: &Delivered, format: &'static str, seen: &mut Inspected) -> io::
     Ok(())
 }
 
-fn by_profile(file: &Delivered, name: &str, text: &str, seen: &mut Inspected) -> io::Result<()> {
+fn by_profile(file: &Delivered, name: &str, text: &str, head: &[u8], seen: &mut Inspected) -> io::Result<()> {
     seen.format = name.to_owned();
     let Ok(profile) = Profile::parse(text, name) else {
         return Ok(());
     };
+    // Of a file that is refused nothing else tells it.
+    let encoding = table::encoding_of(&profile, head);
+    encoding.map_or("", Encoding::name).clone_into(&mut seen.encoding);
     seen.title.clone_from(&profile.title);
     seen.role = Some(profile.role);
     let texts = |wanted: &str| (wanted == name).then(|| text.to_owned());

@@ -92,6 +92,11 @@ fn with_other_delimiter(
     None
 }
 
+/// The encoding in which a file with these first bytes is read by a profile, if it is one of its files.
+pub fn encoding_of(profile: &Profile, head: &[u8]) -> Option<&'static Encoding> {
+    look(profile, head, None).map(|(_, encoding)| encoding)
+}
+
 fn look(
     profile: &Profile,
     head: &[u8],

@@ -182,7 +182,10 @@ fn samples_are_known_by_their_content_and_say_what_holds() {
         trade.notes
     );
     let card = first("bank/example-icbc-debit-v1-records.csv");
-    assert_eq!(card.accounts[0].id, "1234****9876");
+    assert_eq!(
+        (card.accounts[0].id.as_str(), card.encoding.as_str(), card.holds()),
+        ("1234****9876", "UTF-8", false)
+    );
     // Errors in the place of a file, and what is no table, promise no draft.
     for name in ["wechat/no_bill_exist.xml", "bai2/moov-parseError.bai"] {
         let seen = first(name);

@@ -698,6 +698,45 @@ fn a_file_of_another_account_than_the_source_says_is_refused() {
 }
 
 #[test]
+fn rows_without_a_number_are_told_to_the_other_files() {
+    let profile = profile("icbc-corporate");
+    let row = "V1,6217,2026-03-31 10:00:00,,10.00,张三,110.00\n";
+    let back = "V1,6217,2026-03-31 10:00:00,10.00,,张三,100.00\n";
+    let text = format!(
+        "[HISTORYDETAIL],,\n凭证号,对方账号,交易时间,借方发生额,贷方发生额,对方单位名称,余额\n{row}{back}{row}"
+    );
+    let two = settings(&[("6222", "CNY"), ("6333", "CNY")]);
+    let digests = |account: &str, bytes: &[u8]| {
+        let source = crate::book::settings::Source {
+            account: Some(account.to_owned()),
+            ..source("icbc-corporate", profile.role)
+        };
+        let ctx = FormatContext {
+            settings: &two,
+            source: &source,
+            business_date: Date::from_ymd(2026, 3, 31).unwrap(),
+        };
+        let mut kept = Kept::default();
+        let facts = read(&profile, Box::new(bytes), &ctx, &mut kept).unwrap();
+        assert_eq!((kept.rows.len(), kept.rejects.len()), (3, 0));
+        facts.digests
+    };
+    let found = digests("A0", text.as_bytes());
+    let mut counts: Vec<(u32, u32)> = found.iter().map(|row| (row.count, row.line)).collect();
+    counts.sort_unstable();
+    assert_eq!(counts, [(1, 4), (2, 3)]);
+    // The same rows in other bytes are the same rows; those of another account are others.
+    let (gbk, _, _) = encoding_rs::GBK.encode(&text);
+    assert_eq!(digests("A0", &gbk), found);
+    let others = digests("A1", text.as_bytes());
+    assert!(
+        others
+            .iter()
+            .all(|row| found.iter().all(|known| known.digest != row.digest))
+    );
+}
+
+#[test]
 fn a_blank_amount_counts_as_nothing_in_totals() {
     let text = "交易日期,摘要,记账金额(收入),记账金额(支出),记账币种,余额\n2026-03-31,消费,-,5.00,人民币,105.00\n2026-03-31,转账,10.00,-,人民币,110.00\n人民币合计,,10.00,5.00,,\n";
     let (rows, checked, _) = good("icbc-retail", D, text.as_bytes());
