@@ -31,6 +31,7 @@ pub mod matched;
 pub mod read;
 pub mod fetch;
 pub mod across;
+pub mod parts;
 pub mod verify;
 pub mod reconcile;
 pub mod explain;

@@ -19,7 +19,7 @@ use crate::ingest::canonical::{self, HeaderBinding, ReadContext, Work};
 use crate::ingest::csv_blocks::{BlockBytes, BlockError, BlockReader, Group};
 use crate::ingest::files::{self, Delivered};
 use crate::ingest::formats::desk::{MessagePage, StatementTold};
-use crate::ingest::formats::{FileRefused, FormatContext, check_sources, read_foreign};
+use crate::ingest::formats::{FileRefused, FormatContext, RowDigest, check_sources, read_foreign};
 use crate::ingest::leased::Leased;
 use crate::ingest::parquet::{Columns, ParquetFile};
 use crate::terms::digest::hex;
@@ -40,6 +40,10 @@ pub struct FileReport {
     pub told: Vec<StatementTold>,
     /// Messages of which the file is one page.
     pub pages: Vec<MessagePage>,
+    /// Rows that are told by nothing but their texts, where another file may have the same.
+    pub digests: Vec<RowDigest>,
+    /// Why the file gives no rows of its own; empty of any other.
+    pub without_rows: String,
 }
 
 /// Everything delivered, as blocks.
@@ -409,16 +413,38 @@ impl Shared<'_> {
         intake.restart(number, 0);
         let facts = read_foreign(&source.format, &profiles, Box::new(reader), &context, intake)
             .map_err(|refused| refuse(task.file, refused))?;
+        let of_other_day = |(_, day): &&(u64, crate::terms::date::Date)| *day != self.context.business_date;
+        if let Some((line, day)) = facts.undated.iter().find(of_other_day) {
+            let refused = FileRefused::at(
+                *line,
+                format!(
+                    "the newest row is of {day}, expected {}, and the balances, which do not follow from one another, cannot show which day the file is of",
+                    self.context.business_date
+                ),
+                "deliver the file below the inbox of its day",
+            );
+            return Err(refuse(task.file, refused));
+        }
         files::check_unchanged(task.file).map_err(read_failed)?;
         let (hasher, bytes) = lock(&hashed).clone();
         self.advance(bytes);
         let notes = facts.checked.into_iter().chain(facts.statements).collect();
+        let is_table = |task: &&Task<'_>| {
+            let source = &self.book.settings.sources[task.file.source];
+            source.role == Role::Bank && source.format != CANONICAL
+        };
+        let digests = match self.tasks.iter().filter(is_table).nth(1) {
+            Some(_) => facts.digests,
+            None => Vec::new(),
+        };
         Ok(FileReport {
             sha256: hex(&hasher.finalize()),
             bytes,
             notes,
             told: facts.told,
             pages: facts.pages,
+            digests,
+            without_rows: facts.without_rows,
         })
     }
 

@@ -23,6 +23,7 @@ use crate::day::figures::{AccountLine, Position};
 use crate::day::forward;
 use crate::day::intake::{ChannelCodes, IntakeContext};
 use crate::day::matched::of_legs;
+use crate::day::parts;
 use crate::day::pool::{Origin, Pool};
 use crate::day::read::read_all;
 use crate::day::residual::{LaterContext, match_later};
@@ -218,6 +219,13 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
         date,
     )?;
     notes.extend(statements.notes);
+    notes.extend(parts::check(
+        settings,
+        &day.delivery.files,
+        &reading.reports,
+        &state.files,
+        date,
+    )?);
     if context.channels.names().len() > CHANNELS_MAX {
         return Err(too_many(
             "channel names",

@@ -19,7 +19,7 @@ use crate::report::tables::RejectLine;
 use crate::terms::currency::Currency;
 
 /// Days for which a file is known by its hash (R20).
-const FILES_KNOWN_DAYS: i32 = 400;
+pub const FILES_KNOWN_DAYS: i32 = 400;
 /// Rejects spelt out when they refuse the day; the rest are counted.
 const REJECTS_NAMED_MAX: usize = 1000;
 

@@ -206,4 +206,6 @@ pub trait RowSink {
     fn reject(&mut self, reject: Reject);
     /// A row that moves no money by its own status (R45: pending or zero statement entries).
     fn not_booked(&mut self, place: Place);
+    /// What an entry says that was told as not booked before, for who looks at a file: a document that books nothing.
+    fn entry_of_report(&mut self, _row: &BankRow<'_>) {}
 }

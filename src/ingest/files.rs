@@ -76,7 +76,7 @@ pub enum Packing {
 }
 
 /// Identity of a file on disk, to notice that it changed while it was read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Seen {
     /// Bytes on disk.
     pub bytes: u64,

@@ -32,7 +32,9 @@ const HEAD_BYTES: usize = 64 << 10;
 /// What stands for the account of a source, for files that name none.
 const OWN_ACCOUNT: &str = "(account of the source)";
 /// Times that a table is read while its accounts become known: accounts, their currency, rows.
-const PASSES_MAX: usize = 4;
+const PASSES_MAX: usize = 5;
+/// Profiles of which is said why a file is none of theirs.
+const NEAR_MAX: usize = 3;
 
 /// What was found out about a file.
 #[derive(Clone, Debug, Default)]
@@ -127,12 +129,29 @@ pub fn inspect(file: &Delivered, profiles: Profiles<'_>) -> io::Result<Inspected
     } else if let Some(format) = grammars::recognise(&head) {
         grammar(file, format, &mut seen)?;
     } else if let Some((name, text)) = recognised(profiles, &head) {
-        by_profile(file, name, text, &mut seen)?;
+        by_profile(file, name, text, &head, &mut seen)?;
     } else if let Some(role) = canonical::role_of(&head) {
         canonical::csv(file, role, &mut seen)?;
     } else {
         let encodings = encodings(file)?;
-        draft::draft(&head, bytes > HEAD_BYTES as u64, &encodings, &mut seen);
+        match answer(profiles, &head) {
+            Some(answer) => {
+                let title = match table::other_kind(&head) {
+                    Some(_) => "no table of a bank or channel",
+                    None => "an answer, or another file",
+                };
+                title.clone_into(&mut seen.title);
+                seen.encoding = encodings
+                    .first()
+                    .map_or("", |encoding| encoding.name())
+                    .to_owned();
+                seen.failed.push(answer);
+            }
+            None => {
+                draft::draft(&head, bytes > HEAD_BYTES as u64, &encodings, &mut seen);
+                seen.notes.extend(nearest_profiles(profiles, &head));
+            }
+        }
     }
     if seen.failed.is_empty() && seen.draft.is_none() && seen.statements.is_empty() {
         let idle = seen.rows == 0 && seen.not_booked == 0 && seen.reject_count == 0;
@@ -172,6 +191,39 @@ fn recognised<'p>(profiles: Profiles<'p>, head: &[u8]) -> Option<(&'p str, &'p s
     })
 }
 
+/// What a file says that is an error message in the place of a file; what a profile knows of goes before what only looks so.
+fn answer(profiles: Profiles<'_>, head: &[u8]) -> Option<FileRefused> {
+    let parsed = profiles
+        .iter()
+        .filter_map(|(name, text)| Profile::parse(text, name).ok());
+    let mut answers: Vec<FileRefused> = parsed
+        .filter_map(|profile| table::answer(&profile, head))
+        .collect();
+    let known = answers
+        .iter()
+        .position(|answer| !answer.message.contains(table::UNKNOWN_ANSWER));
+    (!answers.is_empty()).then(|| answers.swap_remove(known.unwrap_or(0)))
+}
+
+/// Why a file is of none of the profiles that are near it, the nearest first: the user's own always, a built-in one where most
+/// of what it expects is there.
+fn nearest_profiles(profiles: Profiles<'_>, head: &[u8]) -> Vec<String> {
+    let mut near: Vec<(table::Difference, &str)> = profiles
+        .iter()
+        .filter_map(|(name, text)| {
+            let profile = Profile::parse(text, name).ok()?;
+            let difference = table::difference(&profile, head, None);
+            let is_own = profile::builtin(name) != Some(text.as_str());
+            (is_own || difference.met > difference.missing).then_some((difference, name.as_str()))
+        })
+        .collect();
+    near.sort_by_key(|(difference, _)| (difference.missing, std::cmp::Reverse(difference.met)));
+    near.into_iter()
+        .take(NEAR_MAX)
+        .map(|(difference, name)| format!("no file of format {name}: {}", difference.words))
+        .collect()
+}
+
 fn grammar(file: &Delivered, format: &'static str, seen: &mut Inspected) -> io::Result<()> {
     let (settings, source) = no_book(format, Role::Bank, &[])?;
     let ctx = FormatContext {
@@ -191,19 +243,23 @@ fn grammar(file: &Delivered, format: &'static str, seen: &mut Inspected) -> io::
     Ok(())
 }
 
-fn by_profile(file: &Delivered, name: &str, text: &str, seen: &mut Inspected) -> io::Result<()> {
+fn by_profile(file: &Delivered, name: &str, text: &str, head: &[u8], seen: &mut Inspected) -> io::Result<()> {
     seen.format = name.to_owned();
     let Ok(profile) = Profile::parse(text, name) else {
         return Ok(());
     };
+    // Of a file that is refused nothing else tells it.
+    let encoding = table::encoding_of(&profile, head);
+    encoding.map_or("", Encoding::name).clone_into(&mut seen.encoding);
     seen.title.clone_from(&profile.title);
     seen.role = Some(profile.role);
     let texts = |wanted: &str| (wanted == name).then(|| text.to_owned());
     let mut accounts: Vec<Account> = Vec::new();
+    // A format whose files name no account takes that of its source.
+    let mut by_source = !may_name_account(&profile);
     for pass in 0.. {
         let (settings, mut source) = no_book(name, profile.role, &accounts)?;
-        // A format whose files name no account takes that of its source.
-        source.account = Some(OWN_ACCOUNT.to_owned());
+        source.account = by_source.then(|| OWN_ACCOUNT.to_owned());
         let (year, month, day) = NO_BUSINESS_DATE;
         let ctx = FormatContext {
             settings: &settings,
@@ -213,6 +269,15 @@ fn by_profile(file: &Delivered, name: &str, text: &str, seen: &mut Inspected) ->
         let mut sink = Shown::default();
         let outcome = read_foreign(name, &texts, files::open(file)?, &ctx, &mut sink);
         let last = pass + 1 >= PASSES_MAX;
+        let names_none = sink.unknown_accounts.contains("")
+            || outcome
+                .as_ref()
+                .is_err_and(|refused| refused.message.contains("of the source in book.toml"));
+        if !by_source && !last && names_none {
+            by_source = true;
+            accounts.clear();
+            continue;
+        }
         if !last && learn(&sink, &profile, &mut accounts) {
             continue;
         }
@@ -224,6 +289,14 @@ fn by_profile(file: &Delivered, name: &str, text: &str, seen: &mut Inspected) ->
         return Ok(());
     }
     Ok(())
+}
+
+/// True of a profile whose files may say which account they are of, though a source can say it as well.
+fn may_name_account(profile: &Profile) -> bool {
+    let rules = profile.fields.get("account").into_iter().flatten();
+    rules
+        .filter(|rule| rule.from == Some(profile::From::SourceAccount))
+        .any(|rule| rule.fact.is_some() || !rule.columns.is_empty())
 }
 
 /// Learns from refused rows which accounts a table names and in which currency they are; true when that is new.
@@ -265,6 +338,10 @@ fn take(
     seen.statements = facts.told;
     seen.accounts = accounts;
     sink.into_seen(seen);
+    // What statements say is shown as such; a table has none.
+    if seen.statements.is_empty() {
+        seen.notes.extend(facts.statements);
+    }
     for told in &seen.statements {
         for balance in [told.opening, told.closing].into_iter().flatten() {
             seen.period = Some(match seen.period {

@@ -2,8 +2,8 @@
 //!
 //! In: one file of groups of accounts. Out: a bank row per detail (16) of an account, a balance per account that has a
 //! ledger balance at both ends (010, 015), facts. Amounts are minor units without a sign; the type code gives it: 1xx to 3xx and
-//! 920 to 959 into the account, 4xx to 6xx and 960 to 999 out of it. A group that is no update (status 2 deletion, 3
-//! correction, 4 test) or that is interim (modifier 1 or 3) books nothing.
+//! 920 to 959 into the account, 4xx to 6xx and 960 to 999 out of it. A test group (status 4) and an interim one (modifier 1
+//! or 3) book nothing; a final one that deletes or corrects (status 2, 3) refuses the file.
 //! Version 3 (BTRS) has the same records and is read in the same way.
 //! Checked: record counts and control totals of accounts (49), groups (98) and the file (99); total credits and debits
 //! (100, 400); opening + Σ details = closing where both stand.
@@ -58,11 +58,16 @@ pub fn read<'a>(mut bytes: Box<dyn Read + 'a>, desk: &mut Desk<'_>) -> Result<()
         accounts: 0,
         ended: false,
         btrs: false,
+        books: false,
+        without_rows: None,
     };
     while records.next()? {
         reading.record(&records.record)?;
     }
     reading.end(records.place().line)?;
+    if let (Some(why), false) = (reading.without_rows.take(), reading.books) {
+        reading.desk.facts.without_rows = why;
+    }
     let variant = if reading.btrs { "BTRS (version 3)" } else { "BAI2" };
     let facts = &mut desk.facts;
     facts.variant = variant.to_owned();
@@ -113,6 +118,33 @@ struct Reading<'r, 'd> {
     ended: bool,
     /// Version 3 of the format.
     btrs: bool,
+    /// A group is booked.
+    books: bool,
+    /// Why the first group that is not is not.
+    without_rows: Option<String>,
+}
+
+/// A group that takes back or changes what was sent before. Whether that was booked, in another file or by an earlier close,
+/// this file does not show, nor whether a correction holds the whole report or only what changed: neither is guessed.
+fn taken_back(place: Place, status: u32, date: &str) -> FileRefused {
+    let (what, instead) = if status == 2 {
+        (
+            "2 (deletion): it takes back",
+            "take this file and the one that brought the deleted group out of the inbox, and ask the bank for the report that holds; where that day is closed, ask for entries that take the money back",
+        )
+    } else {
+        (
+            "3 (correction): it changes",
+            "ask the bank for the whole corrected report as an update (status 1), and take this file and the one that it corrects out of the inbox; where that day is closed, ask for entries of the difference",
+        )
+    };
+    FileRefused::at(
+        place.line,
+        format!(
+            "group status: found {what} what was sent before for {date}, and would count it twice or not at all"
+        ),
+        instead,
+    )
 }
 
 fn refuse(place: Place, message: impl Into<String>) -> FileRefused {
@@ -251,17 +283,27 @@ impl Reading<'_, '_> {
             ));
         }
         let interim = matches!(modifier.as_str(), "1" | "3");
-        if status != 1 || interim {
-            let why = match (status, interim) {
-                (2, _) => "deletes what was sent before",
-                (3, _) => "corrects what was sent before: ask the bank which file holds",
-                (4, _) => "is a test",
-                _ => "is interim: the final report of the day books it",
+        if matches!(status, 2 | 3) && !interim {
+            let refused = taken_back(
+                place,
+                status,
+                &parsed.map_or_else(String::new, |date| date.to_string()),
+            );
+            self.desk.fail(refused)?;
+        } else if status != 1 || interim {
+            let why = if status == 4 {
+                "is a test"
+            } else {
+                "is interim: the final report of the day books it"
             };
             self.desk.facts.checked.push(format!(
                 "the group at line {} {why}; nothing of it is booked",
                 place.line
             ));
+            self.without_rows
+                .get_or_insert_with(|| format!("its group at line {} {why}", place.line));
+        } else {
+            self.books = true;
         }
         if let Some(level) = &mut self.file {
             level.members += 1;

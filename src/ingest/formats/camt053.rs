@@ -533,13 +533,13 @@ impl Reading<'_, '_> {
         let line_id;
         // Banks give a reversal or return the reference of the entry it undoes: it names the other, not this one.
         let (entry_id, original_ref) = match (servicer, entry.undoes()) {
-            (reference, false) if !reference.is_empty() => (reference, ""),
-            (reference, _) => {
+            (reference, false) if !reference.is_empty() && open.is_first_of(reference) => (reference, ""),
+            (reference, undoes) => {
                 // Pages in other files count their entries from 1 as well.
                 let first_page = self.pages.as_ref().map_or(self.page.number(), Pages::first_page);
                 let ordinal = self.ordinal | u64::from(first_page - 1) << 40;
                 line_id = entry.line_id(&self.page.account_number, statement, ordinal);
-                (line_id.as_str(), reference)
+                (line_id.as_str(), if undoes { reference } else { "" })
             }
         };
         let debtor_is_other = (direction == Direction::Credit) != entry.undoes();

@@ -8,6 +8,7 @@
 
 use std::collections::BTreeMap;
 
+use rustc_hash::FxHashSet;
 use sha2::{Digest, Sha256};
 
 use super::values::{is_ambiguous, masked, padded_minor, shown};
@@ -231,6 +232,10 @@ pub struct OpenStatement {
     scratch: Vec<u8>,
     /// Sum of the digests of its rows, where their order means nothing.
     unordered: Option<[u64; 4]>,
+    /// Hashes of the references by which its entries were named.
+    references: FxHashSet<u64>,
+    /// Entries whose reference an earlier one has.
+    namesakes: u64,
 }
 
 impl OpenStatement {
@@ -259,7 +264,19 @@ impl OpenStatement {
             hasher: Sha256::new(),
             scratch: Vec::new(),
             unordered: None,
+            references: FxHashSet::default(),
+            namesakes: 0,
         }
+    }
+
+    /// True when no earlier entry of the statement was named by this reference. Banks give several entries one reference,
+    /// such as a payment and its charge: its balances count both, so the later ones need another name.
+    pub fn is_first_of(&mut self, reference: &str) -> bool {
+        let is_first = self
+            .references
+            .insert(xxhash_rust::xxh3::xxh3_64(reference.as_bytes()));
+        self.namesakes += u64::from(!is_first);
+        is_first
     }
 
     /// The same, where the order in which rows come means nothing: sorted another way it is the same statement.
@@ -461,6 +478,7 @@ impl<'d> Desk<'d> {
             open.told.booked.add(row.direction, row.amount_minor);
             open.told.not_booked += 1;
             self.sink.not_booked(row.place);
+            self.sink.entry_of_report(&row);
             return;
         }
         open.told.booked.add(row.direction, row.amount_minor);
@@ -552,6 +570,14 @@ impl<'d> Desk<'d> {
                 opening_minor: opening.minor,
                 closing_minor: closing.minor,
             });
+        }
+        if open.namesakes > 0 {
+            let count = open.namesakes;
+            self.facts.checked.push(format!(
+                "{count} {} the bank's reference of an earlier entry of the statement: told apart by {} place",
+                if count == 1 { "entry has" } else { "entries have" },
+                if count == 1 { "its" } else { "their" }
+            ));
         }
         if let Some(account) = &account {
             self.facts.statements.push(words_of(told, account));

@@ -45,6 +45,17 @@ pub const OFX: &str = "ofx";
 /// Name of the answer of China Merchants Bank's direct link.
 pub const CMB: &str = "cmb-gettransinfo";
 
+/// Bytes by which a file of several formats is told.
+const HEAD_BYTES: usize = 64 << 10;
+/// Names for several formats of one sender, whose files come together: each file is read by the one of which it is.
+const FAMILIES: [(&str, &[&str]); 1] = [("unionpay", &["unionpay-zm", "unionpay-zme"])];
+
+/// The formats that a name stands for; the name itself unless it is one of a family.
+fn members(format: &str) -> Vec<&str> {
+    let family = FAMILIES.iter().find(|(name, _)| *name == format);
+    family.map_or_else(|| vec![format], |(_, members)| members.to_vec())
+}
+
 /// What a reader needs to know about the book to turn a file into canonical rows.
 #[derive(Clone, Copy, Debug)]
 pub struct FormatContext<'a> {
@@ -71,6 +82,23 @@ pub struct FileFacts {
     pub told: Vec<desk::StatementTold>,
     /// Messages of which this file is one page.
     pub pages: Vec<desk::MessagePage>,
+    /// Line and day of the newest row of statements that give no balances, by which a file of another day would be told.
+    pub undated: Vec<(u64, Date)>,
+    /// Rows that are told by nothing but their texts, sorted by digest, for the checks across files.
+    pub digests: Vec<RowDigest>,
+    /// Why the file gives no rows of its own although it is of the format: it is a summary, or a test. Empty of any other.
+    pub without_rows: String,
+}
+
+/// A row that has no number of its own, and how often the file has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RowDigest {
+    /// XXH3 of its texts and its account.
+    pub digest: u64,
+    /// Rows of these texts.
+    pub count: u32,
+    /// Line of the first of them.
+    pub line: u32,
 }
 
 /// Why a whole file is refused: a failed total, a broken frame, an encoding that does not decode.
@@ -105,7 +133,8 @@ impl FileRefused {
 
 /// True when the engine itself knows a format of this name. A book's own profiles come on top.
 pub fn known_format(name: &str) -> bool {
-    grammars::is_grammar(name) || profile::builtin(name).is_some()
+    let is_family = FAMILIES.iter().any(|(family, _)| *family == name);
+    is_family || grammars::is_grammar(name) || profile::builtin(name).is_some()
 }
 
 /// Checks that every source has a format that can be read, and that its files tell what its role says.
@@ -130,6 +159,7 @@ pub fn check_sources(
                 .into_iter()
                 .chain(grammars::names())
                 .chain(profile::builtin_names())
+                .chain(FAMILIES.iter().map(|(name, _)| *name))
                 .collect();
             let near = nearest(format, known.iter().copied())
                 .map(|near| format!(", did you mean `{near}`?"))
@@ -144,10 +174,11 @@ pub fn check_sources(
             ));
             continue;
         } else {
-            match profile_of(format, user_profiles) {
+            let member = one_of(format, user_profiles)[0];
+            match profile_of(member, user_profiles) {
                 Ok(profile) => profile.role,
                 Err(refused) => {
-                    findings.push(refused.finding(format!("profiles/{format}.toml")));
+                    findings.push(refused.finding(format!("profiles/{member}.toml")));
                     continue;
                 }
             }
@@ -192,8 +223,39 @@ pub fn read_foreign<'a>(
         grammars::read(format, bytes, &mut desk)?;
         return Ok(desk.into_parts().0);
     }
-    let profile = profile_of(format, user_profiles)?;
-    table::read(&profile, bytes, ctx, sink)
+    let names = one_of(format, user_profiles);
+    let [first, others @ ..] = names.as_slice() else {
+        return Err(FileRefused::at(0, format!("format `{format}` is unknown"), ""));
+    };
+    let mut profile = profile_of(first, user_profiles)?;
+    if others.is_empty() {
+        return table::read(&profile, bytes, ctx, sink);
+    }
+    let mut bytes = bytes;
+    let head = decode::peek(&mut *bytes, HEAD_BYTES)?;
+    for other in others {
+        if table::recognise(&profile, &head, None).is_some() {
+            break;
+        }
+        let other = profile_of(other, user_profiles)?;
+        if table::recognise(&other, &head, None).is_some() {
+            profile = other;
+        }
+    }
+    table::read(
+        &profile,
+        Box::new(std::io::Cursor::new(head).chain(bytes)),
+        ctx,
+        sink,
+    )
+}
+
+/// The names of the profiles of which a file of this format may be; a profile of the book has its own name for itself.
+fn one_of<'n>(format: &'n str, user_profiles: &dyn Fn(&str) -> Option<String>) -> Vec<&'n str> {
+    match user_profiles(format) {
+        Some(_) => vec![format],
+        None => members(format),
+    }
 }
 
 /// What the first bytes of a file show it to be in the format `format`; `None` when it is none of its kinds.
@@ -208,7 +270,13 @@ pub fn recognise(
     if grammars::is_grammar(format) {
         return Ok((grammars::recognise(head) == Some(format)).then_some(table::Kind::Rows));
     }
-    Ok(table::recognise(&profile_of(format, user_profiles)?, head, None))
+    for name in one_of(format, user_profiles) {
+        let kind = table::recognise(&profile_of(name, user_profiles)?, head, None);
+        if kind.is_some() {
+            return Ok(kind);
+        }
+    }
+    Ok(None)
 }
 
 fn profile_of(

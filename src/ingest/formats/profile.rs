@@ -21,7 +21,7 @@ mod pattern;
 mod toml_reader;
 
 /// Built-in profiles by name, sorted.
-const BUILT_IN: [(&str, &str); 25] = [
+const BUILT_IN: [(&str, &str); 28] = [
     ("99bill", include_str!("profiles/99bill.toml")),
     ("abc", include_str!("profiles/abc.toml")),
     ("adyen", include_str!("profiles/adyen.toml")),
@@ -38,13 +38,22 @@ const BUILT_IN: [(&str, &str); 25] = [
     ("chinaums", include_str!("profiles/chinaums.toml")),
     ("cmb-corporate", include_str!("profiles/cmb-corporate.toml")),
     ("cmb-retail", include_str!("profiles/cmb-retail.toml")),
+    ("cmb-web", include_str!("profiles/cmb-web.toml")),
     ("cmbc", include_str!("profiles/cmbc.toml")),
     ("icbc-corporate", include_str!("profiles/icbc-corporate.toml")),
+    (
+        "icbc-corporate-side",
+        include_str!("profiles/icbc-corporate-side.toml"),
+    ),
     ("icbc-retail", include_str!("profiles/icbc-retail.toml")),
     ("paypal-stl", include_str!("profiles/paypal-stl.toml")),
     ("square", include_str!("profiles/square.toml")),
     ("stripe", include_str!("profiles/stripe.toml")),
     ("stripe-balance", include_str!("profiles/stripe-balance.toml")),
+    (
+        "stripe-balance-api",
+        include_str!("profiles/stripe-balance-api.toml"),
+    ),
     ("tenpay", include_str!("profiles/tenpay.toml")),
     ("unionpay-zm", include_str!("profiles/unionpay-zm.toml")),
     ("unionpay-zme", include_str!("profiles/unionpay-zme.toml")),
@@ -134,18 +143,20 @@ pub struct Profile {
     pub first_lines: Vec<LinePattern>,
     /// Titles that the header must have, so that the file is of this format; of a list any.
     pub header: Vec<Vec<String>>,
+    /// Files whose header has the titles of this format and others that make them another.
+    pub others: Vec<Other>,
     /// First lines of files that are read for what they are and give no rows, with the reason.
     pub skipped_files: Vec<(LinePattern, String)>,
     /// Texts of answers that are no bill at all, with what they mean.
-    pub answers: Vec<(String, String)>,
+    pub answers: Vec<Answer>,
     /// How lines are framed.
     pub frame: Frame,
     /// Frame lines that are kept as facts, with their name.
     pub facts: Vec<(LinePattern, String)>,
     /// Rows that move no money by what they say themselves.
     pub skipped_rows: Vec<Vec<Condition>>,
-    /// Rows that are refused, with what should have stood there.
-    pub refused_rows: Vec<(Vec<Condition>, String)>,
+    /// Rows that are refused.
+    pub refused_rows: Vec<RefusedRows>,
     /// Where each canonical field comes from: rules, the first that applies to a row is taken.
     pub fields: BTreeMap<String, Vec<Field>>,
     /// Control totals.
@@ -156,6 +167,41 @@ pub struct Profile {
     pub number: Number,
     /// Currency, where it is the same for the whole format.
     pub currency: Option<Currency>,
+    /// What to do where the header lacks a column, of a file whose columns its reader chooses.
+    pub choose_columns: Option<String>,
+}
+
+/// Files that look like those of a format and are of another.
+#[derive(Clone, Debug)]
+pub struct Other {
+    /// Titles, any of which such a header has.
+    pub header: Vec<String>,
+    /// What such a file is.
+    pub what: String,
+    /// What to do.
+    pub help: String,
+}
+
+/// An answer of the sender's system in the place of a file.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// What stands in it.
+    pub contains: String,
+    /// What it means.
+    pub why: String,
+    /// What to do, where it is not the usual.
+    pub help: Option<String>,
+}
+
+/// Rows that are refused.
+#[derive(Clone, Debug)]
+pub struct RefusedRows {
+    /// All of these hold.
+    pub when: Vec<Condition>,
+    /// What should have stood there.
+    pub expected: String,
+    /// True when the header may lack the columns, which are then empty.
+    pub optional: bool,
 }
 
 /// How lines are framed.
@@ -163,6 +209,8 @@ pub struct Profile {
 pub struct Frame {
     /// Between two fields.
     pub delimiter: u8,
+    /// What may stand there in its place, in all of a file.
+    pub other_delimiters: Vec<u8>,
     /// Stands before every field of a row and not in headers; rows are cut where it follows the delimiter.
     pub cell_mark: Option<u8>,
     /// Widths in bytes, where fields stand at fixed places.
@@ -484,6 +532,10 @@ pub struct Sum {
     pub take: Take,
     /// True when the file may lack the column or the figure.
     pub optional: bool,
+    /// Rows that it adds up, of those that the total counts; all when none.
+    pub when: Vec<Condition>,
+    /// True of what went out, where the total compares two balances.
+    pub goes_out: bool,
 }
 
 /// Where a total is stated.
@@ -514,12 +566,26 @@ pub struct Total {
     pub when: Vec<Condition>,
     /// Titles of the column whose text parts the rows: a total for each.
     pub group_columns: Vec<String>,
+    /// Titles of a second such column, of totals that rows state or that are told.
+    pub and_columns: Vec<String>,
+    /// True when small letters of the group's text are capitals.
+    pub upper: bool,
     /// Hole, title or `#n` that says which group a stated figure is of.
     pub group_stated: Option<String>,
     /// Hole, title or `#n` of the number of rows.
     pub count: Vec<String>,
+    /// True when the number may also be that of all records of the file, with or without the one that states it.
+    pub count_of_records: bool,
     /// Sums.
     pub sums: Vec<Sum>,
+    /// Hole, title or `#n` of the mark (CR or DR) and of the amount of a balance before the rows; empty where none is stated.
+    pub opening: Vec<String>,
+    /// The same of the balance behind them: opening and what came in less what went out must be this.
+    pub closing: Vec<String>,
+    /// True when it is of the whole file and not of one of its sections.
+    pub of_file: bool,
+    /// First cell of a record without which the file is a part, so that the total cannot be compared.
+    pub behind: Option<String>,
 }
 
 /// Which row of a statement comes first.
@@ -540,6 +606,8 @@ pub struct Balance {
     pub order: Order,
     /// True when first and last balance are the opening and closing balance of the newest row's day.
     pub statement: bool,
+    /// True when the sender does not promise that the balances follow from one another.
+    pub may_break: bool,
 }
 
 impl Profile {

@@ -16,9 +16,9 @@ use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
 use rustc_hash::FxHashMap;
 
 use super::decode::{TextReader, by_label, byte_order_mark, peek};
-use super::profile::{Frame, Profile, TimePattern, Verified};
+use super::profile::{self, Frame, Other, Profile, TimePattern, Verified};
 use super::values::{masked, shown, zone};
-use super::{FileFacts, FileRefused, FormatContext};
+use super::{FileFacts, FileRefused, FormatContext, RowDigest, grammars};
 use crate::entries::rows::{Reject, RowSink};
 use crate::terms::digest::sha256_hex;
 
@@ -29,17 +29,22 @@ use clock::Clock;
 use cut::{Row, anchor, cut_fixed, record_bytes};
 use fields::{Fields, bind_fields};
 use lines::{Blocks, Quotes, Record, Room, decode};
+pub use other_kinds::other_kind;
 use scan::Marks;
 use totals::Totals;
+
+pub use differs::{Difference, difference};
 
 mod balance;
 mod bind;
 mod cells;
 mod clock;
 mod cut;
+mod differs;
 mod fields;
 mod gbk;
 mod lines;
+mod other_kinds;
 mod scan;
 mod totals;
 
@@ -48,6 +53,9 @@ const HEAD_BYTES: usize = 64 << 10;
 const HEAD_LINES: usize = 64;
 /// Hexadecimal digits of a row's digest (as of a line id of camt.053).
 const DIGEST_CHARS: usize = 32;
+
+/// What is said of an answer that no profile knows.
+pub const UNKNOWN_ANSWER: &str = "an answer of the sender's system";
 
 /// What a file of a format is.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -61,7 +69,32 @@ pub enum Kind {
 /// What the first bytes of a file show it to be; `None` when it is no file of this profile. `encoding` is the one that
 /// the settings name.
 pub fn recognise(profile: &Profile, head: &[u8], encoding: Option<&'static Encoding>) -> Option<Kind> {
-    look(profile, head, encoding).map(|(kind, _)| kind)
+    let found = look(profile, head, encoding).map(|(kind, _)| kind);
+    found.or_else(|| {
+        let (_, (kind, _)) = with_other_delimiter(profile, head, encoding)?;
+        Some(kind)
+    })
+}
+
+/// The profile with that of its other delimiters by which a file is one of it, where there is one.
+fn with_other_delimiter(
+    profile: &Profile,
+    head: &[u8],
+    encoding: Option<&'static Encoding>,
+) -> Option<(Profile, (Kind, &'static Encoding))> {
+    let mut other = profile.clone();
+    for delimiter in std::mem::take(&mut other.frame.other_delimiters) {
+        other.frame.delimiter = delimiter;
+        if let Some(seen) = look(&other, head, encoding) {
+            return Some((other, seen));
+        }
+    }
+    None
+}
+
+/// The encoding in which a file with these first bytes is read by a profile, if it is one of its files.
+pub fn encoding_of(profile: &Profile, head: &[u8]) -> Option<&'static Encoding> {
+    look(profile, head, None).map(|(_, encoding)| encoding)
 }
 
 fn look(
@@ -157,50 +190,112 @@ fn kind_of_text(profile: &Profile, text: &str) -> Option<Kind> {
         .then_some(Kind::Rows)
 }
 
-/// True when a line has all titles by which the profile knows its header.
-fn is_header(profile: &Profile, line: &str) -> bool {
+/// The titles of a line, if it is a header.
+fn titles_in<'t>(profile: &Profile, line: &'t str) -> Vec<&'t str> {
     let delimiter = char::from(profile.frame.delimiter);
     let marks = [profile.frame.quote, profile.frame.cell_mark];
     let is_edge = |c: char| {
         profile.frame.trim.has(c) || marks.iter().flatten().any(|mark| char::from(*mark) == c) || c == '\r'
     };
-    let titles: Vec<&str> = line
-        .split(delimiter)
+    line.split(delimiter)
         .map(|title| title.trim_matches(is_edge))
-        .collect();
+        .collect()
+}
+
+/// True when a line has all titles by which the profile knows its header, and none that makes it another's.
+fn is_header(profile: &Profile, line: &str) -> bool {
+    header_of(profile, line).is_some_and(|other| other.is_none())
+}
+
+/// What a line with the titles of the header is the header of: of the profile (`None`), or of another kind of file.
+fn header_of<'p>(profile: &'p Profile, line: &str) -> Option<Option<&'p Other>> {
+    let titles = titles_in(profile, line);
     let has = |any: &Vec<String>| any.iter().any(|title| titles.contains(&title.as_str()));
-    profile.header.iter().all(has)
+    let of_other = |other: &&Other| other.header.iter().any(|title| titles.contains(&title.as_str()));
+    let is_like = profile.header.iter().all(has);
+    is_like.then(|| profile.others.iter().find(of_other))
+}
+
+/// What a file is that has the titles of the profile and is another.
+fn other_of<'p>(profile: &'p Profile, head: &[u8]) -> Option<&'p Other> {
+    if profile.others.is_empty() {
+        return None;
+    }
+    let (marked, head) = match byte_order_mark(head) {
+        Some((encoding, mark)) => (Some(encoding), &head[mark..]),
+        None => (None, head),
+    };
+    let encodings = marked.into_iter().chain(profile.encodings.iter().copied());
+    encodings.into_iter().find_map(|encoding| {
+        let text = encoding.decode_without_bom_handling(head).0;
+        let lines = text.lines().take(HEAD_LINES);
+        let mut others = lines.filter_map(|line| header_of(profile, line)?);
+        others.next()
+    })
 }
 
 /// Why a file is none of this profile, as well as its first bytes tell.
-fn unknown(profile: &Profile, head: &[u8]) -> FileRefused {
+fn unknown(profile: &Profile, head: &[u8], encoding: Option<&'static Encoding>) -> FileRefused {
+    let grammar = grammars::recognise(head);
+    if let Some(answer) = answer(profile, head).filter(|_| grammar.is_none()) {
+        return answer;
+    }
+    let found = differs::difference(profile, head, encoding);
+    let message = format!(
+        "this is no file of format {} ({}): {}",
+        profile.name, profile.title, found.words
+    );
+    let other = grammar.or_else(|| {
+        profile::builtin_names().find(|name| {
+            let known = profile::builtin(name).and_then(|text| Profile::parse(text, name).ok());
+            known.is_some_and(|known| recognise(&known, head, encoding).is_some())
+        })
+    });
+    let help = match other {
+        Some(other) => format!("it looks like a file of format `{other}`: name that in the source, or put the file where its source takes it"),
+        None => "name the right format in the source or take the file out of it; where the sender has changed the file, correct `[recognise]` of the profile in profiles/ of the book (`tieout inspect FILE --book BOOK` compares all profiles)".to_owned(),
+    };
+    FileRefused::at(found.line, message, help)
+}
+
+/// An answer of the sender's system in the place of a file, where a profile knows it or it is no table at all.
+pub fn answer(profile: &Profile, head: &[u8]) -> Option<FileRefused> {
+    if let Some(other) = other_kind(head) {
+        return Some(other);
+    }
+    if let Some(other) = other_of(profile, head) {
+        return Some(FileRefused::at(
+            1,
+            format!("this is {}", other.what),
+            other.help.clone(),
+        ));
+    }
     let text = String::from_utf8_lossy(&head[..head.len().min(4 << 10)]);
-    for (contains, why) in &profile.answers {
-        if text.contains(contains.as_str()) {
-            return FileRefused::at(
+    for answer in &profile.answers {
+        if text.contains(answer.contains.as_str()) {
+            let usual = "find out whether a bill exists for this day; if there is none, take the file out and say so in the book";
+            return Some(FileRefused::at(
                 1,
-                format!("this is no bill but an answer: {why}"),
-                "find out whether a bill exists for this day; if there is none, take the file out and say so in the book",
-            );
+                format!("this is no bill but an answer: {}", answer.why),
+                answer.help.as_deref().unwrap_or(usual),
+            ));
         }
     }
+    markup(&text)
+}
+
+/// An answer in XML, HTML or JSON, in which no table is written.
+fn markup(text: &str) -> Option<FileRefused> {
     let start = text.trim_start_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
     if start.starts_with('<') || start.starts_with('{') {
         let answer: String = start.split_whitespace().collect::<Vec<_>>().join(" ");
-        return FileRefused::at(
+        return Some(FileRefused::at(
             1,
-            format!(
-                "this is no bill but an answer of the sender's system: `{}`",
-                shown(&answer)
-            ),
+            format!("this is no bill but {UNKNOWN_ANSWER}: `{}`", shown(&answer)),
             "fetch the bill again, and ask the sender if the answer stays",
-        );
+        ));
     }
-    FileRefused::at(
-        1,
-        format!("this is no file of format {} ({})", profile.name, profile.title),
-        "name the right format in the source, or take the file out of it",
-    )
+    None
 }
 
 /// Reads one file by a profile.
@@ -218,12 +313,21 @@ pub fn read<'a>(
         Some(label) => Some(by_label(label, 0)?),
         None => None,
     };
-    let Some((kind, encoding)) = look(profile, &head, configured) else {
-        return Err(unknown(profile, &head));
+    let other;
+    let (profile, (kind, encoding)) = match look(profile, &head, configured) {
+        Some(seen) => (profile, seen),
+        None => match with_other_delimiter(profile, &head, configured) {
+            Some((found, seen)) => {
+                other = found;
+                (&other, seen)
+            }
+            None => return Err(unknown(profile, &head, configured)),
+        },
     };
     if let Kind::Skipped(why) = kind {
         return Ok(FileFacts {
             checked: vec![format!("not read: {why}")],
+            without_rows: why,
             ..FileFacts::default()
         });
     }
@@ -316,9 +420,17 @@ struct Table<'r> {
     cut: Cut,
     /// Where a record in GBK is decoded.
     room: Room,
-    /// How often a row of these very texts was seen.
-    seen: FxHashMap<[u8; 16], u32>,
+    /// Rows of these very texts.
+    seen: FxHashMap<[u8; 16], SameRows>,
     digest: Digest,
+}
+
+/// Rows of the same texts.
+#[derive(Clone, Copy)]
+struct SameRows {
+    count: u32,
+    /// Line of the first of them.
+    line: u32,
 }
 
 /// A digest of a row, and the texts that it is made of; kept so that their memory is.
@@ -350,7 +462,10 @@ impl<'r> Table<'r> {
         let texts = texts.chain(frame.summary_header.first());
         texts.filter_map(|text| text.bytes().next()).for_each(&mut mark);
         // A quote may stand before the text that tells a record's kind.
-        let told_inside = totals.first_bytes().len() + frame.other_types.len() + frame.row_types.len();
+        let told_inside = totals.first_bytes().len()
+            + frame.other_types.len()
+            + frame.row_types.len()
+            + usize::from(frame.comment.is_some());
         if let (Some(quote), true) = (frame.quote, told_inside > 0) {
             mark(quote);
         }
@@ -371,7 +486,10 @@ impl<'r> Table<'r> {
             marks,
             times: Times::new(clock, ctx.business_date),
             at: At::Before,
-            facts: FileFacts::default(),
+            facts: FileFacts {
+                encoding: encoding.name().to_owned(),
+                ..FileFacts::default()
+            },
             facts_told: BTreeMap::new(),
             totals,
             chain: profile.balance.map(Chain::new),
@@ -432,16 +550,28 @@ impl<'r> Table<'r> {
     fn other(&mut self, record: &Record<'_>) -> Result<(), FileRefused> {
         let frame = &self.profile.frame;
         let padding = |c: char| frame.comment_padding.contains(&c);
-        let framed = record.text.trim_end_matches(padding);
+        let mut framed = record.text.trim_end_matches(padding);
         let fixed = !frame.fixed.is_empty();
         if framed.is_empty() || (!fixed && frame.trim.text(framed).trim().is_empty()) {
             return Ok(());
         }
         let line = record.place.line;
-        let is_comment = frame
-            .comment
-            .as_ref()
-            .is_some_and(|prefix| framed.starts_with(prefix.as_str()));
+        let comment = frame.comment.as_deref();
+        let mut is_comment = comment.is_some_and(|prefix| framed.starts_with(prefix));
+        // Where cells are quoted, lines of the frame may be: a cell with the whole line.
+        let in_quotes = frame
+            .quote
+            .and_then(|quote| framed.strip_prefix(char::from(quote)));
+        if let (Some(inside), Some(prefix)) = (in_quotes, comment)
+            && inside.starts_with(prefix)
+        {
+            let quote = frame.quote.map_or('"', char::from);
+            framed = inside
+                .strip_suffix(quote)
+                .unwrap_or(inside)
+                .trim_end_matches(padding);
+            is_comment = true;
+        }
         if (is_comment || frame.comment.is_none()) && self.frame_line(line, framed)? {
             return Ok(());
         }
@@ -569,6 +699,7 @@ impl<'r> Table<'r> {
         }
         let row = self.cut.row(record);
         let kind = row.cell(0);
+        self.totals.note_record(kind);
         if self.at == At::Behind {
             return Err(self.broken(line, "a record stands behind the one that ends the file"));
         }
@@ -634,15 +765,14 @@ impl<'r> Table<'r> {
         let profile = self.profile;
         let mut columns = Columns::new(titles, self.facts_told.clone());
         // Rows that are cut at once need neither of them: only those with too many fields do, and all is cut of these.
-        let one = |columns: &mut Columns, title: &String| columns.place_of(title);
-        let free_text = profile
-            .frame
-            .free_text
+        // A layout without the free text has none that could hold delimiters: a row with too many fields is refused.
+        let free_text = &profile.frame.free_text;
+        let free_text = free_text
             .as_ref()
-            .and_then(|title| one(&mut columns, title));
+            .and_then(|title| columns.titles.iter().position(|known| known == title));
         let mut guards = Vec::new();
         for (title, pattern) in &profile.frame.guards {
-            guards.extend(one(&mut columns, title).map(|at| (at, pattern)));
+            guards.extend(columns.place_of(title).map(|at| (at, pattern)));
         }
         let skipped = profile.skipped_rows.iter();
         let skipped = skipped
@@ -650,12 +780,16 @@ impl<'r> Table<'r> {
             .collect();
         let refused = profile.refused_rows.iter();
         let refused = refused
-            .map(|(when, why)| (BoundCondition::all(when, &mut columns, false), why.as_str()))
+            .map(|refused| {
+                let when = BoundCondition::all(&refused.when, &mut columns, refused.optional);
+                (when, refused.expected.as_str())
+            })
             .collect();
         self.totals.bind(&mut columns);
         let fields = bind_fields(profile, &mut columns, self.ctx);
-        let help =
+        let changed =
             "the sender changed the table: compare its header with the profile, and ask for the known one";
+        let help = profile.choose_columns.as_deref().unwrap_or(changed);
         let mut missing = std::mem::take(&mut columns.missing);
         missing.sort();
         missing.dedup();
@@ -914,10 +1048,14 @@ impl<'r> Table<'r> {
                 ));
             }
             self.facts.statements.extend(fields.unknown_account().cloned());
+            self.facts.digests = digests(std::mem::take(&mut self.seen), fields.constant_account());
         }
         self.facts.checked = self.totals.check()?;
         if let Some(chain) = &mut self.chain {
-            self.facts.checked.extend(chain.check(self.ctx, self.sink)?);
+            let told = chain.check(self.ctx, self.sink)?;
+            self.facts.checked.extend(told.checked);
+            self.facts.statements.extend(told.broken);
+            self.facts.undated = told.undated;
         }
         if self.profile.verified == Some(Verified::Published) {
             self.facts.statements.push(format!(
@@ -927,6 +1065,22 @@ impl<'r> Table<'r> {
         }
         Ok(self.facts)
     }
+}
+
+/// What the rows of a file are told by, for a comparison with other files. Rows of two accounts are never one: an account
+/// that stands in the rows is part of their texts, any other is put to them here.
+fn digests(seen: FxHashMap<[u8; 16], SameRows>, account: Option<u16>) -> Vec<RowDigest> {
+    let of_account = account.map_or(0, |account| {
+        xxhash_rust::xxh3::xxh3_64(format!("account {account}").as_bytes())
+    });
+    let told = |(key, same): ([u8; 16], SameRows)| RowDigest {
+        digest: xxhash_rust::xxh3::xxh3_64(&key) ^ of_account,
+        count: same.count,
+        line: same.line,
+    };
+    let mut digests: Vec<RowDigest> = seen.into_iter().map(told).collect();
+    digests.sort_unstable();
+    digests
 }
 
 /// Which times are read in a zone of their own and not in the book's, in words.
@@ -996,7 +1150,7 @@ fn refusal(row: &Row<'_>, when: &[BoundCondition<'_>], why: &str, titles: &[Stri
 
 impl Digest {
     /// Digest of a row's texts; rows of the same texts are told apart by how many came before.
-    fn of(&mut self, row: &Row<'_>, seen: &mut FxHashMap<[u8; 16], u32>) -> &str {
+    fn of(&mut self, row: &Row<'_>, seen: &mut FxHashMap<[u8; 16], SameRows>) -> &str {
         let texts = &mut self.texts;
         texts.clear();
         for at in 0..row.cells.len() {
@@ -1004,9 +1158,12 @@ impl Digest {
             texts.push(0x1f);
         }
         let key = xxhash_rust::xxh3::xxh3_128(texts).to_le_bytes();
-        let count = seen.entry(key).or_insert(0);
-        *count += 1;
-        texts.extend_from_slice(itoa::Buffer::new().format(*count).as_bytes());
+        let same = seen.entry(key).or_insert(SameRows {
+            count: 0,
+            line: u32::try_from(row.place.line).unwrap_or(u32::MAX),
+        });
+        same.count += 1;
+        texts.extend_from_slice(itoa::Buffer::new().format(same.count).as_bytes());
         self.id.clear();
         self.id.push_str(&sha256_hex(texts)[..DIGEST_CHARS]);
         &self.id
@@ -1018,6 +1175,9 @@ mod tests;
 
 #[cfg(test)]
 mod samples;
+
+#[cfg(test)]
+mod layouts;
 
 #[cfg(test)]
 mod damage;

@@ -116,6 +116,8 @@ pub struct Number {
     pub padded: bool,
     /// True when a plus sign may stand before it.
     pub plus: bool,
+    /// True when nothing may stand before the decimals: `.91`.
+    pub bare_point: bool,
     /// Texts before it that are its sign; true is negative.
     pub marks: Vec<(String, bool)>,
     /// Texts before it that mean nothing, such as `¥`.
@@ -130,6 +132,7 @@ impl Default for Number {
             decimal: b'.',
             padded: false,
             plus: false,
+            bare_point: false,
             marks: Vec::new(),
             symbols: Vec::new(),
         }
@@ -464,7 +467,8 @@ impl Number {
             }
             at += 1;
         }
-        if group == 0 || (groups > 0 && group != 3) {
+        let bare = self.bare_point && at == 0 && bytes.first() == Some(&self.decimal);
+        if (group == 0 && !bare) || (groups > 0 && group != 3) {
             return Err(AmountError::Form);
         }
         if bytes[0] == b'0' && !self.padded && (group > 1 || groups > 0) {
@@ -671,6 +675,18 @@ mod tests {
         ] {
             check(&grouped, bad, 2, Err(AmountError::Form));
         }
+        let bare = Number {
+            bare_point: true,
+            ..plain.clone()
+        };
+        check(&bare, ".91", 2, Ok(91));
+        check(&bare, "-.5", 2, Ok(-50));
+        check(&bare, "0.91", 2, Ok(91));
+        for bad in [".", "-.", "1.", ".9.1", "..1", "-", ""] {
+            check(&bare, bad, 2, Err(AmountError::Form));
+        }
+        check(&bare, ".911", 2, Err(AmountError::Decimals));
+        check(&plain, ".91", 2, Err(AmountError::Form));
         let german = Number {
             thousands: Some(b'.'),
             decimal: b',',

@@ -1,10 +1,11 @@
 //! A profile drafted for a table that nobody knows: framing as it is seen, columns guessed by their titles, every guess
 //! marked to be confirmed. What no title tells is left open; an amount is never guessed from figures alone.
 
-use encoding_rs::{Encoding, UTF_16BE, UTF_16LE};
+use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
 
 use super::Inspected;
 use crate::ingest::formats::FileRefused;
+use crate::ingest::formats::values::Number;
 
 /// Lines that are looked at.
 const LINES_MAX: usize = 200;
@@ -179,6 +180,16 @@ const SIDE: &[&str] = &[
     "cr/dr",
 ];
 
+const BALANCE: &[&str] = &[
+    "账户余额",
+    "账户结余",
+    "余额",
+    "结余",
+    "running balance",
+    "closing balance",
+    "balance",
+];
+
 /// Patterns of days and times, the longest first, and how they look.
 const TIMES: [(&str, &str); 10] = [
     ("yyyy-MM-dd HH:mm:ss", "dddd-dd-dd dd:dd:dd"),
@@ -193,6 +204,48 @@ const TIMES: [(&str, &str); 10] = [
     ("dd/MM/yyyy", "dd/dd/dddd"),
 ];
 
+/// Patterns of times of day that stand without their day, and how they look.
+const CLOCKS: [(&str, &str); 2] = [("HH:mm:ss", "dd:dd:dd"), ("HHmmss", "dddddd")];
+
+/// What the column of a day may be called.
+const DAYS: &[&str] = &[
+    "交易日期",
+    "记账日期",
+    "交易日",
+    "记账日",
+    "booking date",
+    "posting date",
+    "transaction date",
+    "日期",
+    "date",
+];
+
+/// Where a row says what it moves.
+#[derive(Clone, Copy)]
+enum Moves {
+    /// Nobody knows.
+    Unknown,
+    /// Columns of what came in and what went out.
+    Sides(usize, usize),
+    /// A column with a sign.
+    Signed(usize),
+    /// A column without one, and the column that says it.
+    BySide(usize, usize),
+}
+
+/// A figure with or without thousands signs; an empty one is nothing.
+fn figure_of(cell: &str) -> Option<i128> {
+    let number = Number {
+        thousands: Some(b','),
+        plus: true,
+        ..Number::default()
+    };
+    match cell {
+        "" | "-" => Some(0),
+        cell => number.scaled(cell).ok(),
+    }
+}
+
 struct Table {
     delimiter: char,
     quoted: bool,
@@ -204,16 +257,16 @@ struct Table {
 /// Drafts a profile from the first bytes of a file; `more` when the file goes on behind them. `whole` are the encodings
 /// that all of it is text in.
 pub fn draft(head: &[u8], more: bool, whole: &[&'static Encoding], seen: &mut Inspected) {
-    let Some((text, encoding)) = decoded(head, more, whole) else {
+    let Some((text, encoding, is_sure)) = decoded(head, more, whole) else {
         "no text of a known encoding".clone_into(&mut seen.title);
         seen.failed
-            .push(unknown("its bytes are no UTF-8, GB18030 or UTF-16 text"));
+            .push(unreadable("its bytes are no UTF-8, GB18030 or UTF-16 text"));
         return;
     };
     seen.encoding = encoding.name().to_owned();
     let Some(table) = table_of(&text) else {
         "no table".clone_into(&mut seen.title);
-        seen.failed.push(unknown(
+        seen.failed.push(unreadable(
             "its lines are no table: no separator cuts them into the same number of fields",
         ));
         return;
@@ -224,7 +277,7 @@ pub fn draft(head: &[u8], more: bool, whole: &[&'static Encoding], seen: &mut In
         table.titles.len(),
         table.delimiter.escape_default()
     );
-    seen.draft = Some(toml_of(&table, encoding));
+    seen.draft = Some(toml_of(&table, encoding, is_sure));
     seen.failed.push(unknown("no format and no profile knows it"));
 }
 
@@ -236,7 +289,21 @@ fn unknown(why: &str) -> FileRefused {
     )
 }
 
-fn decoded(head: &[u8], more: bool, encodings: &[&'static Encoding]) -> Option<(String, &'static Encoding)> {
+/// A file for which nothing can be drafted.
+fn unreadable(why: &str) -> FileRefused {
+    FileRefused::at(
+        1,
+        format!("the file is of no known format: {why}"),
+        "look at it in a text editor: it may be a message of the sender's system, or cut off; fetch it again, or ask the sender what it is",
+    )
+}
+
+/// The text, its encoding, and whether that is more than a guess: by its mark, or as no other text is UTF-8.
+fn decoded(
+    head: &[u8],
+    more: bool,
+    encodings: &[&'static Encoding],
+) -> Option<(String, &'static Encoding, bool)> {
     let (marked, head) = match Encoding::for_bom(head) {
         Some((encoding, mark)) => (Some(encoding), &head[mark..]),
         None => (None, head),
@@ -257,7 +324,8 @@ fn decoded(head: &[u8], more: bool, encodings: &[&'static Encoding]) -> Option<(
             whole
         };
         let text = encoding.decode_without_bom_handling_and_without_replacement(bytes)?;
-        (!text.contains('\0')).then(|| (text.into_owned(), encoding))
+        let is_sure = marked.is_some() || (encoding == UTF_8 && !text.is_ascii());
+        (!text.contains('\0')).then(|| (text.into_owned(), encoding, is_sure))
     })
 }
 
@@ -371,16 +439,69 @@ impl Table {
 
     /// The pattern that all days or times of a column fit.
     fn pattern(&self, column: usize) -> Option<&'static str> {
+        self.pattern_of(&TIMES, column)
+    }
+
+    /// The column of the day and the pattern of both, where a column has times of day alone.
+    fn day_and_clock(&self, column: usize) -> Option<(usize, String)> {
+        let clock = self.pattern_of(&CLOCKS, column)?;
+        let day = self.column(DAYS, &[column])?;
+        let pattern = self.pattern(day).filter(|pattern| !pattern.contains("HH"))?;
+        Some((day, format!("{pattern} {clock}")))
+    }
+
+    fn pattern_of(&self, known: &[(&'static str, &str)], column: usize) -> Option<&'static str> {
         let shape = |cell: &str| -> String {
             cell.chars()
                 .map(|c| if c.is_ascii_digit() { 'd' } else { c })
                 .collect()
         };
         let first = shape(self.values(column).next()?);
-        let (pattern, _) = TIMES.iter().find(|(_, shaped)| *shaped == first)?;
+        let (pattern, _) = known.iter().find(|(_, shaped)| *shaped == first)?;
         self.values(column)
             .all(|cell| shape(cell) == first)
             .then_some(pattern)
+    }
+
+    /// What a row moves, in parts of a minor unit; `None` where its figures do not read.
+    fn moved(&self, row: &[String], moves: Moves) -> Option<i128> {
+        let figure = |at: usize| figure_of(row.get(at)?);
+        match moves {
+            Moves::Unknown => None,
+            Moves::Sides(credit, debit) => Some(figure(credit)? - figure(debit)?),
+            Moves::Signed(amount) => figure(amount),
+            Moves::BySide(amount, side) => {
+                let minor = figure(amount)?;
+                Some(if side_of(row.get(side)?) == "C" {
+                    minor
+                } else {
+                    -minor
+                })
+            }
+        }
+    }
+
+    /// The order in which the balances of a column follow from one another, if they do in the rows that were looked at.
+    fn order_of_balances(&self, column: usize, moves: Moves) -> Option<&'static str> {
+        // What stands behind the rows, such as a total, has no balance.
+        let with_balance = self
+            .rows
+            .iter()
+            .map_while(|row| Some((row, row.get(column).filter(|cell| !cell.is_empty())?)));
+        let links: Vec<(i128, i128)> = with_balance
+            .map(|(row, cell)| Some((figure_of(cell)?, self.moved(row, moves)?)))
+            .collect::<Option<_>>()?;
+        if links.len() < 2 {
+            return None;
+        }
+        let down = links.windows(2).all(|pair| pair[0].0 + pair[1].1 == pair[1].0);
+        let up = links.windows(2).all(|pair| pair[1].0 + pair[0].1 == pair[0].0);
+        match (down, up) {
+            (true, true) => Some("either"),
+            (true, false) => Some("oldest first"),
+            (false, true) => Some("newest first"),
+            (false, false) => None,
+        }
     }
 
     fn has_thousands(&self, column: usize) -> bool {
@@ -403,7 +524,7 @@ fn quoted(text: &str) -> String {
 
 const CONFIRM: &str = "  # confirm";
 
-fn toml_of(table: &Table, encoding: &'static Encoding) -> String {
+fn toml_of(table: &Table, encoding: &'static Encoding, is_sure: bool) -> String {
     let credit = table.column(CREDIT, &[]);
     let debit = table.column(DEBIT, &[]).filter(|at| Some(*at) != credit);
     let both = credit.zip(debit);
@@ -430,8 +551,9 @@ fn toml_of(table: &Table, encoding: &'static Encoding) -> String {
     line(&format!("role = {}{CONFIRM}", quoted(role)));
     line("source = \"drafted from a file; add where its description is\"");
     line(&format!(
-        "encodings = [{}]",
-        quoted(&encoding.name().to_ascii_lowercase())
+        "encodings = [{}]{}",
+        quoted(&encoding.name().to_ascii_lowercase()),
+        if is_sure { "" } else { CONFIRM }
     ));
     line("\n[recognise]");
     let titles: Vec<String> = table
@@ -457,9 +579,13 @@ fn toml_of(table: &Table, encoding: &'static Encoding) -> String {
     let columns = |at: usize| format!("columns = [{}]{CONFIRM}", quoted(&table.titles[at]));
     // Amount and side first: nothing else may take their columns.
     let mut amounts = Vec::new();
+    let mut moves = both.map_or(Moves::Unknown, |(credit, debit)| Moves::Sides(credit, debit));
     let thousands = |at: &[usize], keys: &mut Vec<String>| {
         if at.iter().any(|at| table.has_thousands(*at)) {
             keys.push("thousands = \",\"".to_owned());
+        }
+        if at.iter().any(|at| table.values(*at).any(|cell| cell == "-")) {
+            keys.push("blank = [\"-\"]".to_owned());
         }
     };
     match both {
@@ -475,6 +601,7 @@ fn toml_of(table: &Table, encoding: &'static Encoding) -> String {
             match table.column(AMOUNT, &taken) {
                 Some(at) => {
                     taken.push(at);
+                    moves = Moves::Signed(at);
                     let mut keys = vec![columns(at)];
                     thousands(&[at], &mut keys);
                     if !is_channel && table.column(SIDE, &taken).is_none() {
@@ -490,6 +617,9 @@ fn toml_of(table: &Table, encoding: &'static Encoding) -> String {
                 match table.column(SIDE, &taken) {
                     Some(at) => {
                         taken.push(at);
+                        if let Moves::Signed(amount) = moves {
+                            moves = Moves::BySide(amount, at);
+                        }
                         let mut texts: Vec<&str> = table.values(at).collect();
                         texts.sort_unstable();
                         texts.dedup();
@@ -509,6 +639,22 @@ fn toml_of(table: &Table, encoding: &'static Encoding) -> String {
     for text in amounts {
         line(&text);
     }
+    let mut balance = None;
+    if !is_channel && let Some(at) = table.column(BALANCE, &taken) {
+        taken.push(at);
+        match table.order_of_balances(at, moves) {
+            Some(order) => {
+                let mut keys = vec![columns(at)];
+                thousands(&[at], &mut keys);
+                line(&field("balance", &keys));
+                balance = Some(order);
+            }
+            None => line(&format!(
+                "\n# {} may be the running balance, but the first rows do not follow from one another by it: left out.",
+                table.titles[at]
+            )),
+        }
+    }
     for (name, titles) in fields {
         let at = table.column(titles, &taken);
         // One time column may serve two fields.
@@ -520,6 +666,21 @@ fn toml_of(table: &Table, encoding: &'static Encoding) -> String {
         };
         match at {
             Some(at) => {
+                let mut at = at;
+                if let Some((day, pattern)) = table.day_and_clock(at).filter(|_| time) {
+                    if matches!(*name, "booking_time" | "txn_time") {
+                        taken.extend([day, at]);
+                        let join = [day, at].map(|at| quoted(&table.titles[at])).join(", ");
+                        let keys = [
+                            format!("join = [{join}]{CONFIRM}"),
+                            "with = \" \"".to_owned(),
+                            format!("pattern = {}{CONFIRM}", quoted(&pattern)),
+                        ];
+                        line(&field(name, &keys));
+                        continue;
+                    }
+                    at = day;
+                }
                 taken.push(at);
                 let mut keys = vec![columns(at)];
                 if time {
@@ -564,6 +725,12 @@ fn toml_of(table: &Table, encoding: &'static Encoding) -> String {
         line(&field("channel", &["from = \"source.channel\"".to_owned()]));
         line(&field("status", &[format!("value = \"SUCCESS\"{CONFIRM}")]));
     }
+    if let Some(order) = balance {
+        line(&format!(
+            "\n# Each balance follows from the one before it, in the first rows.\n[balance]\norder = {}{CONFIRM}\nstatement = true{CONFIRM}",
+            quoted(order)
+        ));
+    }
     let used: Vec<String> = table
         .titles
         .iter()
@@ -604,7 +771,7 @@ fn type_of(text: &str) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use encoding_rs::{GB18030, UTF_8};
+    use encoding_rs::GB18030;
 
     use super::*;
     use crate::ingest::formats::profile::Profile;
@@ -630,6 +797,32 @@ mod tests {
     }
 
     #[test]
+    fn a_day_and_its_time_in_two_columns_are_joined() {
+        for (day, clock, pattern) in [
+            ("2026-03-31", "10:00:00", "yyyy-MM-dd HH:mm:ss"),
+            ("20260331", "100000", "yyyyMMdd HHmmss"),
+        ] {
+            let text = format!(
+                "流水号,交易日期,交易时间,收入,支出,余额,摘要\nT1,{day},{clock},5.00,,105.00,a\nT2,{day},{clock},,5.00,100.00,b\n"
+            );
+            let (_, drafted) = drafted(text.as_bytes());
+            for expected in [
+                format!(
+                    "[fields.booking_time]\njoin = [\"交易日期\", \"交易时间\"]  # confirm\nwith = \" \"\npattern = \"{pattern}\"  # confirm"
+                ),
+                format!(
+                    "[fields.value_date]\ncolumns = [\"交易日期\"]  # confirm\npattern = \"{}\"",
+                    pattern.split(' ').next().unwrap()
+                ),
+            ] {
+                assert!(drafted.contains(&expected), "{expected} is missing in\n{drafted}");
+            }
+            let parsed = Profile::parse(&drafted, "x");
+            assert!(parsed.is_ok(), "{:?}\n{drafted}", parsed.err());
+        }
+    }
+
+    #[test]
     fn a_bank_of_china_is_drafted_whole() {
         let text = "账户：1\n流水号,账号,交易时间,借方发生额,贷方发生额,币种,对方户名,摘要\nF1,62,2026-03-31 10:00:00,\"1,000.00\",,CNY,张三,货款\nF2,62,2026-03-31 11:00:00,,5.00,CNY,李四,退\n";
         let (bytes, _, _) = encoding_rs::GBK.encode(text);
@@ -649,6 +842,57 @@ mod tests {
         }
         let parsed = Profile::parse(&drafted, "x");
         assert!(parsed.is_ok(), "{:?}\n{drafted}", parsed.err());
+    }
+
+    #[test]
+    fn a_running_balance_is_drafted_where_it_follows() {
+        let text = "流水号,交易时间,借方金额,贷方金额,账户余额\nF1,2026-03-31 10:00:00,-,\"1,000.00\",\"1,100.00\"\nF2,2026-03-31 11:00:00,5.00,-,\"1,095.00\"\nF3,2026-03-31 12:00:00,-,1.00,\"1,096.00\"\n";
+        let order = |text: &str| {
+            let (_, drafted) = drafted(text.as_bytes());
+            let parsed = Profile::parse(&drafted, "x");
+            assert!(parsed.is_ok(), "{:?}\n{drafted}", parsed.err());
+            let behind = drafted
+                .split_once("[balance]\norder = ")
+                .map(|(_, behind)| behind);
+            let order = behind
+                .and_then(|behind| behind.split('"').nth(1))
+                .unwrap_or_default();
+            assert_eq!(
+                drafted.contains("[fields.balance]"),
+                !order.is_empty(),
+                "{drafted}"
+            );
+            order.to_owned()
+        };
+        assert_eq!(order(text), "oldest first");
+        let mut lines: Vec<&str> = text.lines().collect();
+        lines[1..].reverse();
+        assert_eq!(order(&(lines.join("\n") + "\n")), "newest first");
+        assert_eq!(order(&text.replace("1,095.00", "1,096.00")), "");
+        assert_eq!(order(&text.replace("-,1.00,", "-,none,")), "");
+        let one = "日期;流水号;借贷;金额;余额\n2026-03-31;T1;贷;10.00;110.00\n2026-03-31;T2;借;5.00;105.00\n2026-03-31;T3;借;5.00;100.00\n";
+        assert_eq!(order(one), "oldest first");
+        assert_eq!(order(&one.replace("T2;借", "T2;贷")), "");
+    }
+
+    #[test]
+    fn a_guessed_encoding_is_to_be_confirmed() {
+        let encodings = |bytes: &[u8]| {
+            let (_, drafted) = drafted(bytes);
+            let line = drafted.lines().find(|line| line.starts_with("encodings"));
+            line.unwrap_or_default().to_owned()
+        };
+        assert_eq!(encodings(b"a;b;c\n1;2;3\n"), "encodings = [\"utf-8\"]  # confirm");
+        assert_eq!(
+            encodings("日期;b;c\n1;2;3\n".as_bytes()),
+            "encodings = [\"utf-8\"]"
+        );
+        assert_eq!(
+            encodings(b"\xef\xbb\xbfa;b;c\n1;2;3\n"),
+            "encodings = [\"utf-8\"]"
+        );
+        let (bytes, _, _) = encoding_rs::GBK.encode("日期;b;c\n1;2;3\n");
+        assert_eq!(encodings(&bytes), "encodings = [\"gb18030\"]  # confirm");
     }
 
     #[test]

@@ -158,6 +158,23 @@ fn day_of(time: &[u8]) -> Option<Date> {
     Date::parse(time.get(..10)?)
 }
 
+fn bank_fields(row: &BankRow<'_>) -> Vec<(&'static str, String)> {
+    vec![
+        ("entry_id", text(row.entry_id)),
+        ("booking_time", time(&text(row.booking_time))),
+        ("value_date", time(&row.value_date.to_string())),
+        ("direction", row.direction.name().to_owned()),
+        ("amount", amount(row.amount_minor, row.currency)),
+        ("currency", row.currency.code().to_owned()),
+        ("bank_ref", text(row.bank_ref)),
+        ("remark", text(row.remark)),
+        ("counterparty_name", text(row.counterparty_name)),
+        ("counterparty_account", text(row.counterparty_account)),
+        ("purpose", text(row.purpose_text)),
+        ("original_ref", text(row.original_ref)),
+    ]
+}
+
 impl RowSink for Shown {
     fn platform(&mut self, row: &PlatformRow<'_>) {
         if self.row(row.txn_type.name(), row.currency, row.amount_minor, None) {
@@ -186,24 +203,14 @@ impl RowSink for Shown {
         };
         let booked = day_of(row.booking_time).or(Some(row.value_date));
         if self.row(side, row.currency, row.amount_minor, booked) {
-            self.keep(
-                row.place,
-                Some(row.account),
-                vec![
-                    ("entry_id", text(row.entry_id)),
-                    ("booking_time", time(&text(row.booking_time))),
-                    ("value_date", time(&row.value_date.to_string())),
-                    ("direction", row.direction.name().to_owned()),
-                    ("amount", amount(row.amount_minor, row.currency)),
-                    ("currency", row.currency.code().to_owned()),
-                    ("bank_ref", text(row.bank_ref)),
-                    ("remark", text(row.remark)),
-                    ("counterparty_name", text(row.counterparty_name)),
-                    ("counterparty_account", text(row.counterparty_account)),
-                    ("purpose", text(row.purpose_text)),
-                    ("original_ref", text(row.original_ref)),
-                ],
-            );
+            self.keep(row.place, Some(row.account), bank_fields(row));
+        }
+    }
+
+    fn entry_of_report(&mut self, row: &BankRow<'_>) {
+        self.day(day_of(row.booking_time).unwrap_or(row.value_date));
+        if self.first.len() < FIRST {
+            self.keep(row.place, Some(row.account), bank_fields(row));
         }
     }
 
@@ -266,7 +273,9 @@ impl RowSink for Shown {
                 self.unknown_accounts.insert(reject.found.clone());
             }
             "currency" if self.other_currency.is_none() => {
-                self.other_currency = Currency::parse(reject.found.as_bytes());
+                // What stands there, and behind it what the profile says that it means.
+                let code = reject.found.rsplit(' ').next().unwrap_or_default();
+                self.other_currency = Currency::parse(code.as_bytes());
             }
             _ => {}
         }

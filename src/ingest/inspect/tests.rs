@@ -173,9 +173,119 @@ fn samples_are_known_by_their_content_and_say_what_holds() {
     assert_eq!(field("settle_date"), "(the business date)");
     assert_eq!(seen.period, None);
     assert!(seen.notes[0].contains("have no year"), "{:?}", seen.notes);
+    assert_eq!(seen.encoding, "gb18030");
+    let trade = first("alipay/trade_detail_2019-09-16.gbk.csv");
+    assert_eq!(trade.encoding, "gb18030");
+    assert!(
+        trade.notes.iter().any(|note| note.starts_with("账号 ")),
+        "{:?}",
+        trade.notes
+    );
+    let card = first("bank/example-icbc-debit-v1-records.csv");
+    assert_eq!(
+        (card.accounts[0].id.as_str(), card.encoding.as_str(), card.holds()),
+        ("1234****9876", "UTF-8", false)
+    );
+    // Errors in the place of a file, and what is no table, promise no draft.
+    for name in ["wechat/no_bill_exist.xml", "bai2/moov-parseError.bai"] {
+        let seen = first(name);
+        assert!(seen.draft.is_none() && !seen.holds(), "{name}");
+        assert!(
+            !seen.failed[0].help.contains("draft"),
+            "{name}: {}",
+            seen.failed[0].help
+        );
+    }
+    assert!(
+        first("wechat/no_bill_exist.xml").failed[0]
+            .message
+            .contains("has no bill for that day")
+    );
     let notified = looked_at(&std::fs::read(root.join("camt054/genkgo-v8.xml")).unwrap());
     assert_eq!((notified.format.as_str(), notified.rows), ("camt.054", 0));
     assert!(notified.not_booked > 0);
+    // What books nothing is shown all the same.
+    assert_eq!(notified.first.len() as u64, notified.not_booked.min(5));
+    assert!(
+        notified.first[0]
+            .fields
+            .iter()
+            .any(|(field, _)| *field == "amount")
+    );
+}
+
+fn looked_with(profiles: &[(&str, &str)], bytes: &[u8]) -> Inspected {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(bytes).unwrap();
+    let (delivery, _) = files::deliver(file.path());
+    let own = profiles
+        .iter()
+        .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
+    let all: Vec<(String, String)> = own.chain(builtin_profiles()).collect();
+    inspect(&delivery.files[0], &all).unwrap()
+}
+
+#[test]
+fn accounts_and_currencies_are_those_that_the_file_means() {
+    let profile = "title = \"B\"\nrole = \"bank\"\nencodings = [\"utf-8\"]\n[recognise]\nheader = [\"日期\", \"号\", \"金额\", \"币\"]\n[frame]\ndelimiter = \",\"\n[[fact]]\nname = \"户\"\nline = \"户：{number}\"\n[fields]\nentry_id = { columns = \"号\" }\naccount = { from = \"source.account\", fact = \"户\" }\nbooking_time = { columns = \"日期\", pattern = \"yyyy-MM-dd\" }\nvalue_date = { columns = \"日期\", pattern = \"yyyy-MM-dd\" }\ndirection = { from = \"amount sign\" }\namount = { columns = \"金额\", sign = { ANY = \"any\" } }\ncurrency = { columns = \"币\", map = { \"美元\" = \"USD\" } }\n";
+    let rows = "日期,号,金额,币\n2026-03-31,1,5.00,美元\n";
+    let seen = looked_with(&[("b", profile)], format!("户：6222\n{rows}").as_bytes());
+    assert!(seen.holds(), "{:?} {:?}", seen.failed, seen.rejects);
+    let accounts: Vec<String> = seen
+        .accounts
+        .iter()
+        .map(|a| format!("{} {}", a.id, a.currency))
+        .collect();
+    assert_eq!(accounts, ["6222 USD"]);
+    assert!(seen.first[0].fields.contains(&("account", "6222".to_owned())));
+    assert_eq!(seen.encoding, "UTF-8");
+    // Without the line it is the account of the source, whichever that will be.
+    let seen = looked_with(&[("b", profile)], rows.as_bytes());
+    assert_eq!(
+        (seen.accounts[0].id.as_str(), seen.accounts[0].currency.code()),
+        (OWN_ACCOUNT, "USD")
+    );
+    assert!(seen.holds(), "{:?} {:?}", seen.failed, seen.rejects);
+}
+
+#[test]
+fn a_file_of_no_profile_is_compared_with_the_nearest() {
+    let profile = include_str!("../../../testdata/profiles/rural-bank.toml");
+    let text = "湖滨农商银行 账户明细\n日期;流水号;借贷;红字;金额\n2026-03-31;1;贷;蓝;5.00\n";
+    let seen = looked_with(&[("rural", profile)], text.as_bytes());
+    assert!(seen.draft.is_some());
+    assert_eq!(
+        seen.notes[0],
+        "no file of format rural: line 2 has 4 of 5 titles of the header and lacks `红蓝` (it has `红字`); its titles are 日期, 流水号, 借贷, 红字, 金额"
+    );
+    // A book's own profile is compared however far it is.
+    let seen = looked_with(&[("rural", profile)], b"a;b;c\n1;2;3\n");
+    assert!(
+        seen.notes[0].starts_with("no file of format rural: its first line is `a;b;c`, expected `"),
+        "{:?}",
+        seen.notes
+    );
+}
+
+#[test]
+fn what_is_no_table_of_a_bank_is_called_by_its_name() {
+    for (bytes, expected) in [
+        (&b"%PDF-1.4\n%\xe2\xe3"[..], "this is a PDF document"),
+        (
+            "微信支付账单明细,,,\n交易时间,交易类型,收/支,金额(元)\n2026-03-31 10:00:00,a,支出,1.00\n".as_bytes(),
+            "this is a WeChat user's bill (微信支付账单明细), a person's and not a merchant's",
+        ),
+        (
+            b"CH,Transaction ID,Transaction Event Code,Gross Transaction Amount,Fee Amount,Transactional Status\n",
+            "this is a transaction detail report (TRR): its rows may be pending, and it states no sums",
+        ),
+    ] {
+        let seen = looked_at(bytes);
+        assert_eq!(seen.failed.len(), 1);
+        assert_eq!(seen.failed[0].message, expected);
+        assert!(!seen.failed[0].help.contains("draft") && seen.draft.is_none(), "{:?}", seen.failed);
+        assert!(!seen.holds());
+    }
 }
 
 #[test]

@@ -202,14 +202,15 @@ fn version_3_is_read_as_version_2() {
 #[test]
 fn what_is_no_update_is_not_booked() {
     for (from, to) in [
-        ("BANK,1,", "BANK,2,"),
-        ("BANK,1,", "BANK,3,"),
-        ("BANK,1,", "BANK,4,"),
+        ("BANK,1,260331,2400,USD,2/", "BANK,4,260331,2400,USD,2/"),
+        ("BANK,1,260331,2400,USD,2/", "BANK,2,260331,2400,USD,3/"),
+        ("BANK,1,260331,2400,USD,2/", "BANK,3,260331,2400,USD,1/"),
         ("USD,2/", "USD,3/"),
         ("USD,2/", "USD,1/"),
     ] {
         let (result, kept) = read(&FILE.replacen(from, to, 1));
         let facts = result.unwrap();
+        assert!(facts.without_rows.starts_with("its group at line 2 is "), "{to}");
         assert_eq!(
             (kept.rows.len(), kept.not_booked.len(), kept.balances.len()),
             (0, 2, 0),
@@ -222,6 +223,25 @@ fn what_is_no_update_is_not_booked() {
                 .any(|words| words.contains("nothing of it is booked"))
         );
     }
+}
+
+#[test]
+fn what_takes_back_or_changes_what_was_sent_stops() {
+    refused(
+        &FILE.replacen("BANK,1,", "BANK,2,", 1),
+        "group status: found 2 (deletion): it takes back what was sent before for 2026-03-31",
+    );
+    refused(
+        &FILE.replacen("BANK,1,", "BANK,3,", 1),
+        "group status: found 3 (correction): it changes what was sent before for 2026-03-31",
+    );
+    // Beside a group that is booked, a test does not make a file without rows.
+    let (head, group) = FILE.split_once("02,").unwrap();
+    let (group, _) = group.split_once("99,").unwrap();
+    let test = group.replacen("BANK,1,", "BANK,4,", 1);
+    let (result, kept) = read(&format!("{head}02,{group}02,{test}99,7500,2,16/\n"));
+    assert_eq!(result.unwrap().without_rows, "");
+    assert_eq!((kept.rows.len(), kept.not_booked.len()), (2, 2));
 }
 
 #[test]

@@ -203,6 +203,55 @@ fn line_ids_differ_by_place_and_stay_the_same() {
 }
 
 #[test]
+fn entries_of_one_reference_are_told_apart() {
+    let charged = |amount: &str| entry(amount, "CRDT", "<AcctSvcrRef>B1</AcctSvcrRef>");
+    // A reversal has the reference of what it undoes, and a name of its own all the same.
+    let undone = entry(
+        "1.00",
+        "DBIT",
+        "<RvslInd>true</RvslInd><AcctSvcrRef>B1</AcctSvcrRef>",
+    );
+    let entries = charged("1.00") + &charged("1.00") + &charged("2.00") + &undone;
+    let text = document(&statement(&entries, "0", "3.00"));
+    let (result, kept) = read_bytes(text.as_bytes());
+    let ids: Vec<&str> = kept
+        .rows
+        .iter()
+        .map(|row| row.split('|').next().unwrap())
+        .collect();
+    assert_eq!(ids[0], "B1");
+    let distinct: std::collections::BTreeSet<&&str> = ids.iter().collect();
+    assert_eq!(distinct.len(), 4, "{ids:?}");
+    // What has its own name only because of its place is no reversal of the first.
+    let originals: Vec<&str> = kept
+        .rows
+        .iter()
+        .map(|row| row.rsplit('|').next().unwrap())
+        .collect();
+    assert_eq!(originals, ["", "", "", "B1"]);
+    let facts = result.unwrap();
+    let told =
+        "2 entries have the bank's reference of an earlier entry of the statement: told apart by their place";
+    assert!(facts.checked.contains(&told.to_owned()), "{:?}", facts.checked);
+    // Told in the same way whenever the statement is read.
+    assert_eq!(
+        read_bytes(text.replace("><", ">\n<").as_bytes()).1.rows,
+        kept.rows
+    );
+    // A reference is that of its own statement: the next may have it again.
+    let next = document(
+        &(statement(&charged("1.00"), "0", "1.00")
+            + &statement(&charged("1.00"), "1.00", "2.00").replace("<Id>S", "<Id>T")),
+    );
+    let (_, kept) = read_bytes(next.as_bytes());
+    assert!(
+        kept.rows.iter().all(|row| row.starts_with("B1|")),
+        "{:?}",
+        kept.rows
+    );
+}
+
+#[test]
 fn entries_carry_what_the_bank_says() {
     let more = "<AcctSvcrRef>B1</AcctSvcrRef><AddtlNtryInf>info</AddtlNtryInf>".to_owned()
         + &detail(

@@ -15,8 +15,8 @@ use crate::terms::kinds::{STATUSES, TXN_TYPES};
 use super::pattern::offset;
 use super::toml_reader::{Faults, Node, unknown_word};
 use super::{
-    AMOUNT_FIELDS, Balance, Condition, Extract, Field, Frame, From, LinePattern, Order, Profile, Sign,
-    Stated, Sum, TIME_FIELDS, Take, Test, TimePattern, Total, Trim, Verified,
+    AMOUNT_FIELDS, Answer, Balance, Condition, Extract, Field, Frame, From, LinePattern, Order, Other,
+    Profile, RefusedRows, Sign, Stated, Sum, TIME_FIELDS, Take, Test, TimePattern, Total, Trim, Verified,
 };
 
 /// Reads and checks a profile.
@@ -98,8 +98,13 @@ fn profile(node: &mut Node<'_>, name: &str, faults: &mut Faults) -> Option<Profi
     for mut inner in node.tables(faults, "refuse") {
         let expected = inner.needed(faults, "expected");
         let when = conditions(&mut inner, faults, "when");
+        let optional = inner.flag(faults, "optional");
         inner.done(faults);
-        refused_rows.push((when, expected));
+        refused_rows.push(RefusedRows {
+            when,
+            expected,
+            optional,
+        });
     }
     let fields = match role {
         Some(role) => fields(node, faults, role, &number),
@@ -109,6 +114,7 @@ fn profile(node: &mut Node<'_>, name: &str, faults: &mut Faults) -> Option<Profi
         }
     };
     let currency = currency(&fields, faults);
+    let choose_columns = node.text(faults, "choose_columns");
     let mut totals = Vec::new();
     for inner in node.tables(faults, "total") {
         totals.extend(total(inner, faults));
@@ -122,7 +128,17 @@ fn profile(node: &mut Node<'_>, name: &str, faults: &mut Faults) -> Option<Profi
         let balance = Balance {
             order: inner.word(faults, "order", &orders, Order::Either),
             statement: inner.flag(faults, "statement"),
+            may_break: inner.flag(faults, "may_break"),
         };
+        let proves_sums = |total: &Total| {
+            !total.optional && !total.sums.is_empty() && !matches!(total.stated, Stated::Nowhere)
+        };
+        if balance.may_break && !totals.iter().any(proves_sums) {
+            faults.add(
+                inner.place("may_break"),
+                "balance.may_break: expected a [[total]] with sums that every file states, or nothing would tell that rows are missing",
+            );
+        }
         if !fields.contains_key("balance") {
             faults.add(
                 inner.at,
@@ -152,6 +168,7 @@ fn profile(node: &mut Node<'_>, name: &str, faults: &mut Faults) -> Option<Profi
         encodings,
         first_lines: recognise.first_lines,
         header: recognise.header,
+        others: recognise.others,
         skipped_files: recognise.skipped,
         answers: recognise.answers,
         frame: frame?,
@@ -163,6 +180,7 @@ fn profile(node: &mut Node<'_>, name: &str, faults: &mut Faults) -> Option<Profi
         balance,
         number,
         currency,
+        choose_columns: choose_columns.filter(|text| !text.is_empty()),
     })
 }
 
@@ -217,7 +235,8 @@ struct Recognise {
     first_lines: Vec<LinePattern>,
     header: Vec<Vec<String>>,
     skipped: Vec<(LinePattern, String)>,
-    answers: Vec<(String, String)>,
+    answers: Vec<Answer>,
+    others: Vec<Other>,
 }
 
 fn recognise(mut node: Node<'_>, faults: &mut Faults) -> Recognise {
@@ -245,9 +264,27 @@ fn recognise(mut node: Node<'_>, faults: &mut Faults) -> Recognise {
         skip.done(faults);
     }
     for mut answer in node.tables(faults, "answer") {
-        all.answers
-            .push((answer.needed(faults, "contains"), answer.needed(faults, "why")));
+        all.answers.push(Answer {
+            contains: answer.needed(faults, "contains"),
+            why: answer.needed(faults, "why"),
+            help: answer.text(faults, "help").filter(|text| !text.is_empty()),
+        });
         answer.done(faults);
+    }
+    for mut other in node.tables(faults, "other") {
+        let header = other.texts(faults, "header");
+        if header.is_empty() || all.header.is_empty() {
+            faults.add(
+                other.at,
+                "recognise.other: expected header, titles that the header of such a file has beside those of recognise.header",
+            );
+        }
+        all.others.push(Other {
+            header,
+            what: other.needed(faults, "what"),
+            help: other.needed(faults, "help"),
+        });
+        other.done(faults);
     }
     node.done(faults);
     all
@@ -284,6 +321,7 @@ fn number(node: &mut Node<'_>, faults: &mut Faults, default: &Number) -> Number 
     }
     number.padded |= node.flag(faults, "padded");
     number.plus |= node.flag(faults, "plus");
+    number.bare_point |= node.flag(faults, "bare_point");
     for (text, sign) in node.map(faults, "sign_marks") {
         match sign.as_str() {
             "+" => number.marks.push((text, false)),
@@ -315,7 +353,18 @@ fn frame(mut node: Node<'_>, faults: &mut Faults) -> Option<Frame> {
         None
     };
     let fixed = node.widths(faults, "fixed");
-    let delimiter = ascii(&mut node, faults, "delimiter");
+    let at = node.place("delimiter");
+    let mut delimiters = Vec::new();
+    for text in node.texts(faults, "delimiter") {
+        match text.as_bytes() {
+            [sign] if sign.is_ascii() && !matches!(sign, b'\n' | b'\r' | b'\0') => delimiters.push(*sign),
+            _ => faults.add(
+                at,
+                format!("frame.delimiter: found `{text}`, expected one ASCII character"),
+            ),
+        }
+    }
+    let delimiter = delimiters.first().copied();
     if fixed.is_empty() && delimiter.is_none() {
         faults.add(
             node.at,
@@ -354,6 +403,7 @@ fn frame(mut node: Node<'_>, faults: &mut Faults) -> Option<Frame> {
     }
     let frame = Frame {
         delimiter: delimiter.unwrap_or(b','),
+        other_delimiters: delimiters.into_iter().skip(1).collect(),
         cell_mark,
         fixed,
         gap: node.number(faults, "gap") as usize,
@@ -711,6 +761,8 @@ fn total(mut node: Node<'_>, faults: &mut Faults) -> Option<Total> {
     let when = conditions(&mut node, faults, "when");
     let optional = node.flag(faults, "optional");
     let group_columns = node.texts(faults, "group_column");
+    let and_columns = node.texts(faults, "and_column");
+    let upper = node.flag(faults, "upper");
     let group_stated = node.text(faults, "group");
     let count = node.texts(faults, "count");
     let mut sums = Vec::new();
@@ -736,6 +788,13 @@ fn total(mut node: Node<'_>, faults: &mut Faults) -> Option<Total> {
             }
         }
     }
+    let in_rows = matches!(stated, Stated::Rows(_) | Stated::Nowhere);
+    if !in_rows && (!and_columns.is_empty() || upper) {
+        faults.add(
+            at,
+            format!("total {name}: and_column and upper are for totals with rows or tell"),
+        );
+    }
     let by_group = matches!(stated, Stated::Line(_) | Stated::Row(_));
     if by_group && group_columns.is_empty() != group_stated.is_none() {
         faults.add(at, format!("total {name}: group_column and group go together"));
@@ -746,17 +805,37 @@ fn total(mut node: Node<'_>, faults: &mut Faults) -> Option<Total> {
             format!("total {name}: expected count or sums, or it checks nothing"),
         );
     }
-    node.done(faults);
-    Some(Total {
+    let (opening, closing) = (node.texts(faults, "opening"), node.texts(faults, "closing"));
+    for (key, places) in [("opening", &opening), ("closing", &closing)] {
+        if !matches!(places.len(), 0 | 2) || opening.is_empty() != closing.is_empty() {
+            faults.add(
+                node.place(key),
+                format!("total {name}: opening and closing go together, each with the places of its mark (CR or DR) and its amount"),
+            );
+            break;
+        }
+    }
+    let kinds = [("rows", false), ("rows or records", true)];
+    let scopes = [("section", false), ("file", true)];
+    let total = Total {
         name,
         stated,
         optional,
         when,
         group_columns,
+        and_columns,
+        upper,
         group_stated,
         count,
+        count_of_records: node.word(faults, "count_of", &kinds, false),
         sums,
-    })
+        opening,
+        closing,
+        of_file: node.word(faults, "scope", &scopes, false),
+        behind: node.text(faults, "behind"),
+    };
+    node.done(faults);
+    Some(total)
 }
 
 fn sum(mut node: Node<'_>, faults: &mut Faults, total: &str) -> Sum {
@@ -771,6 +850,8 @@ fn sum(mut node: Node<'_>, faults: &mut Faults, total: &str) -> Sum {
         minus: node.texts(faults, "minus"),
         take: node.word(faults, "take", &takes, Take::Exact),
         optional: node.flag(faults, "optional"),
+        when: conditions(&mut node, faults, "when"),
+        goes_out: node.flag(faults, "goes_out"),
     };
     if sum.columns.is_empty() {
         faults.add(node.at, format!("total {total}: a sum has no `column`"));

@@ -47,6 +47,15 @@ impl LinePattern {
         })
     }
 
+    /// As it stands in the profile.
+    pub fn text(&self) -> String {
+        let mut text = self.start.clone();
+        for (name, literal) in &self.holes {
+            text += &format!("{{{name}}}{literal}");
+        }
+        text
+    }
+
     /// True when a hole of this name exists.
     pub fn has(&self, name: &str) -> bool {
         self.holes.iter().any(|(known, _)| known == name)
@@ -282,6 +291,8 @@ enum Part {
     Offset,
     /// Digits that are not looked at: parts of a second.
     Fraction,
+    /// Seconds since 1970 in UTC, ten digits: all of the text.
+    UnixSeconds,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -331,6 +342,14 @@ impl TimePattern {
                 shape: Shape::Rfc3339,
             });
         }
+        if text == "unix seconds" {
+            return Ok(TimePattern {
+                parts: vec![Part::UnixSeconds],
+                has_time: true,
+                has_year: true,
+                shape: Shape::Other,
+            });
+        }
         let mut parts = Vec::new();
         let mut rest = text;
         while let Some(first) = rest.chars().next() {
@@ -350,7 +369,7 @@ impl TimePattern {
             .iter()
             .filter_map(|part| match part {
                 Part::Number(unit, _) | Part::Short(unit) => Some(*unit),
-                Part::Literal(_) | Part::Offset | Part::Fraction => None,
+                Part::Literal(_) | Part::Offset | Part::Fraction | Part::UnixSeconds => None,
             })
             .collect();
         units.sort();
@@ -403,6 +422,7 @@ impl TimePattern {
         let mut rest = text;
         for part in &self.parts {
             match part {
+                Part::UnixSeconds => return unix_time(rest),
                 Part::Literal(sign) => rest = rest.strip_prefix(*sign)?,
                 Part::Number(unit, width) => {
                     numbers[*unit as usize] = digits(rest.as_bytes().get(..*width)?)?;
@@ -494,6 +514,23 @@ pub fn time_of_day(bytes: &[u8; 8], date: Date) -> Option<WallTime> {
         hour,
         minute,
         second,
+    })
+}
+
+/// Seconds since 1970 of this age: ten digits, 2001 to 2286.
+fn unix_time(text: &str) -> Option<Read> {
+    let is_usual =
+        text.len() == 10 && !text.starts_with('0') && text.bytes().all(|byte| byte.is_ascii_digit());
+    let seconds: u64 = text.parse().ok().filter(|_| is_usual)?;
+    let of_day = (seconds % 86_400) as u32;
+    Some(Read {
+        wall: WallTime {
+            date: Date((seconds / 86_400) as i32),
+            hour: of_day / 3600,
+            minute: of_day / 60 % 60,
+            second: of_day % 60,
+        },
+        offset_minutes: Some(0),
     })
 }
 
@@ -625,6 +662,20 @@ mod tests {
             Some(("2026-01-06 00:00:30", Some(330))),
         );
         check("RFC 3339", "2026-01-06T00:00:30", None);
+        check(
+            "unix seconds",
+            "1767657630",
+            Some(("2026-01-06 00:00:30", Some(0))),
+        );
+        for no_time in [
+            "176765763",
+            "17676576301",
+            "1767657630.5",
+            "0767657630",
+            "17676支0",
+        ] {
+            check("unix seconds", no_time, None);
+        }
         check("yyyyMMdd", "2026支1", None);
     }
 

@@ -4,6 +4,9 @@
 //! Which row comes first is found out where the profile does not say it: the order in which the balances follow. Banks
 //! sort by time and leave rows of one time in any order; these are put into one that holds, if there is one. Where both
 //! directions hold and say different balances, the times decide, and where they do not either, the file is refused.
+//!
+//! Some senders say themselves that a row's balance need not be that of the row before (`may_break`). Their rows are put
+//! into any order that holds, and where there is none that is said with the file, which then gives no balances.
 
 use std::collections::BTreeMap;
 
@@ -11,6 +14,7 @@ use crate::entries::rows::{BalanceRow, Place, RowSink};
 use crate::ingest::formats::profile::{Balance, Order};
 use crate::ingest::formats::{FileRefused, FormatContext};
 use crate::terms::currency::Currency;
+use crate::terms::date::Date;
 use crate::terms::money::format_minor;
 use crate::terms::short_text::same;
 
@@ -64,6 +68,16 @@ struct Way {
     ends: Option<(i128, i128)>,
 }
 
+/// What the balances of an account were found to be.
+enum Settled {
+    /// They follow from the oldest row to the newest, which comes first or last.
+    InOrder { oldest_first: bool, ends: (i128, i128) },
+    /// They follow in some order of the rows, and not in that of the file.
+    InSomeOrder((i128, i128)),
+    /// They follow in none that could be found, and the sender does not promise it.
+    Broken(FileRefused),
+}
+
 impl Way {
     const NEW: Way = Way {
         broken: None,
@@ -89,6 +103,21 @@ struct Account {
     down: Way,
     /// The newest row first.
     up: Way,
+    /// The row of the latest day and time.
+    newest: Link,
+    /// Balances before and after every row, as many as are kept, where they need not follow in the file's order.
+    all_steps: Vec<(i128, i128)>,
+}
+
+/// What the running balances of a file say.
+#[derive(Default)]
+pub struct ChainFacts {
+    /// What held, in words.
+    pub checked: Vec<String>,
+    /// What did not hold and need not, in words.
+    pub broken: Vec<String>,
+    /// Line and day of the newest row of each account whose balances are not given for that.
+    pub undated: Vec<(u64, Date)>,
 }
 
 /// The running balances of a file, by account.
@@ -185,6 +214,50 @@ fn leader_of(leader: &mut [usize], mut place: usize) -> usize {
 }
 
 impl Account {
+    fn of(name: String, currency: Currency, link: Link, balance: Balance) -> Account {
+        let mut account = Account {
+            name,
+            currency,
+            rows: 1,
+            first: link,
+            run: Run::of(link, Vec::new()),
+            down: Way::NEW,
+            up: Way::NEW,
+            newest: link,
+            all_steps: Vec::new(),
+        };
+        account.keep(link, balance);
+        account
+    }
+
+    /// Keeps what is needed where the order of the file need not hold.
+    fn keep(&mut self, link: Link, balance: Balance) {
+        if !balance.may_break {
+            return;
+        }
+        if self.newest.booked < link.booked {
+            self.newest = link;
+        }
+        if self.all_steps.len() < RUN_ROWS_MAX {
+            self.all_steps.push((link.before_minor, link.after_minor));
+        }
+    }
+
+    /// The balances, or what is wrong with them.
+    fn settled(&mut self, balance: Balance) -> Result<Settled, FileRefused> {
+        let refused = match self.settle(balance.order) {
+            Ok((oldest_first, ends)) => return Ok(Settled::InOrder { oldest_first, ends }),
+            Err(refused) if balance.may_break => refused,
+            Err(refused) => return Err(refused),
+        };
+        let all_kept = self.all_steps.len() as u64 == self.rows;
+        let some_order = any_order(&self.all_steps, None, None).filter(|_| all_kept);
+        Ok(match some_order {
+            Some(ends) => Settled::InSomeOrder(ends),
+            None => Settled::Broken(refused),
+        })
+    }
+
     fn add(&mut self, link: Link) {
         let last = self.run.last;
         let check = |expected_minor: i128, way: &mut Way| {
@@ -370,16 +443,16 @@ impl Chain {
             same(account.name.as_bytes(), &movement.account) && account.currency == movement.currency
         });
         match known {
-            Some(account) => account.add(link),
-            None => self.accounts.push(Account {
-                name: String::from_utf8_lossy(&movement.account).into_owned(),
-                currency: movement.currency,
-                rows: 1,
-                first: link,
-                run: Run::of(link, Vec::new()),
-                down: Way::NEW,
-                up: Way::NEW,
-            }),
+            Some(account) => {
+                account.add(link);
+                account.keep(link, self.balance);
+            }
+            None => self.accounts.push(Account::of(
+                String::from_utf8_lossy(&movement.account).into_owned(),
+                movement.currency,
+                link,
+                self.balance,
+            )),
         }
     }
 
@@ -393,7 +466,7 @@ impl Chain {
         &mut self,
         ctx: &FormatContext<'_>,
         sink: &mut dyn RowSink,
-    ) -> Result<Vec<String>, FileRefused> {
+    ) -> Result<ChainFacts, FileRefused> {
         if let Some((line, words)) = &self.unread {
             return Err(FileRefused::at(
                 *line,
@@ -401,13 +474,34 @@ impl Chain {
                 "ask the bank for a corrected file; no row of this one is taken",
             ));
         }
-        let mut checked = Vec::new();
+        let mut facts = ChainFacts::default();
         for account in &mut self.accounts {
-            let (oldest_first, (opening, closing)) = account.settle(self.balance.order)?;
-            let (way, oldest, newest) = if oldest_first {
-                (account.down, account.first, account.run.last)
-            } else {
-                (account.up, account.run.last, account.first)
+            let (reordered, oldest, newest, (opening, closing)) = match account.settled(self.balance)? {
+                Settled::InOrder {
+                    oldest_first: true,
+                    ends,
+                } => (account.down.reordered, account.first, account.run.last, ends),
+                Settled::InOrder { ends, .. } => {
+                    (account.up.reordered, account.run.last, account.first, ends)
+                }
+                Settled::InSomeOrder(ends) => (
+                    Some(account.first.place.line),
+                    account.newest,
+                    account.newest,
+                    ends,
+                ),
+                Settled::Broken(refused) => {
+                    facts.broken.push(format!(
+                        "balances of {} rows do not follow from one another, first in line {}, which the sender does not promise: no opening and closing balance is taken from this file",
+                        account.rows, refused.line
+                    ));
+                    if self.balance.statement {
+                        facts
+                            .undated
+                            .push((account.newest.place.line, account.newest.booked.date));
+                    }
+                    continue;
+                }
             };
             let mut words = format!(
                 "running balance: {} rows from {} to {}",
@@ -415,12 +509,17 @@ impl Chain {
                 account.shown(opening),
                 account.shown(closing)
             );
-            if let Some(line) = way.reordered {
+            if let Some(line) = reordered {
+                let which = if self.balance.may_break {
+                    "rows stand"
+                } else {
+                    "rows of one time stand"
+                };
                 words.push_str(&format!(
-                    " (rows of one time stand in another order than they were booked in, first from line {line} on)"
+                    " ({which} in another order than they were booked in, first from line {line} on)"
                 ));
             }
-            checked.push(words);
+            facts.checked.push(words);
             // A file of another day gives its balances too: what compares them with the day and with the closing
             // balance before it (R27) then refuses yesterday's rows, which would else be booked twice.
             if let (true, Some(index)) = (self.balance.statement, ctx.settings.account_index(&account.name)) {
@@ -445,7 +544,7 @@ impl Chain {
                 });
             }
         }
-        Ok(checked)
+        Ok(facts)
     }
 }
 
@@ -461,12 +560,19 @@ mod tests {
 
     /// What a chain says of rows of (time, movement, balance), and the balances it gives.
     fn told(order: Order, rows: &[(u32, i128, i64)]) -> Result<(Vec<String>, Vec<String>), String> {
-        let settings = settings(&[("6222", "CNY")]);
-        let source = source("x", crate::book::settings::Role::Bank);
-        let mut chain = Chain::new(Balance {
+        let balance = Balance {
             order,
             statement: true,
-        });
+            may_break: false,
+        };
+        let (facts, balances) = facts_of(balance, rows)?;
+        Ok((facts.checked, balances))
+    }
+
+    fn facts_of(balance: Balance, rows: &[(u32, i128, i64)]) -> Result<(ChainFacts, Vec<String>), String> {
+        let settings = settings(&[("6222", "CNY")]);
+        let source = source("x", crate::book::settings::Role::Bank);
+        let mut chain = Chain::new(balance);
         for (at, (second, minor, balance_minor)) in rows.iter().enumerate() {
             let place = Place {
                 line: at as u64 + 2,
@@ -485,9 +591,9 @@ mod tests {
             chain.add(place, &movement);
         }
         let mut kept = Kept::default();
-        let checked = chain.check(&context(&settings, &source), &mut kept);
-        checked
-            .map(|checked| (checked, kept.balances))
+        let facts = chain.check(&context(&settings, &source), &mut kept);
+        facts
+            .map(|facts| (facts, kept.balances))
             .map_err(|refused| format!("{}: {}", refused.line, refused.message))
     }
 
@@ -578,6 +684,37 @@ mod tests {
         // Round and round: where it began is not known.
         let round = [(1, 100, 600), (1, -30, 520), (1, -50, 550), (1, -20, 500)];
         check(either, &round, Err("running balance"));
+    }
+
+    #[test]
+    fn a_sender_that_promises_no_order_is_taken_at_its_word() {
+        let balance = Balance {
+            order: Order::Either,
+            statement: true,
+            may_break: true,
+        };
+        let rows = [(1, 100, 600), (2, -50, 550), (3, 7, 557)];
+        // In any order that the balances allow, and as ever where the file's order holds.
+        for order in [[0, 1, 2], [2, 1, 0], [1, 0, 2], [0, 2, 1]] {
+            let rows = order.map(|at| rows[at]);
+            let (facts, balances) = facts_of(balance, &rows).unwrap();
+            assert_eq!(balances, ["0 CNY 2026-03-31 500 557"], "{order:?}");
+            assert!(facts.broken.is_empty() && facts.undated.is_empty());
+            let in_order = order == [0, 1, 2] || order == [2, 1, 0];
+            assert_eq!(facts.checked[0].contains("another order"), !in_order, "{order:?}");
+        }
+        // A balance that lags behind: said, and the file gives none.
+        let (facts, balances) = facts_of(balance, &[rows[0], (2, -50, 650), rows[2]]).unwrap();
+        assert!(balances.is_empty() && facts.checked.is_empty());
+        assert_eq!(
+            facts.broken,
+            [
+                "balances of 3 rows do not follow from one another, first in line 3, which the sender does not promise: no opening and closing balance is taken from this file"
+            ]
+        );
+        assert_eq!(facts.undated, [(4, Date::from_ymd(2026, 3, 31).unwrap())]);
+        // Others promise it.
+        assert!(told(Order::Either, &[rows[1], rows[0], rows[2]]).is_err());
     }
 
     proptest! {

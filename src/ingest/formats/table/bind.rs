@@ -100,6 +100,14 @@ struct Wrong {
 }
 
 impl Bad {
+    /// Says what the text that was found means, where the profile gives it another word.
+    #[cold]
+    pub fn add_meaning(&mut self, meaning: &str) {
+        if self.0.found != meaning {
+            self.0.found = format!("{}, which is {meaning}", self.0.found);
+        }
+    }
+
     /// The reject of a row; the file's own title of the column is told. `cut_from_line` is false where cells were put
     /// together anew, so that a cell's place in the line is not known.
     #[cold]

@@ -2,10 +2,12 @@
 
 use std::borrow::Cow;
 
+use rustc_hash::FxHashMap;
+
 use super::bind::{Bad, Bound, Columns, RowTime, Times};
 use super::clock::TimeText;
 use super::cut::Row;
-use crate::book::settings::Role;
+use crate::book::settings::{Role, Settings};
 use crate::entries::rows::{BankRow, ChannelRow, Place, RowSink};
 use crate::ingest::formats::FormatContext;
 use crate::ingest::formats::profile::Profile;
@@ -44,6 +46,8 @@ pub struct ChannelFields<'p> {
     fee: Bound<'p>,
     /// Types whose fee is a row of its own.
     fee_apart: Vec<TxnType>,
+    /// Fees that were rows of their own, by a hash of what names them: one payment may have several.
+    apart_before: FxHashMap<u64, u32>,
     currency: Bound<'p>,
     txn_time: Bound<'p>,
     settle_date: Bound<'p>,
@@ -109,6 +113,7 @@ pub fn bind_fields<'p>(
                 .flat_map(|rule| &rule.apart)
                 .filter_map(|kind| TxnType::parse(kind.as_bytes()))
                 .collect(),
+            apart_before: FxHashMap::default(),
             currency: bound("currency")?,
             txn_time: bound("txn_time")?,
             settle_date: bound("settle_date")?,
@@ -178,7 +183,7 @@ impl ChannelFields<'_> {
     ///
     /// # Errors
     /// The first field that is wrong.
-    pub fn give(&self, row: &Row<'_>, times: &mut Times, sink: &mut dyn RowSink) -> Result<(), Bad> {
+    pub fn give(&mut self, row: &Row<'_>, times: &mut Times, sink: &mut dyn RowSink) -> Result<(), Bad> {
         let txn_type = self
             .txn_type
             .word(row, TxnType::parse, "a transaction type such as PAYMENT")?;
@@ -246,15 +251,31 @@ impl ChannelFields<'_> {
             sink.channel(&given);
         }
         if apart_minor != 0 {
-            let reference = [&channel_ref[..], b"/fee"].concat();
+            let mut reference = [&channel_ref[..], b"/fee"].concat();
+            let txn_type = if apart_minor > 0 {
+                TxnType::Withdrawal
+            } else {
+                TxnType::Adjustment
+            };
+            let named = [
+                &channel[..],
+                &reference[..],
+                txn_type.name().as_bytes(),
+                &refund_ref[..],
+            ]
+            .join(&0x1f);
+            let count = self
+                .apart_before
+                .entry(xxhash_rust::xxh3::xxh3_64(&named))
+                .or_insert(0);
+            *count += 1;
+            if *count > 1 {
+                reference.extend_from_slice(format!("/{count}").as_bytes());
+            }
             sink.channel(&ChannelRow {
                 place: second_of(row.place),
                 channel_ref: &reference,
-                txn_type: if apart_minor > 0 {
-                    TxnType::Withdrawal
-                } else {
-                    TxnType::Adjustment
-                },
+                txn_type,
                 amount_minor: apart_minor.abs(),
                 fee_minor: 0,
                 ..given
@@ -263,6 +284,35 @@ impl ChannelFields<'_> {
         Ok(())
     }
 }
+
+/// The account of the book that a file names, by its number or id, or by what a mask leaves of its number (`6222****0001`):
+/// `expected` where it fits that one, else the first that it fits.
+fn account_named(named: &str, expected: usize, settings: &Settings) -> Option<usize> {
+    let Some((head, tail)) = named.split_once('*') else {
+        return settings.account_index(named);
+    };
+    let tail = tail.trim_start_matches('*');
+    if head.len() + tail.len() < MASK_SHOWS_MIN
+        || !(head.bytes().chain(tail.bytes())).all(|b| b.is_ascii_digit())
+    {
+        return None;
+    }
+    let fits = |index: &usize| {
+        let account = settings.accounts.get(*index);
+        let number = account.and_then(|account| account.number.as_deref());
+        number.is_some_and(|number| {
+            number.len() >= head.len() + tail.len() && number.starts_with(head) && number.ends_with(tail)
+        })
+    };
+    [expected]
+        .into_iter()
+        .chain(0..settings.accounts.len())
+        .find(fits)
+        .or_else(|| settings.account_index(named))
+}
+
+/// Digits that a masked number must show to name an account: fewer fit too many.
+const MASK_SHOWS_MIN: usize = 4;
 
 /// The place of a row's second entry: a row is found again by its place, so that no two may have the same. It is one byte
 /// into the row, where no other begins.
@@ -310,6 +360,12 @@ impl BankFields<'_> {
         self.entry_id.is_row_digest()
     }
 
+    /// The account of all rows, where no column names it.
+    pub fn constant_account(&self) -> Option<u16> {
+        let (_, account) = self.account_before.as_ref()?;
+        self.account.is_constant().then_some(*account)
+    }
+
     /// The first row of another account of the book than the source says: its line, and the two accounts in words.
     pub fn other_account(&self) -> Option<&(u64, String)> {
         self.other_account.as_ref()
@@ -345,11 +401,12 @@ impl BankFields<'_> {
         if same(self.named_before.as_bytes(), named.as_bytes()) {
             return;
         }
-        let Some(other) = ctx.settings.account_index(named) else {
+        let Some(other) = account_named(named, usize::from(account), ctx.settings) else {
             let is_whole = named
                 .chars()
-                .all(|c| c.is_ascii_alphanumeric() || matches!(c, ' ' | '-'));
-            if is_whole && named.bytes().any(|byte| byte.is_ascii_digit()) {
+                .all(|c| c.is_ascii_alphanumeric() || matches!(c, ' ' | '-' | '*'));
+            let digits = named.bytes().filter(u8::is_ascii_digit).count();
+            if is_whole && digits > 0 && (digits >= MASK_SHOWS_MIN || !named.contains('*')) {
                 let words = format!(
                     "the file is of account {}, which book.toml does not have: its rows are taken for those of {}, as the source says",
                     masked(ctx.settings, named),
@@ -456,9 +513,11 @@ impl BankFields<'_> {
         }
         let account_currency = ctx.settings.accounts[usize::from(account)].currency;
         if currency != account_currency {
-            return Err(self
+            let mut bad = self
                 .currency
-                .refuse(row, format!("{account_currency}, the currency of the account")));
+                .refuse(row, format!("{account_currency}, the currency of the account"));
+            bad.add_meaning(currency.code());
+            return Err(bad);
         }
         let (signed_minor, fee_minor) = match figures {
             Some(figures) => (figures.signed_minor, figures.fee_minor),

@@ -23,7 +23,7 @@ pub(super) fn read_on(
     let mut source = source(&profile.name, profile.role);
     if profile.role == crate::book::settings::Role::Bank {
         source.account = Some(
-            if profile.name == "stripe-balance" {
+            if profile.name.starts_with("stripe-balance") {
                 "A1"
             } else {
                 "A0"
@@ -42,7 +42,7 @@ pub(super) fn read_on(
 }
 
 /// Rows and what was checked of a file that must be read without a reject.
-fn good(name: &str, date: (i32, u32, u32), bytes: &[u8]) -> (Vec<String>, Vec<String>, Kept) {
+pub(super) fn good(name: &str, date: (i32, u32, u32), bytes: &[u8]) -> (Vec<String>, Vec<String>, Kept) {
     let (result, kept) = read_on(&profile(name), date, bytes);
     let facts = match result {
         Ok(facts) => facts,
@@ -53,7 +53,7 @@ fn good(name: &str, date: (i32, u32, u32), bytes: &[u8]) -> (Vec<String>, Vec<St
 }
 
 /// Line and message of a refused file.
-fn refused(name: &str, date: (i32, u32, u32), bytes: &[u8]) -> (u64, String) {
+pub(super) fn refused(name: &str, date: (i32, u32, u32), bytes: &[u8]) -> (u64, String) {
     let (result, _) = read_on(&profile(name), date, bytes);
     let refused = result.unwrap_err();
     assert!(!refused.help.is_empty());
@@ -68,7 +68,7 @@ pub(super) fn member(bytes: &[u8], name: &str) -> Vec<u8> {
     content
 }
 
-const D: (i32, u32, u32) = (2026, 3, 31);
+pub(super) const D: (i32, u32, u32) = (2026, 3, 31);
 
 #[test]
 fn unionpay_zm_of_the_demo_is_read_to_the_fen() {
@@ -174,6 +174,35 @@ fn unionpay_disputes_are_chargebacks() {
             "UNIONPAY|88022900-190624-0906112203|123456-0901101112|CHARGEBACK_REVERSAL|10000|60|CNY|2015-09-06T11:22:03+08:00|2015-09-07|SUCCESS|",
         ]
     );
+    // One source may take all files of UnionPay: each is read by the format of which it is.
+    let as_family = |bytes: &[u8]| {
+        let settings = settings(&[]);
+        let source = source("unionpay", crate::book::settings::Role::Channel);
+        let ctx = FormatContext {
+            settings: &settings,
+            source: &source,
+            business_date: Date::from_ymd(2015, 9, 7).unwrap(),
+        };
+        let mut kept = Kept::default();
+        let none = |_: &str| None;
+        let known = crate::ingest::formats::recognise("unionpay", &none, bytes).unwrap();
+        let read = crate::ingest::formats::read_foreign("unionpay", &none, Box::new(bytes), &ctx, &mut kept);
+        assert_eq!(known.is_some(), read.is_ok());
+        read.map(|facts| (kept.rows, facts.without_rows))
+    };
+    assert_eq!(as_family(line(&taken).as_bytes()).unwrap().0, rows[..1]);
+    assert!(
+        as_family(b"hello\r\n")
+            .unwrap_err()
+            .message
+            .contains("no file of format unionpay-zm")
+    );
+    if let Some(zip) = sample("unionpay/802310048993424_20150905.zip") {
+        let zm = member(&zip, "INN15090588ZM_802310048993424");
+        assert_eq!(as_family(&zm).unwrap().0.len(), 8);
+        let report = member(&zip, "RD201015090501_802310048993424");
+        assert!(as_family(&report).unwrap().1.starts_with("UnionPay's report"));
+    }
 }
 
 #[test]
@@ -563,7 +592,6 @@ fn alipay_fund_bills_are_statements() {
         "共50.61",
         "支出合计: 支出金额（-元）: found 50.60, expected 50.61",
     );
-    check("199.40", "199.41", "running balance");
     check(
         "#-----账务明细列表结束",
         "#---",
@@ -631,24 +659,81 @@ fn a_file_of_another_account_than_the_source_says_is_refused() {
     let column = "[HISTORYDETAIL],,\n凭证号,本方账号,对方账号,交易时间,借/贷,借方发生额,贷方发生额,对方单位名称,余额\nV1,NUMBER,6217,2026-03-31 10:00:00,贷,,10.00,张三,110.00\n";
     let line = "账户名称,店,,\n账号,NUMBER,,\n币种,人民币,\n起始日期,2026-03-31,\n\n交易日期,交易时间,借方发生额,贷方发生额,账户余额,对方户名,对方账号,摘要\n2026-03-31,10:00:00,,10.00,110.00,张三,6217,货款\n";
     let alipay = SIGNCUSTOMER.replace("62220156", "NUMBER0156");
+    let card = "明细查询文件下载\n\n卡号: NUMBER,\"卡别名: 店, 一\"\n\n交易日期,摘要,记账金额(收入),记账金额(支出),记账币种,余额\n2026-03-31,转账,10.00,,人民币,110.00\n人民币合计,,10.00,,,\n";
+    let bare = card.replace(",\"卡别名: 店, 一\"", "");
     for (name, text) in [
         ("icbc-corporate", column),
         ("cmbc", line),
         ("alipay-signcustomer", &alipay),
+        ("icbc-retail", card),
+        ("icbc-retail", &bare),
     ] {
-        // Masked numbers name no account.
-        for same in ["6222000000001111", "6222********2222"] {
+        let told = |facts: &FileFacts| {
+            facts
+                .statements
+                .iter()
+                .any(|words| words.contains("does not have"))
+        };
+        // What a mask leaves must fit; what shows too little names no account.
+        for (same, is_told) in [
+            ("6222000000001111", false),
+            ("6222********1111", false),
+            ("62***", false),
+            ("6222********3333", true),
+        ] {
             let (result, kept) = read_as(name, &text.replace("NUMBER", same));
             assert!(result.is_ok(), "{name}: {result:?}");
             assert!(!kept.rows.is_empty() && kept.rejects.is_empty(), "{name}");
+            assert_eq!(told(&result.unwrap()), is_told, "{name}: {same}");
         }
-        let (result, _) = read_as(name, &text.replace("NUMBER", "6222000000002222"));
-        assert_eq!(
-            result.unwrap_err().message,
-            "the file is of account …2222, which is A1 of the book, but the source says A0",
-            "{name}"
-        );
+        for other in ["6222000000002222", "6222********2222"] {
+            let (result, _) = read_as(name, &text.replace("NUMBER", other));
+            assert_eq!(
+                result.unwrap_err().message,
+                "the file is of account …2222, which is A1 of the book, but the source says A0",
+                "{name}"
+            );
+        }
     }
+}
+
+#[test]
+fn rows_without_a_number_are_told_to_the_other_files() {
+    let profile = profile("icbc-corporate");
+    let row = "V1,6217,2026-03-31 10:00:00,,10.00,张三,110.00\n";
+    let back = "V1,6217,2026-03-31 10:00:00,10.00,,张三,100.00\n";
+    let text = format!(
+        "[HISTORYDETAIL],,\n凭证号,对方账号,交易时间,借方发生额,贷方发生额,对方单位名称,余额\n{row}{back}{row}"
+    );
+    let two = settings(&[("6222", "CNY"), ("6333", "CNY")]);
+    let digests = |account: &str, bytes: &[u8]| {
+        let source = crate::book::settings::Source {
+            account: Some(account.to_owned()),
+            ..source("icbc-corporate", profile.role)
+        };
+        let ctx = FormatContext {
+            settings: &two,
+            source: &source,
+            business_date: Date::from_ymd(2026, 3, 31).unwrap(),
+        };
+        let mut kept = Kept::default();
+        let facts = read(&profile, Box::new(bytes), &ctx, &mut kept).unwrap();
+        assert_eq!((kept.rows.len(), kept.rejects.len()), (3, 0));
+        facts.digests
+    };
+    let found = digests("A0", text.as_bytes());
+    let mut counts: Vec<(u32, u32)> = found.iter().map(|row| (row.count, row.line)).collect();
+    counts.sort_unstable();
+    assert_eq!(counts, [(1, 4), (2, 3)]);
+    // The same rows in other bytes are the same rows; those of another account are others.
+    let (gbk, _, _) = encoding_rs::GBK.encode(&text);
+    assert_eq!(digests("A0", &gbk), found);
+    let others = digests("A1", text.as_bytes());
+    assert!(
+        others
+            .iter()
+            .all(|row| found.iter().all(|known| known.digest != row.digest))
+    );
 }
 
 #[test]
@@ -921,6 +1006,17 @@ fn the_example_of_the_docs_reads_its_file() {
         "take",
         "group_column",
         "group",
+        "and_column",
+        "bare_point",
+        "may_break",
+        "choose_columns",
+        "help",
+        "count_of",
+        "opening",
+        "closing",
+        "scope",
+        "behind",
+        "goes_out",
     ] {
         assert!(explained(key), "docs/profiles.md does not explain `{key}`");
     }
@@ -950,7 +1046,7 @@ txn_6,po_1,,,2026-01-31 00:00:00,2026-01-31 00:00:00,po_1,USD,-13.55,0,-13.55,pa
     );
     assert_eq!(kept.not_booked, [7]);
     assert!(
-        checked[0].starts_with("balance transactions usd: 1 rows"),
+        checked[0].starts_with("balance transactions USD: 6 rows"),
         "{checked:?}"
     );
     let (result, kept) = read_on(
@@ -997,6 +1093,50 @@ txn_1,2026-01-30 23:30:00,2026-02-02,usd,-1.00,0,-1.00,re_1\n";
 }
 
 #[test]
+fn minor_units_of_stripe_are_told_by_their_titles() {
+    let file = "id,object,amount,available_on,created,currency,description,fee,net,source,type\n\
+txn_1,balance_transaction,102500,1770033600,1769767860,usd,tea,3005,99495,ch_1,charge\n\
+txn_2,balance_transaction,-1000,2026-02-02 00:00:00,2026-01-30 10:11:01,usd,,0,-1000,re_1,refund\n";
+    let day = (2026, 1, 30);
+    let (rows, ..) = good("stripe-balance-api", day, file.as_bytes());
+    assert_eq!(
+        rows,
+        [
+            "txn_1|1|2026-01-30T10:11:00+00:00|2026-02-02|C|102500|USD|ch_1|tea||||",
+            "txn_1/fee|1|2026-01-30T10:11:00+00:00|2026-02-02|D|3005|USD|ch_1|tea|||BANK_FEE|",
+            "txn_2|1|2026-01-30T10:11:01+00:00|2026-02-02|D|1000|USD|re_1|refund||||",
+        ]
+    );
+    // Neither is ever taken for the other.
+    let (_, message) = refused("stripe-balance", day, file.as_bytes());
+    assert!(
+        message.contains("this is no file of format stripe-balance"),
+        "{message}"
+    );
+    let major = file.replace(",amount,", ",gross,");
+    assert!(recognise(&profile("stripe-balance-api"), major.as_bytes(), None).is_none());
+    let (_, kept) = read_on(
+        &profile("stripe-balance-api"),
+        day,
+        file.replace("102500", "1025.00").as_bytes(),
+    );
+    assert_eq!(
+        (kept.rejects[0].field.as_str(), kept.rejects[0].found.as_str()),
+        ("amount", "1025.00")
+    );
+    let (_, kept) = read_on(
+        &profile("stripe-balance-api"),
+        day,
+        file.replace(",usd,tea", ",isk,tea").as_bytes(),
+    );
+    assert!(
+        kept.rejects[0].expected.contains("smallest unit"),
+        "{:?}",
+        kept.rejects[0]
+    );
+}
+
+#[test]
 fn adyen_batches_add_up_to_their_payout() {
     let header = "Company Account,Merchant Account,Psp Reference,Merchant Reference,Payment Method,Creation Date,TimeZone,Type,Modification Reference,Gross Currency,Gross Debit (GC),Gross Credit (GC),Exchange Rate,Net Currency,Net Debit (NC),Net Credit (NC),Commission (NC),Markup (NC),Scheme Fees (NC),Interchange (NC),Batch Number,Booking Date\n";
     let rows = "C,M,P1,O1,visa,2026-01-05 10:00:00,CET,Settled,,EUR,,100.00,1,EUR,,98.50,,0.50,0.25,0.75,7,2026-01-06 00:00:00\n\
@@ -1022,7 +1162,7 @@ C,M,,,,2026-01-05 13:00:00,CET,Fee,monthly fee,,,,,EUR,5.00,,,,,,7,2026-01-06 00
         ]
     );
     assert_eq!(kept.rejects, []);
-    assert_eq!(facts.checked, ["batch 7: 4 rows, Net Credit (NC) 73.37"]);
+    assert_eq!(facts.checked, ["batch 7 EUR: 4 rows, Net Credit (NC) 73.37"]);
     // Two chargebacks of a payment are two, by their own references.
     let twice = "C,M,P1,O1,visa,2026-01-05 11:00:00,CET,Chargeback,M2,EUR,1.00,,1,EUR,1.10,,0.10,,,,7,2026-01-06 00:00:00\n";
     let twice = format!("{header}{twice}{}", twice.replace("M2", "M3"));
@@ -1034,7 +1174,7 @@ C,M,,,,2026-01-05 13:00:00,CET,Fee,monthly fee,,,,,EUR,5.00,,,,,,7,2026-01-06 00
     let wrong = format!("{header}{rows}{}", payout.replace("73.37", "73.38"));
     assert_eq!(
         refused("adyen", day, wrong.as_bytes()).1,
-        "batch 7: Net Credit (NC): found 73.37, expected 73.38"
+        "batch 7 EUR: Net Credit (NC): found 73.37, expected 73.38"
     );
     let reject = |from: &str, to: &str| {
         let text = format!("{header}{}", rows.replacen(from, to, 1));
@@ -1055,7 +1195,8 @@ fn paypal_sections_state_their_sums() {
 \"SB\",T2,I1,T1,TXN,T1107,2026/01/06 00:06:02 -0800,2026/01/06 00:06:02 -0800,DR,535,USD,CR,47,USD\n\
 \"SB\",T3,I3,R3,TXN,T0006,2026/01/06 00:07:02 -0800,2026/01/06 00:07:02 -0800,CR,10000,JPY,DR,4000,JPY\n\
 \"SB\",T4,,,,T0403,2026/01/06 01:00:00 -0800,2026/01/06 01:00:00 -0800,DR,4000,USD,,,\n\
-\"SF\",USD,5200,4535,225,47,CR,0,CR,0,3\n\"SF\",JPY,10000,0,4000,0,CR,0,CR,0,1\n\"SC\",4\n\"RF\",USD,1\n\"RC\",4\n\"FF\",4\n";
+\"SF\",USD,5200,4535,47,225,CR,10000,CR,10487,CR,0,CR,0,3\n\"SF\",JPY,10000,0,0,4000,DR,500,CR,5500,CR,0,CR,0,1\n\"SC\",4\n\
+\"RF\",USD,5200,4535,47,225,CR,10000,CR,10487,CR,0,CR,0,3\n\"RF\",JPY,10000,0,0,4000,DR,500,CR,5500,CR,0,CR,0,1\n\"RC\",4\n\"FF\",4\n";
     let day = (2026, 1, 6);
     let (rows, checked, kept) = good("paypal-stl", day, file.as_bytes());
     assert_eq!(
@@ -1067,8 +1208,20 @@ fn paypal_sections_state_their_sums() {
         ]
     );
     assert_eq!(kept.not_booked, [8]);
-    assert_eq!(checked.len(), 10, "{checked:?}");
+    assert_eq!(checked.len(), 19, "{checked:?}");
     assert_eq!(checked[9], "SF rows JPY: 1 rows");
+    // Records of the file may be counted, too.
+    for (from, to) in [("\"FF\",4\n", "\"FF\",15\n"), ("\"FF\",4\n", "\"FF\",14\n")] {
+        good("paypal-stl", day, file.replacen(from, to, 1).as_bytes());
+    }
+    // The last file of a report that was parted: its RF is of all of them.
+    let part = file.replacen("\"RH\",\"2026/01/07 05:00:00 -0800\",A,EZ,010\n", "", 1);
+    let part = part.replacen("\"RC\",4", "\"RC\",9", 1);
+    let (_, checked, _) = good("paypal-stl", day, part.as_bytes());
+    assert!(
+        checked.contains(&"RC: not compared: the file has no record RH, it is a part".to_owned()),
+        "{checked:?}"
+    );
     for (from, to, expected) in [
         (
             "SF\",USD,5200",
@@ -1077,10 +1230,34 @@ fn paypal_sections_state_their_sums() {
         ),
         ("0,3\n", "0,4\n", "SF rows of USD: rows: found 3, expected 4"),
         (
-            "\"SF\",JPY,10000,0,4000,0,CR,0,CR,0,1\n",
+            "\"SF\",JPY,10000,0,0,4000,DR,500,CR,5500,CR,0,CR,0,1\n",
             "",
             "SF gross credits of JPY is missing",
         ),
+        (
+            "4535,47,225,",
+            "4535,48,225,",
+            "SF fees of USD: Fee Amount: found 47.00, expected 48",
+        ),
+        (
+            "CR,10000,CR,10487",
+            "CR,10000,CR,10488",
+            "SF balance of USD: closing balance: found 104.87, expected 104.88",
+        ),
+        (
+            "CR,10000,CR,10487",
+            "DR,10000,CR,10487",
+            "SF balance of USD: closing balance",
+        ),
+        ("\"SC\",4", "\"SC\",5", "SC: rows: found 4, expected 5"),
+        ("\"RF\",USD,5200", "\"RF\",USD,5201", "RF gross credits of USD"),
+        (
+            "\"RF\",USD,5200,4535",
+            "\"RF\",USD,5200,4536",
+            "RF gross debits of USD",
+        ),
+        ("\"RC\",4", "\"RC\",5", "RC: rows: found 4, expected 5"),
+        ("\"FF\",4", "\"FF\",5", "FF: rows: found 4, expected 5"),
         ("\"SC\"", "\"XX\"", "a record of the unknown type `XX`"),
         ("\"FF\",4\n", "", "the file ends before its record FF"),
         (
@@ -1171,6 +1348,25 @@ Charge,pay_5,O5,2026-01-05T10:00:00,2026-01-07T00:00:00,EUR,P1,0,-0.08000,-0.070
     assert_eq!(
         kept.rejects[0].expected,
         "-0.08, the amount less the fee (column Net In Holding Currency)"
+    );
+    // Two captures of a payment and their fees are told apart by the action, and by their number where there is none.
+    let twice = |head: &str, one: &str, two: &str| {
+        let text = format!(
+            "{head}\n\
+Charge,pay_6,O6,2026-01-05T10:00:00,2026-01-07T00:00:00,EUR,P1,0,-0.08000,-0.08000,EUR,0{one}\n\
+Charge,pay_6,O6,2026-01-05T10:00:00,2026-01-07T00:00:00,EUR,P1,0,-0.08000,-0.08000,EUR,0{two}\n"
+        );
+        let (rows, ..) = good("checkout", (2026, 1, 5), text.as_bytes());
+        let named = |row: &String| {
+            let fields: Vec<&str> = row.split('|').collect();
+            format!("{} {}", fields[1], fields[10])
+        };
+        rows.iter().map(named).collect::<Vec<_>>()
+    };
+    assert_eq!(twice(head, "", ""), ["pay_6/fee ", "pay_6/fee/2 "]);
+    assert_eq!(
+        twice(&format!("{head},Action ID"), ",act_1", ",act_2"),
+        ["pay_6/fee act_1", "pay_6/fee act_2"]
     );
     let bill =
         "orderId,dealId,orderAmount,payAmount,fee,dealTime,payResult\nO1,D1,1000,1000,6,20260331100000,10\n";

@@ -17,6 +17,8 @@ struct BoundSum<'p> {
     blank: &'p [String],
     column: Option<usize>,
     minus: Option<usize>,
+    /// Rows that it adds up, where not all.
+    when: Vec<BoundCondition<'p>>,
     /// Title of the column, for messages.
     title: &'p str,
 }
@@ -26,10 +28,23 @@ struct Tally {
     /// Which part of the file, and the text that the rows of the group share.
     section: u32,
     group: String,
+    /// Likewise of the second column.
+    and: String,
     rows: u64,
     sums: Vec<i128>,
     /// What the rows that state the total say, where rows do.
     stated: Option<Vec<i128>>,
+}
+
+impl Tally {
+    /// The texts that its rows share, for messages.
+    fn name(&self) -> String {
+        let group = shown(&self.group);
+        if self.and.is_empty() {
+            return group;
+        }
+        format!("{group} {}", shown(&self.and))
+    }
 }
 
 /// What a place of the file states.
@@ -46,6 +61,7 @@ struct Counting<'p> {
     when: Vec<BoundCondition<'p>>,
     stating_rows: Vec<BoundCondition<'p>>,
     group: Option<usize>,
+    and: Option<usize>,
     sums: Vec<BoundSum<'p>>,
     tallies: Vec<Tally>,
     /// The tally of the row before.
@@ -53,6 +69,8 @@ struct Counting<'p> {
     /// First row that could not be counted, with the reason.
     uncounted: Option<(u64, String)>,
     statements: Vec<Statement>,
+    /// The record stood there without which the file is a part.
+    is_whole: bool,
 }
 
 /// All totals of a file.
@@ -61,6 +79,8 @@ pub struct Totals<'p> {
     all: Vec<Counting<'p>>,
     section: u32,
     bound: bool,
+    /// Records of the file, where they have a type.
+    records: u64,
 }
 
 impl<'p> Totals<'p> {
@@ -71,17 +91,28 @@ impl<'p> Totals<'p> {
             when: Vec::new(),
             stating_rows: Vec::new(),
             group: None,
+            and: None,
             sums: Vec::new(),
             tallies: Vec::new(),
             last: 0,
             uncounted: None,
             statements: Vec::new(),
+            is_whole: total.behind.is_none(),
         };
         Totals {
             profile,
             all: profile.totals.iter().map(counting).collect(),
             section: 0,
             bound: false,
+            records: 0,
+        }
+    }
+
+    /// Counts a record of this type, where records have one.
+    pub fn note_record(&mut self, kind: &str) {
+        self.records += 1;
+        for counting in &mut self.all {
+            counting.is_whole |= counting.total.behind.as_deref() == Some(kind);
         }
     }
 
@@ -101,6 +132,7 @@ impl<'p> Totals<'p> {
                 counting.stating_rows = BoundCondition::all(rows, columns, false);
             }
             counting.group = columns.any(&total.group_columns, false).first().copied();
+            counting.and = columns.any(&total.and_columns, false).first().copied();
             let bind = |sum: &'p Sum| {
                 let column = columns.any(&sum.columns, sum.optional).first().copied();
                 let title = sum.columns.iter().find(|title| columns.find(title).is_some());
@@ -110,6 +142,7 @@ impl<'p> Totals<'p> {
                     blank: blank_of(profile, &sum.columns),
                     column,
                     minus: columns.any(&sum.minus, sum.optional).first().copied(),
+                    when: BoundCondition::all(&sum.when, columns, sum.optional),
                     title: title.or(sum.columns.first()).map_or("", String::as_str),
                 }
             };
@@ -124,13 +157,29 @@ impl<'p> Totals<'p> {
             if !counting.when.is_empty() && !all_hold(&counting.when, row) {
                 continue;
             }
-            let group = counting.group.map_or(&b""[..], |at| row.bytes(at));
-            let of_row = |tally: &Tally| tally.section == self.section && same(tally.group.as_bytes(), group);
+            let text = |at: Option<usize>| at.map_or(&b""[..], |at| row.bytes(at));
+            let (group, and) = (text(counting.group), text(counting.and));
+            let section = if counting.total.of_file { 0 } else { self.section };
+            let upper = counting.total.upper;
+            let of_row = |tally: &Tally| {
+                let known = tally.group.as_bytes();
+                let is_group = if upper {
+                    known.eq_ignore_ascii_case(group)
+                } else {
+                    same(known, group)
+                };
+                is_group && tally.section == section && same(tally.and.as_bytes(), and)
+            };
             let at = match counting.tallies.get(counting.last) {
                 Some(last) if of_row(last) => counting.last,
                 _ => {
-                    let group = counting.group.map_or("", |at| row.cell(at));
-                    tally(&mut counting.tallies, self.section, group, counting.sums.len())
+                    let text = |at: Option<usize>| at.map_or("", |at| row.cell(at));
+                    let (group, and) = (text(counting.group), text(counting.and));
+                    let group = match upper {
+                        true => &group.to_ascii_uppercase(),
+                        false => group,
+                    };
+                    tally(&mut counting.tallies, section, (group, and), counting.sums.len())
                 }
             };
             counting.last = at;
@@ -150,6 +199,9 @@ impl<'p> Totals<'p> {
                 &mut tally.sums
             };
             for (bound, sum) in sums.iter().zip(into) {
+                if !bound.when.is_empty() && !all_hold(&bound.when, row) {
+                    continue;
+                }
                 let minus = match bound.minus {
                     None => Ok(0),
                     minus => bound.figure(row, minus),
@@ -252,7 +304,7 @@ impl<'p> Totals<'p> {
     pub fn check(&mut self) -> Result<Vec<String>, FileRefused> {
         let mut checked = Vec::new();
         for counting in &mut self.all {
-            counting.check(self.bound, &mut checked)?;
+            counting.check(self.bound, self.records, &mut checked)?;
         }
         Ok(checked)
     }
@@ -267,10 +319,12 @@ fn texts_of(row: &Row<'_>, titles: &[String]) -> Vec<(String, String)> {
             texts.push((title.clone(), row.cell(at).to_owned()));
         }
     }
-    texts.push((
-        "#last".to_owned(),
-        row.cell(row.cells.len().saturating_sub(1)).to_owned(),
-    ));
+    // A spreadsheet fills up all lines to the length of the longest.
+    let last = (0..row.cells.len())
+        .rev()
+        .map(|at| row.cell(at))
+        .find(|text| !text.is_empty());
+    texts.push(("#last".to_owned(), last.unwrap_or_default().to_owned()));
     texts
 }
 
@@ -302,14 +356,15 @@ fn blank_of<'p>(profile: &'p Profile, titles: &[String]) -> &'p [String] {
     field.map_or(&[], |field| &field.blank)
 }
 
-fn tally(tallies: &mut Vec<Tally>, section: u32, group: &str, sums: usize) -> usize {
+fn tally(tallies: &mut Vec<Tally>, section: u32, (group, and): (&str, &str), sums: usize) -> usize {
     let known = tallies
         .iter()
-        .rposition(|tally| tally.section == section && tally.group == group);
+        .rposition(|tally| tally.section == section && tally.group == group && tally.and == and);
     known.unwrap_or_else(|| {
         tallies.push(Tally {
             section,
             group: group.to_owned(),
+            and: and.to_owned(),
             rows: 0,
             sums: vec![0; sums],
             stated: None,
@@ -341,6 +396,18 @@ impl BoundSum<'_> {
         self.number.scaled(text).map_err(|_| text)
     }
 
+    /// A figure as it is stated, which may be filled up with zeros; `None` where it is no figure.
+    fn stated_figure(&self, text: &str) -> Option<i128> {
+        if text.is_empty() || self.blank.iter().any(|blank| blank == text) {
+            return Some(0);
+        }
+        let number = Number {
+            padded: true,
+            ..self.number.clone()
+        };
+        number.scaled(text).ok()
+    }
+
     /// A sum as people write it: fen are shown as yuan.
     fn shown(&self, scaled: i128) -> String {
         match self.number.unit {
@@ -352,6 +419,7 @@ impl BoundSum<'_> {
 
 impl Counting<'_> {
     fn state(&mut self, section: u32, line: u64, texts: Vec<(String, String)>) -> Result<(), FileRefused> {
+        let section = if self.total.of_file { 0 } else { section };
         let group = group_of(self.total, &texts);
         let before = self
             .statements
@@ -368,8 +436,14 @@ impl Counting<'_> {
         Ok(())
     }
 
-    fn check(&mut self, bound: bool, checked: &mut Vec<String>) -> Result<(), FileRefused> {
+    fn check(&mut self, bound: bool, records: u64, checked: &mut Vec<String>) -> Result<(), FileRefused> {
         let name = &self.total.name;
+        if let (false, Some(behind)) = (self.is_whole, &self.total.behind) {
+            checked.push(format!(
+                "{name}: not compared: the file has no record {behind}, it is a part"
+            ));
+            return Ok(());
+        }
         if let (Some((row, words)), Stated::Nowhere) = (&self.uncounted, &self.total.stated) {
             checked.push(format!("{name}: not counted; line {row}: {words}"));
             return Ok(());
@@ -386,7 +460,7 @@ impl Counting<'_> {
         }
         if let Stated::Nowhere = self.total.stated {
             if self.tallies.is_empty() && self.total.group_columns.is_empty() {
-                tally(&mut self.tallies, 0, "", self.total.sums.len());
+                tally(&mut self.tallies, 0, ("", ""), self.total.sums.len());
             }
             for tally in &self.tallies {
                 checked.push(format!("{} (counted; the file states none)", self.words(tally)));
@@ -414,10 +488,10 @@ impl Counting<'_> {
             let at = tally(
                 &mut self.tallies,
                 statement.section,
-                &group,
+                (&group, ""),
                 self.total.sums.len(),
             );
-            let not_stated = self.compare(statement, at)?;
+            let not_stated = self.compare(statement, at, records)?;
             if !not_stated.is_empty() {
                 let words = self.words(&self.tallies[at]);
                 checked.push(format!(
@@ -451,7 +525,7 @@ impl Counting<'_> {
     fn words(&self, tally: &Tally) -> String {
         let mut words = self.total.name.clone();
         if !tally.group.is_empty() {
-            words += &format!(" {}", shown(&tally.group));
+            words += &format!(" {}", tally.name());
         }
         words += &format!(": {} rows", tally.rows);
         for (sum, scaled) in self.sums.iter().zip(&tally.sums) {
@@ -463,7 +537,7 @@ impl Counting<'_> {
     }
 
     /// Compares one statement; titles of optional sums that it does not state, though rows have them, are given back.
-    fn compare(&self, statement: &Statement, at: usize) -> Result<Vec<&str>, FileRefused> {
+    fn compare(&self, statement: &Statement, at: usize, records: u64) -> Result<Vec<&str>, FileRefused> {
         let tally = &self.tallies[at];
         let name = &self.total.name;
         let of = if tally.group.is_empty() {
@@ -493,10 +567,22 @@ impl Counting<'_> {
             let Some(text) = stated(statement, &self.total.count) else {
                 return Err(lacks(&self.total.count));
             };
-            let count = figure.minor(text, 0);
-            if count.ok().and_then(|count| u64::try_from(count).ok()) != Some(tally.rows) {
+            let count = figure
+                .minor(text, 0)
+                .ok()
+                .and_then(|count| u64::try_from(count).ok());
+            let of_records = self.total.count_of_records
+                && (count == Some(records) || count.map(|count| count + 1) == Some(records));
+            if count != Some(tally.rows) && !of_records {
                 return Err(fails("rows", tally.rows.to_string(), text));
             }
+        }
+        if !self.total.opening.is_empty() {
+            return match self.balances(statement, tally) {
+                Some(Ok(())) => Ok(Vec::new()),
+                Some(Err((found, expected))) => Err(fails("closing balance", found, &expected)),
+                None => Err(lacks(&self.total.closing)),
+            };
         }
         let mut not_stated = Vec::new();
         for (bound, found) in self.sums.iter().zip(&tally.sums) {
@@ -513,24 +599,43 @@ impl Counting<'_> {
                 }
                 return Err(lacks(&bound.sum.stated));
             };
-            let number = Number {
-                padded: true,
-                ..bound.number.clone()
-            };
-            let expected = if text.is_empty() || bound.blank.iter().any(|blank| blank == text) {
-                Ok(0)
-            } else {
-                number.scaled(text)
-            };
-            let holds = expected.is_ok_and(|expected| match bound.sum.take {
-                Take::Signed | Take::Magnitude => expected.abs() == found.abs(),
-                Take::Exact => expected == *found,
-            });
+            let holds = bound
+                .stated_figure(text)
+                .is_some_and(|expected| match bound.sum.take {
+                    Take::Signed | Take::Magnitude => expected.abs() == found.abs(),
+                    Take::Exact => expected == *found,
+                });
             if !holds {
                 return Err(fails(bound.title, shown_scaled(*found), text));
             }
         }
         Ok(not_stated)
+    }
+
+    /// Whether the balance before the rows and what they moved make the balance behind them; what they make and what is stated
+    /// where not, `None` where a figure is not stated.
+    fn balances(&self, statement: &Statement, tally: &Tally) -> Option<Result<(), (String, String)>> {
+        let number = self.sums.first()?;
+        let balance = |places: &[String]| {
+            let [mark, amount] = places else { return None };
+            let scaled = number.stated_figure(find(&statement.texts, amount)?)?;
+            match find(&statement.texts, mark)? {
+                "CR" | "C" => Some(scaled),
+                "DR" | "D" => Some(-scaled),
+                _ => None,
+            }
+        };
+        let (opening, closing) = (balance(&self.total.opening)?, balance(&self.total.closing)?);
+        let moved: i128 = self
+            .sums
+            .iter()
+            .zip(&tally.sums)
+            .map(|(bound, sum)| if bound.sum.goes_out { -sum } else { *sum })
+            .sum();
+        if opening + moved == closing {
+            return Some(Ok(()));
+        }
+        Some(Err((number.shown(opening + moved), number.shown(closing))))
     }
 
     /// Rows that state a total must be what all others of their group add up to, with the other sign.
@@ -541,7 +646,7 @@ impl Counting<'_> {
                 if !self.total.optional {
                     return Err(FileRefused::at(
                         0,
-                        format!("{name} {} is missing: the file was cut off", shown(&tally.group)),
+                        format!("{name} {} is missing: the file was cut off", tally.name()),
                         "fetch the whole file again and run the day again",
                     ));
                 }
@@ -554,7 +659,7 @@ impl Counting<'_> {
                         0,
                         format!(
                             "{name} {}: {}: found {}, expected {}",
-                            shown(&tally.group),
+                            tally.name(),
                             bound.title,
                             bound.shown(*found),
                             bound.shown(-stated)

@@ -1,0 +1,247 @@
+//! The parts of a delivery against one another, where a table has no statements that could be compared ([`super::across`]).
+//!
+//! In: of each file the digests of rows that have no number of their own, and whether it gives rows at all. Out: notes, or a
+//! stop. Two files with the very same rows are one file delivered twice (R20). Two files of which each shares rows with the
+//! other but not all can be a morning and a whole day, or two parts with payments that look alike: which of them is never
+//! guessed, the day stops (65). A required source that got nothing but a summary or a test has no file (66, R36).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::book::settings::Settings;
+use crate::day::read::FileReport;
+use crate::day::state::KnownFile;
+use crate::day::taken::FILES_KNOWN_DAYS;
+use crate::findings::{Finding, Stop, StopCode};
+use crate::ingest::files::Delivered;
+use crate::terms::date::Date;
+
+/// Checks the parts of a delivery and says what was found. `known` are files taken by the closes before.
+///
+/// # Errors
+/// 65 when two files share some rows that have no number of their own, 66 when a required source has only files that give
+/// no rows; all findings at once.
+pub fn check(
+    settings: &Settings,
+    files: &[Delivered],
+    reports: &[FileReport],
+    known: &[KnownFile],
+    date: Date,
+) -> Result<Vec<String>, Stop> {
+    let mut notes = Vec::new();
+    let mut stops = shared_rows(files, reports, known, date, &mut notes);
+    stops.extend(without_rows(settings, files, reports, &mut notes));
+    match Stop::join(stops) {
+        Some(stop) => Err(stop),
+        None => Ok(notes),
+    }
+}
+
+/// What two files have in common.
+#[derive(Clone, Copy, Default)]
+struct Shared {
+    rows: u64,
+    /// Lines of the first shared rows, of the earlier and of the later file.
+    lines: (u32, u32),
+}
+
+fn shared_rows(
+    files: &[Delivered],
+    reports: &[FileReport],
+    known: &[KnownFile],
+    date: Date,
+    notes: &mut Vec<String>,
+) -> Vec<Stop> {
+    // Files of known content are taken once as a whole, whatever is in them.
+    let before = known
+        .iter()
+        .filter(|file| date.days_since(file.taken_on) <= FILES_KNOWN_DAYS);
+    let mut seen: BTreeSet<&str> = before.map(|file| file.sha256.as_str()).collect();
+    let mut all: Vec<(u64, usize, u32, u32)> = Vec::new();
+    for (index, report) in reports.iter().enumerate() {
+        if !report.digests.is_empty() && seen.insert(report.sha256.as_str()) {
+            let digests = report.digests.iter();
+            all.extend(digests.map(|row| (row.digest, index, row.count, row.line)));
+        }
+    }
+    all.sort_unstable();
+    // Each file is compared with the first that has a row of it: where none of these differ, none of the others do.
+    let mut shared: BTreeMap<(usize, usize), Shared> = BTreeMap::new();
+    for same in all.chunk_by(|a, b| a.0 == b.0) {
+        let [(_, first, count, line), others @ ..] = same else {
+            continue;
+        };
+        for (_, other, other_count, other_line) in others {
+            let shared = shared.entry((*first, *other)).or_default();
+            if shared.rows == 0 || *other_line < shared.lines.1 {
+                shared.lines = (*line, *other_line);
+            }
+            shared.rows += u64::from(*count.min(other_count));
+        }
+    }
+    let rows = |index: usize| -> u64 {
+        let digests = reports[index].digests.iter();
+        digests.map(|row| u64::from(row.count)).sum()
+    };
+    let mut findings = Vec::new();
+    for ((first, other), shared) in shared {
+        let (name, other_name) = (&files[first].name, &files[other].name);
+        if shared.rows == rows(first) && shared.rows == rows(other) {
+            notes.push(format!(
+                "{other_name}: all its rows are those of {name}: taken once"
+            ));
+            continue;
+        }
+        findings.push(
+            Finding::about(
+                other_name.clone(),
+                format!(
+                    "{} of its {} rows look like rows of {name} (line {}), which has {}: rows without a number of their own that may have been delivered twice, or be other payments",
+                    shared.rows,
+                    rows(other),
+                    shared.lines.0,
+                    rows(first)
+                ),
+                "where one file is an earlier export of the other, take the shorter one out of the inbox; where both are parts of a day, deliver them as one file, in which equal rows count as often as they stand",
+            )
+            .at(u64::from(shared.lines.1), 0),
+        );
+    }
+    let stop = (!findings.is_empty()).then_some(Stop {
+        code: StopCode::BadData,
+        findings,
+    });
+    stop.into_iter().collect()
+}
+
+/// Files that are of a format but give no rows: what they summarise must have come as well, with them in their archive or
+/// beside it.
+fn without_rows(
+    settings: &Settings,
+    files: &[Delivered],
+    reports: &[FileReport],
+    notes: &mut Vec<String>,
+) -> Vec<Stop> {
+    let mut deliveries: BTreeMap<(usize, &str), Vec<usize>> = BTreeMap::new();
+    for (index, file) in files.iter().enumerate() {
+        let archive = file.name.split_once('!').map_or("", |(archive, _)| archive);
+        deliveries.entry((file.source, archive)).or_default().push(index);
+    }
+    let mut findings = Vec::new();
+    for ((source, _), members) in deliveries {
+        let why = |index: &usize| reports[*index].without_rows.as_str();
+        let Some(first) = members
+            .first()
+            .filter(|_| members.iter().all(|index| !why(index).is_empty()))
+        else {
+            continue;
+        };
+        let source = &settings.sources[source];
+        let words = format!("{}; the rows themselves were not delivered with it", why(first));
+        if source.required {
+            findings.push(Finding::about(
+                files[*first].name.clone(),
+                format!("source `{}` is required and got no rows: {words}", source.name),
+                "deliver the file with the rows; for a day without rows deliver one with its header only",
+            ));
+        } else {
+            notes.push(format!(
+                "{}: source `{}`: {words}",
+                files[*first].name, source.name
+            ));
+        }
+    }
+    let stop = (!findings.is_empty()).then_some(Stop {
+        code: StopCode::InputMissing,
+        findings,
+    });
+    stop.into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::book::settings::Role;
+    use crate::ingest::files::{Packing, Seen};
+    use crate::ingest::formats::RowDigest;
+    use crate::ingest::formats::testing::{settings, source};
+
+    fn delivered(name: &str) -> Delivered {
+        Delivered {
+            name: name.to_owned(),
+            path: std::path::PathBuf::new(),
+            members: Vec::new(),
+            packing: Packing::Plain,
+            parquet: false,
+            source: 0,
+            seen: Seen::default(),
+        }
+    }
+
+    fn checked(reports: &[FileReport], names: &[&str], required: bool) -> Result<Vec<String>, String> {
+        let mut settings = settings(&[("1", "CNY")]);
+        settings.sources = vec![crate::book::settings::Source {
+            required,
+            ..source("x", Role::Bank)
+        }];
+        let files: Vec<Delivered> = names.iter().map(|name| delivered(name)).collect();
+        let date = Date::from_ymd(2026, 3, 31).unwrap();
+        check(&settings, &files, reports, &[], date).map_err(|stop| format!("{} {stop}", stop.code as u8))
+    }
+
+    /// A file of these rows, by digest and count.
+    fn rows(sha256: &str, rows: &[(u64, u32)]) -> FileReport {
+        let told = |(digest, count): &(u64, u32)| RowDigest {
+            digest: *digest,
+            count: *count,
+            line: *digest as u32,
+        };
+        FileReport {
+            sha256: sha256.to_owned(),
+            digests: rows.iter().map(told).collect(),
+            ..FileReport::default()
+        }
+    }
+
+    #[test]
+    fn files_with_rows_in_common_are_one_or_stop_the_day() {
+        let check = |reports: &[FileReport]| checked(reports, &["a", "b", "c"], false);
+        let day = rows("1", &[(2, 1), (3, 2)]);
+        assert_eq!(check(&[day.clone(), rows("2", &[(4, 1)])]), Ok(Vec::new()));
+        assert_eq!(
+            check(&[day.clone(), rows("2", &[(2, 1), (3, 2)])]),
+            Ok(vec!["b: all its rows are those of a: taken once".to_owned()])
+        );
+        // The same bytes are one file before anybody looks into them.
+        assert_eq!(check(&[day.clone(), day.clone()]), Ok(Vec::new()));
+        let stopped = check(&[day.clone(), rows("2", &[(3, 1), (4, 1)])]).unwrap_err();
+        assert!(
+            stopped.starts_with("65 b:3: 1 of its 2 rows look like rows of a (line 3), which has 3:"),
+            "{stopped}"
+        );
+        // An earlier export, and the same rows another number of times.
+        assert!(check(&[rows("2", &[(2, 1)]), day.clone()]).is_err());
+        assert!(check(&[day.clone(), rows("2", &[(2, 1), (3, 1)])]).is_err());
+        // Two that are one, and a third that shares rows with both.
+        let same = rows("2", &[(2, 1), (3, 2)]);
+        assert!(check(&[day, same, rows("3", &[(3, 2), (9, 1)])]).is_err());
+    }
+
+    #[test]
+    fn a_summary_alone_is_no_delivery() {
+        let summary = FileReport {
+            without_rows: "summary per store".to_owned(),
+            ..FileReport::default()
+        };
+        let detail = FileReport::default();
+        let missing = "66 a: source `s` is required and got no rows: summary per store; the rows themselves were not delivered with it";
+        let stopped = checked(std::slice::from_ref(&summary), &["a"], true).unwrap_err();
+        assert!(stopped.starts_with(missing), "{stopped}");
+        assert!(checked(&[summary.clone(), detail.clone()], &["a", "b"], true).is_ok());
+        let notes = checked(std::slice::from_ref(&summary), &["a"], false).unwrap();
+        assert_eq!(notes.len(), 1);
+        // In each archive for itself.
+        let names = ["1.zip!a", "2.zip!a", "2.zip!b"];
+        let reports = [summary.clone(), summary, detail];
+        assert!(checked(&reports, &names, true).unwrap_err().contains("1.zip!a: "));
+    }
+}

@@ -1,0 +1,265 @@
+//! Why a file is none of a profile, in words: its first line and its header against those that the profile knows. Only
+//! frame lines are shown, never rows, and long numbers not in full: a message travels further than the file.
+
+use std::fmt::Write as _;
+
+use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
+
+use super::cut::record_bytes;
+use super::lines::decode;
+use super::{HEAD_LINES, titles_in};
+use crate::book::parse::nearest;
+use crate::ingest::formats::decode::byte_order_mark;
+use crate::ingest::formats::profile::Profile;
+use crate::ingest::formats::values::shown;
+
+/// Digits of a number that is not shown in full.
+const LONG_NUMBER: usize = 8;
+/// Titles of a header that are shown.
+const TITLES_SHOWN: usize = 12;
+
+/// How far a file is from a profile.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Difference {
+    /// What the profile expects and the file does not have: titles, and its first line. Fewer is nearer.
+    pub missing: usize,
+    /// What it expects and the file has.
+    pub met: usize,
+    /// The first line that is to be looked at.
+    pub line: u64,
+    /// In words.
+    pub words: String,
+}
+
+/// What keeps a file with these first bytes from being of a profile.
+pub fn difference(profile: &Profile, head: &[u8], encoding: Option<&'static Encoding>) -> Difference {
+    let text = text_of(profile, head, encoding);
+    let lines: Vec<&str> = text
+        .lines()
+        .take(HEAD_LINES)
+        .map(|line| line.trim_end_matches('\r'))
+        .collect();
+    let mut found = Difference {
+        missing: 0,
+        met: 0,
+        line: 1,
+        words: String::new(),
+    };
+    let first = lines.first().copied().unwrap_or_default();
+    if profile.header.is_empty() && profile.first_lines.is_empty() {
+        let bytes = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        found.missing = 1;
+        let _ = write!(
+            found.words,
+            "its first record has {} bytes, expected {} with times where the profile has them",
+            bytes.strip_suffix(b"\r").unwrap_or(bytes).len(),
+            record_bytes(&profile.frame)
+        );
+        return found;
+    }
+    let padding = |c: char| profile.frame.comment_padding.contains(&c);
+    let fits = profile
+        .first_lines
+        .iter()
+        .any(|pattern| pattern.fit(first.trim_end_matches(padding)).is_some());
+    if fits {
+        found.met += 1;
+    } else if !profile.first_lines.is_empty() {
+        found.missing += 1;
+        let expected: Vec<String> = profile
+            .first_lines
+            .iter()
+            .map(|line| format!("`{}`", line.text()))
+            .collect();
+        let _ = write!(
+            found.words,
+            "its first line is `{}`, expected {}",
+            masked_line(first),
+            expected.join(" or ")
+        );
+    }
+    header(profile, &lines, &mut found);
+    found
+}
+
+/// Compares the line that has most of the header's titles.
+fn header(profile: &Profile, lines: &[&str], found: &mut Difference) {
+    if profile.header.is_empty() {
+        return;
+    }
+    let met = |titles: &[&str]| {
+        let has = |any: &&Vec<String>| any.iter().any(|title| titles.contains(&title.as_str()));
+        profile.header.iter().filter(has).count()
+    };
+    let mut best: Option<(usize, usize, Vec<&str>)> = None;
+    for (at, line) in lines.iter().enumerate() {
+        let titles = titles_in(profile, line);
+        let count = met(&titles);
+        if best.as_ref().is_none_or(|(most, ..)| count > *most) {
+            best = Some((count, at, titles));
+        }
+    }
+    let (count, at, titles) = best.unwrap_or_default();
+    found.met += count;
+    found.missing += profile.header.len() - count;
+    if count == profile.header.len() {
+        return;
+    }
+    if !found.words.is_empty() {
+        found.words += "; ";
+    }
+    // A title that the profile knows is not another one's new name.
+    let is_known = |title: &&str| profile.header.iter().flatten().any(|known| known == title);
+    let free: Vec<&str> = titles
+        .iter()
+        .copied()
+        .filter(|title| !title.is_empty() && !is_known(title))
+        .collect();
+    let missing = profile
+        .header
+        .iter()
+        .filter(|any| !any.iter().any(|title| titles.contains(&title.as_str())));
+    let expected: Vec<String> = missing
+        .map(|any| {
+            let near = any.iter().find_map(|title| near_title(title, &free));
+            let near = near.map_or(String::new(), |near| format!(" (it has `{}`)", shown(near)));
+            format!("`{}`{near}", any.join("|"))
+        })
+        .collect();
+    if count == 0 {
+        let _ = write!(
+            found.words,
+            "none of its first {} lines has a title of the header, expected {}",
+            lines.len(),
+            expected.join(", ")
+        );
+        return;
+    }
+    found.line = at as u64 + 1;
+    let more = titles.len().saturating_sub(TITLES_SHOWN);
+    let mut have: Vec<String> = titles
+        .iter()
+        .take(TITLES_SHOWN)
+        .map(|title| masked_line(title))
+        .collect();
+    if more > 0 {
+        have.push(format!("and {more} more"));
+    }
+    let _ = write!(
+        found.words,
+        "line {} has {count} of {} titles of the header and lacks {}; its titles are {}",
+        at + 1,
+        profile.header.len(),
+        expected.join(", "),
+        have.join(", ")
+    );
+}
+
+/// A title that may be the wanted one by another name.
+fn near_title<'t>(wanted: &str, titles: &[&'t str]) -> Option<&'t str> {
+    let part =
+        |title: &&&str| title.chars().count() > 1 && (title.contains(wanted) || wanted.contains(**title));
+    let alike = |title: &&str| title.chars().any(|c| wanted.contains(c));
+    titles
+        .iter()
+        .find(part)
+        .copied()
+        .or_else(|| nearest(wanted, titles.iter().copied().filter(alike)))
+}
+
+/// The first lines of a file in the first encoding of the profile that they are text in.
+fn text_of(profile: &Profile, head: &[u8], encoding: Option<&'static Encoding>) -> String {
+    let (marked, head) = match byte_order_mark(head) {
+        Some((encoding, mark)) => (Some(encoding), &head[mark..]),
+        None => (None, head),
+    };
+    let whole = memchr::memrchr(b'\n', head).map_or(head, |end| &head[..end]);
+    let known = marked.or(encoding);
+    let candidates = known.into_iter().chain(profile.encodings.iter().copied());
+    for candidate in candidates.chain([UTF_8, encoding_rs::GB18030]) {
+        if candidate == UTF_16LE || candidate == UTF_16BE {
+            if marked == Some(candidate) {
+                return candidate.decode_without_bom_handling(head).0.into_owned();
+            }
+        } else if let Some(text) = decode(candidate, whole) {
+            return text.into_owned();
+        }
+    }
+    String::from_utf8_lossy(whole).into_owned()
+}
+
+/// A frame line for a message; of long numbers, which may be accounts, the last four digits.
+pub fn masked_line(text: &str) -> String {
+    let mut masked = String::new();
+    let mut rest = text;
+    while !rest.is_empty() {
+        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+        if digits >= LONG_NUMBER {
+            masked.push('…');
+            masked += &rest[digits - 4..digits];
+        } else {
+            masked += &rest[..digits];
+        }
+        rest = &rest[digits..];
+        let others = rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len());
+        masked += &rest[..others];
+        rest = &rest[others..];
+    }
+    shown(&masked)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ingest::formats::profile::builtin;
+
+    fn told(name: &str, head: &str) -> (usize, u64, String) {
+        let Ok(profile) = Profile::parse(builtin(name).unwrap(), name) else {
+            panic!("{name}")
+        };
+        let found = difference(&profile, head.as_bytes(), None);
+        (found.missing, found.line, found.words)
+    }
+
+    #[test]
+    fn first_line_and_header_are_compared_with_the_profile() {
+        let (missing, line, words) = told(
+            "cmbc",
+            "账号,6222000000001111\n交易日期,借方金额,贷方发生额,余额,对方户名\n",
+        );
+        assert!(missing > 0 && line == 2, "{missing} {line} {words}");
+        assert!(words.starts_with("line 2 has "), "{words}");
+        assert!(words.contains("lacks "), "{words}");
+        let (missing, line, words) = told(
+            "icbc-corporate",
+            "账号 6222000000001111\n凭证号,交易时间,转入金额,转出金额,账户余额\n",
+        );
+        assert_eq!((missing, line), (2, 2));
+        assert_eq!(
+            words,
+            "its first line is `账号 …1111`, expected `[HISTORYDETAIL]{}`; line 2 has 3 of 4 titles of the header and lacks `余额` (it has `账户余额`); its titles are 凭证号, 交易时间, 转入金额, 转出金额, 账户余额"
+        );
+        let (_, _, words) = told("unionpay-zm", "hello\r\n");
+        assert!(
+            words.starts_with("its first record has 5 bytes, expected 607 "),
+            "{words}"
+        );
+        let (_, _, words) = told("square", "hello\nworld\n");
+        assert!(
+            words.starts_with("none of its first 2 lines has a title of the header, expected `"),
+            "{words}"
+        );
+        let (_, _, words) = told("square", "");
+        assert!(words.starts_with("none of its first 0 lines"), "{words}");
+    }
+
+    #[test]
+    fn long_numbers_are_not_shown() {
+        assert_eq!(
+            masked_line("卡 62220000000011 on 2026-03-31"),
+            "卡 …0011 on 2026-03-31"
+        );
+        assert_eq!(masked_line("1234567"), "1234567");
+        assert_eq!(masked_line(""), "");
+    }
+}
