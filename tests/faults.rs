@@ -205,6 +205,27 @@ fn a_book_does_not_begin_anew_where_a_close_is_damaged() {
     );
 }
 
+/// A day must not be closed below one that was closed and lost its seal: its payouts would be issued twice.
+#[test]
+fn no_day_is_closed_below_one_whose_close_is_damaged() {
+    let (_folder, book) = demo();
+    closes(&book);
+    let close = |date: &str| {
+        let output = tieout(&["close", book.to_str().unwrap(), "--date", date])
+            .output()
+            .unwrap();
+        (output.status.code(), told(&output))
+    };
+    let (code, words) = close("2026-09-17");
+    assert!(matches!(code, Some(0 | 10 | 20)), "{words}");
+    fs::remove_file(book.join("closes/2026-09-17/1/manifest.json")).unwrap();
+    fs::remove_dir_all(book.join("closes").join(FIRST)).unwrap();
+    let (code, words) = close(FIRST);
+    assert_eq!(code, Some(66), "{words}");
+    assert!(words.contains("the close has no manifest.json"), "{words}");
+    assert!(!book.join("closes").join(FIRST).exists(), "{words}");
+}
+
 #[test]
 fn a_full_disk_publishes_nothing() {
     let (_folder, book) = demo();

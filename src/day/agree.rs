@@ -118,9 +118,9 @@ pub fn match_legs(
             }));
         }
         for row in &right.conflicts {
-            agreed
-                .open
-                .push(conflict(&named.name, None, name_of(&pool.right[leg], *row)));
+            let was_duplicate = was_duplicate(pool, &pool.right[leg], *row, leg);
+            let name = name_of(&pool.right[leg], *row);
+            agreed.open.push(conflict(&named.name, None, name, was_duplicate));
         }
         agreed.right.push(right);
         agreed.legs.push(result);
@@ -136,7 +136,7 @@ pub fn list_conflicts(pool: &Pool, settings: &Settings, bank_leg: usize, agreed:
         let legless = meta.is_wallet_funded() || meta.txn_type() == Some(TxnType::Transfer);
         let name = name_of(&pool.left[bank_leg], *row);
         if legless {
-            agreed.open.push(conflict(WALLET_LEG, name, None));
+            agreed.open.push(conflict(WALLET_LEG, name, None, false));
             continue;
         }
         // A row brought forward stays open where it was open: what has matched at the bank is no open item there.
@@ -162,7 +162,8 @@ pub fn list_conflicts(pool: &Pool, settings: &Settings, bank_leg: usize, agreed:
         };
         for (leg, named) in settings.legs.iter().enumerate() {
             if open_legs & (1 << leg) != 0 {
-                agreed.open.push(conflict(&named.name, name, None));
+                let was_duplicate = was_duplicate(pool, &pool.left[bank_leg], *row, leg);
+                agreed.open.push(conflict(&named.name, name, None, was_duplicate));
             }
         }
     }
@@ -178,14 +179,27 @@ pub fn platform_side<'a>(pool: &'a Pool, settings: &Settings, leg: usize) -> &'a
     }
 }
 
+/// True for a row brought forward that was a duplicate on a leg: it is one again when its doubt ends (R5).
+pub fn was_duplicate(pool: &Pool, side: &[EntryBlock], row: RowRef, leg: usize) -> bool {
+    match pool.origin_of(side, row) {
+        Origin::Forward(index) => pool.forward[index].duplicate_legs >> leg & 1 == 1,
+        Origin::Today(..) => false,
+    }
+}
+
 /// A row that conflicts by id, as a break.
-pub fn conflict(leg: &str, left: Option<RowName>, right: Option<RowName>) -> OpenBreakRows {
+pub fn conflict(
+    leg: &str,
+    left: Option<RowName>,
+    right: Option<RowName>,
+    was_duplicate: bool,
+) -> OpenBreakRows {
     OpenBreakRows {
         leg: leg.to_owned(),
         class: Class::IdConflict.name(OtherSide::Bank),
         left,
         right,
-        was_duplicate: (false, false),
+        was_duplicate: (left.is_some() && was_duplicate, right.is_some() && was_duplicate),
     }
 }
 

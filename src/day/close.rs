@@ -189,7 +189,7 @@ impl Before {
     /// The close of the day before, or `opening/`, or nothing.
     fn find(book: &Book, history: &History, date: Date) -> Result<Before, Stop> {
         let layout = &book.layout;
-        if let Some(closed) = history.incomplete.iter().find(|closed| closed.date <= date) {
+        if let Some(closed) = history.incomplete.first() {
             return Err(Stop::new(
                 StopCode::InputMissing,
                 Finding::about(
@@ -230,7 +230,7 @@ impl Before {
                     ),
                 ),
             )),
-            None => match history.empty.iter().find(|day| **day < date) {
+            None => match history.without_close.iter().find(|day| **day < date) {
                 // A first day begins with nothing owed: it must not be one that follows on another.
                 Some(day) => Err(Stop::new(
                     StopCode::InputMissing,
@@ -238,7 +238,7 @@ impl Before {
                         layout.closes().join(day.to_string()).display().to_string(),
                         format!("the close of {day} is not there: it was never finished, or was taken away"),
                         format!(
-                            "restore the close of {day} from its archive; if there was none, close {day} first, or take the empty folder away where {date} is the first day of the book"
+                            "restore the close of {day} from its archive; if there was none, close {day} first, or move its folder out of closes/ where {date} is the first day of the book"
                         ),
                     ),
                 )),
@@ -452,6 +452,7 @@ fn rehearse(options: &CloseOptions, book: &Book, progress: &dyn Progress) -> Res
     // A day that is closed can still be rehearsed: from where it began.
     let mut until = History::read(&book.layout)?;
     until.closes.retain(|closed| closed.date < options.date);
+    until.incomplete.retain(|closed| closed.date <= options.date);
     let work_folder = options
         .scratch
         .as_ref()

@@ -51,7 +51,8 @@ pub fn rows(
             item.line,
         )
     };
-    sorted.sort_by_cached_key(|item| (identity(item), item.leg.clone()));
+    // Rows that opening/ names without a place, and that have one id, are told apart by what else they say.
+    sorted.sort_by_cached_key(|item| (identity(item), &item.row, &item.leg));
     let mut rows: Vec<ForwardRow> = Vec::new();
     for item in sorted {
         let index = settings.leg_index(&item.leg);

@@ -50,7 +50,7 @@ pub struct History {
     /// Folders that stand where a close would and hold no manifest.
     pub incomplete: Vec<Closed>,
     /// Days whose folder holds no close: one was begun there and killed, or it was taken away.
-    pub empty: Vec<Date>,
+    pub without_close: Vec<Date>,
     /// Names below `closes/` that are neither a day nor hidden, with `/` between their parts.
     pub strange: Vec<String>,
     /// Hidden names below `closes/`: what runs and killed runs left there.
@@ -97,12 +97,12 @@ impl History {
                 }
             }
             if holds_none {
-                history.empty.push(date);
+                history.without_close.push(date);
             }
         }
         history.closes.sort();
         history.incomplete.sort();
-        history.empty.sort();
+        history.without_close.sort();
         Ok(history)
     }
 

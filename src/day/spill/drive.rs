@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::book::settings::{LegKind, Settings};
-use crate::day::agree::{Agreed, LegResult, conflict, list_conflicts};
+use crate::day::agree::{Agreed, LegResult, conflict, list_conflicts, was_duplicate};
 use crate::day::batches::{AsideBatch, Batches};
 use crate::day::breaks::OpenBreakRows;
 use crate::day::forward::ForwardRow;
@@ -232,7 +232,8 @@ fn agreed(
         for row in &ids.conflicts {
             let ordinal = kept.pool.right[leg][row.block()].ordinal(row.position());
             let name = Some((row.block(), ordinal));
-            agreed.open.push(conflict(&named.name, None, name));
+            let was_duplicate = was_duplicate(&kept.pool, &kept.pool.right[leg], *row, leg);
+            agreed.open.push(conflict(&named.name, None, name, was_duplicate));
         }
         let mut reversals = Vec::new();
         for (original, reversal) in &of_leg.reversals {
