@@ -173,6 +173,11 @@ impl Stop {
         )
     }
 
+    /// A stop with these findings; `None` where there are none.
+    pub fn of(code: StopCode, findings: Vec<Finding>) -> Option<Stop> {
+        (!findings.is_empty()).then_some(Stop { code, findings })
+    }
+
     /// Several stops of one stage as one: the code is the first that applies (R33), the findings are all kept.
     pub fn join(stops: Vec<Stop>) -> Option<Stop> {
         let code = PRECEDENCE

@@ -121,14 +121,8 @@ pub fn account_lines(
             book_opening_minor: previous.map_or(0, |line| i128::from(line.book_minor)),
         });
     }
-    let bad = (!findings.is_empty()).then_some(Stop {
-        code: StopCode::BadData,
-        findings,
-    });
-    let absent = (!missing.is_empty()).then_some(Stop {
-        code: StopCode::InputMissing,
-        findings: missing,
-    });
+    let bad = Stop::of(StopCode::BadData, findings);
+    let absent = Stop::of(StopCode::InputMissing, missing);
     match Stop::join(bad.into_iter().chain(absent).collect()) {
         Some(stop) => Err(stop),
         None => Ok(lines),

@@ -378,11 +378,7 @@ fn already_closed(book: &Book, done: &Closed) -> Result<Outcome, Stop> {
         None => read_opening(&book.layout.opening())?,
         Some(_) => Vec::new(),
     };
-    let opening = opening
-        .iter()
-        .map(|(name, bytes)| (format!("{OPENING}/{name}"), &**bytes));
-    let settings = book.sealed.iter().map(|(name, bytes)| (name.clone(), &**bytes));
-    let sealed: Vec<(String, &[u8])> = settings.chain(opening).collect();
+    let sealed: Vec<(String, &[u8])> = output::copied(book, &opening).collect();
     for (name, bytes) in &sealed {
         let path = format!("{BOOK_COPY}/{name}");
         match manifest.copies.iter().find(|copy| copy.path == path) {

@@ -523,21 +523,22 @@ impl<'a> Intake<'a> {
     /// Refuses a platform row in words.
     #[cold]
     fn refuse_platform(&mut self, row: &PlatformRow<'_>, against: Against) {
+        let refused = (row.place, row.currency, row.amount_minor);
         match against {
             Against::Channel => self.refuse(
-                (row.place, row.currency, row.amount_minor),
+                refused,
                 "channel",
                 row.channel,
                 "a channel whose rows a leg of settle.when takes to the bank (R41)",
             ),
             Against::Merchant => self.refuse(
-                (row.place, row.currency, row.amount_minor),
+                refused,
                 "merchant_id",
                 row.merchant_id,
                 "a merchant of the merchant master, since the row settles (R18)",
             ),
             Against::Currency(currency) => self.refuse(
-                (row.place, row.currency, row.amount_minor),
+                refused,
                 "currency",
                 row.currency.code().as_bytes(),
                 format!("{currency}, the merchant's settlement currency: exchange is not built yet (R25)"),
@@ -547,7 +548,7 @@ impl<'a> Intake<'a> {
                 let found = jiff::Timestamp::from_millisecond(row.txn_time.0)
                     .map_or_else(|_| String::new(), |time| time.to_string());
                 self.refuse(
-                    (row.place, row.currency, row.amount_minor),
+                    refused,
                     "txn_time",
                     found.as_bytes(),
                     "a time within the business day: the row has no leg that would catch a second delivery (R29)",

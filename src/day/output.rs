@@ -52,6 +52,16 @@ pub const BOOK_COPY: &str = "book";
 /// Folder within that of the copies of what a first close begins with.
 pub const OPENING: &str = "opening";
 
+/// What a close seals a copy of, by its name below [`BOOK_COPY`]: the settings, and what a first close begins with.
+pub fn copied<'a>(
+    book: &'a Book,
+    opening: &'a OpeningTables,
+) -> impl Iterator<Item = (String, &'a [u8])> + use<'a> {
+    let settings = book.sealed.iter().map(|(name, bytes)| (name.clone(), &**bytes));
+    let opening = opening.iter();
+    settings.chain(opening.map(|(name, bytes)| (format!("{OPENING}/{name}"), &**bytes)))
+}
+
 /// The summary of a computed day.
 ///
 /// # Errors
@@ -195,12 +205,7 @@ pub fn write(
         made
     };
     let mut copies = Vec::new();
-    let settings = book.sealed.iter().map(|(name, bytes)| (name.clone(), &**bytes));
-    let opening = seal
-        .opening
-        .iter()
-        .map(|(name, bytes)| (format!("{OPENING}/{name}"), &**bytes));
-    for (name, bytes) in settings.chain(opening) {
+    for (name, bytes) in copied(book, &seal.opening) {
         let sealed = outputs.staging.write(&format!("{BOOK_COPY}/{name}"), bytes)?;
         copies.push(SealedFile {
             path: sealed.path,

@@ -28,9 +28,9 @@ pub fn check(
     date: Date,
 ) -> Result<Vec<String>, Stop> {
     let mut notes = Vec::new();
-    let mut stops = shared_rows(files, reports, known, date, &mut notes);
-    stops.extend(without_rows(settings, files, reports, &mut notes));
-    match Stop::join(stops) {
+    let shared = shared_rows(files, reports, known, date, &mut notes);
+    let absent = without_rows(settings, files, reports, &mut notes);
+    match Stop::join(shared.into_iter().chain(absent).collect()) {
         Some(stop) => Err(stop),
         None => Ok(notes),
     }
@@ -50,7 +50,7 @@ fn shared_rows(
     known: &[KnownFile],
     date: Date,
     notes: &mut Vec<String>,
-) -> Vec<Stop> {
+) -> Option<Stop> {
     // Files of known content are taken once as a whole, whatever is in them.
     let before = known
         .iter()
@@ -106,11 +106,7 @@ fn shared_rows(
             .at(u64::from(shared.lines.1), 0),
         );
     }
-    let stop = (!findings.is_empty()).then_some(Stop {
-        code: StopCode::BadData,
-        findings,
-    });
-    stop.into_iter().collect()
+    Stop::of(StopCode::BadData, findings)
 }
 
 /// Files that are of a format but give no rows: what they summarise must have come as well, with them in their archive or
@@ -120,7 +116,7 @@ fn without_rows(
     files: &[Delivered],
     reports: &[FileReport],
     notes: &mut Vec<String>,
-) -> Vec<Stop> {
+) -> Option<Stop> {
     let mut deliveries: BTreeMap<(usize, &str), Vec<usize>> = BTreeMap::new();
     for (index, file) in files.iter().enumerate() {
         let archive = file.name.split_once('!').map_or("", |(archive, _)| archive);
@@ -150,11 +146,7 @@ fn without_rows(
             ));
         }
     }
-    let stop = (!findings.is_empty()).then_some(Stop {
-        code: StopCode::InputMissing,
-        findings,
-    });
-    stop.into_iter().collect()
+    Stop::of(StopCode::InputMissing, findings)
 }
 
 #[cfg(test)]

@@ -6,6 +6,21 @@ pub const MARK: u32 = 1 << 31;
 /// Room that [`step_by_step`] and [`compressed`] want: the places of a word, and what is written too much behind them.
 pub const ROOM: usize = 80;
 
+/// [`step_by_step`] or [`compressed`].
+pub trait Write: Fn(&mut [u32], u32, u64, u64) -> usize {}
+
+impl<F: Fn(&mut [u32], u32, u64, u64) -> usize> Write for F {}
+
+/// Bit i of the result is the exclusive-or of bits 0 to i: of quotes, the bytes from each that opens to before the one that
+/// closes.
+#[inline(always)]
+pub fn prefix_xor(mut bits: u64) -> u64 {
+    for shift in [1, 2, 4, 8, 16, 32] {
+        bits ^= bits << shift;
+    }
+    bits
+}
+
 /// Writes the number of each bit of `bits`, added to `base`, with a mark where the bit is one of `marked` too, and gives
 /// how many there are. What is written behind them means nothing.
 #[inline(always)]

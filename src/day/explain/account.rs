@@ -246,12 +246,6 @@ fn breaks(day: &Day, account: &Account) -> Result<Section, Stop> {
             ),
         );
     }
-    if lines.len() > NAMED_ROWS_MAX {
-        section.note(format!(
-            "and {} more lines of {}",
-            lines.len() - NAMED_ROWS_MAX,
-            day.told("breaks.csv")
-        ));
-    }
+    section.more_lines(lines.len(), &day.told("breaks.csv"));
     Ok(section)
 }

@@ -265,13 +265,7 @@ pub(super) fn journal(days: &Days, what: &str, date: Option<Date>) -> Result<Vec
                 ),
             );
         }
-        if lines.len() > NAMED_ROWS_MAX {
-            section.note(format!(
-                "and {} more lines of {}",
-                lines.len() - NAMED_ROWS_MAX,
-                day.told("journal.csv")
-            ));
-        }
+        section.more_lines(lines.len(), &day.told("journal.csv"));
         return Ok(vec![section]);
     }
     Ok(Vec::new())

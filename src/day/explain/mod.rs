@@ -142,6 +142,13 @@ impl Section {
     fn note(&mut self, text: impl Into<String>) {
         self.push(LineKind::Note, None, text);
     }
+
+    /// Says how many of a table's lines were not named.
+    fn more_lines(&mut self, lines: usize, table: &str) {
+        if lines > NAMED_ROWS_MAX {
+            self.note(format!("and {} more lines of {table}", lines - NAMED_ROWS_MAX));
+        }
+    }
 }
 
 impl Line {

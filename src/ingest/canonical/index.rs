@@ -169,13 +169,13 @@ impl Index {
             #[cfg(target_arch = "x86_64")]
             // SAFETY: as above.
             Level::Avx2 => unsafe { scan_avx2(self, bytes, from, to) },
-            Level::Portable => scan_words(self, bytes, from, to, portable_masks),
+            Level::Portable => scan_words(self, bytes, from, to),
         }
     }
 
     /// Takes the masks of the 64 bytes at `at`.
     #[inline(always)]
-    fn word(&mut self, at: usize, masks: Masks, write: impl Write) -> Result<(), usize> {
+    fn word(&mut self, at: usize, masks: Masks, write: impl set_bits::Write) -> Result<(), usize> {
         let mut separators = masks.comma | masks.line_feed;
         let mut line_feed = masks.line_feed;
         let mut openers = separators;
@@ -212,14 +212,14 @@ impl Index {
 
     /// Takes a word without quotes, carriage returns and control characters, when the index [is calm](Index::is_calm).
     #[inline(always)]
-    fn calm_word(&mut self, at: usize, separators: u64, line_feed: u64, write: impl Write) {
+    fn calm_word(&mut self, at: usize, separators: u64, line_feed: u64, write: impl set_bits::Write) {
         self.may_open = separators >> 63;
         self.note(at, separators, line_feed, write);
     }
 
     /// Notes the starts behind the separators of the 64 bytes at `at`, of which `line_feed` end a record.
     #[inline(always)]
-    fn note(&mut self, at: usize, separators: u64, line_feed: u64, write: impl Write) {
+    fn note(&mut self, at: usize, separators: u64, line_feed: u64, write: impl set_bits::Write) {
         let out = &mut self.starts[self.count..];
         self.count += write(out, at as u32 + 1, separators, line_feed);
     }
@@ -235,7 +235,7 @@ impl Index {
         open: &mut u64,
     ) -> u64 {
         // From each opening quote up to before its closing one. An escaped quote closes and opens again.
-        let inside = prefix_xor(masks.quote) ^ self.inside;
+        let inside = set_bits::prefix_xor(masks.quote) ^ self.inside;
         *open = masks.quote & inside;
         let close = masks.quote & !inside;
         *separators &= !inside;
@@ -251,50 +251,26 @@ impl Index {
     }
 }
 
-/// How the places of set bits are written.
-trait Write: Fn(&mut [u32], u32, u64, u64) -> usize {}
-
-impl<F: Fn(&mut [u32], u32, u64, u64) -> usize> Write for F {}
-
-/// Bit i of the result is the exclusive-or of bits 0 to i.
-fn prefix_xor(mut bits: u64) -> u64 {
-    for shift in [1, 2, 4, 8, 16, 32] {
-        bits ^= bits << shift;
-    }
-    bits
-}
-
 #[inline(always)]
-fn scan_words(
-    index: &mut Index,
-    bytes: &[u8],
-    from: usize,
-    to: usize,
-    masks: impl Fn(&[u8; 64]) -> Masks,
-) -> Result<(), usize> {
+fn scan_words(index: &mut Index, bytes: &[u8], from: usize, to: usize) -> Result<(), usize> {
     let (words, tail) = bytes[from..to].as_chunks::<64>();
     let mut at = from;
     for word in words {
-        index.word(at, masks(word), set_bits::step_by_step)?;
+        index.word(at, portable_masks(word), set_bits::step_by_step)?;
         at += 64;
     }
-    last_word(index, at, tail, masks)
+    last_word(index, at, tail)
 }
 
 /// Takes what is left behind the last 64 bytes of a text.
-fn last_word(
-    index: &mut Index,
-    at: usize,
-    tail: &[u8],
-    masks: impl Fn(&[u8; 64]) -> Masks,
-) -> Result<(), usize> {
+fn last_word(index: &mut Index, at: usize, tail: &[u8]) -> Result<(), usize> {
     if tail.is_empty() {
         return Ok(());
     }
     // The text ends with a line feed, so blanks after it are nothing.
     let mut word = [b' '; 64];
     word[..tail.len()].copy_from_slice(tail);
-    index.word(at, masks(&word), set_bits::step_by_step)
+    index.word(at, portable_masks(&word), set_bits::step_by_step)
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -335,7 +311,7 @@ fn scan_avx512(index: &mut Index, bytes: &[u8], from: usize, to: usize) -> Resul
         }
         at += 64;
     }
-    last_word(index, at, tail, portable_masks)?;
+    last_word(index, at, tail)?;
     index.beyond_ascii |= _mm512_movepi8_mask(high) != 0;
     Ok(())
 }
@@ -386,7 +362,7 @@ fn scan_avx2(index: &mut Index, bytes: &[u8], from: usize, to: usize) -> Result<
         }
         at += 64;
     }
-    last_word(index, at, tail, portable_masks)?;
+    last_word(index, at, tail)?;
     index.beyond_ascii |= _mm256_movemask_epi8(high) != 0;
     Ok(())
 }

@@ -51,6 +51,14 @@ pub fn byte_order_mark(bytes: &[u8]) -> Option<(&'static Encoding, usize)> {
     Encoding::for_bom(bytes)
 }
 
+/// The first bytes of a file behind its byte order mark, and the encoding that the mark says.
+pub fn behind_mark(head: &[u8]) -> (Option<&'static Encoding>, &[u8]) {
+    match byte_order_mark(head) {
+        Some((encoding, mark)) => (Some(encoding), &head[mark..]),
+        None => (None, head),
+    }
+}
+
 /// The encoding of a label such as `gbk`.
 ///
 /// # Errors

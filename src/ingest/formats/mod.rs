@@ -45,8 +45,8 @@ pub const OFX: &str = "ofx";
 /// Name of the answer of China Merchants Bank's direct link.
 pub const CMB: &str = "cmb-gettransinfo";
 
-/// Bytes by which a file of several formats is told.
-const HEAD_BYTES: usize = 64 << 10;
+/// Bytes by which a table is told.
+pub const HEAD_BYTES: usize = 64 << 10;
 /// Names for several formats of one sender, whose files come together: each file is read by the one of which it is.
 const FAMILIES: [(&str, &[&str]); 1] = [("unionpay", &["unionpay-zm", "unionpay-zme"])];
 

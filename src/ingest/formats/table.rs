@@ -15,10 +15,10 @@ use std::io::Read;
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
 use rustc_hash::FxHashMap;
 
-use super::decode::{TextReader, by_label, byte_order_mark, peek};
+use super::decode::{TextReader, behind_mark, by_label, byte_order_mark, peek};
 use super::profile::{self, Frame, Other, Profile, TimePattern, Verified};
 use super::values::{masked, shown, zone};
-use super::{FileFacts, FileRefused, FormatContext, RowDigest, grammars};
+use super::{FileFacts, FileRefused, FormatContext, HEAD_BYTES, RowDigest, grammars};
 use crate::entries::rows::{Reject, RowSink};
 use crate::terms::digest::sha256_hex;
 
@@ -48,7 +48,6 @@ mod other_kinds;
 mod scan;
 mod totals;
 
-const HEAD_BYTES: usize = 64 << 10;
 /// Lines of a file in which a header is looked for.
 const HEAD_LINES: usize = 64;
 /// Hexadecimal digits of a row's digest (as of a line id of camt.053).
@@ -103,10 +102,7 @@ fn look(
     encoding: Option<&'static Encoding>,
 ) -> Option<(Kind, &'static Encoding)> {
     // A cut last line could be cut inside a character: look at whole lines only, if there are any.
-    let (marked, head) = match byte_order_mark(head) {
-        Some((encoding, mark)) => (Some(encoding), &head[mark..]),
-        None => (None, head),
-    };
+    let (marked, head) = behind_mark(head);
     let whole = memchr::memrchr(b'\n', head).map_or(head, |end| &head[..end]);
     let candidates = match marked.or(encoding) {
         Some(one) => vec![one],
@@ -221,10 +217,7 @@ fn other_of<'p>(profile: &'p Profile, head: &[u8]) -> Option<&'p Other> {
     if profile.others.is_empty() {
         return None;
     }
-    let (marked, head) = match byte_order_mark(head) {
-        Some((encoding, mark)) => (Some(encoding), &head[mark..]),
-        None => (None, head),
-    };
+    let (marked, head) = behind_mark(head);
     let encodings = marked.into_iter().chain(profile.encodings.iter().copied());
     encodings.into_iter().find_map(|encoding| {
         let text = encoding.decode_without_bom_handling(head).0;

@@ -207,18 +207,12 @@ const TIMES: [(&str, &str); 10] = [
 /// Patterns of times of day that stand without their day, and how they look.
 const CLOCKS: [(&str, &str); 2] = [("HH:mm:ss", "dd:dd:dd"), ("HHmmss", "dddddd")];
 
-/// What the column of a day may be called.
-const DAYS: &[&str] = &[
-    "交易日期",
-    "记账日期",
-    "交易日",
-    "记账日",
-    "booking date",
-    "posting date",
-    "transaction date",
-    "日期",
-    "date",
-];
+/// What the column of a day may be called: as that of a time, but for names that say it is one.
+fn day_titles() -> Vec<&'static str> {
+    let times = BANK.iter().find(|(field, _)| *field == "booking_time");
+    let titles = times.map_or(&[][..], |(_, titles)| titles).iter().copied();
+    titles.filter(|title| !title.ends_with("时间")).collect()
+}
 
 /// Where a row says what it moves.
 #[derive(Clone, Copy)]
@@ -445,7 +439,7 @@ impl Table {
     /// The column of the day and the pattern of both, where a column has times of day alone.
     fn day_and_clock(&self, column: usize) -> Option<(usize, String)> {
         let clock = self.pattern_of(&CLOCKS, column)?;
-        let day = self.column(DAYS, &[column])?;
+        let day = self.column(&day_titles(), &[column])?;
         let pattern = self.pattern(day).filter(|pattern| !pattern.contains("HH"))?;
         Some((day, format!("{pattern} {clock}")))
     }

@@ -9,7 +9,7 @@ use super::cut::record_bytes;
 use super::lines::decode;
 use super::{HEAD_LINES, titles_in};
 use crate::book::parse::nearest;
-use crate::ingest::formats::decode::byte_order_mark;
+use crate::ingest::formats::decode::behind_mark;
 use crate::ingest::formats::profile::Profile;
 use crate::ingest::formats::values::shown;
 
@@ -169,10 +169,7 @@ fn near_title<'t>(wanted: &str, titles: &[&'t str]) -> Option<&'t str> {
 
 /// The first lines of a file in the first encoding of the profile that they are text in.
 fn text_of(profile: &Profile, head: &[u8], encoding: Option<&'static Encoding>) -> String {
-    let (marked, head) = match byte_order_mark(head) {
-        Some((encoding, mark)) => (Some(encoding), &head[mark..]),
-        None => (None, head),
-    };
+    let (marked, head) = behind_mark(head);
     let whole = memchr::memrchr(b'\n', head).map_or(head, |end| &head[..end]);
     let known = marked.or(encoding);
     let candidates = known.into_iter().chain(profile.encodings.iter().copied());

@@ -86,13 +86,7 @@ impl Places {
 
     /// Notes the set bits of a word that begins at `base`; those of `lines` are line ends.
     #[inline(always)]
-    fn note(
-        &mut self,
-        base: u32,
-        found: u64,
-        lines: u64,
-        write: &impl Fn(&mut [u32], u32, u64, u64) -> usize,
-    ) {
+    fn note(&mut self, base: u32, found: u64, lines: u64, write: &impl set_bits::Write) {
         if self.room.len() < self.count + set_bits::ROOM {
             self.room
                 .resize((self.count + set_bits::ROOM).max(2 * self.room.len()), 0);
@@ -225,7 +219,7 @@ fn separators_by(
     marks: Marks,
     places: &mut Places,
     masks_of: impl Fn(&[u8; 64], Marks) -> Masks,
-    write: impl Fn(&mut [u32], u32, u64, u64) -> usize,
+    write: impl set_bits::Write,
     mut inside_characters: impl FnMut(&Masks) -> u64,
 ) -> (Seen, bool) {
     assert!(text.len() < PLACE as usize, "a block fits its places");
@@ -299,7 +293,7 @@ impl QuotesSeen {
     #[inline(always)]
     fn take(&mut self, masks: &Masks, edges: u64, behind: u64) -> u64 {
         let inside = 0u64.wrapping_sub(self.pending & Self::INSIDE);
-        let quoted = prefix_xor(masks.quote) ^ inside;
+        let quoted = set_bits::prefix_xor(masks.quote) ^ inside;
         let (opening, closing) = (masks.quote & quoted, masks.quote & !quoted);
         let closed = closing << 1 | ((self.pending / Self::CLOSED) & 1);
         // A return behind a quote is one of a line end, or it stands inside the cell.
@@ -332,15 +326,6 @@ pub fn end_of_records(bytes: &[u8], marks: Marks) -> Option<usize> {
         }
     }
     end
-}
-
-/// Bit i of the result is the exclusive-or of bits 0 to i.
-#[inline(always)]
-fn prefix_xor(mut bits: u64) -> u64 {
-    for shift in [1, 2, 4, 8, 16, 32] {
-        bits ^= bits << shift;
-    }
-    bits
 }
 
 #[cfg(target_arch = "x86_64")]
