@@ -7,7 +7,7 @@ use crate::book::settings::{Leg, LegKind, Settings};
 use crate::day::batches::Batches;
 use crate::day::breaks::{OpenBreakRows, RowName, WALLET_LEG};
 use crate::day::forward::MatchedEarlier;
-use crate::day::identify::{Fetch, Identified, identify, name_on};
+use crate::day::identify::{Fetch, Identified, handle_on, identify};
 use crate::day::pool::{Origin, Pool};
 use crate::day::residual::Later;
 use crate::day::reversals::reversals_among;
@@ -258,11 +258,11 @@ impl<'a> LegRun<'a> {
     fn one(&self, partition: usize, scratch: &mut Scratch) -> Matches {
         let (left, right) = (&self.pool.left[self.leg], &self.pool.right[self.leg]);
         let in_set =
-            |set: &FxHashSet<u64>, side: &[EntryBlock], row: RowRef| set.contains(&name_on(side, row));
+            |set: &FxHashSet<u64>, side: &[EntryBlock], row: RowRef| set.contains(&handle_on(side, row));
         let left_excluded = |row| in_set(self.left_excluded, left, row);
         let (ids, rights) = (self.right_ids, &self.right_ids.excluded);
         let right_excluded = |row| in_set(rights, right, row) || in_set(&self.reversed, right, row);
-        let right_rank = |row| ids.rank(name_on(right, row));
+        let right_rank = |row| ids.rank(handle_on(right, row));
         let context = Context {
             rules: self.rules,
             left_excluded: (!self.left_excluded.is_empty()).then_some(&left_excluded),
@@ -298,7 +298,7 @@ impl<'a> LegRun<'a> {
         let open = breaks.filter(|r| *r != RowRef::NONE).collect();
         let closed = reversals_among(self.pool, right, open);
         for row in closed.iter().flat_map(|(a, b)| [*a, *b]) {
-            self.reversed.insert(name_on(right, row));
+            self.reversed.insert(handle_on(right, row));
         }
         let touched: FxHashSet<RowRef> = closed.iter().flat_map(|(a, b)| [*a, *b]).collect();
         if !touched.is_empty() {

@@ -28,7 +28,7 @@ use crate::day::adjust::{ByHand, WRITE_OFFS};
 use crate::day::agree::{Agreed, name_of};
 use crate::day::breaks::{OpenBreakRows, RowName, lump_part};
 use crate::day::figures::{AccountEvent, AccountEventKind};
-use crate::day::identify::{Identified, row_name};
+use crate::day::identify::{Identified, row_handle};
 use crate::day::intake::FORWARD_FILE;
 use crate::day::pool::{Origin, Pool};
 use crate::day::reversals::reversals_among;
@@ -571,10 +571,10 @@ impl<'a> Run<'a> {
             let Some(leg) = self.bill_leg_of(*bill).filter(|_| !chained.txn_id.is_empty()) else {
                 continue;
             };
-            let bill_stands = !agreed.right[leg].excluded.contains(&row_name(bill.0, bill.1));
+            let bill_stands = !agreed.right[leg].excluded.contains(&row_handle(bill.0, bill.1));
             let row = self.brought.platform.get(chained.txn_id.as_str()).copied();
             let row_stands =
-                row.is_some_and(|name| !agreed.left.excluded.contains(&row_name(name.0, name.1)));
+                row.is_some_and(|name| !agreed.left.excluded.contains(&row_handle(name.0, name.1)));
             let alone = |class: Class, left, right| OpenBreakRows {
                 leg: legs[leg].name.clone(),
                 class: class.name(OtherSide::Channel),
@@ -602,8 +602,8 @@ impl<'a> Run<'a> {
             let Some(row) = self.brought.platform.get(chained.txn_id.as_str()) else {
                 continue;
             };
-            let stands = !agreed.right[leg].excluded.contains(&row_name(bill.0, bill.1))
-                && !agreed.left.excluded.contains(&row_name(row.0, row.1));
+            let stands = !agreed.right[leg].excluded.contains(&row_handle(bill.0, bill.1))
+                && !agreed.left.excluded.contains(&row_handle(row.0, row.1));
             if let Some(position) = every_row[row.0].position_of(row.1).filter(|_| stands) {
                 self.partners[bill.0][bill.1 as usize] = RowRef::new(row.0, position);
             }
@@ -633,7 +633,7 @@ impl<'a> Run<'a> {
                     };
                     let (meta, record) = (block.meta(position), block.record(position));
                     let ordinal = block.ordinal(position);
-                    let is_excluded = right[way.bill].excluded.contains(&row_name(number, ordinal));
+                    let is_excluded = right[way.bill].excluded.contains(&row_handle(number, ordinal));
                     if !meta.is_success() || is_excluded || paid.contains(&(number, ordinal)) {
                         continue;
                     }
@@ -737,7 +737,7 @@ impl<'a> Run<'a> {
         let mut entries: BTreeMap<Key<'a>, Vec<Member<'a>>> = BTreeMap::new();
         for (number, block) in self.pool.right[self.first_leg].iter().enumerate() {
             for position in 0..block.len() {
-                if excluded.contains(&row_name(number, block.ordinal(position))) {
+                if excluded.contains(&row_handle(number, block.ordinal(position))) {
                     continue;
                 }
                 let record = block.record(position);

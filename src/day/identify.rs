@@ -31,20 +31,20 @@ pub struct Identified {
 }
 
 impl Identified {
-    /// The place of a row among those that share its id as far as a block knows it, by its name; 0 of a row that shares none.
-    pub fn rank(&self, name: u64) -> u32 {
-        self.ranks.get(&name).copied().unwrap_or(0)
+    /// The place of a row among those that share its id as far as a block knows it, by its handle; 0 of a row that shares none.
+    pub fn rank(&self, handle: u64) -> u32 {
+        self.ranks.get(&handle).copied().unwrap_or(0)
     }
 }
 
-/// (block, ordinal) in one word: the name of a row on every leg.
-pub fn row_name(block: usize, ordinal: u32) -> u64 {
+/// (block, ordinal) in one word: the handle of a row, the same on every leg.
+pub fn row_handle(block: usize, ordinal: u32) -> u64 {
     (block as u64) << 32 | u64::from(ordinal)
 }
 
-/// The name of a row of a side.
-pub fn name_on(side: &[EntryBlock], row: RowRef) -> u64 {
-    row_name(row.block(), side[row.block()].ordinal(row.position()))
+/// The handle of a row of a side.
+pub fn handle_on(side: &[EntryBlock], row: RowRef) -> u64 {
+    row_handle(row.block(), side[row.block()].ordinal(row.position()))
 }
 
 /// Finds the rows of a side that share an id.
@@ -68,7 +68,7 @@ pub fn identify(
     judge(
         order,
         &|row| pool.origin_of(blocks, row),
-        &|row| name_on(blocks, row),
+        &|row| handle_on(blocks, row),
         fetch,
     )
 }

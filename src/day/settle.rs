@@ -15,7 +15,7 @@ use crate::day::breaks::{OpenBreakRows, PAYOUT_LEG, RowName, WALLET_LEG};
 use crate::day::figures::{
     AccountEvent, AccountEventKind, AgreedSums, MerchantSums, Obligation, UnsettledRow,
 };
-use crate::day::identify::{name_on, row_name};
+use crate::day::identify::{handle_on, row_handle};
 use crate::day::intake::SideKind;
 use crate::day::matched::SmallLine;
 use crate::day::originals;
@@ -204,7 +204,7 @@ fn wallet_rows<'a>(inputs: &SettleInputs<'a>, legs: &[SettledPairs]) -> WalletRo
     for (leg, settled) in legs.iter().enumerate() {
         let side = platform_side(pool, &inputs.book.settings, leg);
         for row in &settled.wallet {
-            complete.insert(name_on(side, *row));
+            complete.insert(handle_on(side, *row));
         }
     }
     let conflicts: FxHashSet<RowRef> = agreed.left.conflicts.iter().copied().collect();
@@ -231,16 +231,16 @@ fn wallet_rows<'a>(inputs: &SettleInputs<'a>, legs: &[SettledPairs]) -> WalletRo
             };
             let row = RowRef::new(number, position);
             let meta = block.meta(position);
-            let name = row_name(number, *ordinal);
+            let handle = row_handle(number, *ordinal);
             if gone.contains(&row) {
                 continue;
             }
             let legless = meta.is_wallet_funded() || meta.txn_type() == Some(TxnType::Transfer);
             let by_hand = |rows: &FxHashSet<RowName>| rows.contains(&(number, *ordinal));
             let mut add = |kind| {
-                found.at.insert(name, row);
+                found.at.insert(handle, row);
                 found.rows.push(WalletRow {
-                    handle: name,
+                    handle,
                     kind,
                     customer_id: extras.party.get(at),
                     counterparty_id: extras.counterparty.get(at),
@@ -254,7 +254,7 @@ fn wallet_rows<'a>(inputs: &SettleInputs<'a>, legs: &[SettledPairs]) -> WalletRo
                 add(WalletKind::Unbooked);
             }
             let kind = match meta.txn_type() {
-                Some(TxnType::Topup) if complete.contains(&name) => WalletKind::Topup,
+                Some(TxnType::Topup) if complete.contains(&handle) => WalletKind::Topup,
                 // Booked by the close that receives it, whatever becomes of its match (R1, R21).
                 Some(TxnType::Withdrawal)
                     if meta.is_success() && !meta.is_brought_forward() || by_hand(&inputs.by_hand.booked) =>
@@ -363,7 +363,7 @@ fn give_fees_back(
         let extras = &pool.extras[*number];
         let found = extras.find(*ordinal);
         let position = row.position();
-        let handle = row_name(*number, *ordinal);
+        let handle = row_handle(*number, *ordinal);
         credit.insert(
             handle,
             (
@@ -487,7 +487,7 @@ fn side_entries(inputs: &SettleInputs<'_>) -> Result<SideResult, Stop> {
         }
         let block = &right[number];
         for entry in entries {
-            let name = row_name(number, entry.ordinal);
+            let name = row_handle(number, entry.ordinal);
             let Some(position) = block
                 .position_of(entry.ordinal)
                 .filter(|_| !excluded.contains(&name))

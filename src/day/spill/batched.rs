@@ -14,7 +14,7 @@ use rustc_hash::FxHashSet;
 use crate::book::settings::LegKind;
 use crate::day::batches::{AsideBatch, BatchContext, Way, paid_alone, ways};
 use crate::day::causes;
-use crate::day::identify::row_name;
+use crate::day::identify::row_handle;
 use crate::day::pool::Pool;
 use crate::day::spill::aside::Side;
 use crate::day::spill::drive::{Day, DriveInputs};
@@ -171,7 +171,7 @@ impl Batched {
     /// True for a bill row of today that may stand for all where causes are looked for.
     pub fn is_chosen(&self, bill: RowRef) -> bool {
         self.chosen
-            .contains(&row_name(bill.block(), bill.position() as u32))
+            .contains(&row_handle(bill.block(), bill.position() as u32))
     }
 
     /// The batch that a bill row of today is in; `None` for a row that is in none.
@@ -210,7 +210,7 @@ impl Batched {
                     range,
                     numbers,
                     &mut |(block, ordinal), entry| {
-                        let name = row_name(block, ordinal);
+                        let name = row_handle(block, ordinal);
                         let mut room = [0; 64];
                         let key = entry.key.text(&mut room).as_bytes();
                         if causes::is_choosable(key, entry.id, rows[*leg][Side::Left as usize]) {
@@ -280,7 +280,7 @@ impl Batched {
                     &mut |(block, ordinal), entry| {
                         let mut room = [0; 64];
                         let key = entry.key.text(&mut room).as_bytes();
-                        let key = self.key(row_name(block, ordinal), *leg, &entry, key, excluded);
+                        let key = self.key(row_handle(block, ordinal), *leg, &entry, key, excluded);
                         let number = key.and_then(|key| known.get(&key));
                         let place = self.of_row[block].get(ordinal as usize);
                         if let (Some(number), Some(place)) = (number, place) {
@@ -315,7 +315,7 @@ impl Batched {
                         range,
                         numbers,
                         &mut |name, entry| {
-                            if side == Side::Right || bills.contains(&row_name(name.0, name.1)) {
+                            if side == Side::Right || bills.contains(&row_handle(name.0, name.1)) {
                                 rows.push(KeptRow::of_entry(name, entry));
                             }
                         },

@@ -19,7 +19,7 @@ use crate::day::agree::{Agreed, LegResult, conflict, list_conflicts, was_duplica
 use crate::day::batches::{AsideBatch, Batches};
 use crate::day::breaks::OpenBreakRows;
 use crate::day::forward::ForwardRow;
-use crate::day::identify::{Identified, judge, row_name};
+use crate::day::identify::{Identified, judge, row_handle};
 use crate::day::intake::{FORWARD_FILE, InputBlock};
 use crate::day::pool::{Origin, Pool, part_bits};
 use crate::day::residual::Later;
@@ -263,7 +263,7 @@ fn translated(kept: &Kept, side: LegSide, found: &Identified) -> Result<Identifi
     for row in lists.into_iter().flatten() {
         let name = kept.name(side, *row)?;
         mine.excluded
-            .extend(name.map(|(block, ordinal)| row_name(block, ordinal)));
+            .extend(name.map(|(block, ordinal)| row_handle(block, ordinal)));
     }
     Ok(mine)
 }
@@ -301,7 +301,7 @@ impl Day<'_> {
 
     /// The name of a row.
     pub fn name(&self, side: LegSide, row: RowRef) -> u64 {
-        row_name(row.block(), self.ordinal(side, row))
+        row_handle(row.block(), self.ordinal(side, row))
     }
 
     fn identify(

@@ -9,7 +9,7 @@ use rustc_hash::FxHashSet;
 use crate::book::settings::LegKind;
 use crate::day::batches::AsideBatch;
 use crate::day::causes;
-use crate::day::identify::{Identified, row_name};
+use crate::day::identify::{Identified, row_handle};
 use crate::day::intake::shown_reference;
 use crate::day::reversals::{OpenBankEntry, reversals};
 use crate::day::spill::aside::{LegSide, Side};
@@ -218,7 +218,7 @@ impl<'a> Driver<'a> {
         if let Some(batched) = &self.batched {
             let bills = (0..legs.len()).filter(|leg| legs[*leg].kind == LegKind::PlatformChannel);
             let bills = bills.flat_map(|leg| &found.legs[leg].kept.rows[1]);
-            let kept = bills.map(|bill| row_name(bill.row.block(), bill.row.position() as u32));
+            let kept = bills.map(|bill| row_handle(bill.row.block(), bill.row.position() as u32));
             for (leg, rows) in batched.kept(self.inputs, self.numbers, &kept.collect())? {
                 for (mine, rows) in found.legs[leg].kept.rows.iter_mut().zip(rows) {
                     mine.extend(rows);
@@ -537,7 +537,7 @@ impl<'a> Driver<'a> {
         let is_original =
             || meta.txn_type() == Some(TxnType::Payment) && self.original_ids.contains(&record.id().to_vec());
         // Rows that lie aside are named by their ordinals.
-        let name = || row_name(row.block(), row.position() as u32);
+        let name = || row_handle(row.block(), row.position() as u32);
         !self.original_ids.is_empty() && is_original()
             || !known.watched.is_empty() && known.watched.contains(&name())
     }
