@@ -9,7 +9,8 @@ use crate::book::settings::{Account, Role, Settings, Source};
 use crate::entries::rows::{BalanceRow, BankRow, ChannelRow, Place, PlatformRow, Reject, RowSink};
 use crate::ingest::formats::desk::{Desk, unknown_account};
 use crate::ingest::formats::profile::{self, Profile};
-use crate::ingest::formats::{FormatContext, grammars, read_foreign, table};
+use crate::ingest::formats::table::{self, Way};
+use crate::ingest::formats::{FormatContext, grammars, read_foreign};
 use crate::ingest::inspect::no_book;
 use crate::terms::currency::Currency;
 use crate::terms::date::Date;
@@ -22,27 +23,62 @@ struct Seen {
     rejects: u64,
     not_booked: u64,
     balances: u64,
-    ids: u64,
+    /// Of all texts, times and places of rows, in their order.
+    digest: u64,
+}
+
+impl Seen {
+    fn take(&mut self, place: Place, minor: i64, texts: &[&[u8]]) {
+        assert!(minor > 0, "an amount is positive");
+        self.rows += 1;
+        self.minor += i128::from(minor);
+        self.note(place.line);
+        self.note(place.offset);
+        for text in texts {
+            assert!(std::str::from_utf8(text).is_ok(), "a text is UTF-8");
+            text.iter().for_each(|byte| self.note(u64::from(*byte)));
+            self.note(text.len() as u64);
+        }
+    }
+
+    fn note(&mut self, number: u64) {
+        self.digest = (self.digest.rotate_left(5) ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
 }
 
 impl RowSink for Seen {
     fn platform(&mut self, _row: &PlatformRow<'_>) {}
 
     fn bank(&mut self, row: &BankRow<'_>) {
-        assert!(row.amount_minor > 0, "an amount is positive");
-        assert!(std::str::from_utf8(row.remark).is_ok(), "a text is UTF-8");
-        self.rows += 1;
-        self.minor += i128::from(row.amount_minor);
-        self.ids = row
-            .entry_id
-            .iter()
-            .fold(self.ids, |ids, byte| ids.rotate_left(5) ^ u64::from(*byte));
+        let texts = [
+            row.entry_id,
+            row.booking_time,
+            row.bank_ref,
+            row.remark,
+            row.batch_ref,
+            row.counterparty_name,
+            row.counterparty_account,
+            row.purpose_text,
+            row.original_ref,
+        ];
+        self.take(row.place, row.amount_minor, &texts);
+        self.note(row.direction as u64 ^ u64::from(row.account) << 8);
+        self.note(row.value_date.0 as u64);
     }
 
     fn channel(&mut self, row: &ChannelRow<'_>) {
-        assert!(row.amount_minor > 0, "an amount is positive");
-        self.rows += 1;
-        self.minor += i128::from(row.amount_minor);
+        let texts = [
+            row.channel,
+            row.channel_ref,
+            row.order_id,
+            row.txn_time,
+            row.batch_ref,
+            row.refund_ref,
+        ];
+        self.take(row.place, row.amount_minor, &texts);
+        self.note(row.txn_type as u64 ^ (row.status as u64) << 8);
+        self.note(row.fee_minor as u64);
+        self.note(row.settle_date.0 as u64);
     }
 
     fn balance(&mut self, row: &BalanceRow) {
@@ -50,12 +86,14 @@ impl RowSink for Seen {
         self.minor += i128::from(row.closing_minor);
     }
 
-    fn reject(&mut self, _reject: Reject) {
+    fn reject(&mut self, reject: Reject) {
         self.rejects += 1;
+        self.note(reject.line);
     }
 
-    fn not_booked(&mut self, _place: Place) {
+    fn not_booked(&mut self, place: Place) {
         self.not_booked += 1;
+        self.note(place.line);
     }
 }
 
@@ -127,9 +165,18 @@ fn by_profile(profile: &Profile, bytes: &[u8]) -> io::Result<(Seen, bool)> {
         source,
         business_date: Date(0),
     };
-    let mut seen = Seen::default();
-    let taken = table::read(profile, Box::new(bytes), &ctx, &mut seen).is_ok();
-    Ok((seen, taken))
+    let read = |way: Way| {
+        let mut seen = Seen::default();
+        let result = table::read_in(way, profile, Box::new(bytes), &ctx, &mut seen);
+        (seen, result)
+    };
+    let (seen, result) = read(Way::ByColumn);
+    let (seen_by_record, by_record) = read(Way::ByRecord);
+    assert_eq!(result, by_record, "both ways take or refuse a file");
+    if result.is_ok() {
+        assert_eq!(seen, seen_by_record, "both ways give the same rows");
+    }
+    Ok((seen, result.is_ok()))
 }
 
 fn same<T: PartialEq + std::fmt::Debug>(once: impl Fn() -> io::Result<T>) {

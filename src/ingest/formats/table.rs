@@ -24,19 +24,22 @@ use crate::terms::digest::sha256_hex;
 
 use balance::Chain;
 use bind::{BoundCondition, Columns, Times, all_hold};
+use by_column::{Cells, RUN_ROWS, Rows, each};
 use cells::{Cut, CutFrom, Edges};
 use clock::Clock;
 use cut::{Row, anchor, cut_fixed, record_bytes};
 use fields::{Fields, bind_fields};
-use lines::{Blocks, Quotes, Record, Room, decode};
+use lines::{Block, Blocks, Quotes, Record, Room, Run, decode};
 pub use other_kinds::other_kind;
 use scan::Marks;
 use totals::Totals;
+use usual::Usual;
 
 pub use differs::{Difference, difference};
 
 mod balance;
 mod bind;
+mod by_column;
 mod cells;
 mod clock;
 mod cut;
@@ -47,6 +50,7 @@ mod lines;
 mod other_kinds;
 mod scan;
 mod totals;
+mod usual;
 
 /// Lines of a file in which a header is looked for.
 const HEAD_LINES: usize = 64;
@@ -297,6 +301,29 @@ fn markup(text: &str) -> Option<FileRefused> {
 /// The file is refused; what the sink was given is void.
 pub fn read<'a>(
     profile: &Profile,
+    bytes: Box<dyn Read + 'a>,
+    ctx: &FormatContext<'_>,
+    sink: &mut dyn RowSink,
+) -> Result<FileFacts, FileRefused> {
+    read_in(Way::ByColumn, profile, bytes, ctx, sink)
+}
+
+/// How rows of the shape of the header are read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Way {
+    /// Many at a time, column by column, where the profile can be read so.
+    ByColumn,
+    /// Record by record: slower, and otherwise the same.
+    ByRecord,
+}
+
+/// As [`read`], in one of the two ways.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_in<'a>(
+    way: Way,
+    profile: &Profile,
     mut bytes: Box<dyn Read + 'a>,
     ctx: &FormatContext<'_>,
     sink: &mut dyn RowSink,
@@ -326,10 +353,7 @@ pub fn read<'a>(
     }
     let mark = byte_order_mark(&head).map_or(0, |(_, mark)| mark);
     let source: Box<dyn Read + 'a> = Box::new(std::io::Cursor::new(head[mark..].to_vec()).chain(bytes));
-    let marks = Marks {
-        delimiter: profile.frame.delimiter,
-        quote: profile.frame.quote,
-    };
+    let marks = Marks::of(&profile.frame);
     let in_place = profile.frame.fixed.is_empty();
     let mut blocks = if encoding == UTF_16LE || encoding == UTF_16BE {
         // Offsets are those of the decoded text.
@@ -340,11 +364,10 @@ pub fn read<'a>(
     };
     let clock = Clock::new(zone(&ctx.settings.institution.time_zone)?);
     let mut table = Table::new(profile, ctx, sink, clock, encoding, marks);
+    table.way = way;
     table.start()?;
     while let Some(block) = blocks.next()? {
-        for record in block {
-            table.record(&record)?;
-        }
+        table.block(block)?;
     }
     table.end()
 }
@@ -411,11 +434,24 @@ struct Table<'r> {
     /// Lines before the header that were passed over.
     passed: u32,
     cut: Cut,
+    way: Way,
+    /// What the columns of many rows give, where they can be read so, and their texts that were decoded.
+    usual: Option<Box<Usual>>,
+    decoded: Vec<u8>,
     /// Where a record in GBK is decoded.
     room: Room,
     /// Rows of these very texts.
     seen: FxHashMap<[u8; 16], SameRows>,
     digest: Digest,
+}
+
+/// What the columns of a run say of its rows; those that are in neither must be looked at closely.
+#[derive(Default)]
+struct RunRead {
+    /// Usual rows.
+    given: Rows,
+    /// Rows that the profile skips.
+    skipped: Rows,
 }
 
 /// Rows of the same texts.
@@ -492,6 +528,9 @@ impl<'r> Table<'r> {
             may_be_frame_high: may_be_frame[0x80..].contains(&true),
             passed: 0,
             cut: Cut::default(),
+            way: Way::ByColumn,
+            usual: None,
+            decoded: Vec::new(),
             room: Room::default(),
             seen: FxHashMap::default(),
             digest: Digest::default(),
@@ -506,6 +545,106 @@ impl<'r> Table<'r> {
             self.bind(0, titles)?;
         }
         Ok(())
+    }
+
+    /// Takes the records of a block: rows many at a time, where there are many that have the cells of the header.
+    fn block(&mut self, mut block: Block<'_>) -> Result<(), FileRefused> {
+        loop {
+            let at_rows = self.at == At::Rows;
+            let columns = self.plan.as_ref().map_or(0, |plan| plan.titles.len());
+            if at_rows && let Some(usual) = self.usual.take_if(|_| columns > 0) {
+                let run = block.run(columns - 1, RUN_ROWS);
+                let is_run = run.is_some();
+                self.usual = Some(match run {
+                    Some(run) => self.run(&run, usual)?,
+                    None => usual,
+                });
+                if is_run {
+                    continue;
+                }
+            }
+            match block.next() {
+                Some(record) => self.record(&record)?,
+                None => return Ok(()),
+            }
+        }
+    }
+
+    /// Gives the rows of a run: those that are usual as their columns say, all others one by one, in their order.
+    fn run(&mut self, run: &Run<'_>, mut usual: Box<Usual>) -> Result<Box<Usual>, FileRefused> {
+        let mut decoded = std::mem::take(&mut self.decoded);
+        let read = self.look_at(run, &mut usual, &mut decoded);
+        let mut row = 0;
+        while row < run.rows {
+            let usual_rows = (!(read.given | read.skipped) >> row).trailing_zeros() as usize;
+            // What one row is may be that no other follows, so that those before it are counted, and not yet those behind it.
+            if usual_rows == 0 || self.at != At::Rows {
+                self.record(&run.record(row))?;
+                row += 1;
+                continue;
+            }
+            let Table {
+                totals, chain, sink, ..
+            } = self;
+            let behind = (row + usual_rows).min(run.rows);
+            let rows = (Rows::MAX >> (RUN_ROWS - (behind - row))) << row;
+            totals.add_run((read.given | read.skipped) & rows);
+            for row in row..behind {
+                match &*usual {
+                    _ if read.skipped >> row & 1 == 1 => sink.not_booked(run.place(row)),
+                    Usual::Channel(rows) => rows.give(row, run, &decoded, &mut **sink),
+                    Usual::Bank(rows) => rows.give(row, run, &decoded, chain.as_mut(), &mut **sink),
+                }
+            }
+            row = behind;
+        }
+        self.decoded = decoded;
+        Ok(usual)
+    }
+
+    /// Reads the columns of a run. Nothing is done yet but that usual words and days are remembered.
+    fn look_at(&mut self, run: &Run<'_>, usual: &mut Usual, decoded: &mut Vec<u8>) -> RunRead {
+        let mut read = RunRead::default();
+        let Table {
+            profile,
+            ctx,
+            times,
+            totals,
+            plan: Some(plan),
+            may_be_frame,
+            may_be_frame_high,
+            ..
+        } = self
+        else {
+            return read;
+        };
+        let mut left: Rows = Rows::MAX >> (RUN_ROWS - run.rows);
+        let mark = profile.frame.cell_mark;
+        let mut cells = Cells::new(run, &profile.frame, &plan.edges, decoded);
+        for row in each(left) {
+            let is_row = match cells.first_byte(row) {
+                Some(0x80..) if run.in_gbk() => !*may_be_frame_high,
+                Some(first) => !may_be_frame[usize::from(first)],
+                None => false,
+            };
+            let is_row = is_row && mark.is_none_or(|mark| cells.first_byte(row) == Some(mark));
+            left &= !(Rows::from(!is_row) << row);
+        }
+        left &= !totals.look_at(&mut cells, left);
+        for when in &plan.skipped {
+            read.skipped |= cells.holding(when, left & !read.skipped);
+        }
+        left &= !read.skipped;
+        for (when, _) in &plan.refused {
+            left &= !cells.holding(when, left);
+        }
+        let closely = match (&plan.fields, usual) {
+            (Fields::Channel(fields), Usual::Channel(rows)) => rows.read(fields, &mut cells, left, times),
+            (Fields::Bank(fields), Usual::Bank(rows)) => rows.read(fields, &mut cells, left, times, ctx),
+            _ => left,
+        };
+        read.given = left & !closely;
+        read
     }
 
     #[inline]
@@ -768,11 +907,11 @@ impl<'r> Table<'r> {
             guards.extend(columns.place_of(title).map(|at| (at, pattern)));
         }
         let skipped = profile.skipped_rows.iter();
-        let skipped = skipped
+        let skipped: Vec<Vec<BoundCondition<'_>>> = skipped
             .map(|when| BoundCondition::all(when, &mut columns, false))
             .collect();
         let refused = profile.refused_rows.iter();
-        let refused = refused
+        let refused: Vec<(Vec<BoundCondition<'_>>, &str)> = refused
             .map(|refused| {
                 let when = BoundCondition::all(&refused.when, &mut columns, refused.optional);
                 (when, refused.expected.as_str())
@@ -814,6 +953,7 @@ impl<'r> Table<'r> {
             Fields::Bank(fields) => fields.needs_digest(),
             Fields::Channel(_) => false,
         };
+        self.usual = self.usual_rows(&fields, &skipped, &refused);
         self.plan = Some(Plan {
             // A digest is of all cells.
             needed: if needs_digest {
@@ -833,6 +973,26 @@ impl<'r> Table<'r> {
         });
         self.at = At::Rows;
         Ok(())
+    }
+
+    /// Room for rows that are read column by column; `None` where each row has to be looked at by itself.
+    fn usual_rows(
+        &self,
+        fields: &Fields<'_>,
+        skipped: &[Vec<BoundCondition<'_>>],
+        refused: &[(Vec<BoundCondition<'_>>, &str)],
+    ) -> Option<Box<Usual>> {
+        let conditions = skipped.iter().chain(refused.iter().map(|(when, _)| when));
+        let of_one_cell = |when: &Vec<BoundCondition<'_>>| when.iter().all(BoundCondition::is_of_one_cell);
+        let frame = &self.profile.frame;
+        let by_column = self.way == Way::ByColumn
+            && frame.fixed.is_empty()
+            && (frame.cell_mark.is_none() || frame.quote.is_none())
+            && frame.row_types.is_empty()
+            && self.totals.are_by_column()
+            && conditions.map(of_one_cell).all(|is| is);
+        let usual = by_column.then(|| Usual::new(fields)).flatten();
+        usual.map(Box::new)
     }
 
     /// Takes the header of a summary, or a record that states totals; false when it is neither.

@@ -4,6 +4,8 @@ use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::tz::TimeZone;
+
 use crate::entries::rows::Reject;
 use crate::ingest::canonical::values::Word;
 use crate::ingest::formats::FormatContext;
@@ -14,8 +16,10 @@ use crate::terms::date::Date;
 use crate::terms::kinds::{TXN_TYPES, TxnType};
 use crate::terms::short_text::{ShortText, same};
 
+use super::by_column::{RUN_ROWS, Rows, each};
 use super::clock::{Clock, DayMemory, TimeText, midnight, read_time};
 use super::cut::Row;
+use super::fields::Booked;
 
 /// Titles of a header, and what else a file says before its rows.
 pub struct Columns {
@@ -135,11 +139,13 @@ impl Bad {
 
 /// A condition bound to the columns of a file.
 pub struct BoundCondition<'p> {
-    columns: Vec<usize>,
+    pub(super) columns: Vec<usize>,
     others: Vec<usize>,
     condition: &'p Condition,
     /// The texts, where all are short.
     short: Vec<ShortText>,
+    /// Cells that were judged.
+    pub(super) judged: RefCell<Judged<bool>>,
 }
 
 impl<'p> BoundCondition<'p> {
@@ -163,6 +169,7 @@ impl<'p> BoundCondition<'p> {
                 }
                 Test::StartsWith | Test::EqualsColumn | Test::DiffersFromColumn => Vec::new(),
             },
+            judged: RefCell::default(),
         };
         conditions.iter().map(bind).collect()
     }
@@ -186,7 +193,18 @@ impl<'p> BoundCondition<'p> {
     /// True when the row passes.
     #[inline]
     pub fn holds(&self, row: &Row<'_>) -> bool {
-        let text = self.columns.first().map_or(&b""[..], |at| row.bytes(*at));
+        let other = || self.others.first().map_or(&b""[..], |at| row.bytes(*at));
+        self.holds_of(self.columns.first().map_or(&b""[..], |at| row.bytes(*at)), other)
+    }
+
+    /// True when one cell decides.
+    pub fn is_of_one_cell(&self) -> bool {
+        !matches!(self.condition.test, Test::EqualsColumn | Test::DiffersFromColumn)
+    }
+
+    /// True when a row passes with this text, where another column counts with `other`.
+    #[inline]
+    pub fn holds_of<'t>(&self, text: &[u8], other: impl FnOnce() -> &'t [u8]) -> bool {
         if !self.short.is_empty() {
             let is = ShortText::of(text).is_some_and(|text| {
                 let mut is = false;
@@ -198,7 +216,6 @@ impl<'p> BoundCondition<'p> {
             return is == (self.condition.test == Test::Is);
         }
         let texts = &self.condition.texts;
-        let other = || self.others.first().map_or(&b""[..], |at| row.bytes(*at));
         match self.condition.test {
             Test::Is => texts.iter().any(|known| same(known.as_bytes(), text)),
             Test::IsNot => !texts.iter().any(|known| same(known.as_bytes(), text)),
@@ -221,56 +238,66 @@ pub fn all_hold(conditions: &[BoundCondition<'_>], row: &Row<'_>) -> bool {
 }
 
 /// A rule of a field, bound to the columns of a file.
-struct Rule<'p> {
-    field: &'p Field,
-    when: Vec<BoundCondition<'p>>,
-    columns: Vec<usize>,
+pub(super) struct Rule<'p> {
+    pub(super) field: &'p Field,
+    pub(super) when: Vec<BoundCondition<'p>>,
+    pub(super) columns: Vec<usize>,
     join: Vec<usize>,
     sum: Vec<usize>,
     /// What came in and what went out, where that is told by two columns.
     credit: Vec<usize>,
     debit: Vec<usize>,
-    zone: Option<usize>,
-    constant: Option<String>,
+    pub(super) zone: Option<usize>,
+    pub(super) constant: Option<String>,
     /// What a line before the header says.
-    told: Option<String>,
+    pub(super) told: Option<String>,
     /// Nothing is done to the text of a cell.
     plain: bool,
     /// The one cell that decides what the rule says.
-    one_cell: Option<usize>,
+    pub(super) one_cell: Option<usize>,
     /// The one cell whose text, unless it is empty, is the field's as it stands.
-    direct: Option<usize>,
+    pub(super) direct: Option<usize>,
     /// Texts of that cell that were judged, and the words that they are.
-    words: RefCell<JudgedWords>,
+    pub(super) words: RefCell<Judged<u16>>,
+    /// Likewise, as they are delivered.
+    pub(super) cells: RefCell<Judged<u16>>,
     /// Shape of the first pattern, and the day that was read last.
-    shape: Shape,
-    day: RefCell<DayMemory>,
+    pub(super) shape: Shape,
+    pub(super) day: RefCell<DayMemory>,
     /// Cells of a day and of a time of day, where joined they have that shape.
-    day_and_clock: Option<(usize, usize)>,
+    pub(super) day_and_clock: Option<(usize, usize)>,
     /// Where a usual amount stands.
-    figure: Figure,
+    pub(super) figure: Figure,
     /// Room for joined texts.
     joined: RefCell<String>,
     /// Sign by number of the type; the last is of rows without a type.
-    signs: [Sign; TXN_TYPES.len() + 1],
+    pub(super) signs: [Sign; TXN_TYPES.len() + 1],
 }
 
-/// Texts of a closed vocabulary that were judged, with the numbers of their words: files repeat few of them.
-#[derive(Default)]
-struct JudgedWords {
-    known: [Option<(ShortText, u16)>; JUDGED_WORDS],
+/// Texts that were judged, with what they were found to be, such as the number of a word: files repeat few of them.
+pub(super) struct Judged<T> {
+    known: [Option<(ShortText, T)>; JUDGED],
     /// Where the next is put.
     next: usize,
 }
 
-const JUDGED_WORDS: usize = 4;
+const JUDGED: usize = 4;
 
-impl JudgedWords {
+impl<T: Copy> Default for Judged<T> {
+    fn default() -> Judged<T> {
+        Judged {
+            known: [None; JUDGED],
+            next: 0,
+        }
+    }
+}
+
+impl<T: Copy> Judged<T> {
     #[inline(always)]
-    fn number(&self, text: ShortText) -> Option<u16> {
+    pub(super) fn of(&self, text: ShortText) -> Option<T> {
         for judged in &self.known {
             match judged {
-                Some((known, number)) if *known == text => return Some(*number),
+                Some((known, found)) if *known == text => return Some(*found),
                 Some(_) => {}
                 None => return None,
             }
@@ -279,15 +306,15 @@ impl JudgedWords {
     }
 
     #[cold]
-    fn keep(&mut self, text: ShortText, number: u16) {
-        self.known[self.next] = Some((text, number));
-        self.next = (self.next + 1) % JUDGED_WORDS;
+    pub(super) fn keep(&mut self, text: ShortText, found: T) {
+        self.known[self.next] = Some((text, found));
+        self.next = (self.next + 1) % JUDGED;
     }
 }
 
 /// Where the amount of a field stands, as that of nearly all does.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Figure {
+pub(super) enum Figure {
     /// In this cell.
     Cell(usize),
     /// In one of two cells: what came in, and what went out. Nothing is done to their texts.
@@ -298,7 +325,7 @@ enum Figure {
 
 /// How the text of a field is had without a look at its rules, as that of nearly all is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Quick {
+pub(super) enum Quick {
     /// This cell as it stands; `may_be_empty` where an empty one needs no closer look.
     Cell { at: usize, may_be_empty: bool },
     /// The key inside this cell, likewise.
@@ -314,10 +341,10 @@ enum Quick {
 /// A canonical field bound to the columns of a file.
 pub struct Bound<'p> {
     name: &'static str,
-    rules: Vec<Rule<'p>>,
+    pub(super) rules: Vec<Rule<'p>>,
     /// Currency of a constant, found once.
-    currency: Option<Currency>,
-    quick: Quick,
+    pub(super) currency: Option<Currency>,
+    pub(super) quick: Quick,
 }
 
 /// Where and when times are.
@@ -355,6 +382,34 @@ impl Times {
             }
         }
     }
+
+    /// Writes a time with its offset, which `zone` says where the file does not, and else the book; a day where there is no time
+    /// of day. `None` where clocks did not show that time once.
+    #[inline(always)]
+    fn write(&mut self, time: RowTime, zone: Option<&TimeZone>, out: &mut TimeText) -> Option<()> {
+        if !time.has_time {
+            *out = self.day_text(time.wall.date);
+            return Some(());
+        }
+        if let Some(offset) = time.offset_minutes {
+            *out = self.day_text(time.wall.date).and_time(time.wall, offset);
+            return Some(());
+        }
+        let clock = match zone {
+            None => &mut self.clock,
+            Some(zone) => {
+                let name = zone.iana_name().unwrap_or("UTC");
+                if self.own.as_ref().is_none_or(|(known, _)| known != name) {
+                    self.own = Some((name.to_owned(), Clock::new(zone.clone())));
+                }
+                match &mut self.own {
+                    Some((_, clock)) => clock,
+                    None => &mut self.clock,
+                }
+            }
+        };
+        clock.write(time.wall, out)
+    }
 }
 
 /// A time of a row.
@@ -362,8 +417,19 @@ impl Times {
 pub struct RowTime {
     /// As a clock on the wall.
     pub wall: WallTime,
-    offset_minutes: Option<i32>,
-    has_time: bool,
+    pub(super) offset_minutes: Option<i32>,
+    pub(super) has_time: bool,
+}
+
+impl RowTime {
+    /// When a row with this time was booked, as far as the file says.
+    #[inline(always)]
+    pub fn booked(self) -> Booked {
+        Booked {
+            date: self.wall.date,
+            second: (self.wall.hour * 60 + self.wall.minute) * 60 + self.wall.second,
+        }
+    }
 }
 
 impl<'p> Bound<'p> {
@@ -449,6 +515,23 @@ impl<'p> Bound<'p> {
     /// True when every row has the same text, of the book or of a line before the header.
     pub fn is_constant(&self) -> bool {
         self.quick == Quick::Constant
+    }
+
+    /// True when the conditions of its rules each look at one cell.
+    pub fn is_by_column(&self) -> bool {
+        let conditions = self.rules.iter().flat_map(|rule| &rule.when);
+        conditions.into_iter().all(BoundCondition::is_of_one_cell)
+    }
+
+    /// That text; empty where there is none.
+    pub fn constant(&self) -> &[u8] {
+        let constant = self.rules.first().and_then(|rule| rule.constant.as_deref());
+        constant.unwrap_or_default().as_bytes()
+    }
+
+    /// True when rules decide row by row where the text of the field is, or what is done to it.
+    pub fn is_ruled(&self) -> bool {
+        self.quick == Quick::Ruled
     }
 
     /// False where the file itself names no account that [`Bound::named_by_file`] could give.
@@ -656,7 +739,7 @@ impl<'p> Bound<'p> {
             (None, None) => None,
         };
         if let Some(text) = text
-            && let Some(number) = rule.words.borrow().number(text)
+            && let Some(number) = rule.words.borrow().of(text)
             && let Some(word) = T::of_number(number)
         {
             return Ok(word);
@@ -829,31 +912,32 @@ impl<'p> Bound<'p> {
         times: &mut Times,
         out: &mut TimeText,
     ) -> Result<(), Bad> {
-        if !time.has_time {
-            *out = times.day_text(time.wall.date);
-            return Ok(());
-        }
-        if let Some(offset) = time.offset_minutes {
-            *out = times.day_text(time.wall.date).and_time(time.wall, offset);
-            return Ok(());
-        }
-        let zone = self.rule(row)?.field.zone.as_ref();
-        let clock = match zone {
-            None => &mut times.clock,
-            Some(zone) => {
-                let name = zone.iana_name().unwrap_or("UTC");
-                if times.own.as_ref().is_none_or(|(known, _)| known != name) {
-                    times.own = Some((name.to_owned(), Clock::new(zone.clone())));
-                }
-                match &mut times.own {
-                    Some((_, clock)) => clock,
-                    None => &mut times.clock,
-                }
-            }
+        let zone = match (time.has_time, time.offset_minutes) {
+            (true, None) => self.rule(row)?.field.zone.as_ref(),
+            _ => None,
         };
-        clock
-            .write(time.wall, out)
+        times
+            .write(time, zone, out)
             .ok_or_else(|| self.refuse(row, "a time that clocks showed once"))
+    }
+
+    /// Writes times of some rows that were read already; gives those that must be looked at closely.
+    pub fn write_times_of(
+        &self,
+        rows: Rows,
+        read: &[RowTime; RUN_ROWS],
+        times: &mut Times,
+        out: &mut [TimeText; RUN_ROWS],
+    ) -> Rows {
+        if self.rules.iter().any(|rule| rule.field.zone.is_some()) {
+            return rows;
+        }
+        let mut closely = 0;
+        for row in each(rows) {
+            let written = times.write(read[row], None, &mut out[row]);
+            closely |= Rows::from(written.is_none()) << row;
+        }
+        closely
     }
 
     /// The signed amount of the field: as written, or with two columns positive in and negative out.
@@ -872,30 +956,9 @@ impl<'p> Bound<'p> {
         row: &Row<'_>,
         currency: Currency,
     ) -> Result<(i64, Option<usize>), Bad> {
-        let digits = currency.digits();
-        let number = &rule.field.number;
-        match rule.figure {
-            Figure::Cell(at) => {
-                if let Some(minor) = number.usual_minor(row.bytes(at), digits) {
-                    return Ok((if rule.field.negate { -minor } else { minor }, Some(at)));
-                }
-            }
-            Figure::Sides(credit, debit) => {
-                // One of the two, and not nothing.
-                let (came_in, went_out) = (row.bytes(credit), row.bytes(debit));
-                let (at, text) = if came_in.is_empty() {
-                    (debit, went_out)
-                } else {
-                    (credit, came_in)
-                };
-                if came_in.is_empty() != went_out.is_empty()
-                    && let Some(minor) = number.usual_minor(text, digits)
-                    && minor > 0
-                {
-                    return Ok((if at == debit { -minor } else { minor }, Some(at)));
-                }
-            }
-            Figure::Ruled => {}
+        let usual = rule.usual_signed(currency.digits(), |at| row.bytes(at));
+        if let Some((minor, at)) = usual {
+            return Ok((minor, Some(at)));
         }
         self.signed_by(rule, row, currency)
     }
@@ -1082,6 +1145,7 @@ fn rule<'p>(name: &str, field: &'p Field, columns: &mut Columns, ctx: &FormatCon
         one_cell,
         direct,
         words: RefCell::default(),
+        cells: RefCell::default(),
         shape,
         day: RefCell::new(DayMemory::EMPTY),
         day_and_clock: match join.as_slice() {
@@ -1115,6 +1179,36 @@ fn rule<'p>(name: &str, field: &'p Field, columns: &mut Columns, ctx: &FormatCon
 }
 
 impl Rule<'_> {
+    /// The signed amount and the cell that it stands in, where it is a usual one; `None` where it needs a closer look.
+    #[inline(always)]
+    pub(super) fn usual_signed<'t>(
+        &self,
+        digits: u32,
+        cell: impl Fn(usize) -> &'t [u8],
+    ) -> Option<(i64, usize)> {
+        let number = &self.field.number;
+        match self.figure {
+            Figure::Cell(at) => {
+                let minor = number.usual_minor(cell(at), digits)?;
+                Some((if self.field.negate { -minor } else { minor }, at))
+            }
+            Figure::Sides(credit, debit) => {
+                // One of the two, and not nothing.
+                let (came_in, went_out) = (cell(credit), cell(debit));
+                let is_out = came_in.is_empty();
+                let (at, text) = if is_out {
+                    (debit, went_out)
+                } else {
+                    (credit, came_in)
+                };
+                let minor = number.usual_minor(text, digits)?;
+                let is_one = is_out != went_out.is_empty() && minor > 0;
+                is_one.then_some((if is_out { -minor } else { minor }, at))
+            }
+            Figure::Ruled => None,
+        }
+    }
+
     /// How the text of a field with this one rule is had.
     fn quick(&self) -> Quick {
         let field = self.field;
@@ -1226,7 +1320,7 @@ fn first_bytes<'t>(rule: &Rule<'_>, row: &Row<'t>) -> &'t [u8] {
     b""
 }
 
-fn stripped<'t>(field: &Field, text: &'t str) -> &'t str {
+pub(super) fn stripped<'t>(field: &Field, text: &'t str) -> &'t str {
     let text = match &field.strip_prefix {
         Some(prefix) => text.strip_prefix(prefix.as_str()).unwrap_or(text),
         None => text,

@@ -7,6 +7,7 @@ use crate::ingest::formats::profile::Frame;
 use super::cut::{Row, Span, cut, cut_fixed, cut_marked, cut_quoted, unquote};
 use super::gbk;
 use super::lines::{Quotes, Record};
+use super::scan::{Marks, Places, separators};
 
 /// The record that was cut last.
 #[derive(Default)]
@@ -18,6 +19,8 @@ pub struct Cut {
     mixed: Vec<u8>,
     /// What they are ranges of.
     pub cut_from: CutFrom,
+    /// Delimiters of a record without marks.
+    places: Places,
 }
 
 /// What cells are cut from.
@@ -51,6 +54,16 @@ impl Edges {
     #[inline(always)]
     fn closely(&self, byte: u8) -> bool {
         self.0[usize::from(byte)]
+    }
+
+    /// True when a cell stands as it is, but for what is to be decoded between its ends.
+    #[inline(always)]
+    pub fn are_plain(&self, cell: &[u8]) -> bool {
+        match cell {
+            [first, .., last] => !(self.closely(*first) | self.closely(*last)),
+            [one] => !self.closely(*one),
+            [] => true,
+        }
     }
 }
 
@@ -190,6 +203,7 @@ impl Cut {
             cells,
             plain,
             cut_from,
+            places,
             ..
         } = self;
         if !frame.fixed.is_empty() {
@@ -202,6 +216,17 @@ impl Cut {
                 return Ok(());
             }
             return Err(format!("no `{}` before the first field", char::from(mark)));
+        }
+        let marks = Marks::of(frame);
+        if marks.cell_mark.is_some() && !is_row {
+            // Its delimiters were passed over, since no mark follows them.
+            separators(record.bytes, marks.unmarked(), places);
+            let delimiters = places
+                .all()
+                .split_last()
+                .map_or(&[][..], |(_, delimiters)| delimiters);
+            cut(delimiters, 0, record.bytes.len(), cells);
+            return Ok(());
         }
         cut(record.delimiters, record.start, record.bytes.len(), cells);
         if let Some(quote) = frame.quote
@@ -273,7 +298,7 @@ mod tests {
     use encoding_rs::GB18030;
     use proptest::prelude::*;
 
-    use super::super::scan::{LINE, Marks, Places, open_gbk_separators, open_separators, separators};
+    use super::super::scan::{LINE, open_gbk_separators, open_separators};
     use super::*;
     use crate::entries::rows::Place;
     use crate::ingest::formats::profile::{Profile, Trim, builtin};
@@ -284,10 +309,7 @@ mod tests {
 
     /// A line cut cell by cell, in its own encoding, is what it is cut as a whole, in text.
     fn check(line: &str, encoding: &'static Encoding, frame: &Frame) -> Result<(), TestCaseError> {
-        let marks = Marks {
-            delimiter: b',',
-            quote: frame.quote,
-        };
+        let marks = Marks::of(frame);
         let (bytes, _, _) = encoding.encode(line);
         let in_gbk = encoding == GB18030;
         let with_end = [&bytes[..], b"\n"].concat();

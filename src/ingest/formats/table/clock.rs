@@ -286,7 +286,7 @@ impl DayMemory {
 }
 
 /// The beginning of a day.
-pub fn midnight(date: Date) -> WallTime {
+pub const fn midnight(date: Date) -> WallTime {
     WallTime {
         date,
         hour: 0,

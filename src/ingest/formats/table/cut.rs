@@ -238,7 +238,12 @@ mod tests {
 
     fn delimiters(line: &str, delimiter: u8, quote: Option<u8>) -> Vec<u32> {
         let mut places = Places::default();
-        separators(line.as_bytes(), Marks { delimiter, quote }, &mut places);
+        let marks = Marks {
+            delimiter,
+            quote,
+            cell_mark: None,
+        };
+        separators(line.as_bytes(), marks, &mut places);
         let delimiters = places.all().iter().filter(|place| **place & LINE == 0);
         delimiters.copied().collect()
     }

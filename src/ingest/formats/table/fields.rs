@@ -38,50 +38,50 @@ impl Fields<'_> {
 
 /// Fields of a channel's bill.
 pub struct ChannelFields<'p> {
-    channel: Bound<'p>,
-    channel_ref: Bound<'p>,
-    order_id: Option<Bound<'p>>,
-    txn_type: Bound<'p>,
-    amount: Bound<'p>,
-    fee: Bound<'p>,
+    pub(super) channel: Bound<'p>,
+    pub(super) channel_ref: Bound<'p>,
+    pub(super) order_id: Option<Bound<'p>>,
+    pub(super) txn_type: Bound<'p>,
+    pub(super) amount: Bound<'p>,
+    pub(super) fee: Bound<'p>,
     /// Types whose fee is a row of its own.
     fee_apart: Vec<TxnType>,
     /// Fees that were rows of their own, by a hash of what names them: one payment may have several.
     apart_before: FxHashMap<u64, u32>,
-    currency: Bound<'p>,
-    txn_time: Bound<'p>,
-    settle_date: Bound<'p>,
+    pub(super) currency: Bound<'p>,
+    pub(super) txn_time: Bound<'p>,
+    pub(super) settle_date: Bound<'p>,
     /// The settlement date is the day of the time.
-    settles_that_day: bool,
-    batch_ref: Option<Bound<'p>>,
-    status: Bound<'p>,
-    refund_ref: Option<Bound<'p>>,
-    net: Option<Bound<'p>>,
+    pub(super) settles_that_day: bool,
+    pub(super) batch_ref: Option<Bound<'p>>,
+    pub(super) status: Bound<'p>,
+    pub(super) refund_ref: Option<Bound<'p>>,
+    pub(super) net: Option<Bound<'p>>,
 }
 
 /// Fields of a bank's statement.
 pub struct BankFields<'p> {
-    entry_id: Bound<'p>,
-    account: Bound<'p>,
-    booking_time: Bound<'p>,
-    value_date: Bound<'p>,
-    direction: Option<Bound<'p>>,
-    amount: Bound<'p>,
-    currency: Bound<'p>,
-    bank_ref: Option<Bound<'p>>,
-    remark: Option<Bound<'p>>,
-    batch_ref: Option<Bound<'p>>,
-    counterparty_name: Option<Bound<'p>>,
-    counterparty_account: Option<Bound<'p>>,
-    purpose: Option<Bound<'p>>,
-    original_ref: Option<Bound<'p>>,
-    fee: Option<Bound<'p>>,
-    net: Option<Bound<'p>>,
-    balance: Option<Bound<'p>>,
+    pub(super) entry_id: Bound<'p>,
+    pub(super) account: Bound<'p>,
+    pub(super) booking_time: Bound<'p>,
+    pub(super) value_date: Bound<'p>,
+    pub(super) direction: Option<Bound<'p>>,
+    pub(super) amount: Bound<'p>,
+    pub(super) currency: Bound<'p>,
+    pub(super) bank_ref: Option<Bound<'p>>,
+    pub(super) remark: Option<Bound<'p>>,
+    pub(super) batch_ref: Option<Bound<'p>>,
+    pub(super) counterparty_name: Option<Bound<'p>>,
+    pub(super) counterparty_account: Option<Bound<'p>>,
+    pub(super) purpose: Option<Bound<'p>>,
+    pub(super) original_ref: Option<Bound<'p>>,
+    pub(super) fee: Option<Bound<'p>>,
+    pub(super) net: Option<Bound<'p>>,
+    pub(super) balance: Option<Bound<'p>>,
     /// Account of the row before: most rows of a file share one.
-    account_before: Option<(Vec<u8>, u16)>,
+    pub(super) account_before: Option<(Vec<u8>, u16)>,
     /// The account that the file named last, and that was found to be no other than the source's.
-    named_before: String,
+    pub(super) named_before: String,
     /// First row of another account than the source says, in words.
     other_account: Option<(u64, String)>,
     /// The account that the file names and the book does not have, in words.
@@ -354,6 +354,16 @@ pub struct Figures {
     booked: RowTime,
 }
 
+/// Which way an amount goes whose plus is into the account.
+#[inline(always)]
+pub fn direction_of(signed_minor: i64) -> Direction {
+    if signed_minor < 0 {
+        Direction::Debit
+    } else {
+        Direction::Credit
+    }
+}
+
 impl BankFields<'_> {
     /// True when rows are told by a digest of themselves.
     pub fn needs_digest(&self) -> bool {
@@ -476,16 +486,12 @@ impl BankFields<'_> {
             fee_minor: self.fee(row, currency)?,
             booked: self.booking_time.time(row, times)?,
         };
-        let wall = figures.booked.wall;
         let movement = Movement {
             account: self.account.bytes(row)?,
             currency,
             minor: i128::from(figures.signed_minor) - i128::from(figures.fee_minor),
             balance_minor: balance.signed(row, currency)?.0,
-            booked: Booked {
-                date: wall.date,
-                second: (wall.hour * 60 + wall.minute) * 60 + wall.second,
-            },
+            booked: figures.booked.booked(),
         };
         Ok(Some((movement, figures)))
     }
@@ -530,13 +536,6 @@ impl BankFields<'_> {
                 return Err(net.refuse(row, format!("{expected}, the amount less the fee")));
             }
         }
-        let direction_of = |minor: i64| {
-            if minor < 0 {
-                Direction::Debit
-            } else {
-                Direction::Credit
-            }
-        };
         let direction = direction_of(signed_minor);
         let mut booking_time = TimeText::EMPTY;
         match figures {

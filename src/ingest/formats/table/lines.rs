@@ -18,6 +18,9 @@ use super::scan::{
 /// Bytes that are read at a time: they and their text stay in the nearer caches.
 const BLOCK_BYTES: usize = if cfg!(test) { 160 } else { 128 << 10 };
 
+/// Fewer records than these are read one by one.
+const RUN_ROWS_MIN: usize = if cfg!(test) { 1 } else { 8 };
+
 /// Blocks of a file. The encoding is one in which a line feed is always a line feed (not UTF-16).
 pub struct Blocks<'a> {
     source: Box<dyn Read + 'a>,
@@ -41,6 +44,7 @@ pub struct Blocks<'a> {
 }
 
 /// Whole records, as delivered and as text.
+#[derive(Clone)]
 pub struct Block<'b> {
     /// The text; in GBK, and then nothing is `text`, where `in_gbk`.
     bytes: &'b [u8],
@@ -48,7 +52,7 @@ pub struct Block<'b> {
     in_gbk: bool,
     /// What is left as delivered; nothing where the text is what was delivered.
     raw: Option<&'b [u8]>,
-    /// Separators that are left.
+    /// What stands before the separators that are left, and these.
     places: &'b [u32],
     /// Start of the next record in the text.
     start: usize,
@@ -191,7 +195,13 @@ impl<'a> Blocks<'a> {
         };
         if let (Some(content), Some(seen)) = (content, scanned) {
             self.lines_read += seen.line_feeds;
-            return Ok(Some(Block::new(content, None, self.places.all(), seen, place)));
+            return Ok(Some(Block::new(
+                content,
+                None,
+                self.places.with_before(),
+                seen,
+                place,
+            )));
         }
         let mut failure = None;
         let mut read = decoded(self.encoding, raw, &mut self.text);
@@ -228,7 +238,13 @@ impl<'a> Blocks<'a> {
             None => {}
         }
         let content = Content::Text(text);
-        Ok(Some(Block::new(content, raw, self.places.all(), seen, place)))
+        Ok(Some(Block::new(
+            content,
+            raw,
+            self.places.with_before(),
+            seen,
+            place,
+        )))
     }
 
     /// Where the last whole record ends, and what stands in the records where they need not be decoded to find their
@@ -357,22 +373,166 @@ fn good_lines(encoding: &'static Encoding, bytes: &[u8], first_line: u64) -> (us
     (start, line)
 }
 
+/// Records of a block that follow on each other and have equally many cells each, a line each.
+pub struct Run<'b> {
+    /// The block, from the first of them on.
+    block: Block<'b>,
+    /// Their separators, as many for each, the last of which ends its line; before them what stands before the first.
+    places: &'b [u32],
+    separators: usize,
+    /// How many they are.
+    pub rows: usize,
+    /// A return stands before some line end.
+    returns: bool,
+}
+
+impl<'b> Run<'b> {
+    /// The bytes that [`Run::span`] is of.
+    #[inline(always)]
+    pub fn bytes(&self) -> &'b [u8] {
+        self.block.bytes
+    }
+
+    /// They are in GBK and were not decoded.
+    #[inline(always)]
+    pub fn in_gbk(&self) -> bool {
+        self.block.in_gbk
+    }
+
+    /// Where a cell stands, as it was delivered.
+    #[inline(always)]
+    pub fn span(&self, row: usize, column: usize) -> (usize, usize) {
+        let at = row.wrapping_mul(self.separators).wrapping_add(column);
+        let Some([before, end, ..]) = self.places.get(at..) else {
+            return (0, 0);
+        };
+        let (start, end) = (behind(*before), (end & PLACE) as usize);
+        // Nothing but a last cell can end so.
+        let has_return = self.returns && column.wrapping_add(1) == self.separators;
+        if has_return && end > start && self.block.bytes.get(end - 1) == Some(&b'\r') {
+            return (start, end - 1);
+        }
+        (start, end)
+    }
+
+    /// Where a row begins.
+    #[inline(always)]
+    pub fn start(&self, row: usize) -> usize {
+        let before = self.places.get(row.wrapping_mul(self.separators));
+        before.map_or(0, |before| behind(*before))
+    }
+
+    /// Where a row stands in the file.
+    #[inline(always)]
+    pub fn place(&self, row: usize) -> Place {
+        let Place { line, offset } = self.block.place;
+        let bytes_before = self.start(row).wrapping_sub(self.block.start);
+        Place {
+            line: line.wrapping_add(row as u64),
+            offset: offset.wrapping_add(bytes_before as u64),
+        }
+    }
+
+    /// A row by itself.
+    pub fn record(&self, row: usize) -> Record<'b> {
+        let separators = &self.places[row * self.separators + 1..][..self.separators];
+        let start = self.start(row);
+        let (end, delimiters) = match separators.split_last() {
+            Some((end, delimiters)) => ((end & PLACE) as usize, delimiters),
+            None => (start, separators),
+        };
+        self.block.record_at(start, end, delimiters, self.place(row))
+    }
+}
+
+/// Where the byte behind a separator stands.
+#[inline(always)]
+fn behind(place: u32) -> usize {
+    (place.wrapping_add(1) & PLACE) as usize
+}
+
+impl<'b> Block<'b> {
+    /// Takes the next records that have so many delimiters each, up to so many of them. `None` where they are few or others, or where
+    /// a record must be looked at by itself to see where it ends or what its cells are.
+    pub fn run(&mut self, delimiters: usize, rows_max: usize) -> Option<Run<'b>> {
+        if self.seen.lines_in_quotes || self.seen.loose_quotes || self.raw.is_some() {
+            return None;
+        }
+        let separators = delimiters + 1;
+        let has_as_many = |row: &&[u32]| match row.split_last() {
+            Some((end, cells)) => end & LINE != 0 && cells.iter().fold(0, |all, at| all | at) & LINE == 0,
+            None => false,
+        };
+        let rows = self.places[1..].chunks_exact(separators).take(rows_max);
+        let rows = rows.take_while(has_as_many).count();
+        if rows < RUN_ROWS_MIN {
+            return None;
+        }
+        let places = &self.places[..rows * separators + 1];
+        let ends = || places[separators..].iter().step_by(separators);
+        let is_behind_return = |end: &u32| {
+            let before = (end & PLACE).checked_sub(1);
+            before.is_some_and(|at| self.bytes.get(at as usize) == Some(&b'\r'))
+        };
+        let run = Run {
+            block: self.clone(),
+            places,
+            separators,
+            rows,
+            returns: ends().any(is_behind_return),
+        };
+        let end = ends().next_back().map_or(0, |end| (end & PLACE) as usize);
+        let start = (end + 1).min(self.bytes.len());
+        self.place.offset += (start - self.start) as u64;
+        self.place.line += rows as u64;
+        self.places = &self.places[rows * separators..];
+        self.start = start;
+        Some(run)
+    }
+
+    /// The record from `start` to `end`, of which a return before its line end is no part.
+    #[inline(always)]
+    fn record_at(&self, start: usize, end: usize, delimiters: &'b [u32], place: Place) -> Record<'b> {
+        let bytes = &self.bytes[start..end];
+        let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
+        Record {
+            bytes,
+            text: if self.in_gbk {
+                ""
+            } else {
+                &self.text[start..start + bytes.len()]
+            },
+            in_gbk: self.in_gbk,
+            raw: bytes,
+            place,
+            delimiters,
+            start: start as u32,
+            quotes: match (self.seen.quotes, self.seen.loose_quotes) {
+                (false, _) => Quotes::None,
+                (true, false) => Quotes::Neat,
+                (true, true) => Quotes::Any,
+            },
+        }
+    }
+}
+
 impl<'b> Iterator for Block<'b> {
     type Item = Record<'b>;
 
     #[inline]
     fn next(&mut self) -> Option<Record<'b>> {
         // Nearly all records have as many cells as the one before.
-        let count = match self.places.split_at_checked(self.count) {
+        let left = self.places.get(1..)?;
+        let count = match left.split_at_checked(self.count) {
             Some((cells, [end, ..]))
                 if end & LINE != 0 && cells.iter().fold(0, |all, at| all | at) & LINE == 0 =>
             {
                 self.count
             }
-            _ => self.places.iter().position(|place| place & LINE != 0)?,
+            _ => left.iter().position(|place| place & LINE != 0)?,
         };
         self.count = count;
-        let (delimiters, behind) = self.places.split_at(count);
+        let (delimiters, behind) = left.split_at(count);
         let (start, end) = (self.start, (behind[0] & PLACE) as usize);
         let bytes = &self.bytes[start..end];
         // The last line may have no line end.
@@ -395,26 +555,12 @@ impl<'b> Iterator for Block<'b> {
         };
         self.place.offset += raw_length as u64;
         self.place.line += 1 + lines_inside as u64;
-        self.places = &behind[1..];
+        self.places = behind;
         self.start = start + length;
-        let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
+        let record = self.record_at(start, end, delimiters, place);
         Some(Record {
-            bytes,
-            text: if self.in_gbk {
-                ""
-            } else {
-                &self.text[start..start + bytes.len()]
-            },
-            in_gbk: self.in_gbk,
-            raw: raw.unwrap_or(bytes),
-            place,
-            delimiters,
-            start: start as u32,
-            quotes: match (self.seen.quotes, self.seen.loose_quotes) {
-                (false, _) => Quotes::None,
-                (true, false) => Quotes::Neat,
-                (true, true) => Quotes::Any,
-            },
+            raw: raw.unwrap_or(record.raw),
+            ..record
         })
     }
 }

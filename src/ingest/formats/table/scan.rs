@@ -4,6 +4,7 @@
 //! Only places are found here; whether quotes stand where they may is for [`super::cut`] to judge. A quote opens or closes
 //! whatever stands beside it, so that both agree on where a record ends.
 
+use crate::ingest::formats::profile::Frame;
 use crate::ingest::set_bits;
 #[cfg(target_arch = "x86_64")]
 use crate::terms::vectors;
@@ -38,6 +39,33 @@ pub struct Marks {
     pub delimiter: u8,
     /// Around cells that hold separators.
     pub quote: Option<u8>,
+    /// Before every cell: a delimiter behind which no such mark stands separates nothing. Quotes do not count then.
+    pub cell_mark: Option<u8>,
+}
+
+impl Marks {
+    /// The marks of a frame.
+    pub fn of(frame: &Frame) -> Marks {
+        Marks {
+            delimiter: frame.delimiter,
+            quote: frame.quote,
+            cell_mark: frame.cell_mark.filter(|_| frame.quote.is_none()),
+        }
+    }
+
+    /// As of a line without marks before its cells, such as a header.
+    pub fn unmarked(self) -> Marks {
+        Marks {
+            cell_mark: None,
+            ..self
+        }
+    }
+
+    /// The quote or the mark.
+    #[inline(always)]
+    fn beside(self) -> Option<u8> {
+        self.quote.or(self.cell_mark)
+    }
 }
 
 /// What else was seen in a text.
@@ -57,22 +85,41 @@ pub struct Seen {
 }
 
 /// Places of separators; their room is kept from one text to the next.
-#[derive(Default)]
 pub struct Places {
+    /// [`BEFORE`], the places, and what means nothing.
     room: Vec<u32>,
+    /// Behind the last place.
     count: usize,
+}
+
+/// Stands before the first place: the byte behind it is the first of the text.
+const BEFORE: u32 = PLACE;
+
+impl Default for Places {
+    fn default() -> Places {
+        Places {
+            room: vec![BEFORE],
+            count: 1,
+        }
+    }
 }
 
 impl Places {
     /// The places, in order.
     #[inline]
     pub fn all(&self) -> &[u32] {
+        &self.room[1..self.count]
+    }
+
+    /// The same, and before them one that stands before the text: from behind any of these to the next is a cell.
+    #[inline]
+    pub fn with_before(&self) -> &[u32] {
         &self.room[..self.count]
     }
 
     /// Forgets what stands behind the last line end, and gives the place behind it; `None` where no line ends.
     pub fn end_with_a_line(&mut self) -> Option<usize> {
-        let last = self.all().iter().rposition(|place| place & LINE != 0)?;
+        let last = self.all().iter().rposition(|place| place & LINE != 0)? + 1;
         self.count = last + 1;
         Some((self.room[last] & PLACE) as usize + 1)
     }
@@ -223,9 +270,12 @@ fn separators_by(
     mut inside_characters: impl FnMut(&Masks) -> u64,
 ) -> (Seen, bool) {
     assert!(text.len() < PLACE as usize, "a block fits its places");
-    places.count = 0;
+    places.count = 1;
     let mut quotes = QuotesSeen::NONE;
     let (mut nul, mut line_feeds) = (false, 0);
+    let is_marked = marks.cell_mark.is_some();
+    // 1 when the byte before is a delimiter.
+    let mut unmarked = 0;
     let (words, tail) = text.as_chunks::<64>();
     let mut last = [NOTHING; 64];
     last[..tail.len()].copy_from_slice(tail);
@@ -235,8 +285,17 @@ fn separators_by(
         masks.quote &= outside;
         nul |= masks.nul;
         line_feeds += masks.line.count_ones();
-        let (mut found, mut lines) = ((masks.delimiter | masks.line) & outside, masks.line & outside);
-        if masks.quote | quotes.pending != 0 {
+        let (delimiters, mut lines) = (masks.delimiter & outside, masks.line & outside);
+        let mut found = delimiters | lines;
+        if is_marked {
+            let base = number as u32 * 64;
+            // The mark of a delimiter that ends the word before.
+            if unmarked & masks.quote != 0 {
+                places.note(base.wrapping_sub(1), 1, 0, &write);
+            }
+            unmarked = delimiters >> 63;
+            found = delimiters & (masks.quote >> 1) | lines;
+        } else if masks.quote | quotes.pending != 0 {
             let behind = if number == words.len() {
                 !0 << tail.len()
             } else {
@@ -363,7 +422,7 @@ fn vector_masks(bytes: &[u8; 64], marks: Marks) -> Masks {
         delimiter: equal(marks.delimiter),
         line: equal(b'\n'),
         carriage_return: equal(b'\r'),
-        quote: marks.quote.map_or(0, equal),
+        quote: marks.beside().map_or(0, equal),
         nul: equal(0) != 0,
         high: high(0) | high(1) << 16 | high(2) << 32 | high(3) << 48,
         no_lead: equal(0x80) | equal(0xff),
@@ -435,7 +494,7 @@ fn wide_masks(bytes: &[u8; 64], marks: Marks) -> Masks {
         delimiter: halves.is(marks.delimiter).mask(),
         line: halves.is(b'\n').mask(),
         carriage_return: halves.is(b'\r').mask(),
-        quote: match marks.quote {
+        quote: match marks.beside() {
             Some(quote) => halves.is(quote).mask(),
             None => 0,
         },
@@ -466,7 +525,7 @@ fn widest_masks(bytes: &[u8; 64], marks: Marks) -> Masks {
         delimiter: is(marks.delimiter),
         line: is(b'\n'),
         carriage_return: is(b'\r'),
-        quote: marks.quote.map_or(0, is),
+        quote: marks.beside().map_or(0, is),
         nul: _mm512_testn_epi8_mask(text, text) != 0,
         high: _mm512_movepi8_mask(text),
         no_lead: is(0x80) | is(0xff),
@@ -502,7 +561,7 @@ fn portable_masks(bytes: &[u8; 64], marks: Marks) -> Masks {
         delimiter: equal(marks.delimiter),
         line: equal(b'\n'),
         carriage_return: equal(b'\r'),
-        quote: marks.quote.map_or(0, equal),
+        quote: marks.beside().map_or(0, equal),
         nul: equal(0) != 0,
         high: all(|byte| byte >= 0x80),
         no_lead: equal(0x80) | equal(0xff),
@@ -538,7 +597,10 @@ mod tests {
                     end = Some(at + 1);
                 }
             } else if *byte == marks.delimiter && !inside {
-                places.push(at as u32);
+                let is_marked = |mark| text.get(at + 1) == Some(&mark);
+                if marks.cell_mark.is_none_or(is_marked) {
+                    places.push(at as u32);
+                }
             }
         }
         if text.last().is_some_and(|byte| *byte != b'\n') || inside {
@@ -567,10 +629,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn separators_are_found_as_one_by_one(text in "[a,;\"\n|\r支\u{0}]{0,300}", quoted in any::<bool>(), semicolon in any::<bool>()) {
+        fn separators_are_found_as_one_by_one(text in "[a,;\"\n|\r支\u{0}]{0,300}", dense in "[,|]{0,90}", how in 0..4, semicolon in any::<bool>()) {
+            let text = text + &dense;
             let marks = Marks {
                 delimiter: if semicolon { b';' } else { b',' },
-                quote: quoted.then_some(b'"'),
+                quote: (how == 1).then_some(b'"'),
+                cell_mark: (how > 1).then_some(b'|'),
             };
             let mut places = Places { room: vec![7; 3], count: 2 };
             let (open, _) = open_separators(text.as_bytes(), marks, &mut places);
@@ -594,10 +658,12 @@ mod tests {
             noise in prop::collection::vec(any::<u8>(), 0..80),
             cut in 0usize..200,
             bar in any::<bool>(),
+            marked in any::<bool>(),
         ) {
             let marks = Marks {
                 delimiter: if bar { b'|' } else { b',' },
-                quote: Some(b'"'),
+                quote: (!marked).then_some(b'"'),
+                cell_mark: marked.then_some(b'`'),
             };
             let (whole, _, _) = encoding_rs::GBK.encode(&text);
             for bytes in [&whole[..], &whole[..cut.min(whole.len())], &[&whole[..], &noise].concat(), &noise] {
@@ -630,7 +696,7 @@ mod tests {
         #[test]
         fn every_machine_sees_the_same(bytes in prop::collection::vec(any::<u8>(), 64), delimiter in any::<u8>()) {
             let bytes: [u8; 64] = bytes.try_into().unwrap();
-            let marks = Marks { delimiter, quote: Some(b'"') };
+            let marks = Marks { delimiter, quote: Some(b'"'), cell_mark: None };
             let slow = portable_masks(&bytes, marks);
             let mut all = vec![masks_of(&bytes, marks)];
             #[cfg(target_arch = "x86_64")]

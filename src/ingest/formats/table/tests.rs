@@ -1,3 +1,4 @@
+use super::samples::read_both_ways;
 use super::*;
 use crate::ingest::formats::profile::builtin;
 use crate::ingest::formats::testing::{Kept, context, sample, settings, source};
@@ -18,7 +19,7 @@ fn read_with(
     let mut source = source(&profile.name, profile.role);
     source.encoding = encoding.map(str::to_owned);
     let mut kept = Kept::default();
-    let result = read(profile, Box::new(bytes), &context(&settings, &source), &mut kept);
+    let result = read_both_ways(profile, bytes, &context(&settings, &source), &mut kept);
     (result, kept)
 }
 

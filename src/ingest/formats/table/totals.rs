@@ -7,6 +7,7 @@ use crate::ingest::formats::values::{Number, Unit, shown, shown_scaled};
 use crate::terms::short_text::same;
 
 use super::bind::{BoundCondition, Columns, all_hold};
+use super::by_column::{Cells, RUN_ROWS, Rows, each};
 use super::cut::Row;
 
 /// A sum bound to the columns of a file.
@@ -21,6 +22,8 @@ struct BoundSum<'p> {
     when: Vec<BoundCondition<'p>>,
     /// Title of the column, for messages.
     title: &'p str,
+    /// Rows of a run that it adds up, and their figures.
+    of_run: (Rows, Vec<i64>),
 }
 
 /// Rows of one group, counted.
@@ -71,6 +74,8 @@ struct Counting<'p> {
     statements: Vec<Statement>,
     /// The record stood there without which the file is a part.
     is_whole: bool,
+    /// Rows of a run that it counts.
+    of_run: Rows,
 }
 
 /// All totals of a file.
@@ -98,6 +103,7 @@ impl<'p> Totals<'p> {
             uncounted: None,
             statements: Vec::new(),
             is_whole: total.behind.is_none(),
+            of_run: 0,
         };
         Totals {
             profile,
@@ -144,6 +150,7 @@ impl<'p> Totals<'p> {
                     minus: columns.any(&sum.minus, sum.optional).first().copied(),
                     when: BoundCondition::all(&sum.when, columns, sum.optional),
                     title: title.or(sum.columns.first()).map_or("", String::as_str),
+                    of_run: (0, vec![0; RUN_ROWS]),
                 }
             };
             counting.sums = total.sums.iter().map(bind).collect();
@@ -219,6 +226,75 @@ impl<'p> Totals<'p> {
                         uncounted.get_or_insert((row.place.line, words));
                     }
                 }
+            }
+        }
+    }
+
+    /// True when rows can be counted many at a time.
+    pub fn are_by_column(&self) -> bool {
+        let by_column = |when: &[BoundCondition<'_>]| when.iter().all(BoundCondition::is_of_one_cell);
+        self.all.iter().all(|counting| {
+            counting.group.is_none()
+                && counting.and.is_none()
+                && counting.stating_rows.is_empty()
+                && by_column(&counting.when)
+                && counting
+                    .sums
+                    .iter()
+                    .all(|sum| sum.minus.is_none() && sum.blank.is_empty() && by_column(&sum.when))
+        })
+    }
+
+    /// Looks at the figures of rows of a run, and gives those rows that must be looked at one by one.
+    pub fn look_at(&mut self, cells: &mut Cells<'_, '_>, rows: Rows) -> Rows {
+        let mut closely = 0;
+        for counting in &mut self.all {
+            counting.of_run = cells.holding(&counting.when, rows);
+            for bound in &mut counting.sums {
+                let rows = cells.holding(&bound.when, counting.of_run);
+                let (of_run, figures) = &mut bound.of_run;
+                *of_run = rows;
+                let Some(at) = bound.column else {
+                    *of_run = 0;
+                    continue;
+                };
+                let take = bound.sum.take;
+                for row in each(rows) {
+                    let text = cells.plain(row, at);
+                    let scaled = match text {
+                        [] => Some(0),
+                        text => bound.number.usual_scaled(text),
+                    };
+                    let scaled = match take {
+                        Take::Signed | Take::Exact => scaled,
+                        Take::Magnitude => scaled.map(i128::abs),
+                    };
+                    match scaled.and_then(|scaled| i64::try_from(scaled).ok()) {
+                        Some(scaled) => figures[row] = scaled,
+                        None => closely |= 1 << row,
+                    }
+                }
+            }
+        }
+        closely
+    }
+
+    /// Counts rows of the run that were looked at.
+    pub fn add_run(&mut self, rows: Rows) {
+        for counting in &mut self.all {
+            let counted = counting.of_run & rows;
+            if counted == 0 {
+                continue;
+            }
+            let section = if counting.total.of_file { 0 } else { self.section };
+            counting.last = tally(&mut counting.tallies, section, ("", ""), counting.sums.len());
+            let tally = &mut counting.tallies[counting.last];
+            tally.rows += u64::from(counted.count_ones());
+            for (bound, sum) in counting.sums.iter().zip(&mut tally.sums) {
+                let (of_run, figures) = &bound.of_run;
+                *sum += each(of_run & counted)
+                    .map(|row| i128::from(figures[row]))
+                    .sum::<i128>();
             }
         }
     }

@@ -1,0 +1,656 @@
+//! Rows of a block read column by column: what a profile says of a field is looked up once for many rows, and the figures, words,
+//! times and texts of its column are then read one below the other.
+//!
+//! In: a [`Run`] of records with as many cells as the header. Out: what they give, and which of them must be looked at one by
+//! one, as [`super::Table`] looks at any record: rows of an unusual form, wrong ones, and all that only the table itself can
+//! say. Nothing is done with a row before all of its columns are known, so that no row is given twice. That both ways give
+//! the same is tested with both.
+
+use crate::ingest::canonical::values::Word;
+use crate::ingest::formats::profile::{Frame, From};
+use crate::terms::currency::Currency;
+use crate::terms::date::Date;
+use crate::terms::short_text::{ShortText, same};
+
+use super::bind::{Bound, BoundCondition, Quick, RowTime, Rule, Times, stripped};
+use super::cells::Edges;
+use super::clock::{TimeText, midnight};
+use super::cut::Span;
+use super::gbk;
+use super::lines::Run;
+
+/// Rows of a run, at most.
+pub const RUN_ROWS: usize = Rows::BITS as usize;
+
+/// Some rows of a run: bit i stands for row i.
+pub type Rows = u64;
+
+/// The numbers of rows.
+#[inline(always)]
+pub fn each(mut rows: Rows) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let row = rows.trailing_zeros() as usize;
+        rows &= rows.wrapping_sub(1);
+        (row < RUN_ROWS).then_some(row)
+    })
+}
+
+/// Set on the start of a text that was decoded.
+const DECODED: u32 = 1 << 31;
+
+/// A text of a run, or one that was decoded.
+#[inline(always)]
+pub fn text_of<'t>(run: &Run<'t>, decoded: &'t [u8], (start, end): Span) -> &'t [u8] {
+    let text = if start & DECODED == 0 {
+        run.bytes()
+    } else {
+        decoded
+    };
+    text.get((start & !DECODED) as usize..end as usize)
+        .unwrap_or_default()
+}
+
+/// The cells of a run.
+pub struct Cells<'b, 'f> {
+    run: &'f Run<'b>,
+    frame: &'f Frame,
+    edges: &'f Edges,
+    /// Texts that were decoded, and how much of the room they take.
+    decoded: &'f mut Vec<u8>,
+    used: usize,
+    /// Bytes of the mark before every cell.
+    mark_bytes: usize,
+}
+
+impl<'b, 'f> Cells<'b, 'f> {
+    /// Cells of a run; texts are decoded into `decoded`.
+    pub fn new(
+        run: &'f Run<'b>,
+        frame: &'f Frame,
+        edges: &'f Edges,
+        decoded: &'f mut Vec<u8>,
+    ) -> Cells<'b, 'f> {
+        Cells {
+            run,
+            frame,
+            edges,
+            decoded,
+            used: 0,
+            mark_bytes: usize::from(frame.cell_mark.is_some()),
+        }
+    }
+
+    /// The byte with which a row begins; `None` of an empty line.
+    #[inline(always)]
+    pub fn first_byte(&self, row: usize) -> Option<u8> {
+        let first = self.run.bytes().get(self.run.start(row));
+        first.copied().filter(|byte| !matches!(byte, b'\n' | b'\r'))
+    }
+
+    /// Where a cell stands, behind its mark.
+    #[inline(always)]
+    fn span(&self, row: usize, column: usize) -> (usize, usize) {
+        let (start, end) = self.run.span(row, column);
+        (start.wrapping_add(self.mark_bytes), end)
+    }
+
+    /// A cell as it was delivered.
+    #[inline(always)]
+    fn raw(&self, row: usize, column: usize) -> &'b [u8] {
+        let (start, end) = self.span(row, column);
+        self.run.bytes().get(start..end).unwrap_or_default()
+    }
+
+    /// A cell without quotes and without what is trimmed. Where it would have to be decoded it is no text, and no figure,
+    /// word of ASCII or time either.
+    #[inline(always)]
+    pub fn plain(&self, row: usize, column: usize) -> &'b [u8] {
+        let cell = self.raw(row, column);
+        match self.edges.are_plain(cell) {
+            true => cell,
+            false => self.trimmed(cell),
+        }
+    }
+
+    #[inline(always)]
+    fn trimmed(&self, cell: &'b [u8]) -> &'b [u8] {
+        self.frame.trim.bytes(self.unquoted(cell))
+    }
+
+    /// A cell without quotes: the block has no others than those at both ends of cells.
+    #[inline(always)]
+    fn unquoted(&self, cell: &'b [u8]) -> &'b [u8] {
+        match cell {
+            [first, inside @ .., _] if Some(*first) == self.frame.quote => inside,
+            cell => cell,
+        }
+    }
+
+    /// The text of a cell, decoded where it must be.
+    #[inline(always)]
+    fn text(&mut self, row: usize, column: usize) -> Span {
+        let (start, end) = self.span(row, column);
+        let cell = self.run.bytes().get(start..end).unwrap_or_default();
+        let in_gbk = self.run.in_gbk();
+        if self.edges.are_plain(cell) && !(in_gbk && gbk::has_high(cell)) {
+            return (start as u32, end as u32);
+        }
+        let inside = self.unquoted(cell);
+        let quotes = usize::from(inside.len() < cell.len());
+        if in_gbk && gbk::has_high(inside) {
+            let start = self.used;
+            // It is known to be GBK.
+            self.used = gbk::decode(inside, self.decoded, start).unwrap_or(start);
+            let (start, end) = self.frame.trim.span(self.decoded, start, self.used);
+            return (start | DECODED, end);
+        }
+        self.frame
+            .trim
+            .span(self.run.bytes(), start + quotes, end - quotes)
+    }
+
+    /// What a span is of.
+    #[inline(always)]
+    pub fn of(&self, span: Span) -> &[u8] {
+        text_of(self.run, self.decoded, span)
+    }
+
+    /// Those of some rows that pass all conditions.
+    #[inline(always)]
+    pub fn holding(&mut self, conditions: &[BoundCondition<'_>], mut rows: Rows) -> Rows {
+        for condition in conditions {
+            rows = self.holding_one(condition, rows);
+        }
+        rows
+    }
+
+    fn holding_one(&mut self, condition: &BoundCondition<'_>, rows: Rows) -> Rows {
+        let Some(at) = condition.column() else {
+            return if condition.holds_of(b"", || b"") { rows } else { 0 };
+        };
+        let mut judged = condition.judged.borrow_mut();
+        let mut holding = 0;
+        for row in each(rows) {
+            let cell = ShortText::of(self.raw(row, at));
+            let holds = match cell.and_then(|cell| judged.of(cell)) {
+                Some(holds) => holds,
+                None => {
+                    let text = self.text(row, at);
+                    let holds = condition.holds_of(self.of(text), || b"");
+                    if let Some(cell) = cell {
+                        judged.keep(cell, holds);
+                    }
+                    holds
+                }
+            };
+            holding |= Rows::from(holds) << row;
+        }
+        holding
+    }
+
+    /// Gives `take` each rule of a field with the rows that it is for, and gives those rows that none is for.
+    #[inline(always)]
+    fn by_rule(
+        &mut self,
+        bound: &Bound<'_>,
+        mut rows: Rows,
+        mut take: impl FnMut(&mut Self, &Rule<'_>, Rows),
+    ) -> Rows {
+        for rule in &bound.rules {
+            let holding = self.holding(&rule.when, rows);
+            if holding != 0 {
+                take(self, rule, holding);
+            }
+            rows &= !holding;
+        }
+        rows
+    }
+
+    /// Words of a closed vocabulary; gives the rows that must be looked at closely.
+    pub fn words<T: Word>(&mut self, bound: &Bound<'_>, rows: Rows, out: &mut [T; RUN_ROWS]) -> Rows {
+        let mut closely = 0;
+        let of_none = self.by_rule(bound, rows, |cells, rule, rows| {
+            if let Some(constant) = &rule.constant {
+                let number = ShortText::of(constant.as_bytes()).and_then(|text| rule.words.borrow().of(text));
+                match number.and_then(T::of_number) {
+                    Some(word) => each(rows).for_each(|row| out[row] = word),
+                    None => closely |= rows,
+                }
+                return;
+            }
+            let Some(at) = rule.one_cell else {
+                closely |= rows;
+                return;
+            };
+            let mut judged = rule.cells.borrow_mut();
+            for row in each(rows) {
+                let cell = ShortText::of(cells.raw(row, at));
+                let number = match cell.and_then(|cell| judged.of(cell)) {
+                    Some(number) => Some(number),
+                    None => {
+                        let text = cells.text(row, at);
+                        let text = ShortText::of(cells.of(text));
+                        let number = text.and_then(|text| rule.words.borrow().of(text));
+                        if let (Some(cell), Some(number)) = (cell, number) {
+                            judged.keep(cell, number);
+                        }
+                        number
+                    }
+                };
+                match number.and_then(T::of_number) {
+                    Some(word) => out[row] = word,
+                    None => closely |= 1 << row,
+                }
+            }
+        });
+        closely | of_none
+    }
+
+    pub fn currencies(&mut self, bound: &Bound<'_>, rows: Rows, out: &mut [Currency; RUN_ROWS]) -> Rows {
+        match bound.currency {
+            Some(currency) => {
+                out.fill(currency);
+                0
+            }
+            None => self.words(bound, rows, out),
+        }
+    }
+
+    /// Signed amounts, each given to `take` with its rule; gives the rows that must be looked at closely, those for which
+    /// `take` is false among them.
+    #[inline(always)]
+    pub fn amounts(
+        &mut self,
+        bound: &Bound<'_>,
+        rows: Rows,
+        currencies: &[Currency; RUN_ROWS],
+        mut take: impl FnMut(usize, i64, &Rule<'_>) -> bool,
+    ) -> Rows {
+        let mut closely = 0;
+        let of_none = self.by_rule(bound, rows, |cells, rule, rows| {
+            for row in each(rows) {
+                let minor = rule.usual_signed(currencies[row].digits(), |at| cells.plain(row, at));
+                let good = minor.is_some_and(|(minor, _)| take(row, minor, rule));
+                closely |= Rows::from(!good) << row;
+            }
+        });
+        closely | of_none
+    }
+
+    /// Times as clocks on the wall; gives the rows that must be looked at closely.
+    pub fn times(
+        &mut self,
+        bound: &Bound<'_>,
+        rows: Rows,
+        times: &Times,
+        out: &mut [RowTime; RUN_ROWS],
+    ) -> Rows {
+        let mut closely = 0;
+        let of_none = self.by_rule(bound, rows, |cells, rule, rows| {
+            if rule.field.from == Some(From::BusinessDate) {
+                let time = RowTime {
+                    wall: midnight(times.business_date),
+                    offset_minutes: None,
+                    has_time: false,
+                };
+                return each(rows).for_each(|row| out[row] = time);
+            }
+            if rule.zone.is_some() {
+                closely |= rows;
+                return;
+            }
+            let day = rule.day.borrow();
+            for row in each(rows) {
+                let read = match (rule.direct, rule.day_and_clock) {
+                    (Some(at), _) => day.read(rule.shape, cells.plain(row, at)),
+                    (None, Some((day_at, clock_at))) => {
+                        day.read_parts(cells.plain(row, day_at), cells.plain(row, clock_at))
+                    }
+                    (None, None) => None,
+                };
+                match read {
+                    Some((wall, offset_minutes, has_time)) => {
+                        out[row] = RowTime {
+                            wall,
+                            offset_minutes,
+                            has_time,
+                        };
+                    }
+                    None => closely |= 1 << row,
+                }
+            }
+        });
+        closely | of_none
+    }
+
+    /// Times as they are given on, with their days; gives the rows that must be looked at closely.
+    pub fn given_times(
+        &mut self,
+        bound: &Bound<'_>,
+        rows: Rows,
+        out: &mut [TimeText; RUN_ROWS],
+        days: &mut [Date; RUN_ROWS],
+    ) -> Rows {
+        let mut closely = 0;
+        let of_none = self.by_rule(bound, rows, |cells, rule, rows| {
+            let (Some(at), None) = (rule.direct, rule.zone) else {
+                closely |= rows;
+                return;
+            };
+            let day = rule.day.borrow();
+            for row in each(rows) {
+                match day.write_given(rule.shape, cells.plain(row, at), &mut out[row]) {
+                    Some(day) => days[row] = day,
+                    None => closely |= 1 << row,
+                }
+            }
+        });
+        closely | of_none
+    }
+
+    /// Texts of a field without conditions; gives the rows that must be looked at closely. With `needed` those without a text
+    /// are such.
+    pub fn texts(&mut self, bound: &Bound<'_>, rows: Rows, needed: bool, out: &mut [Span; RUN_ROWS]) -> Rows {
+        let mut closely = 0;
+        let mut take = |row: usize, (start, end): Span, may_be_empty: bool| {
+            out[row] = (start, end);
+            let is_empty = start & !DECODED == end;
+            closely |= Rows::from(is_empty && (needed || !may_be_empty)) << row;
+        };
+        match (bound.quick, bound.rules.first()) {
+            (Quick::Cell { at, may_be_empty }, _) => {
+                for row in each(rows) {
+                    let span = self.text(row, at);
+                    take(row, span, may_be_empty);
+                }
+            }
+            (Quick::Key { at, may_be_empty }, Some(rule)) => {
+                for row in each(rows) {
+                    let (start, end) = self.text(row, at);
+                    let text = self.of((start, end));
+                    let key = match &rule.field.extract {
+                        Some(extract) => extract.find_bytes(text),
+                        None => b"",
+                    };
+                    let key = match key {
+                        [] => (0, 0),
+                        key => {
+                            let before = key.as_ptr() as usize - text.as_ptr() as usize;
+                            let key_start = start + before as u32;
+                            (key_start, (key_start & !DECODED) + key.len() as u32)
+                        }
+                    };
+                    take(row, key, may_be_empty);
+                }
+            }
+            (Quick::FirstOf, Some(rule)) => {
+                for row in each(rows) {
+                    let mut first = (0, 0);
+                    for at in &rule.columns {
+                        let span = self.text(row, *at);
+                        let text = self.of(span);
+                        let blank = rule.field.blank.iter().any(|blank| same(blank.as_bytes(), text));
+                        if !text.is_empty() && !blank {
+                            first = span;
+                            break;
+                        }
+                    }
+                    take(row, first, true);
+                }
+            }
+            _ => closely = rows,
+        }
+        closely
+    }
+
+    /// Those of some rows in which the file names another account than `before`, which was found to be right.
+    pub fn named_otherwise(&mut self, account: &Bound<'_>, before: &str, rows: Rows) -> Rows {
+        let Some(rule) = account.rules.first() else {
+            return 0;
+        };
+        let told = rule.told.as_deref().unwrap_or(before);
+        let at = match rule.columns.as_slice() {
+            [] => return if told == before { 0 } else { rows },
+            [at] if rule.field.blank.is_empty() => *at,
+            _ => return rows,
+        };
+        let mut judged = rule.cells.borrow_mut();
+        let mut otherwise = 0;
+        for row in each(rows) {
+            let cell = ShortText::of(self.raw(row, at));
+            if cell.and_then(|cell| judged.of(cell)).is_some() {
+                continue;
+            }
+            let text = self.text(row, at);
+            let named = match std::str::from_utf8(self.of(text)).map(|text| stripped(rule.field, text)) {
+                Ok("") => told,
+                Ok(named) => named,
+                Err(_) => "",
+            };
+            match cell {
+                Some(cell) if named == before => judged.keep(cell, 0),
+                _ => otherwise |= Rows::from(named != before) << row,
+            }
+        }
+        otherwise
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use encoding_rs::GB18030;
+    use proptest::prelude::*;
+
+    use super::super::samples::read_both_ways;
+    use crate::ingest::formats::profile::Profile;
+    use crate::ingest::formats::testing::{Kept, context, settings, source};
+
+    const BILL: &str = r#"
+title = "a bill"
+role = "channel"
+encodings = ["utf-8", "gb18030"]
+[recognise]
+header = ["r", "k"]
+[frame]
+delimiter = ","
+quote = '"'
+trim = " \t"
+end = "end{}"
+summary_header = ["sum", "of"]
+[[skip]]
+column = "k"
+is = ["skip"]
+[[refuse]]
+when = [{ column = "k", is = ["退"] }, { column = "f", is_not = ["", "0.00"] }]
+expected = "no fee"
+[fields]
+channel = { value = "X" }
+channel_ref = { columns = "r", required = true }
+order_id = { columns = "o", extract = "P-{word}" }
+txn_type = { columns = "k", map = { "付" = "PAYMENT", "退" = "REFUND" } }
+fee = { columns = "f" }
+currency = { columns = "c" }
+txn_time = { columns = "t", pattern = "yyyy-MM-dd HH:mm:ss" }
+settle_date = { columns = "t", pattern = "yyyy-MM-dd HH:mm:ss" }
+status = { value = "SUCCESS" }
+refund_ref = { columns = ["o"], blank = ["0"] }
+[[fields.amount]]
+when = { column = "k", is = ["退"] }
+columns = "b"
+[[fields.amount]]
+columns = "a"
+[[total]]
+name = "T"
+line = "end {count} {paid}"
+when = { column = "k", is = ["付"] }
+count = "count"
+sums = [{ stated = "paid", column = "a", take = "magnitude" }]
+"#;
+
+    const STATEMENT: &str = r#"
+title = "a statement"
+role = "bank"
+encodings = ["utf-8", "gb18030"]
+[recognise]
+header = ["id", "day"]
+[number]
+thousands = ","
+[frame]
+delimiter = ","
+quote = '"'
+trim = " \t"
+[fields]
+entry_id = { columns = "id", required = true }
+account = { from = "source.account", columns = "acc" }
+booking_time = { join = ["day", "clock"], with = " ", pattern = "yyyy-MM-dd HH:mm:ss" }
+value_date = { columns = "day", pattern = "yyyy-MM-dd" }
+amount = { credit_columns = "in", debit_columns = "out", required = true }
+currency = { value = "CNY" }
+counterparty_name = { columns = "who" }
+purpose = { columns = "why" }
+balance = { columns = "bal" }
+[balance]
+order = "oldest first"
+"#;
+
+    fn check(profile: &str, encoding: &'static encoding_rs::Encoding, text: &str) {
+        let profile = Profile::parse(profile, "x").unwrap();
+        let settings = settings(&[("6222", "CNY"), ("6223", "CNY")]);
+        let mut source = source(&profile.name, profile.role);
+        if profile.role == crate::book::settings::Role::Bank {
+            source.account = Some("A0".to_owned());
+        }
+        let (bytes, _, _) = encoding.encode(text);
+        let _ = read_both_ways(
+            &profile,
+            &bytes,
+            &context(&settings, &source),
+            &mut Kept::default(),
+        );
+    }
+
+    fn cell(usual: &'static [&'static str], odd: &'static [&'static str]) -> impl Strategy<Value = String> {
+        prop_oneof![
+            12 => prop::sample::select(usual),
+            1 => prop::sample::select(odd),
+        ]
+        .prop_map(str::to_owned)
+    }
+
+    fn amount() -> impl Strategy<Value = String> {
+        cell(
+            &["1.00", "0.53", "12.30", "\"1,000.53\"", "7.00\t"],
+            &[
+                "",
+                "0.00",
+                "-1.00",
+                "1.5",
+                "x",
+                "1.005",
+                "支",
+                "\"2.00\"",
+                "99999999999999999999.00",
+            ],
+        )
+    }
+
+    fn bill_row() -> impl Strategy<Value = String> {
+        let row = (
+            cell(
+                &["a1", "b2", "支3", "\"q4\"", " c5"],
+                &["", "x,y", "a\"b", "支\u{3000}"],
+            ),
+            cell(&["P-1", "P-22", "0", "x"], &["", "P-支", "\"P-3\""]),
+            cell(&["付", "退", "付 "], &["skip", "", "他", "sum"]),
+            amount(),
+            amount(),
+            cell(&["0.00", "0.30"], &["", "-0.10", "x"]),
+            cell(&["CNY", "USD"], &["", "JPY", "cny"]),
+            cell(
+                &[
+                    "2026-11-20 10:00:01",
+                    "2026-11-20 23:59:59",
+                    "2026-11-21 00:00:00",
+                ],
+                &["", "2026-02-30 00:00:00", "2026-11-20"],
+            ),
+        );
+        let row = row.prop_map(|(r, o, k, a, b, f, c, t)| format!("{r},{o},{k},{a},{b},{f},{c},{t}"));
+        prop_oneof![
+            30 => row,
+            1 => prop::sample::select(&["", " ", ",,,,,,,", "sum,of,x,x,x,x,x,x", "end 1 1.00", "short,row", "a,b,c,d,e,f,g,h,i"][..]).prop_map(str::to_owned),
+        ]
+    }
+
+    /// What stands before the amounts, what came in, what went out, what stands behind, and a balance that is not the right one.
+    type Parts = (String, String, String, String, Option<String>);
+
+    fn statement_row() -> impl Strategy<Value = Parts> {
+        let row = (
+            cell(&["1", "22", "支3"], &["", "\"4\""]),
+            cell(&["6222"], &["6223", "", "9999", "6222****"]),
+            cell(&["2026-11-20", "2026-11-21"], &["", "2026-02-30", "20261120"]),
+            cell(&["10:00:01", "10:00:01", "23:59:59"], &["", "24:00:00", "1:2:3"]),
+            amount(),
+            amount(),
+            any::<u8>(),
+            cell(&["江南茶叶有限公司", "支付a宝", ""], &["\"a,b\"", "€", "x\ty"]),
+            cell(&["", "货款", "INTEREST"], &["OWN_OUT"]),
+            prop_oneof![30 => Just(None), 1 => prop::sample::select(vec!["", "x", "1.00"]).prop_map(Some)],
+        );
+        row.prop_map(|(id, acc, day, clock, a, b, side, who, why, bal)| {
+            let (credit, debit) = match side {
+                0..120 => (a, String::new()),
+                120..245 => (String::new(), a),
+                _ => (a, b),
+            };
+            let odd_balance = bal.map(str::to_owned);
+            (
+                format!("{id},{acc},{day},{clock}"),
+                credit,
+                debit,
+                format!("{who},{why}"),
+                odd_balance,
+            )
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn bills_are_the_same_both_ways(
+            rows in prop::collection::vec(bill_row(), 1..40),
+            gbk in any::<bool>(),
+            end in prop::sample::select(vec!["\n", "\r\n"]),
+            last in prop::sample::select(vec!["", "end 1 1.00\n"]),
+        ) {
+            let text = format!("r,o,k,a,b,f,c,t{end}{}{end}{last}", rows.join(end));
+            check(BILL, if gbk { GB18030 } else { encoding_rs::UTF_8 }, &text);
+            // Without its end line and its total a bill of any rows is taken.
+            let open = BILL.replace("end = \"end{}\"\n", "");
+            let open = &open[..open.find("[[total]]").unwrap()];
+            check(open, if gbk { GB18030 } else { encoding_rs::UTF_8 }, &text);
+        }
+
+        #[test]
+        fn statements_are_the_same_both_ways(
+            rows in prop::collection::vec(statement_row(), 1..40),
+            gbk in any::<bool>(),
+            end in prop::sample::select(vec!["\n", "\r\n"]),
+        ) {
+            let mut balance = 100_000;
+            let lines: Vec<String> = rows
+                .iter()
+                .map(|(before, credit, debit, behind, odd)| {
+                    let minor = |text: &str| text.replace([',', '.', '"', '\t'], "").parse().unwrap_or(0i64);
+                    balance += minor(credit) - minor(debit);
+                    let right = format!("{}.{:02}", balance / 100, balance.abs() % 100);
+                    format!("{before},{credit},{debit},{behind},{}", odd.as_ref().unwrap_or(&right))
+                })
+                .collect();
+            let text = format!("id,acc,day,clock,in,out,who,why,bal{end}{}{end}", lines.join(end));
+            check(STATEMENT, if gbk { GB18030 } else { encoding_rs::UTF_8 }, &text);
+            let unbalanced = STATEMENT.replace("balance = { columns = \"bal\" }\n[balance]\norder = \"oldest first\"\n", "");
+            check(&unbalanced, if gbk { GB18030 } else { encoding_rs::UTF_8 }, &text);
+        }
+    }
+}
