@@ -554,7 +554,8 @@ order = "oldest first"
         )
     }
 
-    fn bill_row() -> impl Strategy<Value = String> {
+    /// Cells of a row, or a line that is none.
+    fn bill_row() -> impl Strategy<Value = Result<Vec<String>, &'static str>> {
         let row = (
             cell(
                 &["a1", "b2", "支3", "\"q4\"", " c5"],
@@ -575,11 +576,18 @@ order = "oldest first"
                 &["", "2026-02-30 00:00:00", "2026-11-20"],
             ),
         );
-        let row = row.prop_map(|(r, o, k, a, b, f, c, t)| format!("{r},{o},{k},{a},{b},{f},{c},{t}"));
-        prop_oneof![
-            30 => row,
-            1 => prop::sample::select(&["", " ", ",,,,,,,", "sum,of,x,x,x,x,x,x", "end 1 1.00", "short,row", "a,b,c,d,e,f,g,h,i"][..]).prop_map(str::to_owned),
-        ]
+        let row = row.prop_map(|(r, o, k, a, b, f, c, t)| Ok(vec![r, o, k, a, b, f, c, t]));
+        let line = prop::sample::select(vec![
+            "",
+            " ",
+            ",,,,,,,",
+            "sum,of,x,x,x,x,x,x",
+            "end 1 1.00",
+            "short,row",
+            "a,b,c,d,e,f,g,h,i",
+            "`a,`b,`c,`d,`e,`f,`g,`h,`i",
+        ]);
+        prop_oneof![30 => row, 1 => line.prop_map(Err)]
     }
 
     /// What stands before the amounts, what came in, what went out, what stands behind, and a balance that is not the right one.
@@ -620,15 +628,26 @@ order = "oldest first"
         fn bills_are_the_same_both_ways(
             rows in prop::collection::vec(bill_row(), 1..40),
             gbk in any::<bool>(),
+            marked in any::<bool>(),
             end in prop::sample::select(vec!["\n", "\r\n"]),
             last in prop::sample::select(vec!["", "end 1 1.00\n"]),
         ) {
-            let text = format!("r,o,k,a,b,f,c,t{end}{}{end}{last}", rows.join(end));
-            check(BILL, if gbk { GB18030 } else { encoding_rs::UTF_8 }, &text);
+            let mark = if marked { "`" } else { "" };
+            let line = |row: &Result<Vec<String>, &str>| match row {
+                Ok(cells) => format!("{mark}{}", cells.join(&format!(",{mark}"))),
+                Err(line) => (*line).to_owned(),
+            };
+            let lines: Vec<String> = rows.iter().map(line).collect();
+            let text = format!("r,o,k,a,b,f,c,t{end}{}{end}{last}", lines.join(end));
+            let encoding = if gbk { GB18030 } else { encoding_rs::UTF_8 };
+            let bill = match marked {
+                true => &BILL.replace("quote = '\"'", "cell_mark = \"`\""),
+                false => BILL,
+            };
+            check(bill, encoding, &text);
             // Without its end line and its total a bill of any rows is taken.
-            let open = BILL.replace("end = \"end{}\"\n", "");
-            let open = &open[..open.find("[[total]]").unwrap()];
-            check(open, if gbk { GB18030 } else { encoding_rs::UTF_8 }, &text);
+            let open = bill.replace("end = \"end{}\"\n", "");
+            check(&open[..open.find("[[total]]").unwrap()], encoding, &text);
         }
 
         #[test]
