@@ -180,6 +180,20 @@ fn canonical(file: &mut Target<'_>) {
     generate(file, head, row, |_| String::new());
 }
 
+/// Who pays or is paid: one of 200, in no order.
+fn counterparty(row: u64) -> String {
+    let place = ["江南", "海河", "太湖", "津门", "岭南", "北辰", "云岭", "锦绣"];
+    let goods = ["茶叶", "纸业", "电子科技", "食品", "文化传播"];
+    let number = (row.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as usize % 200;
+    let kind = ["有限公司", "股份有限公司", "商行", "合作社", "贸易有限公司"];
+    format!(
+        "{}{}{}",
+        place[number % 8],
+        goods[number / 8 % 5],
+        kind[number / 40]
+    )
+}
+
 fn statement(file: &mut Target<'_>) {
     let head = "账号：6222000000000001\n交易日期,交易时间,流水号,凭证号,摘要,借方发生额,贷方发生额,账户余额,对方户名,对方账号,开户行,用途\n";
     let row = |row: u64| {
@@ -199,8 +213,9 @@ fn statement(file: &mut Target<'_>) {
             ("", "\"1,000.53\"")
         };
         format!(
-            "2026-11-20,{},{row:012},,货款,{debit},{credit},\"{grouped}.{fen}\",江南茶叶有限公司,6222000000009999,工商银行南京路支行,P-{row:014}\n",
-            clock(row)
+            "2026-11-20,{},{row:012},,货款,{debit},{credit},\"{grouped}.{fen}\",{},6222000000009999,工商银行南京路支行,P-{row:014}\n",
+            clock(row),
+            counterparty(row)
         )
     };
     generate(file, head, row, |_| String::new());
@@ -217,8 +232,9 @@ fn canonical_bank(file: &mut Target<'_>) {
             ("C", "1000.53")
         };
         format!(
-            "{row:012},{account},2026-11-20T{}+08:00,2026-11-20,{direction},{amount},CNY,{row:014},货款,,江南茶叶有限公司,6222000000009999,,\n",
-            clock(row)
+            "{row:012},{account},2026-11-20T{}+08:00,2026-11-20,{direction},{amount},CNY,{row:014},货款,,{},6222000000009999,,\n",
+            clock(row),
+            counterparty(row)
         )
     };
     generate(file, head, row, |_| String::new());

@@ -5,8 +5,10 @@
 //! delivered), R37 (amounts), R45 (Alipay). A row with too many fields is never guessed at: it is refused, unless the
 //! profile names the one free text that may hold bare delimiters and its neighbours read as what they must be.
 //!
-//! [`lines`] gives whole records of text ([`gbk`] where they are Chinese) with the separators that [`scan`] finds, [`cut`] and [`cells`] their cells, [`bind`] and [`fields`] what a profile makes of them,
-//! [`totals`] and [`balance`] what must add up; here is the frame: what a record is, and in which order they come.
+//! [`lines`] gives whole records of text ([`gbk`] where they are Chinese) with the separators that [`scan`] finds, [`cut`] and
+//! [`cells`] their cells, [`bind`] and [`fields`] what a profile makes of them, [`totals`] and [`balance`] what must add up; here is
+//! the frame: what a record is, and in which order they come. Rows are read many at a time, column by column ([`by_column`],
+//! [`usual`]), and one by one where anything about them is unusual: the record is what counts, the columns are for speed.
 //! Not done here: which source claims a file, archives, duplicate deliveries, drafts of profiles.
 
 use std::collections::BTreeMap;

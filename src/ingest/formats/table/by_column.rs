@@ -7,17 +7,17 @@
 //! the same is tested with both.
 
 use crate::ingest::canonical::values::Word;
-use crate::ingest::formats::profile::{Frame, From};
+use crate::ingest::formats::profile::{Frame, From, Trim};
 use crate::terms::currency::Currency;
 use crate::terms::date::Date;
 use crate::terms::short_text::{ShortText, same};
 
-use super::bind::{Bound, BoundCondition, Quick, RowTime, Rule, Times, stripped};
+use super::bind::{Bound, BoundCondition, Figure, Quick, RowTime, Rule, Times, stripped};
 use super::cells::Edges;
 use super::clock::{TimeText, midnight};
 use super::cut::Span;
 use super::gbk;
-use super::lines::Run;
+use super::lines::{Run, RunColumn};
 
 /// Rows of a run, at most.
 pub const RUN_ROWS: usize = Rows::BITS as usize;
@@ -48,6 +48,68 @@ pub fn text_of<'t>(run: &Run<'t>, decoded: &'t [u8], (start, end): Span) -> &'t 
     };
     text.get((start & !DECODED) as usize..end as usize)
         .unwrap_or_default()
+}
+
+/// The cells of a column.
+#[derive(Clone, Copy)]
+pub struct Column<'b, 'f> {
+    cells: RunColumn<'b>,
+    /// Bytes of the mark before every cell.
+    mark_bytes: usize,
+    edges: &'f Edges,
+    quote: Option<u8>,
+    trim: &'f Trim,
+}
+
+impl<'b> Column<'b, '_> {
+    /// Where a cell stands, behind its mark.
+    #[inline(always)]
+    fn span(&self, row: usize) -> Span {
+        let (start, end) = self.cells.span(row);
+        (start.wrapping_add(self.mark_bytes) as u32, end as u32)
+    }
+
+    /// What stands there.
+    #[inline(always)]
+    fn at(&self, (start, end): Span) -> &'b [u8] {
+        self.cells
+            .bytes
+            .get(start as usize..end as usize)
+            .unwrap_or_default()
+    }
+
+    /// A cell as it was delivered.
+    #[inline(always)]
+    fn raw(&self, row: usize) -> &'b [u8] {
+        self.at(self.span(row))
+    }
+
+    /// True when a cell is its own text.
+    #[inline(always)]
+    fn stands(&self, span: Span, in_gbk: bool) -> bool {
+        let cell = self.at(span);
+        self.edges.are_plain(cell) && !(in_gbk && gbk::has_high(cell))
+    }
+
+    /// A cell without quotes and without what is trimmed. Where it would have to be decoded it is no text, and no figure,
+    /// word of ASCII or time either.
+    #[inline(always)]
+    pub fn plain(&self, row: usize) -> &'b [u8] {
+        let cell = self.raw(row);
+        match self.edges.are_plain(cell) {
+            true => cell,
+            false => self.trim.bytes(self.unquoted(cell)),
+        }
+    }
+
+    /// A cell without quotes: the block has no others than those at both ends of cells.
+    #[inline(always)]
+    fn unquoted<'c>(&self, cell: &'c [u8]) -> &'c [u8] {
+        match cell {
+            [first, inside @ .., _] if Some(*first) == self.quote => inside,
+            cell => cell,
+        }
+    }
 }
 
 /// The cells of a run.
@@ -87,66 +149,67 @@ impl<'b, 'f> Cells<'b, 'f> {
         first.copied().filter(|byte| !matches!(byte, b'\n' | b'\r'))
     }
 
-    /// Where a cell stands, behind its mark.
+    /// One column.
     #[inline(always)]
-    fn span(&self, row: usize, column: usize) -> (usize, usize) {
-        let (start, end) = self.run.span(row, column);
-        (start.wrapping_add(self.mark_bytes), end)
-    }
-
-    /// A cell as it was delivered.
-    #[inline(always)]
-    fn raw(&self, row: usize, column: usize) -> &'b [u8] {
-        let (start, end) = self.span(row, column);
-        self.run.bytes().get(start..end).unwrap_or_default()
-    }
-
-    /// A cell without quotes and without what is trimmed. Where it would have to be decoded it is no text, and no figure,
-    /// word of ASCII or time either.
-    #[inline(always)]
-    pub fn plain(&self, row: usize, column: usize) -> &'b [u8] {
-        let cell = self.raw(row, column);
-        match self.edges.are_plain(cell) {
-            true => cell,
-            false => self.trimmed(cell),
-        }
-    }
-
-    #[inline(always)]
-    fn trimmed(&self, cell: &'b [u8]) -> &'b [u8] {
-        self.frame.trim.bytes(self.unquoted(cell))
-    }
-
-    /// A cell without quotes: the block has no others than those at both ends of cells.
-    #[inline(always)]
-    fn unquoted(&self, cell: &'b [u8]) -> &'b [u8] {
-        match cell {
-            [first, inside @ .., _] if Some(*first) == self.frame.quote => inside,
-            cell => cell,
+    pub fn column(&self, column: usize) -> Column<'b, 'f> {
+        Column {
+            cells: self.run.column(column),
+            mark_bytes: self.mark_bytes,
+            edges: self.edges,
+            quote: self.frame.quote,
+            trim: &self.frame.trim,
         }
     }
 
     /// The text of a cell, decoded where it must be.
     #[inline(always)]
-    fn text(&mut self, row: usize, column: usize) -> Span {
-        let (start, end) = self.span(row, column);
-        let cell = self.run.bytes().get(start..end).unwrap_or_default();
+    fn text(&mut self, row: usize, column: &Column<'b, '_>) -> Span {
         let in_gbk = self.run.in_gbk();
-        if self.edges.are_plain(cell) && !(in_gbk && gbk::has_high(cell)) {
-            return (start as u32, end as u32);
+        let span = column.span(row);
+        match column.stands(span, in_gbk) {
+            true => span,
+            false => self.text_made(span, column, in_gbk),
         }
-        let inside = self.unquoted(cell);
-        let quotes = usize::from(inside.len() < cell.len());
+    }
+
+    /// The text of a cell that is trimmed, unquoted or decoded.
+    #[inline(always)]
+    fn text_made(&mut self, (start, end): Span, column: &Column<'b, '_>, in_gbk: bool) -> Span {
+        let cell = column.at((start, end));
+        let inside = column.unquoted(cell);
         if in_gbk && gbk::has_high(inside) {
             let start = self.used;
             // It is known to be GBK.
             self.used = gbk::decode(inside, self.decoded, start).unwrap_or(start);
-            let (start, end) = self.frame.trim.span(self.decoded, start, self.used);
+            let (start, end) = column.trim.span(self.decoded, start, self.used);
             return (start | DECODED, end);
         }
-        self.frame
-            .trim
-            .span(self.run.bytes(), start + quotes, end - quotes)
+        let quotes = u32::from(inside.len() < cell.len());
+        column.trim.span(
+            column.cells.bytes,
+            (start + quotes) as usize,
+            (end - quotes) as usize,
+        )
+    }
+
+    /// Texts of a column.
+    fn column_texts(&mut self, at: usize, rows: Rows, out: &mut [Span; RUN_ROWS]) {
+        let (column, in_gbk) = (self.column(at), self.run.in_gbk());
+        let mut to_make: Rows = 0;
+        for row in each(rows) {
+            let span = column.span(row);
+            out[row] = span;
+            to_make |= Rows::from(!column.stands(span, in_gbk)) << row;
+        }
+        // Files repeat many of them.
+        let (mut cell_before, mut text_before) = (&b""[..], (0, 0));
+        for row in each(to_make) {
+            let cell = column.at(out[row]);
+            if !same(cell, cell_before) {
+                (cell_before, text_before) = (cell, self.text_made(out[row], &column, in_gbk));
+            }
+            out[row] = text_before;
+        }
     }
 
     /// What a span is of.
@@ -168,14 +231,15 @@ impl<'b, 'f> Cells<'b, 'f> {
         let Some(at) = condition.column() else {
             return if condition.holds_of(b"", || b"") { rows } else { 0 };
         };
+        let column = self.column(at);
         let mut judged = condition.judged.borrow_mut();
         let mut holding = 0;
         for row in each(rows) {
-            let cell = ShortText::of(self.raw(row, at));
+            let cell = ShortText::of(column.raw(row));
             let holds = match cell.and_then(|cell| judged.of(cell)) {
                 Some(holds) => holds,
                 None => {
-                    let text = self.text(row, at);
+                    let text = self.text(row, &column);
                     let holds = condition.holds_of(self.of(text), || b"");
                     if let Some(cell) = cell {
                         judged.keep(cell, holds);
@@ -222,13 +286,14 @@ impl<'b, 'f> Cells<'b, 'f> {
                 closely |= rows;
                 return;
             };
+            let column = cells.column(at);
             let mut judged = rule.cells.borrow_mut();
             for row in each(rows) {
-                let cell = ShortText::of(cells.raw(row, at));
+                let cell = ShortText::of(column.raw(row));
                 let number = match cell.and_then(|cell| judged.of(cell)) {
                     Some(number) => Some(number),
                     None => {
-                        let text = cells.text(row, at);
+                        let text = cells.text(row, &column);
                         let text = ShortText::of(cells.of(text));
                         let number = text.and_then(|text| rule.words.borrow().of(text));
                         if let (Some(cell), Some(number)) = (cell, number) {
@@ -268,8 +333,18 @@ impl<'b, 'f> Cells<'b, 'f> {
     ) -> Rows {
         let mut closely = 0;
         let of_none = self.by_rule(bound, rows, |cells, rule, rows| {
+            let at = match rule.figure {
+                Figure::Cell(at) => (at, at),
+                Figure::Sides(credit, debit) => (credit, debit),
+                Figure::Ruled => {
+                    closely |= rows;
+                    return;
+                }
+            };
+            let columns = (cells.column(at.0), cells.column(at.1));
             for row in each(rows) {
-                let minor = rule.usual_signed(currencies[row].digits(), |at| cells.plain(row, at));
+                let cell = |asked| if asked == at.0 { columns.0 } else { columns.1 }.plain(row);
+                let minor = rule.usual_signed(currencies[row].digits(), cell);
                 let good = minor.is_some_and(|(minor, _)| take(row, minor, rule));
                 closely |= Rows::from(!good) << row;
             }
@@ -300,13 +375,24 @@ impl<'b, 'f> Cells<'b, 'f> {
                 return;
             }
             let day = rule.day.borrow();
+            let at = match (rule.direct, rule.day_and_clock) {
+                (Some(at), _) => (at, at),
+                (None, Some(parts)) => parts,
+                (None, None) => {
+                    closely |= rows;
+                    return;
+                }
+            };
+            let (first, second) = (cells.column(at.0), cells.column(at.1));
             for row in each(rows) {
-                let read = match (rule.direct, rule.day_and_clock) {
-                    (Some(at), _) => day.read(rule.shape, cells.plain(row, at)),
-                    (None, Some((day_at, clock_at))) => {
-                        day.read_parts(cells.plain(row, day_at), cells.plain(row, clock_at))
-                    }
-                    (None, None) => None,
+                // As it stands, as nearly all times are; with quotes or blanks around it, it is none.
+                let read = match rule.direct {
+                    Some(_) => day
+                        .read(rule.shape, first.raw(row))
+                        .or_else(|| day.read(rule.shape, first.plain(row))),
+                    None => day
+                        .read_parts(first.raw(row), second.raw(row))
+                        .or_else(|| day.read_parts(first.plain(row), second.plain(row))),
                 };
                 match read {
                     Some((wall, offset_minutes, has_time)) => {
@@ -337,9 +423,9 @@ impl<'b, 'f> Cells<'b, 'f> {
                 closely |= rows;
                 return;
             };
-            let day = rule.day.borrow();
+            let (day, column) = (rule.day.borrow(), cells.column(at));
             for row in each(rows) {
-                match day.write_given(rule.shape, cells.plain(row, at), &mut out[row]) {
+                match day.write_given(rule.shape, column.plain(row), &mut out[row]) {
                     Some(day) => days[row] = day,
                     None => closely |= 1 << row,
                 }
@@ -351,56 +437,56 @@ impl<'b, 'f> Cells<'b, 'f> {
     /// Texts of a field without conditions; gives the rows that must be looked at closely. With `needed` those without a text
     /// are such.
     pub fn texts(&mut self, bound: &Bound<'_>, rows: Rows, needed: bool, out: &mut [Span; RUN_ROWS]) -> Rows {
-        let mut closely = 0;
-        let mut take = |row: usize, (start, end): Span, may_be_empty: bool| {
-            out[row] = (start, end);
-            let is_empty = start & !DECODED == end;
-            closely |= Rows::from(is_empty && (needed || !may_be_empty)) << row;
-        };
-        match (bound.quick, bound.rules.first()) {
+        let may_be_empty = match (bound.quick, bound.rules.first()) {
             (Quick::Cell { at, may_be_empty }, _) => {
-                for row in each(rows) {
-                    let span = self.text(row, at);
-                    take(row, span, may_be_empty);
-                }
+                self.column_texts(at, rows, out);
+                may_be_empty
             }
             (Quick::Key { at, may_be_empty }, Some(rule)) => {
+                self.column_texts(at, rows, out);
                 for row in each(rows) {
-                    let (start, end) = self.text(row, at);
-                    let text = self.of((start, end));
+                    let text = self.of(out[row]);
                     let key = match &rule.field.extract {
                         Some(extract) => extract.find_bytes(text),
                         None => b"",
                     };
-                    let key = match key {
+                    out[row] = match key {
                         [] => (0, 0),
                         key => {
                             let before = key.as_ptr() as usize - text.as_ptr() as usize;
-                            let key_start = start + before as u32;
-                            (key_start, (key_start & !DECODED) + key.len() as u32)
+                            let start = out[row].0 + before as u32;
+                            (start, (start & !DECODED) + key.len() as u32)
                         }
                     };
-                    take(row, key, may_be_empty);
                 }
+                may_be_empty
             }
             (Quick::FirstOf, Some(rule)) => {
+                let columns: Vec<Column<'b, '_>> = rule.columns.iter().map(|at| self.column(*at)).collect();
                 for row in each(rows) {
-                    let mut first = (0, 0);
-                    for at in &rule.columns {
-                        let span = self.text(row, *at);
+                    out[row] = (0, 0);
+                    for column in &columns {
+                        let span = self.text(row, column);
                         let text = self.of(span);
                         let blank = rule.field.blank.iter().any(|blank| same(blank.as_bytes(), text));
                         if !text.is_empty() && !blank {
-                            first = span;
+                            out[row] = span;
                             break;
                         }
                     }
-                    take(row, first, true);
                 }
+                true
             }
-            _ => closely = rows,
+            _ => return rows,
+        };
+        let mut empty = 0;
+        if needed || !may_be_empty {
+            for row in each(rows) {
+                let (start, end) = out[row];
+                empty |= Rows::from(start & !DECODED == end) << row;
+            }
         }
-        closely
+        empty
     }
 
     /// Those of some rows in which the file names another account than `before`, which was found to be right.
@@ -414,14 +500,15 @@ impl<'b, 'f> Cells<'b, 'f> {
             [at] if rule.field.blank.is_empty() => *at,
             _ => return rows,
         };
+        let column = self.column(at);
         let mut judged = rule.cells.borrow_mut();
         let mut otherwise = 0;
         for row in each(rows) {
-            let cell = ShortText::of(self.raw(row, at));
+            let cell = ShortText::of(column.raw(row));
             if cell.and_then(|cell| judged.of(cell)).is_some() {
                 continue;
             }
-            let text = self.text(row, at);
+            let text = self.text(row, &column);
             let named = match std::str::from_utf8(self.of(text)).map(|text| stripped(rule.field, text)) {
                 Ok("") => told,
                 Ok(named) => named,

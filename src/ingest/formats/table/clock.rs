@@ -48,10 +48,10 @@ impl TimeText {
 
     #[inline]
     fn put_clock(&mut self, wall: WallTime) {
-        let digits = |number: u32| &TWO_DIGITS[number as usize % 100];
-        self.bytes[11..13].copy_from_slice(digits(wall.hour));
-        self.bytes[14..16].copy_from_slice(digits(wall.minute));
-        self.bytes[17..19].copy_from_slice(digits(wall.second));
+        let digits = |number: u32| TWO_DIGITS[number as usize % 100];
+        [self.bytes[11], self.bytes[12]] = digits(wall.hour);
+        [self.bytes[14], self.bytes[15]] = digits(wall.minute);
+        [self.bytes[17], self.bytes[18]] = digits(wall.second);
     }
 
     /// A time of this day, at an offset in minutes.

@@ -399,20 +399,16 @@ impl<'b> Run<'b> {
         self.block.in_gbk
     }
 
-    /// Where a cell stands, as it was delivered.
+    /// One column of them.
     #[inline(always)]
-    pub fn span(&self, row: usize, column: usize) -> (usize, usize) {
-        let at = row.wrapping_mul(self.separators).wrapping_add(column);
-        let Some([before, end, ..]) = self.places.get(at..) else {
-            return (0, 0);
-        };
-        let (start, end) = (behind(*before), (end & PLACE) as usize);
-        // Nothing but a last cell can end so.
-        let has_return = self.returns && column.wrapping_add(1) == self.separators;
-        if has_return && end > start && self.block.bytes.get(end - 1) == Some(&b'\r') {
-            return (start, end - 1);
+    pub fn column(&self, column: usize) -> RunColumn<'b> {
+        RunColumn {
+            bytes: self.block.bytes,
+            places: self.places.get(column..).unwrap_or_default(),
+            separators: self.separators,
+            // Nothing but a last cell can end so.
+            returns: self.returns && column + 1 == self.separators,
         }
-        (start, end)
     }
 
     /// Where a row begins.
@@ -442,6 +438,33 @@ impl<'b> Run<'b> {
             None => (start, separators),
         };
         self.block.record_at(start, end, delimiters, self.place(row))
+    }
+}
+
+/// Where the cells of a column stand. Small, and copied, so that a loop over its rows need not look its parts up again.
+#[derive(Clone, Copy)]
+pub struct RunColumn<'b> {
+    /// The bytes of the block.
+    pub bytes: &'b [u8],
+    /// Separators from the one before its first cell on.
+    places: &'b [u32],
+    separators: usize,
+    /// A return may stand at the end of its cells.
+    returns: bool,
+}
+
+impl RunColumn<'_> {
+    /// Where the cell of a row stands, as it was delivered.
+    #[inline(always)]
+    pub fn span(&self, row: usize) -> (usize, usize) {
+        let Some([before, end, ..]) = self.places.get(row.wrapping_mul(self.separators)..) else {
+            return (0, 0);
+        };
+        let (start, end) = (behind(*before), (end & PLACE) as usize);
+        if self.returns && end > start && self.bytes.get(end - 1) == Some(&b'\r') {
+            return (start, end - 1);
+        }
+        (start, end)
     }
 }
 

@@ -258,9 +258,9 @@ impl<'p> Totals<'p> {
                     *of_run = 0;
                     continue;
                 };
-                let take = bound.sum.take;
+                let (take, column) = (bound.sum.take, cells.column(at));
                 for row in each(rows) {
-                    let text = cells.plain(row, at);
+                    let text = column.plain(row);
                     let scaled = match text {
                         [] => Some(0),
                         text => bound.number.usual_scaled(text),
