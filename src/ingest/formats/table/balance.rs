@@ -129,17 +129,26 @@ pub struct Chain {
 }
 
 impl Run {
-    fn of(link: Link, mut steps: Vec<(i128, i128)>) -> Run {
-        steps.clear();
-        steps.push((link.before_minor, link.after_minor));
-        Run {
+    fn of(link: Link) -> Run {
+        let mut run = Run {
             first: link,
             last: link,
-            rows: 1,
-            steps,
+            rows: 0,
+            steps: Vec::new(),
             follows_down: true,
             follows_up: true,
-        }
+        };
+        run.begin(link);
+        run
+    }
+
+    /// Begins anew with this row.
+    #[inline(always)]
+    fn begin(&mut self, link: Link) {
+        (self.first, self.last, self.rows) = (link, link, 1);
+        (self.follows_down, self.follows_up) = (true, true);
+        self.steps.clear();
+        self.steps.push((link.before_minor, link.after_minor));
     }
 
     /// Balances before and after its rows, in the order of the file or, where that does not hold, in any; with whether
@@ -220,7 +229,7 @@ impl Account {
             currency,
             rows: 1,
             first: link,
-            run: Run::of(link, Vec::new()),
+            run: Run::of(link),
             down: Way::NEW,
             up: Way::NEW,
             newest: link,
@@ -278,7 +287,7 @@ impl Account {
             self.end_run();
             self.down.times_agree &= last.booked < link.booked;
             self.up.times_agree &= last.booked > link.booked;
-            self.run = Run::of(link, std::mem::take(&mut self.run.steps));
+            self.run.begin(link);
             return;
         }
         let run = &mut self.run;

@@ -956,8 +956,7 @@ impl<'p> Bound<'p> {
         row: &Row<'_>,
         currency: Currency,
     ) -> Result<(i64, Option<usize>), Bad> {
-        let usual = rule.usual_signed(currency.digits(), |at| row.bytes(at));
-        if let Some((minor, at)) = usual {
+        if let Some((minor, at)) = rule.usual_signed(row, currency.digits()) {
             return Ok((minor, Some(at)));
         }
         self.signed_by(rule, row, currency)
@@ -1181,32 +1180,32 @@ fn rule<'p>(name: &str, field: &'p Field, columns: &mut Columns, ctx: &FormatCon
 impl Rule<'_> {
     /// The signed amount and the cell that it stands in, where it is a usual one; `None` where it needs a closer look.
     #[inline(always)]
-    pub(super) fn usual_signed<'t>(
-        &self,
-        digits: u32,
-        cell: impl Fn(usize) -> &'t [u8],
-    ) -> Option<(i64, usize)> {
-        let number = &self.field.number;
+    fn usual_signed(&self, row: &Row<'_>, digits: u32) -> Option<(i64, usize)> {
         match self.figure {
-            Figure::Cell(at) => {
-                let minor = number.usual_minor(cell(at), digits)?;
-                Some((if self.field.negate { -minor } else { minor }, at))
-            }
+            Figure::Cell(at) => Some((self.usual_of_cell(row.bytes(at), digits)?, at)),
             Figure::Sides(credit, debit) => {
-                // One of the two, and not nothing.
-                let (came_in, went_out) = (cell(credit), cell(debit));
-                let is_out = came_in.is_empty();
-                let (at, text) = if is_out {
-                    (debit, went_out)
-                } else {
-                    (credit, came_in)
-                };
-                let minor = number.usual_minor(text, digits)?;
-                let is_one = is_out != went_out.is_empty() && minor > 0;
-                is_one.then_some((if is_out { -minor } else { minor }, at))
+                let minor = self.usual_of_sides(row.bytes(credit), row.bytes(debit), digits)?;
+                Some((minor, if minor < 0 { debit } else { credit }))
             }
             Figure::Ruled => None,
         }
+    }
+
+    /// As above, of an amount with its sign.
+    #[inline(always)]
+    pub(super) fn usual_of_cell(&self, cell: &[u8], digits: u32) -> Option<i64> {
+        let minor = self.field.number.usual_minor(cell, digits)?;
+        Some(if self.field.negate { -minor } else { minor })
+    }
+
+    /// As above, of what came in and what went out: one of the two, and not nothing.
+    #[inline(always)]
+    pub(super) fn usual_of_sides(&self, came_in: &[u8], went_out: &[u8], digits: u32) -> Option<i64> {
+        let is_out = came_in.is_empty();
+        let text = if is_out { went_out } else { came_in };
+        let minor = self.field.number.usual_minor(text, digits)?;
+        let is_one = is_out != went_out.is_empty() && minor > 0;
+        is_one.then_some(if is_out { -minor } else { minor })
     }
 
     /// How the text of a field with this one rule is had.

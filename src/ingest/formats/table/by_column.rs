@@ -333,20 +333,29 @@ impl<'b, 'f> Cells<'b, 'f> {
     ) -> Rows {
         let mut closely = 0;
         let of_none = self.by_rule(bound, rows, |cells, rule, rows| {
-            let at = match rule.figure {
-                Figure::Cell(at) => (at, at),
-                Figure::Sides(credit, debit) => (credit, debit),
-                Figure::Ruled => {
-                    closely |= rows;
-                    return;
-                }
-            };
-            let columns = (cells.column(at.0), cells.column(at.1));
-            for row in each(rows) {
-                let cell = |asked| if asked == at.0 { columns.0 } else { columns.1 }.plain(row);
-                let minor = rule.usual_signed(currencies[row].digits(), cell);
-                let good = minor.is_some_and(|(minor, _)| take(row, minor, rule));
+            let mut judge = |row: usize, minor: Option<i64>| {
+                let good = minor.is_some_and(|minor| take(row, minor, rule));
                 closely |= Rows::from(!good) << row;
+            };
+            match rule.figure {
+                Figure::Cell(at) => {
+                    let column = cells.column(at);
+                    for row in each(rows) {
+                        let digits = currencies[row].digits();
+                        judge(row, rule.usual_of_cell(column.plain(row), digits));
+                    }
+                }
+                Figure::Sides(credit, debit) => {
+                    let (credit, debit) = (cells.column(credit), cells.column(debit));
+                    for row in each(rows) {
+                        let digits = currencies[row].digits();
+                        judge(
+                            row,
+                            rule.usual_of_sides(credit.plain(row), debit.plain(row), digits),
+                        );
+                    }
+                }
+                Figure::Ruled => closely |= rows,
             }
         });
         closely | of_none
