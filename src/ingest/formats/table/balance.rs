@@ -32,6 +32,18 @@ struct Link {
     booked: Booked,
 }
 
+impl Link {
+    /// It has not the balance that it should.
+    #[cold]
+    fn broken(&self, expected_minor: i128) -> Break {
+        Break {
+            line: self.place.line,
+            found_minor: self.after_minor,
+            expected_minor,
+        }
+    }
+}
+
 /// Where a chain breaks: the line, the balance that stands there, and the one that should.
 #[derive(Clone, Copy)]
 struct Break {
@@ -269,19 +281,15 @@ impl Account {
 
     fn add(&mut self, link: Link) {
         let last = self.run.last;
-        let check = |expected_minor: i128, way: &mut Way| {
-            if way.broken.is_none() && link.after_minor != expected_minor {
-                way.broken = Some(Break {
-                    line: link.place.line,
-                    found_minor: link.after_minor,
-                    expected_minor,
-                });
-            }
-            link.after_minor == expected_minor
-        };
-        let minor = link.after_minor - link.before_minor;
-        let follows_down = check(last.after_minor + minor, &mut self.down);
-        let follows_up = check(last.before_minor, &mut self.up);
+        let follows_down = link.before_minor == last.after_minor;
+        let follows_up = link.after_minor == last.before_minor;
+        if !follows_down && self.down.broken.is_none() {
+            let moved = link.after_minor - link.before_minor;
+            self.down.broken = Some(link.broken(last.after_minor + moved));
+        }
+        if !follows_up && self.up.broken.is_none() {
+            self.up.broken = Some(link.broken(last.before_minor));
+        }
         self.rows += 1;
         if link.booked != last.booked {
             self.end_run();

@@ -900,6 +900,24 @@ impl<'p> Bound<'p> {
         self.rules.len() == other.rules.len() && self.rules.iter().zip(&other.rules).all(same)
     }
 
+    /// The day of this field in all rows whose time in `other` was read from memory, where it is of the cell that is the day there.
+    pub fn day_remembered_with(&self, other: &Bound<'_>) -> Option<Date> {
+        let ([rule], [other]) = (self.rules.as_slice(), other.rules.as_slice()) else {
+            return None;
+        };
+        let (day_at, _) = other.day_and_clock?;
+        let is_of_it = rule.direct == Some(day_at)
+            && rule.shape == Shape::Day
+            && (rule.field.from, other.field.from) == (None, None)
+            && rule.zone.is_none()
+            && rule.when.is_empty()
+            && other.when.is_empty();
+        if !is_of_it {
+            return None;
+        }
+        rule.day.borrow().day_of_same_text(&other.day.borrow())
+    }
+
     /// As [`Bound::write_time`], of a time that was read already.
     ///
     /// # Errors

@@ -262,6 +262,12 @@ impl DayMemory {
         Some((time_of_day(clock, self.date)?, None, true))
     }
 
+    /// The day, where another field remembers the very same text of ten bytes.
+    pub fn day_of_same_text(&self, other: &DayMemory) -> Option<Date> {
+        let is_same = (self.day_len, other.day_len) == (10, 10) && self.day == other.day;
+        is_same.then_some(self.date)
+    }
+
     /// Remembers the day of a text that the pattern of this shape has read.
     #[cold]
     pub fn keep(shape: Shape, text: &[u8], date: Date, offset_minutes: Option<i32>) -> DayMemory {

@@ -181,9 +181,7 @@ impl ChannelRows {
         if !fields.settles_that_day {
             let mut days = [NO_TIME; RUN_ROWS];
             closely |= cells.times(&fields.settle_date, rows, times, &mut days);
-            for (settle_date, day) in self.settle_date.iter_mut().zip(&days) {
-                *settle_date = day.wall.date;
-            }
+            self.settle_date = days.map(|day| day.wall.date);
         }
         closely
             | self.channel.read(Some(&fields.channel), true, cells, rows)
@@ -241,7 +239,7 @@ pub struct BankRows {
     balance_minor: [i64; RUN_ROWS],
     booked: [RowTime; RUN_ROWS],
     booking_time: [TimeText; RUN_ROWS],
-    value_date: [RowTime; RUN_ROWS],
+    value_date: [Date; RUN_ROWS],
 }
 
 impl BankRows {
@@ -276,7 +274,7 @@ impl BankRows {
             balance_minor: [0; RUN_ROWS],
             booked: [NO_TIME; RUN_ROWS],
             booking_time: [TimeText::EMPTY; RUN_ROWS],
-            value_date: [NO_TIME; RUN_ROWS],
+            value_date: [Date(0); RUN_ROWS],
         })
     }
 
@@ -319,7 +317,14 @@ impl BankRows {
             fields
                 .booking_time
                 .write_times_of(rows & !closely, &self.booked, times, &mut self.booking_time);
-        closely |= cells.times(&fields.value_date, rows, times, &mut self.value_date);
+        match fields.value_date.day_remembered_with(&fields.booking_time) {
+            Some(day) => self.value_date.fill(day),
+            None => {
+                let mut days = [NO_TIME; RUN_ROWS];
+                closely |= cells.times(&fields.value_date, rows, times, &mut days);
+                self.value_date = days.map(|day| day.wall.date);
+            }
+        }
         closely |= self.entry_id.read(Some(&fields.entry_id), true, cells, rows);
         for (texts, field) in [
             (&mut self.bank_ref, &fields.bank_ref),
@@ -403,7 +408,7 @@ impl BankRows {
             entry_id: self.entry_id.of(row, run, decoded),
             account: self.account_index,
             booking_time: self.booking_time[row].bytes(),
-            value_date: self.value_date[row].wall.date,
+            value_date: self.value_date[row],
             direction: direction_of(signed_minor),
             amount_minor: signed_minor.abs(),
             currency: self.currency[row],
