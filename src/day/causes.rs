@@ -109,6 +109,11 @@ pub fn choosable(block: &EntryBlock, rows: usize) -> impl Iterator<Item = Slot> 
     chosen_of(block, zeros(rows, ROWS_MAX))
 }
 
+/// Of a side of so many rows, those that may be chosen lie in the first of `2^bits` partitions.
+pub fn choosable_bits(rows: usize) -> u32 {
+    zeros(rows, ROWS_MAX).min(BUCKET_BITS)
+}
+
 /// The same, of a single row.
 pub fn is_choosable(key: &[u8], id: &[u8], rows: usize) -> bool {
     let text = if key.is_empty() { id } else { key };

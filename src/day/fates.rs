@@ -66,9 +66,11 @@ type ByCurrency = BTreeMap<Currency, Totals>;
 /// Counts the fates of all rows.
 pub fn count(inputs: &FateInputs<'_>) -> Fates {
     let mut table: BTreeMap<Role, BTreeMap<&'static str, ByCurrency>> = BTreeMap::new();
-    table.insert(Role::Platform, platform(inputs));
-    table.insert(Role::Bank, bank(inputs));
-    table.insert(Role::Channel, channel(inputs));
+    let others = || (bank(inputs), channel(inputs));
+    let (platform, (bank, channel)) = rayon::join(|| platform(inputs), others);
+    table.insert(Role::Platform, platform);
+    table.insert(Role::Bank, bank);
+    table.insert(Role::Channel, channel);
     let mut entered: BTreeMap<(Role, Currency), Totals> = BTreeMap::new();
     for (key, sum) in inputs.sums {
         put(entered.entry(*key).or_default(), sum.rows, sum.minor);

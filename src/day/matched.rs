@@ -11,7 +11,7 @@ use crate::day::intake::shown_reference;
 use crate::day::pool::Pool;
 use crate::day::publish::{Sealed, Staging};
 use crate::day::spill::lines::{InMemory, Shown, SpilledLines};
-use crate::entries::block::{EntryBlock, RowRef};
+use crate::entries::block::{EntryBlock, Ids, RowRef};
 use crate::entries::key::Key;
 use crate::entries::meta::Meta;
 use crate::findings::Stop;
@@ -49,7 +49,7 @@ pub struct LegPairs<'a> {
     /// Platform side of the leg.
     pub left: &'a [EntryBlock],
     /// Other side; rows that met [`RowRef::NONE`] met nothing (wallets).
-    pub right: &'a [EntryBlock],
+    pub right: &'a [Ids],
     /// What each platform row met, and its fee.
     pub pairs: Settlings<'a>,
     /// True when the platform side holds every platform row, so that a row has one position here and in the order
@@ -78,7 +78,7 @@ pub struct BatchEntries<'a> {
 
 impl<'a> BatchEntries<'a> {
     /// entry_id and batch_ref of what a platform row met, account and all.
-    fn line(&self, row: RowRef, met: Meeting, right: &[EntryBlock], out: &mut Lines) {
+    fn line(&self, row: RowRef, met: Meeting, right: &[Ids], out: &mut Lines) {
         out.account.push(met.account());
         if met.right() == RowRef::NONE {
             let known = self.paid_before.get(&row);
@@ -88,11 +88,10 @@ impl<'a> BatchEntries<'a> {
                 .push(known.map_or(b"", |known| known.batch_ref.as_bytes()));
             return;
         }
-        let block = &right[met.right().block()];
+        let ids = &right[met.right().block()];
         let named = &self.named[met.right().block()];
-        out.entry_id
-            .push_id(block.record(met.right().position()).id_window());
-        let key = named.position_of(block.ordinal(met.right().position()));
+        out.entry_id.push_id(ids.window(met.right().position()));
+        let key = named.position_of(ids.ordinal(met.right().position()));
         match key {
             Some(position) => out.bank_ref.push_key(named.key(position)),
             None => out.bank_ref.push(b""),
@@ -100,7 +99,7 @@ impl<'a> BatchEntries<'a> {
     }
 
     /// The same, for a line that goes aside.
-    fn shown(&self, row: RowRef, met: Meeting, right: &'a [EntryBlock]) -> Shown<'a> {
+    fn shown(&self, row: RowRef, met: Meeting, right: &'a [Ids]) -> Shown<'a> {
         if met.right() == RowRef::NONE {
             let known = self.paid_before.get(&row);
             return Shown {
@@ -109,10 +108,10 @@ impl<'a> BatchEntries<'a> {
                 account: met.account(),
             };
         }
-        let (block, named) = (&right[met.right().block()], &self.named[met.right().block()]);
-        let key = named.position_of(block.ordinal(met.right().position()));
+        let (ids, named) = (&right[met.right().block()], &self.named[met.right().block()]);
+        let key = named.position_of(ids.ordinal(met.right().position()));
         Shown {
-            entry_id: block.id(met.right().position()),
+            entry_id: ids.id(met.right().position()),
             bank_ref: key.map_or(Key::NONE, |position| named.key(position)),
             account: met.account(),
         }
@@ -133,8 +132,8 @@ pub fn of_legs<'a>(
         leg: named.name.clone(),
         left: platform_side(pool, settings, leg),
         right: match named.kind {
-            LegKind::ChannelBank => &pool.right[bank_leg],
-            LegKind::PlatformBank | LegKind::PlatformChannel => &pool.right[leg],
+            LegKind::ChannelBank => &pool.right_ids[bank_leg],
+            LegKind::PlatformBank | LegKind::PlatformChannel => &pool.right_ids[leg],
         },
         pairs: Settlings {
             met: &agreed.legs[leg].met,
@@ -504,7 +503,7 @@ impl<'a> LegPairs<'a> {
                     .get(at + AHEAD)
                     .filter(|line| line.1.right() != RowRef::NONE)
                 {
-                    self.right[met.right().block()].prefetch_record(met.right().position());
+                    self.right[met.right().block()].prefetch(met.right().position());
                 }
                 if let Some((row, _)) = stretch.get(at + AHEAD) {
                     self.left[row.block()].prefetch_record(row.position());
@@ -537,8 +536,8 @@ impl<'a> LegPairs<'a> {
         if met.right() == RowRef::NONE {
             out.entry_id.push(b"");
         } else {
-            let other = self.right[met.right().block()].record(met.right().position());
-            out.entry_id.push_id(other.id_window());
+            let ids = &self.right[met.right().block()];
+            out.entry_id.push_id(ids.window(met.right().position()));
         }
         let ends_at_bank = self.kind == LegKind::PlatformBank && met.right() != RowRef::NONE;
         out.account

@@ -4,10 +4,14 @@
 //! block has one number on every side and leg; a row is found by (block, ordinal) across legs and by
 //! [`RowRef`] within one.
 
+use rayon::prelude::*;
+
+use crate::book::settings::{Leg, LegKind, Settings};
+use crate::day::causes::choosable_bits;
 use crate::day::forward::ForwardRow;
 use crate::day::intake::{Extras, FORWARD_FILE, InputBlock, SideEntry};
 use crate::day::places::Places;
-use crate::entries::block::{BUCKET_BITS, EntryBlock, RowRef};
+use crate::entries::block::{BUCKET_BITS, EntryBlock, Ids, RowRef};
 use crate::entries::rows::Place;
 
 /// Average most rows of the larger side of the largest leg in one part of `matched` (R31).
@@ -28,6 +32,8 @@ pub struct Pool {
     pub left: Vec<Vec<EntryBlock>>,
     /// Other side: by leg, by block.
     pub right: Vec<Vec<EntryBlock>>,
+    /// Ids of the other side, by leg, by block, once that is all that is needed of it: [`Pool::keep_what_is_shown`].
+    pub right_ids: Vec<Vec<Ids>>,
     /// Rows brought forward, by the line of their place − 1.
     pub forward: Vec<ForwardRow>,
     /// Rows of the larger side of the largest leg, those that lie aside included.
@@ -91,6 +97,31 @@ impl Pool {
         let rows = |side: &Vec<EntryBlock>| side.iter().map(EntryBlock::len).sum::<usize>();
         pool.largest_side_rows = pool.left.iter().chain(&pool.right).map(rows).max().unwrap_or(0);
         pool
+    }
+
+    /// Forgets where rows of a key lie, but for those that may be chosen to stand for all: rows have met, and are looked up by
+    /// their places from here on.
+    pub fn forget_index(&mut self) {
+        for blocks in self.left.iter_mut().chain(&mut self.right) {
+            let bits = choosable_bits(blocks.iter().map(EntryBlock::len).sum());
+            for block in blocks {
+                block.forget_index(bits);
+            }
+        }
+    }
+
+    /// Forgets what no file of a close shows: of the other side ids are kept, but for entries by their batch, and where a
+    /// row lies in its file is forgotten.
+    pub fn keep_what_is_shown(&mut self, settings: &Settings) {
+        self.places = Vec::new();
+        let of_leg = |(leg, blocks): (&Leg, &mut Vec<EntryBlock>)| match leg.kind {
+            LegKind::ChannelBank => Vec::new(),
+            LegKind::PlatformBank | LegKind::PlatformChannel => {
+                let blocks = std::mem::take(blocks).into_par_iter();
+                blocks.map(EntryBlock::into_ids).collect()
+            }
+        };
+        self.right_ids = settings.legs.iter().zip(&mut self.right).map(of_leg).collect();
     }
 
     /// See [`part_bits`].

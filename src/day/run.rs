@@ -288,7 +288,8 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
                 .any(|terms| !terms.participant_id.is_empty()),
     };
     // Of a day that lies aside, what nobody looks at by itself is settled where it lies; the rest is a small day from here on.
-    let (pool, mut agreed, aside, mut spilled) = match spill.as_ref().filter(|spill| spill.is_spilling()) {
+    let (mut pool, mut agreed, aside, mut spilled) = match spill.as_ref().filter(|spill| spill.is_spilling())
+    {
         Some(spill) => {
             let inputs = DriveInputs {
                 spill,
@@ -309,10 +310,11 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
             (day.pool, day.agreed, (day.settled, day.batches), Some(day.lines))
         }
         None => {
-            let pool = Pool::new(settings.legs.len(), forward, blocks);
+            let mut pool = Pool::new(settings.legs.len(), forward, blocks);
             let held = |row| pool.held(bank_leg, row);
             let fetch = |origins: &[Origin]| fetcher.fetch(&pool.forward, origins, &held);
             let agreed = match_legs(&pool, settings, date, bank_leg, fee_agrees, &fetch)?;
+            pool.forget_index();
             (pool, agreed, (Vec::new(), Vec::new()), None)
         }
     };
@@ -409,6 +411,28 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
     if spilled.is_some() {
         host::release_memory();
     }
+    // Every row has one fate. It is counted while the rows are whole.
+    let fate_inputs = FateInputs {
+        settings,
+        pool: &pool,
+        bank_leg,
+        agreed: &agreed,
+        completion: &completion,
+        settled: &settled,
+        adjusted: &adjusted,
+        repeated_adjustments: taken.repeated_adjustments,
+        adjustments: adjustments_read,
+        open: &open,
+        sums: &taken.sums,
+        repeated: &taken.repeated,
+        rejected: &taken.rejected,
+        repeated_otherwise: &taken.repeated_otherwise,
+        not_booked: taken.not_booked,
+        settled_aside: &settled_aside,
+    };
+    let fates = fates::count(&fate_inputs);
+    let batch_sums = batches::sums(&pool, &agreed, settings, bank_leg, &settled_aside);
+    pool.keep_what_is_shown(settings);
     let due_date = |merchant: MerchantCode, date: Date| settle::merchant_due_date(book, merchant, date);
     let payout_inputs = PayoutInputs {
         settings,
@@ -472,45 +496,26 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
     } else {
         (standings, as_if)
     };
-    // Every row has one fate, and every identity holds, or nothing is published.
-    let fate_inputs = FateInputs {
-        settings,
-        pool: &pool,
-        bank_leg,
-        agreed: &agreed,
-        completion: &completion,
-        settled: &settled,
-        adjusted: &adjusted,
-        repeated_adjustments: taken.repeated_adjustments,
-        adjustments: adjustments_read,
-        open: &open,
-        sums: &taken.sums,
-        repeated: &taken.repeated,
-        rejected: &taken.rejected,
-        repeated_otherwise: &taken.repeated_otherwise,
-        not_booked: taken.not_booked,
-        settled_aside: &settled_aside,
-    };
-    // Stage 7, clearing files read back, needs nothing of the ledger, nor do the fates.
-    let (journal, (positions, clearing, fates)) = rayon::join(
+    // Stage 7, clearing files read back, needs nothing of the ledger.
+    let (journal, (positions, clearing)) = rayon::join(
         || ledger::journal(&view, &standings),
         || {
             (
                 positions(&settings.netting, &settled.obligations),
                 clearing::files(settings, &book.merchants, execution_date, &settlement.issued),
-                fates::count(&fate_inputs),
             )
         },
     );
     let (journal, positions, clearing) = (journal?, positions?, clearing?);
     progress.stage("check", 0);
+    // Every identity holds, or nothing is published.
     let invariants = checks::run_all(&Checked {
         day: &view,
         conservation: &fates.conservation,
         positions: &positions,
         journal: &journal,
         reserve: &reserve,
-        batches: &batches::sums(&pool, &agreed, settings, bank_leg, &settled_aside),
+        batches: &batch_sums,
         halfway: [
             breaks.chained.len() as u64,
             (agreed.batches.waiting.len() + agreed.batches.at_bank.len()) as u64,

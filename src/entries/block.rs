@@ -745,6 +745,14 @@ impl Ordinals {
             Ordinals::Listed(list) => list.push(ordinal),
         }
     }
+
+    #[inline]
+    fn of(&self, position: usize) -> u32 {
+        match self {
+            Ordinals::Positions(_) => position as u32,
+            Ordinals::Listed(list) => list[position],
+        }
+    }
 }
 
 /// Entries in the order of their file, indexed by bucket.
@@ -780,6 +788,18 @@ impl EntryBlock {
     /// True when there is none.
     pub fn is_empty(&self) -> bool {
         self.places.is_empty()
+    }
+
+    /// Forgets the index but for partition 0 of `2^bits`: a tenth of the block's memory, which nothing needs once its rows
+    /// have met. Nobody may ask for another partition's entries with a key from here on.
+    pub fn forget_index(&mut self, bits: u32) {
+        if self.is_empty() || bits == 0 {
+            return;
+        }
+        self.slots.truncate(self.places_of(0, bits).end);
+        self.slots.shrink_to_fit();
+        self.starts.truncate((1 << (BUCKET_BITS - bits)) + 1);
+        self.starts.shrink_to_fit();
     }
 
     /// Entries of partition `partition` of `2^bits` that have a key.
@@ -909,10 +929,7 @@ impl EntryBlock {
     /// Number of the entry's row in its input block.
     #[inline]
     pub fn ordinal(&self, position: usize) -> u32 {
-        match &self.ordinal {
-            Ordinals::Positions(_) => position as u32,
-            Ordinals::Listed(list) => list[position],
-        }
+        self.ordinal.of(position)
     }
 
     /// Position of the entry with an ordinal, where it is one of this leg.
@@ -1001,6 +1018,43 @@ impl EntryBlock {
             + ordinals
     }
 
+    /// Its ids alone.
+    pub fn into_ids(self) -> Ids {
+        let rows = self.len();
+        // Ids of a block are mostly as long as its first one.
+        let first = if rows == 0 {
+            0
+        } else {
+            self.record(0).id_rest().len()
+        };
+        let mut rests = Vec::with_capacity(first * rows + Ids::BEHIND);
+        let mut ends = Vec::with_capacity(rows + 1);
+        ends.push(0);
+        for position in 0..rows {
+            if position + PLACED_AHEAD < rows {
+                self.prefetch_record(position + PLACED_AHEAD);
+            }
+            let (start, len) = self.record(position).id_place();
+            append_within::<16>(&mut rests, &self.records.data, start..start + len);
+            ends.push(rests.len() as u32);
+        }
+        let each = rests.len() / rows.max(1);
+        let is_even = (0..)
+            .zip(&ends)
+            .all(|(position, end)| *end as usize == position * each);
+        rests.resize(rests.len() + Ids::BEHIND, 0);
+        Ids {
+            beginning: self.records.beginning,
+            rests,
+            begins: if is_even {
+                Begins::Every(each)
+            } else {
+                Begins::At(ends)
+            },
+            ordinal: self.ordinal,
+        }
+    }
+
     /// The entries as one Arrow record batch: what is sent to another machine.
     ///
     /// # Errors
@@ -1052,6 +1106,61 @@ impl EntryBlock {
             columns.push(Arc::new(fees.finish()));
         }
         RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
+    }
+}
+
+/// The ids of a block's entries by position: all that is shown of entries that others met. They lie where a look at one is
+/// a look at one place in memory.
+#[derive(Clone, Debug)]
+pub struct Ids {
+    beginning: Beginning,
+    /// Behind the last one lies as much as a reader of short texts takes at once.
+    rests: Vec<u8>,
+    /// Where each rest begins, and the last one ends.
+    begins: Begins,
+    ordinal: Ordinals,
+}
+
+impl Ids {
+    /// Bytes behind the last rest.
+    const BEHIND: usize = 64;
+
+    /// As [`Record::id_window`].
+    #[inline(always)]
+    pub fn window(&self, position: usize) -> (&Beginning, Window<'_>) {
+        let start = self.begins.of(position);
+        let rest = Window {
+            bytes: &self.rests,
+            start,
+            len: self.begins.of(position + 1) - start,
+        };
+        (&self.beginning, rest)
+    }
+
+    /// An id.
+    pub fn id(&self, position: usize) -> Id<'_> {
+        let (beginning, rest) = self.window(position);
+        Id::new(beginning.as_bytes(), rest.as_bytes())
+    }
+
+    /// Number of the entry's row in its input block.
+    #[inline]
+    pub fn ordinal(&self, position: usize) -> u32 {
+        self.ordinal.of(position)
+    }
+
+    /// Asks the memory for where an id lies.
+    #[inline(always)]
+    pub fn prefetch_place(&self, position: usize) {
+        if let Begins::At(offsets) = &self.begins {
+            prefetch::line_of(offsets, position);
+        }
+    }
+
+    /// Asks the memory for an id.
+    #[inline(always)]
+    pub fn prefetch(&self, position: usize) {
+        prefetch::line_of(&self.rests, self.begins.of(position));
     }
 }
 
@@ -1163,6 +1272,13 @@ mod tests {
                 prop_assert_eq!((record.amount_minor(), record.owner()), (*minor, *owner));
                 prop_assert_eq!(record.meta(), meta(*owner));
             }
+            let ids = block.clone().into_ids();
+            for (position, (_, id, ..)) in entries.iter().enumerate() {
+                prop_assert_eq!(ids.id(position).to_text(), id.as_str());
+                prop_assert_eq!(ids.ordinal(position), position as u32);
+                let (_, rest) = ids.window(position);
+                prop_assert!(rest.bytes.len() >= rest.start + 64, "room for a look at a whole short text");
+            }
             for bits in [0, 4, BUCKET_BITS] {
                 let mut seen = 0;
                 for partition in 0..1usize << bits {
@@ -1176,6 +1292,42 @@ mod tests {
                 }
                 prop_assert_eq!(seen, entries.len());
             }
+        }
+    }
+
+    #[test]
+    fn without_its_index_a_block_knows_its_rows_and_the_first_partition() {
+        let meta = Meta::bank(Direction::Credit, Currency::parse(b"CNY").unwrap());
+        let mut builder = BlockBuilder::default();
+        for row in 0u32..5000 {
+            let key = if row % 7 == 0 {
+                String::new()
+            } else {
+                format!("REF{row}")
+            };
+            builder.push(
+                key.as_bytes(),
+                format!("E{row}").as_bytes(),
+                i64::from(row),
+                meta,
+                0,
+                row,
+            );
+        }
+        let whole = builder.finish();
+        for bits in [0, 1, 5, 12] {
+            let mut block = whole.clone();
+            let held = block.held_bytes();
+            block.forget_index(bits);
+            for position in 0..5000 {
+                assert_eq!(block.id(position), whole.id(position));
+                assert_eq!(block.key(position), whole.key(position));
+            }
+            for bits in bits..=BUCKET_BITS {
+                assert_eq!(block.partition(0, bits), whole.partition(0, bits));
+                assert!(block.keyless(0, bits).eq(whole.keyless(0, bits)));
+            }
+            assert_eq!(bits > 0, block.held_bytes() + 8000 < held);
         }
     }
 
