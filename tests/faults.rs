@@ -784,6 +784,7 @@ fn states_and_manifests_take_any_bytes() {
             let state = State::from_files(&read, &settings, "state");
             // What was read is written again and reads the same.
             let Ok(state) = state else { return false };
+            let _ = State::check_opening(&read, &settings, "state");
             let written: BTreeMap<String, Vec<u8>> = state.to_files().into_iter().collect();
             let again = State::from_files(&|wanted| written.get(wanted).cloned(), &settings, "state");
             assert!(

@@ -316,19 +316,28 @@ impl<'a> LegRun<'a> {
 
 /// Which legs each platform row has matched, and which rows that completes (R26, R41).
 #[derive(Debug)]
-pub struct Completion {
+pub struct Completion<'a> {
     /// By block and ordinal: legs matched in earlier closes, and today. Empty when one leg settles everything.
     earlier: Vec<Vec<u8>>,
     today: Vec<Vec<u8>>,
+    /// What `earlier` is made of.
+    matched: MatchedEarlier<'a>,
 }
 
-impl Completion {
+impl<'a> Completion<'a> {
     /// Notes the matched legs of all rows.
-    pub fn new(pool: &Pool, settings: &Settings, agreed: &Agreed, unsettled: &[Unsettled]) -> Completion {
+    pub fn new(
+        pool: &Pool,
+        settings: &'a Settings,
+        agreed: &Agreed,
+        unsettled: &'a [Unsettled],
+    ) -> Completion<'a> {
+        let matched = MatchedEarlier::new(unsettled, settings);
         if settings.settle_when.len() < 2 && unsettled.is_empty() {
             return Completion {
                 earlier: Vec::new(),
                 today: Vec::new(),
+                matched,
             };
         }
         let rows_of = |block: usize| {
@@ -339,14 +348,16 @@ impl Completion {
             .map(|block| vec![0; rows_of(block)])
             .collect();
         let mut today = earlier.clone();
-        let matched = MatchedEarlier::new(unsettled, settings);
         for (block, marks) in earlier.iter_mut().enumerate() {
             for (ordinal, mark) in (0u32..).zip(marks.iter_mut()) {
                 if let Origin::Forward(index) = pool.origin(block, ordinal) {
                     let row = &pool.forward[index];
-                    *mark = matched.legs(&row.item) & !row.open_legs;
+                    *mark = matched.leg_bits(&row.item) & !row.open_legs;
                 }
             }
+        }
+        for ((block, ordinal), leg) in &agreed.batches.taken_back {
+            earlier[*block][*ordinal as usize] &= !(1 << leg);
         }
         for (leg, result) in agreed.legs.iter().enumerate() {
             let side = platform_side(pool, settings, leg);
@@ -355,7 +366,11 @@ impl Completion {
                 today[row.block()][ordinal as usize] |= 1 << leg;
             }
         }
-        Completion { earlier, today }
+        Completion {
+            earlier,
+            today,
+            matched,
+        }
     }
 
     /// True when one leg settles everything and nothing waits.
@@ -369,6 +384,19 @@ impl Completion {
             self.earlier[row.0][row.1 as usize],
             self.today[row.0][row.1 as usize],
         )
+    }
+
+    /// The same legs as indices, each with the close in which the row matched on it; `date` is the one of today.
+    pub fn matched_on(&self, pool: &Pool, row: RowName, date: Date) -> Vec<(usize, Date)> {
+        let (earlier, today) = self.matched(row);
+        let mut legs: Vec<(usize, Date)> = match pool.origin(row.0, row.1) {
+            Origin::Forward(index) => self.matched.legs(&pool.forward[index].item).collect(),
+            Origin::Today(..) => Vec::new(),
+        };
+        legs.retain(|(leg, _)| earlier & !today & 1 << leg != 0);
+        let of_today = (0..u8::BITS as usize).filter(|leg| today & 1 << leg != 0);
+        legs.extend(of_today.map(|leg| (leg, date)));
+        legs
     }
 
     /// True when the match of `leg` completes the row: all required legs have matched, and this is the last of

@@ -55,6 +55,8 @@ pub struct Batches {
     pub waiting: Vec<(RowName, RowName)>,
     /// Bill rows whose money is at the bank and whose platform row is not agreed.
     pub at_bank: BTreeMap<RowName, AtBank>,
+    /// Platform rows whose match with their bill, on a leg, does not stand any more (R19).
+    pub taken_back: Vec<(RowName, usize)>,
     /// Bill rows that have gone both ways, the second today.
     pub completed: BTreeMap<Currency, Totals>,
     /// Entries that pay a batch, as rows of the platform↔bank leg's other side.
@@ -582,6 +584,9 @@ impl<'a> Run<'a> {
                 right,
                 was_duplicate: (false, false),
             };
+            if !(row_stands && bill_stands) {
+                self.done.taken_back.extend(row.map(|name| (name, leg)));
+            }
             match (row_stands, bill_stands) {
                 (true, false) => agreed.open.push(alone(Class::MissingAtOther, row, None)),
                 (false, true) => agreed

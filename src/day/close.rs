@@ -301,6 +301,7 @@ impl Before {
             found.map(|(_, bytes)| bytes.to_vec())
         };
         let state = State::from_files(&table, &book.settings, OPENING)?;
+        State::check_opening(&table, &book.settings, OPENING)?;
         Ok(Before {
             state,
             manifest_hash: None,

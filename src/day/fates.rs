@@ -27,7 +27,7 @@ pub struct FateInputs<'a> {
     /// Matches.
     pub agreed: &'a Agreed,
     /// Which rows are complete.
-    pub completion: &'a Completion,
+    pub completion: &'a Completion<'a>,
     /// What settled.
     pub settled: &'a Settled,
     /// What people decided.

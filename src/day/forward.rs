@@ -68,7 +68,7 @@ pub fn rows(
             (true, Some(index)) => 1 << index,
         };
         match rows.last_mut() {
-            Some(last) if identity(&last.item) == identity(item) && last.item.row == item.row => {
+            Some(last) if last.item.is_of_the_row_of(item) => {
                 last.open_legs |= leg;
                 last.duplicate_legs |= duplicate_legs;
             }
@@ -95,7 +95,7 @@ pub fn rows(
             && (item.class != Class::IdConflict.name(OtherSide::Bank) || is_alone)
             && row.open_legs != 0;
         if waits {
-            let known = matched.legs(item);
+            let known = matched.leg_bits(item);
             // Between channel and bank it stands with its bill row, not by itself.
             let by_itself = settings.required_legs(&item.row.channel) & !settings.batch_legs();
             row.open_legs |= by_itself & !known;
@@ -105,6 +105,7 @@ pub fn rows(
 }
 
 /// Which legs platform rows have matched in earlier closes (R41).
+#[derive(Debug)]
 pub struct MatchedEarlier<'a> {
     settings: &'a Settings,
     /// The lines of a txn_id stand together.
@@ -121,13 +122,17 @@ impl<'a> MatchedEarlier<'a> {
         }
     }
 
-    /// Legs on which a row has matched, as bits. A row that came after a match is another one of the same txn_id (R19): while
-    /// they are in doubt neither matches.
-    pub fn legs(&self, item: &OpenItem) -> u8 {
+    /// Legs on which a row has matched, as indices, each with the close in which it did. A row that came after a match is
+    /// another one of the same txn_id (R19): while they are in doubt neither matches.
+    pub fn legs(&self, item: &OpenItem) -> impl Iterator<Item = (usize, Date)> {
         let lines = self.by_id.get(item.row.id.as_str()).copied().unwrap_or_default();
-        let own = lines.iter().filter(|line| line.matched_on >= item.first_seen);
-        own.filter_map(|line| self.settings.leg_index(&line.leg))
-            .fold(0, |all, leg| all | 1 << leg)
+        let own = lines.iter().filter(|line| item.is_there_on(line.matched_on));
+        own.filter_map(|line| Some((self.settings.leg_index(&line.leg)?, line.matched_on)))
+    }
+
+    /// The same legs as bits.
+    pub fn leg_bits(&self, item: &OpenItem) -> u8 {
+        self.legs(item).fold(0, |all, (leg, _)| all | 1 << leg)
     }
 }
 

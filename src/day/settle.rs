@@ -52,7 +52,7 @@ pub struct SettleInputs<'a> {
     /// What people decided about single rows.
     pub by_hand: &'a ByHand,
     /// Which rows are complete.
-    pub completion: &'a Completion,
+    pub completion: &'a Completion<'a>,
     /// Index of the platform↔bank leg.
     pub bank_leg: usize,
     /// What settling needs to know.
@@ -620,7 +620,6 @@ fn waiting(inputs: &SettleInputs<'_>) -> Result<(Vec<UnsettledRow>, Vec<Unsettle
     }
     let (pool, settings) = (inputs.pool, &inputs.book.settings);
     let side = &pool.left[inputs.bank_leg];
-    let bank_bit = 1u8 << inputs.bank_leg;
     let mut rows = Vec::new();
     let mut next = Vec::new();
     for (number, block) in side.iter().enumerate() {
@@ -634,31 +633,17 @@ fn waiting(inputs: &SettleInputs<'_>) -> Result<(Vec<UnsettledRow>, Vec<Unsettle
                 continue;
             }
             let txn_id = block.id(position).to_text();
-            let mut at_bank_on = inputs.business_date;
-            for (leg, named) in settings.legs.iter().enumerate() {
-                let bit = 1u8 << leg;
-                if (earlier | today) & bit == 0 {
-                    continue;
-                }
-                let matched_on = if today & bit != 0 {
-                    inputs.business_date
-                } else {
-                    let known = inputs.state.unsettled.binary_search_by(|u| {
-                        (u.txn_id.as_str(), &u.leg).cmp(&(txn_id.as_str(), &named.name))
-                    });
-                    known.map_or(inputs.business_date, |at| inputs.state.unsettled[at].matched_on)
-                };
-                if bit == bank_bit {
-                    at_bank_on = matched_on;
-                }
-                next.push(Unsettled {
-                    txn_id: txn_id.clone(),
-                    leg: named.name.clone(),
-                    matched_on,
-                });
-            }
-            if (earlier | today) & bank_bit != 0 {
-                rows.push(unsettled_row(inputs, number, position, txn_id, at_bank_on));
+            let legs = inputs
+                .completion
+                .matched_on(pool, (number, ordinal), inputs.business_date);
+            let lines = legs.iter().map(|(leg, matched_on)| Unsettled {
+                txn_id: txn_id.clone(),
+                leg: settings.legs[*leg].name.clone(),
+                matched_on: *matched_on,
+            });
+            next.extend(lines);
+            if let Some((_, matched_on)) = legs.iter().find(|(leg, _)| *leg == inputs.bank_leg) {
+                rows.push(unsettled_row(inputs, number, position, txn_id, *matched_on));
             }
         }
     }

@@ -912,6 +912,51 @@ mod tests {
     }
 
     #[test]
+    fn accounts_are_added_up_by_every_name_that_is_theirs() {
+        let sample = Sample::of_the_day();
+        let day = sample.day();
+        // How inputs.sql knows the rows of the second account, by its id and number.
+        let check = |id: &str, number: Option<&str>, names: &str| {
+            let mut settings = day.settings.clone();
+            settings.accounts[1].id = id.to_owned();
+            settings.accounts[1].number = number.map(str::to_owned);
+            let sql = sql_of(Day {
+                settings: &settings,
+                ..day
+            });
+            for (side, minor, direction) in [("credit", 100_000, 'C'), ("debit", 0, 'D')] {
+                let of = |id: &str, names: &str| {
+                    let name = text(&format!("accounts {side}_minor {id}"));
+                    format!(
+                        "INSERT INTO audit SELECT {name}, {minor}, (SELECT coalesce(sum(minor), 0) FROM bank_rows \
+                         WHERE account IN ({names}) AND direction = '{direction}')"
+                    )
+                };
+                assert!(sql.contains(&of(id, names)), "{sql}");
+                assert!(sql.contains(&of("RA1", "'6222000000000001', 'RA1'")), "{sql}");
+            }
+        };
+        check("RA2", Some("DE89"), "'DE89', 'RA2'");
+        check("RA2", None, "'RA2'");
+        // An id that is another account's number names that one (R27).
+        check("6222000000000001", Some("DE89"), "'DE89'");
+        check("6222000000000001", None, "''");
+        check("O'Hara", Some("DE89"), "'DE89', 'O''Hara'");
+    }
+
+    #[test]
+    fn files_with_refused_rows_are_left_to_a_replay() {
+        let sql = sql_of(Sample::of_the_day().day());
+        assert!(sql.contains(
+            "CREATE OR REPLACE TABLE refused AS SELECT DISTINCT file FROM read_csv('rejects.csv',"
+        ));
+        assert!(
+            sql.contains("AND i.name NOT IN (SELECT file FROM refused) AS plain"),
+            "{sql}"
+        );
+    }
+
+    #[test]
     fn texts_cannot_leave_their_literal() {
         assert_eq!(text("O'Hara; --"), "'O''Hara; --'");
         assert_eq!(comment("A\nDROP TABLE audit;"), "ADROP TABLE audit;");

@@ -8,7 +8,9 @@ use arrow::compute::cast;
 use arrow::datatypes::DataType;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use tempfile::TempDir;
+use tieout::book::Book;
 use tieout::day::close::{CloseOptions, Outcome, Progress, close};
+use tieout::day::state::State;
 use tieout::findings::Stop;
 use tieout::terms::date::Date;
 
@@ -42,7 +44,14 @@ pub fn close_day_within(root: &Path, date: Date, memory: Option<u64>) -> Result<
         memory,
         scratch: None,
     };
-    close(&options, &Quiet)
+    let outcome = close(&options, &Quiet)?;
+    if let Some(folder) = &outcome.folder {
+        let settings = Book::open(root)?.settings;
+        let read = |name: &str| fs::read(folder.join("state").join(name)).ok();
+        // What a close writes may be the opening/ of another book.
+        State::check_opening(&read, &settings, "state")?;
+    }
+    Ok(outcome)
 }
 
 /// The folder of the first close of a day.

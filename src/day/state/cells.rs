@@ -241,25 +241,14 @@ pub fn read_table<T: Record>(
     file: &str,
     findings: &mut Vec<Finding>,
 ) -> Vec<T> {
-    let mut found = Findings {
-        file,
-        bytes,
-        named: Vec::new(),
-        more: 0,
-    };
+    let mut found = Findings::of(file, bytes);
     let rows = read_rows::<T>(bytes, settings, &mut found);
-    found.named.sort();
-    if found.more > 0 {
-        let message = format!("{} more findings in this table", found.more);
-        found
-            .named
-            .push(Finding::about(file, message, "mend the ones above and run again"));
-    }
-    findings.append(&mut found.named);
-    rows
+    findings.append(&mut found.into_sorted());
+    rows.into_iter().map(|(row, _)| row).collect()
 }
 
-fn read_rows<T: Record>(bytes: &[u8], settings: &Settings, found: &mut Findings<'_>) -> Vec<T> {
+/// Reads a table as [`read_table`] does: each row with the offset at which it begins.
+pub fn read_rows<T: Record>(bytes: &[u8], settings: &Settings, found: &mut Findings<'_>) -> Vec<(T, usize)> {
     const SAVE: &str = "save the table as UTF-8 CSV with commas and a header";
     if let Err(error) = std::str::from_utf8(bytes) {
         let line = 1 + bytes[..error.valid_up_to()]
@@ -350,7 +339,7 @@ fn read_rows<T: Record>(bytes: &[u8], settings: &Settings, found: &mut Findings<
             );
         }
     }
-    rows.into_iter().map(|(row, _)| row).collect()
+    rows
 }
 
 fn column_names<T: Record>() -> String {
@@ -417,14 +406,35 @@ pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> &'a str 
 }
 
 /// Findings about one file, with places worked out from byte offsets only when one is told.
-struct Findings<'a> {
+pub struct Findings<'a> {
     file: &'a str,
     bytes: &'a [u8],
     named: Vec<Finding>,
     more: usize,
 }
 
-impl Findings<'_> {
+impl<'a> Findings<'a> {
+    /// None yet about a file of this name and content.
+    pub fn of(file: &'a str, bytes: &'a [u8]) -> Findings<'a> {
+        Findings {
+            file,
+            bytes,
+            named: Vec::new(),
+            more: 0,
+        }
+    }
+
+    /// Those that are spelt out, the earliest in the file first, and how many more there are.
+    pub fn into_sorted(mut self) -> Vec<Finding> {
+        self.named.sort();
+        if self.more > 0 {
+            let message = format!("{} more findings in this table", self.more);
+            let help = "mend the ones above and run again";
+            self.named.push(Finding::about(self.file, message, help));
+        }
+        self.named
+    }
+
     fn add(&mut self, finding: Finding) {
         match self.named.len() < NAMED_MAX {
             true => self.named.push(finding),
@@ -433,7 +443,7 @@ impl Findings<'_> {
     }
 
     /// A finding about a field of the record that starts at `offset`.
-    fn at(&mut self, offset: usize, field: usize, message: String, help: &str) {
+    pub fn at(&mut self, offset: usize, field: usize, message: String, help: &str) {
         if self.named.len() >= NAMED_MAX {
             self.more += 1;
             return;
@@ -442,7 +452,8 @@ impl Findings<'_> {
         self.add(Finding::about(self.file, message, help).at(line, column));
     }
 
-    fn line(&self, offset: usize) -> u64 {
+    /// Physical line of the record that starts at `offset`.
+    pub fn line(&self, offset: usize) -> u64 {
         self.place(offset, 0).0
     }
 

@@ -2,9 +2,11 @@
 //!
 //! Every table is a CSV with a header, sorted by its key, amounts in minor units. [`State`] is all of them in
 //! memory; reading and writing them is in this module and nowhere else: [`files`] has all tables together,
-//! [`tables`] says what each column is, [`cells`] reads and writes one table. Bytes in, bytes out: no file is opened.
+//! [`tables`] says what each column is, [`cells`] reads and writes one table, [`opening`] compares tables that people
+//! wrote. Bytes in, bytes out: no file is opened.
 
 pub mod files;
+pub mod opening;
 pub mod tables;
 pub mod cells;
 #[cfg(test)]
@@ -35,6 +37,32 @@ pub struct OpenItem {
     pub line: u64,
     /// The row itself.
     pub row: Arc<OpenRow>,
+}
+
+impl OpenItem {
+    /// What tells rows of the state apart, but for their content.
+    pub fn row_identity(&self) -> (OpenSide, &str, &str, Date, &str, u64) {
+        let row = &self.row;
+        (
+            self.side,
+            &row.id,
+            &row.account,
+            self.first_seen,
+            &self.file,
+            self.line,
+        )
+    }
+
+    /// True when two items are one row, open on two legs: all but leg, class and the marks of a leg agree.
+    pub fn is_of_the_row_of(&self, other: &OpenItem) -> bool {
+        self.row_identity() == other.row_identity() && self.row == other.row
+    }
+
+    /// True when the row was there on a day. A match before its first close was that of another row of its txn_id: while
+    /// rows of one id are in doubt none of them matches (R19).
+    pub fn is_there_on(&self, day: Date) -> bool {
+        self.first_seen <= day
+    }
 }
 
 /// Which side of a leg an open item stands on.

@@ -15,7 +15,7 @@ use crate::ingest::csv_blocks::{BlockHead, RECORD_BYTES_MAX};
 use crate::ingest::formats::FileRefused;
 use crate::terms::currency::Currency;
 use crate::terms::date::{Date, Instant};
-use crate::terms::money::{AmountError, parse_positive_minor};
+use crate::terms::money::AmountError;
 
 pub mod context;
 pub mod index;
@@ -526,6 +526,21 @@ impl<const N: usize> Laid for InOrder<'_, N> {
     }
 }
 
+/// Fields of one record looked up by their columns: of a row that is refused, few are read.
+struct ByColumn<'a> {
+    record: Record<'a>,
+    columns: &'a [u16; FIELDS_MAX],
+}
+
+impl Laid for ByColumn<'_> {
+    fn span(&self, field: usize) -> (usize, usize) {
+        match self.columns[field] {
+            ABSENT => (0, 0),
+            column => self.record.span(usize::from(column)),
+        }
+    }
+}
+
 /// The fields of a record without quotes.
 struct CsvFields<'a, L> {
     bytes: &'a [u8],
@@ -645,16 +660,22 @@ fn refused_field(binding: &HeaderBinding, record: &Record<'_>, place: Place, wro
     }
 }
 
-/// Currency and amount of a refused row, where both can be read.
+/// Currency and amount of a refused row, where both can be read; nothing where its quotes cannot.
+#[cold]
 fn amount_of(binding: &HeaderBinding, record: &Record<'_>) -> Option<(Currency, i64)> {
-    let (currency, amount) = rules::amount_fields(binding.role)?;
-    let text = |field: usize| match binding.columns[field] {
-        ABSENT => Vec::new(),
-        column => unquoted(record.field(usize::from(column))),
+    let (mut plain, mut starts) = (Vec::new(), Vec::new());
+    record.unquote(&mut plain, &mut starts).ok()?;
+    let record = Record {
+        bytes: &plain,
+        starts: &starts,
+        end: plain.len() - 1,
     };
-    let currency = Currency::parse(&text(currency))?;
-    let minor = parse_positive_minor(&text(amount), currency.digits()).ok()?;
-    Some((currency, minor))
+    let columns = &binding.columns;
+    let fields = CsvFields {
+        bytes: &plain,
+        laid: ByColumn { record, columns },
+    };
+    rules::amount_of(&fields, binding.role)
 }
 
 /// Physical line and column in characters at which a field starts.

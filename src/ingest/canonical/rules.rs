@@ -37,7 +37,7 @@ pub trait Table {
 }
 
 /// Fields of a table's currency and amount, where its rows are money.
-pub fn amount_fields(role: Role) -> Option<(usize, usize)> {
+fn amount_fields(role: Role) -> Option<(usize, usize)> {
     match role {
         Role::Platform => Some((platform::CURRENCY, platform::AMOUNT)),
         Role::Bank => Some((bank::CURRENCY, bank::AMOUNT)),
