@@ -984,7 +984,7 @@ impl<'r> Table<'r> {
         skipped: &[Vec<BoundCondition<'_>>],
         refused: &[(Vec<BoundCondition<'_>>, &str)],
     ) -> Option<Box<Usual>> {
-        let conditions = skipped.iter().chain(refused.iter().map(|(when, _)| when));
+        let mut conditions = skipped.iter().chain(refused.iter().map(|(when, _)| when));
         let of_one_cell = |when: &Vec<BoundCondition<'_>>| when.iter().all(BoundCondition::is_of_one_cell);
         let frame = &self.profile.frame;
         let by_column = self.way == Way::ByColumn
@@ -992,7 +992,7 @@ impl<'r> Table<'r> {
             && (frame.cell_mark.is_none() || frame.quote.is_none())
             && frame.row_types.is_empty()
             && self.totals.are_by_column()
-            && conditions.map(of_one_cell).all(|is| is);
+            && conditions.all(of_one_cell);
         let usual = by_column.then(|| Usual::new(fields)).flatten();
         usual.map(Box::new)
     }

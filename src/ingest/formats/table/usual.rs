@@ -22,7 +22,8 @@ use super::cut::Span;
 use super::fields::{BankFields, ChannelFields, Fields, Movement, direction_of};
 use super::lines::Run;
 
-/// What the columns of a run gave, by the role of the file.
+/// What the columns of a run gave, by the role of the file. One reader lives at a time, so their sizes do not matter.
+#[allow(clippy::large_enum_variant)]
 pub enum Usual {
     /// Of a channel's bill.
     Channel(ChannelRows),
