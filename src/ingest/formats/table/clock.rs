@@ -268,9 +268,13 @@ impl DayMemory {
         is_same.then_some(self.date)
     }
 
-    /// Remembers the day of a text that the pattern of this shape has read.
+    /// Remembers the day of a text that the pattern of this shape has read: one of ASCII, since cells are compared with it that
+    /// were not decoded.
     #[cold]
     pub fn keep(shape: Shape, text: &[u8], date: Date, offset_minutes: Option<i32>) -> DayMemory {
+        if !text.is_ascii() {
+            return DayMemory::EMPTY;
+        }
         let mut memory = DayMemory {
             date,
             offset_minutes,

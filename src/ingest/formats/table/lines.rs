@@ -16,10 +16,27 @@ use super::scan::{
 };
 
 /// Bytes that are read at a time: they and their text stay in the nearer caches.
-const BLOCK_BYTES: usize = if cfg!(test) { 160 } else { 128 << 10 };
+#[cfg(not(test))]
+const BLOCK_BYTES: usize = if cfg!(fuzzing) { 512 } else { 128 << 10 };
+
+#[cfg(test)]
+thread_local! {
+    /// Bytes that are read at a time by a test: few, so that blocks end everywhere, unless it says otherwise.
+    pub static TEST_BLOCK_BYTES: std::cell::Cell<usize> = const { std::cell::Cell::new(160) };
+}
+
+fn block_bytes() -> usize {
+    #[cfg(test)]
+    return TEST_BLOCK_BYTES.get();
+    #[cfg(not(test))]
+    BLOCK_BYTES
+}
 
 /// Fewer records than these are read one by one.
-const RUN_ROWS_MIN: usize = if cfg!(test) { 1 } else { 8 };
+const RUN_ROWS_MIN: usize = if cfg!(any(test, fuzzing)) { 1 } else { 8 };
+
+/// A block with longer records is read record by record: what is decoded of a run has places of 31 bits.
+const RUN_BLOCK_BYTES_MAX: usize = 4 << 20;
 
 /// Blocks of a file. The encoding is one in which a line feed is always a line feed (not UTF-16).
 pub struct Blocks<'a> {
@@ -276,7 +293,7 @@ impl<'a> Blocks<'a> {
             ));
         }
         // What is there already doubles, so that a long record is not looked through too often.
-        let wanted = self.filled + BLOCK_BYTES.max(self.filled);
+        let wanted = self.filled + block_bytes().max(self.filled);
         self.raw.resize(wanted, 0);
         while self.filled < wanted {
             let read = self
@@ -387,7 +404,7 @@ pub struct Run<'b> {
 }
 
 impl<'b> Run<'b> {
-    /// The bytes that [`Run::span`] is of.
+    /// The bytes that [`RunColumn::span`] is of.
     #[inline(always)]
     pub fn bytes(&self) -> &'b [u8] {
         self.block.bytes
@@ -478,7 +495,8 @@ impl<'b> Block<'b> {
     /// Takes the next records that have so many delimiters each, up to so many of them. `None` where they are few or others, or where
     /// a record must be looked at by itself to see where it ends or what its cells are.
     pub fn run(&mut self, delimiters: usize, rows_max: usize) -> Option<Run<'b>> {
-        if self.seen.lines_in_quotes || self.seen.loose_quotes || self.raw.is_some() {
+        let is_long = self.bytes.len() > RUN_BLOCK_BYTES_MAX;
+        if is_long || self.seen.lines_in_quotes || self.seen.loose_quotes || self.raw.is_some() {
             return None;
         }
         let separators = delimiters + 1;

@@ -13,7 +13,6 @@ pub(super) fn profile(name: &str) -> Profile {
     }
 }
 
-/// Reads by a profile on a business date; the source names account `6222` and no channel.
 /// Reads a file by column and by record: both give the same, and what is wrong is wrong in the same words.
 pub(super) fn read_both_ways(
     profile: &Profile,
@@ -31,6 +30,7 @@ pub(super) fn read_both_ways(
     result
 }
 
+/// Reads by a profile on a business date; the source names account `6222` and no channel.
 pub(super) fn read_on(
     profile: &Profile,
     date: (i32, u32, u32),

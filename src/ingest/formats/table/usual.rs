@@ -22,7 +22,8 @@ use super::cut::Span;
 use super::fields::{BankFields, ChannelFields, Fields, Movement, direction_of};
 use super::lines::Run;
 
-/// What the columns of a run gave, by the role of the file. One reader lives at a time, so their sizes do not matter.
+/// What the columns of a run gave, by the role of the file. The first run of a file goes record by record: it is what fills
+/// the memories of words, days and accounts that the columns live on. One reader lives at a time, so their sizes do not matter.
 #[allow(clippy::large_enum_variant)]
 pub enum Usual {
     /// Of a channel's bill.
