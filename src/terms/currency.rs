@@ -10,6 +10,15 @@ use std::fmt;
 pub struct Currency(u8);
 
 impl Currency {
+    /// The yuan renminbi.
+    pub const CNY: Currency = {
+        let mut index = 0;
+        while !matches!(&TABLE[index].0, b"CNY") {
+            index += 1;
+        }
+        Currency(index as u8)
+    };
+
     /// The currency of a three-letter code in capitals.
     pub fn parse(code: &[u8]) -> Option<Currency> {
         let code: [u8; 3] = code.try_into().ok()?;
@@ -227,6 +236,7 @@ mod tests {
         assert!(TABLE.is_sorted_by(|a, b| a.0 < b.0));
         let digits = |code: &str| Currency::parse(code.as_bytes()).map(Currency::digits);
         assert_eq!(digits("CNY"), Some(2));
+        assert_eq!(Currency::CNY.code(), "CNY");
         assert_eq!(digits("JPY"), Some(0));
         assert_eq!(digits("KWD"), Some(3));
         assert_eq!(digits("UYW"), Some(4));

@@ -8,12 +8,13 @@
 //! [`lines`] gives whole records of text ([`gbk`] where they are Chinese) with the separators that [`scan`] finds, [`cut`] and
 //! [`cells`] their cells, [`bind`] and [`fields`] what a profile makes of them, [`totals`] and [`balance`] what must add up; here is
 //! the frame: what a record is, and in which order they come. Rows are read many at a time, column by column ([`by_column`],
-//! [`usual`]), and one by one where anything about them is unusual: the record is what counts, the columns are for speed.
+//! [`usual`], [`runs`]), and one by one where anything about them is unusual: the record is what counts, the columns are for speed.
 //! Not done here: which source claims a file, archives, duplicate deliveries, drafts of profiles.
 
 use std::collections::BTreeMap;
 use std::io::Read;
 
+use bumpalo::Bump;
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
 use rustc_hash::FxHashMap;
 
@@ -26,16 +27,14 @@ use crate::terms::digest::sha256_hex;
 
 use balance::Chain;
 use bind::{BoundCondition, Columns, Times, all_hold};
-use by_column::{Cells, RUN_ROWS, Rows, each};
 use cells::{Cut, CutFrom, Edges};
 use clock::Clock;
 use cut::{Row, anchor, cut_fixed, record_bytes};
 use fields::{Fields, bind_fields};
-use lines::{Block, Blocks, Quotes, Record, Room, Run, decode};
+use lines::{Blocks, Quotes, Record, Room, decode};
 pub use other_kinds::other_kind;
 use scan::Marks;
 use totals::Totals;
-use usual::Usual;
 
 pub use differs::{Difference, difference};
 
@@ -412,6 +411,8 @@ struct Plan<'p> {
     needed: Vec<usize>,
     /// Nearly all rows can be cut at their delimiters, without a look at the others.
     cuts_needed: bool,
+    /// Rows can be read many at a time.
+    by_column: bool,
     edges: Edges,
 }
 
@@ -437,23 +438,17 @@ struct Table<'r> {
     passed: u32,
     cut: Cut,
     way: Way,
-    /// What the columns of many rows give, where they can be read so, and their texts that were decoded.
-    usual: Option<Box<Usual>>,
+    /// Where texts of a block lie that were made.
+    arena: Bump,
+    /// Where a cell in GBK is decoded.
     decoded: Vec<u8>,
+    /// A delimiter stands behind the last title, as it does behind the last cell of a row.
+    ends_with_delimiter: bool,
     /// Where a record in GBK is decoded.
     room: Room,
     /// Rows of these very texts.
     seen: FxHashMap<[u8; 16], SameRows>,
     digest: Digest,
-}
-
-/// What the columns of a run say of its rows; those that are in neither must be looked at closely.
-#[derive(Default)]
-struct RunRead {
-    /// Usual rows.
-    given: Rows,
-    /// Rows that the profile skips.
-    skipped: Rows,
 }
 
 /// Rows of the same texts.
@@ -531,8 +526,9 @@ impl<'r> Table<'r> {
             passed: 0,
             cut: Cut::default(),
             way: Way::ByColumn,
-            usual: None,
+            arena: Bump::new(),
             decoded: Vec::new(),
+            ends_with_delimiter: false,
             room: Room::default(),
             seen: FxHashMap::default(),
             digest: Digest::default(),
@@ -549,106 +545,6 @@ impl<'r> Table<'r> {
         Ok(())
     }
 
-    /// Takes the records of a block: rows many at a time, where there are many that have the cells of the header.
-    fn block(&mut self, mut block: Block<'_>) -> Result<(), FileRefused> {
-        loop {
-            let at_rows = self.at == At::Rows;
-            let columns = self.plan.as_ref().map_or(0, |plan| plan.titles.len());
-            if at_rows && let Some(usual) = self.usual.take_if(|_| columns > 0) {
-                let run = block.run(columns - 1, RUN_ROWS);
-                let is_run = run.is_some();
-                self.usual = Some(match run {
-                    Some(run) => self.run(&run, usual)?,
-                    None => usual,
-                });
-                if is_run {
-                    continue;
-                }
-            }
-            match block.next() {
-                Some(record) => self.record(&record)?,
-                None => return Ok(()),
-            }
-        }
-    }
-
-    /// Gives the rows of a run: those that are usual as their columns say, all others one by one, in their order.
-    fn run(&mut self, run: &Run<'_>, mut usual: Box<Usual>) -> Result<Box<Usual>, FileRefused> {
-        let mut decoded = std::mem::take(&mut self.decoded);
-        let read = self.look_at(run, &mut usual, &mut decoded);
-        let mut row = 0;
-        while row < run.rows {
-            let usual_rows = (!(read.given | read.skipped) >> row).trailing_zeros() as usize;
-            // What one row is may be that no other follows, so that those before it are counted, and not yet those behind it.
-            if usual_rows == 0 || self.at != At::Rows {
-                self.record(&run.record(row))?;
-                row += 1;
-                continue;
-            }
-            let Table {
-                totals, chain, sink, ..
-            } = self;
-            let behind = (row + usual_rows).min(run.rows);
-            let rows = (Rows::MAX >> (RUN_ROWS - (behind - row))) << row;
-            totals.add_run((read.given | read.skipped) & rows);
-            for row in row..behind {
-                match &*usual {
-                    _ if read.skipped >> row & 1 == 1 => sink.not_booked(run.place(row)),
-                    Usual::Channel(rows) => rows.give(row, run, &decoded, &mut **sink),
-                    Usual::Bank(rows) => rows.give(row, run, &decoded, chain.as_mut(), &mut **sink),
-                }
-            }
-            row = behind;
-        }
-        self.decoded = decoded;
-        Ok(usual)
-    }
-
-    /// Reads the columns of a run. Nothing is done yet but that usual words and days are remembered.
-    fn look_at(&mut self, run: &Run<'_>, usual: &mut Usual, decoded: &mut Vec<u8>) -> RunRead {
-        let mut read = RunRead::default();
-        let Table {
-            profile,
-            ctx,
-            times,
-            totals,
-            plan: Some(plan),
-            may_be_frame,
-            may_be_frame_high,
-            ..
-        } = self
-        else {
-            return read;
-        };
-        let mut left: Rows = Rows::MAX >> (RUN_ROWS - run.rows);
-        let mark = profile.frame.cell_mark;
-        let mut cells = Cells::new(run, &profile.frame, &plan.edges, decoded);
-        for row in each(left) {
-            let is_row = match cells.first_byte(row) {
-                Some(0x80..) if run.in_gbk() => !*may_be_frame_high,
-                Some(first) => !may_be_frame[usize::from(first)],
-                None => false,
-            };
-            let is_row = is_row && mark.is_none_or(|mark| cells.first_byte(row) == Some(mark));
-            left &= !(Rows::from(!is_row) << row);
-        }
-        left &= !totals.look_at(&mut cells, left);
-        for when in &plan.skipped {
-            read.skipped |= cells.holding(when, left & !read.skipped);
-        }
-        left &= !read.skipped;
-        for (when, _) in &plan.refused {
-            left &= !cells.holding(when, left);
-        }
-        let closely = match (&plan.fields, usual) {
-            (Fields::Channel(fields), Usual::Channel(rows)) => rows.read(fields, &mut cells, left, times),
-            (Fields::Bank(fields), Usual::Bank(rows)) => rows.read(fields, &mut cells, left, times, ctx),
-            _ => left,
-        };
-        read.given = left & !closely;
-        read
-    }
-
     #[inline]
     fn record(&mut self, record: &Record<'_>) -> Result<(), FileRefused> {
         let is_row = match record.bytes.first() {
@@ -662,12 +558,12 @@ impl<'r> Table<'r> {
         if !record.in_gbk {
             return self.other(record);
         }
-        self.decoded(record, is_row)
+        self.record_in_gbk(record, is_row)
     }
 
     /// A record in GBK, as text.
     #[inline(never)]
-    fn decoded(&mut self, record: &Record<'_>, is_row: bool) -> Result<(), FileRefused> {
+    fn record_in_gbk(&mut self, record: &Record<'_>, is_row: bool) -> Result<(), FileRefused> {
         let mut room = std::mem::take(&mut self.room);
         let whole = record.whole(self.marks, &mut room);
         let result = if is_row {
@@ -890,6 +786,7 @@ impl<'r> Table<'r> {
         let mut titles = titles_of(&self.cut.row(record));
         if frame.trailing_delimiter && titles.last().is_some_and(String::is_empty) {
             titles.pop();
+            self.ends_with_delimiter = frame.cell_mark.is_none();
         }
         self.bind(line, titles)
     }
@@ -955,7 +852,7 @@ impl<'r> Table<'r> {
             Fields::Bank(fields) => fields.needs_digest(),
             Fields::Channel(_) => false,
         };
-        self.usual = self.usual_rows(&fields, &skipped, &refused);
+        let by_column = self.are_by_column(&fields, &skipped, &refused);
         self.plan = Some(Plan {
             // A digest is of all cells.
             needed: if needs_digest {
@@ -964,6 +861,7 @@ impl<'r> Table<'r> {
                 asked
             },
             cuts_needed: profile.frame.fixed.is_empty(),
+            by_column,
             edges: Edges::of(&profile.frame, self.encoding),
             titles,
             free_text,
@@ -975,26 +873,6 @@ impl<'r> Table<'r> {
         });
         self.at = At::Rows;
         Ok(())
-    }
-
-    /// Room for rows that are read column by column; `None` where each row has to be looked at by itself.
-    fn usual_rows(
-        &self,
-        fields: &Fields<'_>,
-        skipped: &[Vec<BoundCondition<'_>>],
-        refused: &[(Vec<BoundCondition<'_>>, &str)],
-    ) -> Option<Box<Usual>> {
-        let mut conditions = skipped.iter().chain(refused.iter().map(|(when, _)| when));
-        let of_one_cell = |when: &Vec<BoundCondition<'_>>| when.iter().all(BoundCondition::is_of_one_cell);
-        let frame = &self.profile.frame;
-        let by_column = self.way == Way::ByColumn
-            && frame.fixed.is_empty()
-            && (frame.cell_mark.is_none() || frame.quote.is_none())
-            && frame.row_types.is_empty()
-            && self.totals.are_by_column()
-            && conditions.all(of_one_cell);
-        let usual = by_column.then(|| Usual::new(fields)).flatten();
-        usual.map(Box::new)
     }
 
     /// Takes the header of a summary, or a record that states totals; false when it is neither.
@@ -1141,9 +1019,10 @@ impl<'r> Table<'r> {
                 let mut figures = None;
                 if let Some(chain) = chain {
                     match fields.balanced(&row, times) {
-                        Ok(Some((movement, read))) => {
-                            chain.add(row.place, &movement);
-                            figures = Some(read);
+                        Ok(Some(balanced)) => {
+                            let step = std::iter::once(balanced.step);
+                            chain.add_steps(&balanced.account, balanced.currency, step);
+                            figures = Some(balanced.figures);
                         }
                         Ok(None) => {}
                         Err(bad) => {
@@ -1339,3 +1218,4 @@ mod damage;
 
 #[cfg(test)]
 mod own;
+mod runs;

@@ -2,6 +2,7 @@
 
 use crate::ingest::formats::values::WallTime;
 use crate::terms::date::{Date, Instant};
+use crate::terms::short_text::same;
 
 /// A line with holes: `#交易合计：{count}笔，商家实收共{paid}元`. A hole takes the shortest text up to the literal behind
 /// it; `{}` is a hole whose text nobody wants.
@@ -149,7 +150,7 @@ impl Extract {
         if self.kind != Run::Any
             && self.after.is_empty()
             && let Some((start, rest)) = text.split_at_checked(self.before.len())
-            && start.iter().eq(self.before.as_bytes())
+            && same(start, self.before.as_bytes())
         {
             let length = self.run_of(rest);
             if length > 0 {
@@ -173,6 +174,13 @@ impl Extract {
             && are_digits(eight)
         {
             length += 8;
+        }
+        if length > 0
+            && let Some(last) = text.last_chunk()
+            && text.len() < length + 8
+            && are_digits(last)
+        {
+            return text.len();
         }
         while let Some([a, b, c, d]) = text[length..].first_chunk()
             && of_key(*a) & of_key(*b) & of_key(*c) & of_key(*d)

@@ -18,10 +18,22 @@ use crate::terms::date::Date;
 use crate::terms::money::format_minor;
 use crate::terms::short_text::same;
 
-use super::fields::{Booked, Movement};
+use super::fields::Booked;
 
 /// Rows of one time that are kept to look for an order; of more only the order of the file counts.
 const RUN_ROWS_MAX: usize = 1 << 20;
+
+/// A row of a statement, for its balance.
+pub struct Step {
+    /// Where it stands.
+    pub place: Place,
+    /// What it moves; positive is into the account.
+    pub minor: i128,
+    /// The balance behind it.
+    pub balance_minor: i64,
+    /// When it was booked.
+    pub booked: Booked,
+}
 
 /// A row as the chain sees it.
 #[derive(Clone, Copy)]
@@ -33,6 +45,17 @@ struct Link {
 }
 
 impl Link {
+    #[inline(always)]
+    fn of(step: &Step) -> Link {
+        let after_minor = i128::from(step.balance_minor);
+        Link {
+            place: step.place,
+            before_minor: after_minor - step.minor,
+            after_minor,
+            booked: step.booked,
+        }
+    }
+
     /// It has not the balance that it should.
     #[cold]
     fn broken(&self, expected_minor: i128) -> Break {
@@ -57,7 +80,7 @@ struct Run {
     first: Link,
     last: Link,
     rows: usize,
-    /// Balances before and after each row, as many as are kept.
+    /// Balances before and after each row, as many as are kept; none where there is one row.
     steps: Vec<(i128, i128)>,
     /// Each row follows from the one before it in the file.
     follows_down: bool,
@@ -142,16 +165,14 @@ pub struct Chain {
 
 impl Run {
     fn of(link: Link) -> Run {
-        let mut run = Run {
+        Run {
             first: link,
             last: link,
-            rows: 0,
+            rows: 1,
             steps: Vec::new(),
             follows_down: true,
             follows_up: true,
-        };
-        run.begin(link);
-        run
+        }
     }
 
     /// Begins anew with this row.
@@ -160,7 +181,18 @@ impl Run {
         (self.first, self.last, self.rows) = (link, link, 1);
         (self.follows_down, self.follows_up) = (true, true);
         self.steps.clear();
-        self.steps.push((link.before_minor, link.after_minor));
+    }
+
+    /// Adds a row behind the last.
+    fn push(&mut self, link: Link) {
+        if self.steps.is_empty() {
+            self.steps.push((self.first.before_minor, self.first.after_minor));
+        }
+        self.last = link;
+        self.rows += 1;
+        if self.steps.len() < RUN_ROWS_MAX {
+            self.steps.push((link.before_minor, link.after_minor));
+        }
     }
 
     /// Balances before and after its rows, in the order of the file or, where that does not hold, in any; with whether
@@ -301,11 +333,7 @@ impl Account {
         let run = &mut self.run;
         run.follows_down &= follows_down;
         run.follows_up &= follows_up;
-        run.last = link;
-        run.rows += 1;
-        if run.steps.len() < RUN_ROWS_MAX {
-            run.steps.push((link.before_minor, link.after_minor));
-        }
+        run.push(link);
     }
 
     #[inline]
@@ -447,29 +475,30 @@ impl Chain {
         self.unread.get_or_insert_with(|| (line, words.to_owned()));
     }
 
-    /// Adds a row.
-    pub fn add(&mut self, place: Place, movement: &Movement<'_>) {
-        let after_minor = i128::from(movement.balance_minor);
-        let link = Link {
-            place,
-            before_minor: after_minor - movement.minor,
-            after_minor,
-            booked: movement.booked,
-        };
-        let known = self.accounts.iter_mut().find(|account| {
-            same(account.name.as_bytes(), &movement.account) && account.currency == movement.currency
-        });
-        match known {
-            Some(account) => {
-                account.add(link);
-                account.keep(link, self.balance);
+    /// Adds rows of an account, in the order of the file.
+    #[inline]
+    pub fn add_steps(&mut self, name: &[u8], currency: Currency, mut steps: impl Iterator<Item = Step>) {
+        let known = self
+            .accounts
+            .iter()
+            .position(|account| same(account.name.as_bytes(), name) && account.currency == currency);
+        let at = match known {
+            Some(at) => at,
+            None => {
+                let Some(first) = steps.next() else {
+                    return;
+                };
+                let name = String::from_utf8_lossy(name).into_owned();
+                let account = Account::of(name, currency, Link::of(&first), self.balance);
+                self.accounts.push(account);
+                self.accounts.len() - 1
             }
-            None => self.accounts.push(Account::of(
-                String::from_utf8_lossy(&movement.account).into_owned(),
-                movement.currency,
-                link,
-                self.balance,
-            )),
+        };
+        let account = &mut self.accounts[at];
+        for step in steps {
+            let link = Link::of(&step);
+            account.add(link);
+            account.keep(link, self.balance);
         }
     }
 
@@ -567,8 +596,6 @@ impl Chain {
 
 #[cfg(test)]
 mod tests {
-    use std::borrow::Cow;
-
     use proptest::prelude::*;
 
     use super::*;
@@ -595,9 +622,8 @@ mod tests {
                 line: at as u64 + 2,
                 offset: 0,
             };
-            let movement = Movement {
-                account: Cow::Borrowed(b"6222"),
-                currency: Currency::parse(b"CNY").unwrap(),
+            let step = Step {
+                place,
                 minor: *minor,
                 balance_minor: *balance_minor,
                 booked: Booked {
@@ -605,7 +631,7 @@ mod tests {
                     second: *second,
                 },
             };
-            chain.add(place, &movement);
+            chain.add_steps(b"6222", Currency::parse(b"CNY").unwrap(), std::iter::once(step));
         }
         let mut kept = Kept::default();
         let facts = chain.check(&context(&settings, &source), &mut kept);

@@ -19,7 +19,6 @@ use crate::terms::short_text::{ShortText, same};
 use super::by_column::{RUN_ROWS, Rows, each};
 use super::clock::{Clock, DayMemory, TimeText, midnight, read_time};
 use super::cut::Row;
-use super::fields::Booked;
 
 /// Titles of a header, and what else a file says before its rows.
 pub struct Columns {
@@ -419,17 +418,6 @@ pub struct RowTime {
     pub wall: WallTime,
     pub(super) offset_minutes: Option<i32>,
     pub(super) has_time: bool,
-}
-
-impl RowTime {
-    /// When a row with this time was booked, as far as the file says.
-    #[inline(always)]
-    pub fn booked(self) -> Booked {
-        Booked {
-            date: self.wall.date,
-            second: (self.wall.hour * 60 + self.wall.minute) * 60 + self.wall.second,
-        }
-    }
 }
 
 impl<'p> Bound<'p> {
@@ -852,23 +840,33 @@ impl<'p> Bound<'p> {
     pub fn write_time(&self, row: &Row<'_>, times: &mut Times, out: &mut TimeText) -> Result<Date, Bad> {
         let rule = self.rule(row)?;
         if let (Some(at), None) = (rule.direct, rule.zone)
-            && let Some(day) = rule.day.borrow().write_given(rule.shape, row.bytes(at), out)
+            && let Some(booked) = rule.day.borrow().write_given(rule.shape, row.bytes(at), out)
         {
-            return Ok(day);
+            return Ok(booked.date);
         }
-        self.write_time_made(rule, row, times, out)
+        let time = self.time(row, times)?;
+        self.write_time_read(row, time, times, out)
     }
 
+    /// As [`Bound::write_time`], of a time that was read from this row already.
+    ///
+    /// # Errors
+    /// Clocks did not show that time once.
     #[inline(never)]
-    fn write_time_made(
+    pub fn write_time_read(
         &self,
-        rule: &Rule<'p>,
         row: &Row<'_>,
+        time: RowTime,
         times: &mut Times,
         out: &mut TimeText,
     ) -> Result<Date, Bad> {
-        let time = self.time(row, times)?;
-        self.write_time_of(row, time, times, out)?;
+        let rule = self.rule(row)?;
+        let zone = match (time.has_time, time.offset_minutes) {
+            (true, None) => rule.field.zone.as_ref(),
+            _ => None,
+        };
+        let written = times.write(time, zone, out);
+        written.ok_or_else(|| self.refuse(row, "a time that clocks showed once"))?;
         let even = match (time.offset_minutes, &rule.field.zone, &times.own) {
             (Some(_), ..) => rule.zone.is_none(),
             (None, None, _) => times.clock.is_even(time.wall.date),
@@ -876,9 +874,14 @@ impl<'p> Bound<'p> {
             (None, Some(_), None) => false,
         };
         // Only where the day that is remembered was read from this very text, and not by another pattern.
-        let remembered = rule
-            .direct
-            .is_some_and(|at| rule.day.borrow().read(rule.shape, row.bytes(at)).is_some());
+        let remembered = match (rule.direct, rule.day_and_clock) {
+            (Some(at), _) => rule.day.borrow().read(rule.shape, row.bytes(at)).is_some(),
+            (None, Some((day, clock))) => {
+                let day_memory = rule.day.borrow();
+                day_memory.read_parts(row.bytes(day), row.bytes(clock)).is_some()
+            }
+            (None, None) => false,
+        };
         if time.has_time && even && remembered {
             rule.day.borrow_mut().keep_given(time.wall.date, *out);
         }
@@ -916,27 +919,6 @@ impl<'p> Bound<'p> {
             return None;
         }
         rule.day.borrow().day_of_same_text(&other.day.borrow())
-    }
-
-    /// As [`Bound::write_time`], of a time that was read already.
-    ///
-    /// # Errors
-    /// Clocks did not show that time once.
-    #[inline(always)]
-    pub fn write_time_of(
-        &self,
-        row: &Row<'_>,
-        time: RowTime,
-        times: &mut Times,
-        out: &mut TimeText,
-    ) -> Result<(), Bad> {
-        let zone = match (time.has_time, time.offset_minutes) {
-            (true, None) => self.rule(row)?.field.zone.as_ref(),
-            _ => None,
-        };
-        times
-            .write(time, zone, out)
-            .ok_or_else(|| self.refuse(row, "a time that clocks showed once"))
     }
 
     /// Writes times of some rows that were read already; gives those that must be looked at closely.

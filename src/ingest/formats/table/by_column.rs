@@ -6,16 +6,17 @@
 //! say. Nothing is done with a row before all of its columns are known, so that no row is given twice. That both ways give
 //! the same is tested with both.
 
+use bumpalo::Bump;
+
 use crate::ingest::canonical::values::Word;
 use crate::ingest::formats::profile::{Frame, From, Trim};
 use crate::terms::currency::Currency;
-use crate::terms::date::Date;
 use crate::terms::short_text::{ShortText, same};
 
 use super::bind::{Bound, BoundCondition, Figure, Quick, RowTime, Rule, Times, stripped};
 use super::cells::Edges;
 use super::clock::{TimeText, midnight};
-use super::cut::Span;
+use super::fields::Booked;
 use super::gbk;
 use super::lines::{Run, RunColumn};
 
@@ -35,22 +36,7 @@ pub fn each(mut rows: Rows) -> impl Iterator<Item = usize> {
     })
 }
 
-/// Set on the start of a text that was decoded.
-const DECODED: u32 = 1 << 31;
-
-/// A text of a run, or one that was decoded.
-#[inline(always)]
-pub fn text_of<'t>(run: &Run<'t>, decoded: &'t [u8], (start, end): Span) -> &'t [u8] {
-    let text = if start & DECODED == 0 {
-        run.bytes()
-    } else {
-        decoded
-    };
-    text.get((start & !DECODED) as usize..end as usize)
-        .unwrap_or_default()
-}
-
-/// The cells of a column.
+/// The cells of a column. Small, and copied, so that a loop over its rows need not look its parts up again.
 #[derive(Clone, Copy)]
 pub struct Column<'b, 'f> {
     cells: RunColumn<'b>,
@@ -63,33 +49,18 @@ pub struct Column<'b, 'f> {
 }
 
 impl<'b> Column<'b, '_> {
-    /// Where a cell stands, behind its mark.
-    #[inline(always)]
-    fn span(&self, row: usize) -> Span {
-        let (start, end) = self.cells.span(row);
-        (start.wrapping_add(self.mark_bytes) as u32, end as u32)
-    }
-
-    /// What stands there.
-    #[inline(always)]
-    fn at(&self, (start, end): Span) -> &'b [u8] {
-        self.cells
-            .bytes
-            .get(start as usize..end as usize)
-            .unwrap_or_default()
-    }
-
-    /// A cell as it was delivered.
+    /// A cell as it was delivered, behind its mark.
     #[inline(always)]
     fn raw(&self, row: usize) -> &'b [u8] {
-        self.at(self.span(row))
+        let (start, end) = self.cells.span(row);
+        let start = start.wrapping_add(self.mark_bytes);
+        self.cells.bytes.get(start..end).unwrap_or_default()
     }
 
     /// True when a cell is its own text.
     #[inline(always)]
-    fn stands(&self, span: Span, in_gbk: bool) -> bool {
-        let cell = self.at(span);
-        self.edges.are_plain(cell) && !(in_gbk && gbk::has_high(cell))
+    fn stands(&self, cell: &[u8]) -> bool {
+        self.edges.are_plain(cell) && !(self.in_gbk && gbk::has_high(cell))
     }
 
     /// A cell without quotes and without what is trimmed. One that would have to be decoded is left as it is, so that it is no
@@ -97,10 +68,14 @@ impl<'b> Column<'b, '_> {
     #[inline(always)]
     pub fn plain(&self, row: usize) -> &'b [u8] {
         let cell = self.raw(row);
-        match self.edges.are_plain(cell) {
-            true => cell,
-            false if self.in_gbk && gbk::has_high(cell) => cell,
-            false => self.trim.bytes(self.unquoted(cell)),
+        if self.edges.are_plain(cell) {
+            return cell;
+        }
+        let inside = self.unquoted(cell);
+        match self.edges.are_plain(inside) {
+            true => inside,
+            false if self.in_gbk && gbk::has_high(inside) => cell,
+            false => self.trim.bytes(inside),
         }
     }
 
@@ -114,33 +89,37 @@ impl<'b> Column<'b, '_> {
     }
 }
 
-/// The cells of a run.
-pub struct Cells<'b, 'f> {
-    run: &'f Run<'b>,
+/// The cells of a run. Texts that are made of them lie in an arena, and so live as long as the block.
+pub struct Cells<'t, 'f> {
+    run: &'f Run<'t>,
     frame: &'f Frame,
     edges: &'f Edges,
-    /// Texts that were decoded, and how much of the room they take.
-    decoded: &'f mut Vec<u8>,
-    used: usize,
+    arena: &'t Bump,
+    /// Where a cell is decoded.
+    room: &'f mut Vec<u8>,
     /// Bytes of the mark before every cell.
     mark_bytes: usize,
+    /// Some cell could not be decoded: nothing that was made of the run counts.
+    pub failed: bool,
 }
 
-impl<'b, 'f> Cells<'b, 'f> {
-    /// Cells of a run; texts are decoded into `decoded`.
+impl<'t, 'f> Cells<'t, 'f> {
+    /// Cells of a run.
     pub fn new(
-        run: &'f Run<'b>,
+        run: &'f Run<'t>,
         frame: &'f Frame,
         edges: &'f Edges,
-        decoded: &'f mut Vec<u8>,
-    ) -> Cells<'b, 'f> {
+        arena: &'t Bump,
+        room: &'f mut Vec<u8>,
+    ) -> Cells<'t, 'f> {
         Cells {
             run,
             frame,
             edges,
-            decoded,
-            used: 0,
+            arena,
+            room,
             mark_bytes: usize::from(frame.cell_mark.is_some()),
+            failed: false,
         }
     }
 
@@ -151,9 +130,17 @@ impl<'b, 'f> Cells<'b, 'f> {
         first.copied().filter(|byte| !matches!(byte, b'\n' | b'\r'))
     }
 
+    /// Those of some rows in which nothing stands in a column.
+    pub fn empty(&self, column: usize, rows: Rows) -> Rows {
+        let column = self.column(column);
+        each(rows).fold(0, |empty, row| {
+            empty | Rows::from(column.raw(row).is_empty()) << row
+        })
+    }
+
     /// One column.
     #[inline(always)]
-    pub fn column(&self, column: usize) -> Column<'b, 'f> {
+    pub fn column(&self, column: usize) -> Column<'t, 'f> {
         Column {
             cells: self.run.column(column),
             mark_bytes: self.mark_bytes,
@@ -166,59 +153,52 @@ impl<'b, 'f> Cells<'b, 'f> {
 
     /// The text of a cell, decoded where it must be.
     #[inline(always)]
-    fn text(&mut self, row: usize, column: &Column<'b, '_>) -> Span {
-        let in_gbk = self.run.in_gbk();
-        let span = column.span(row);
-        match column.stands(span, in_gbk) {
-            true => span,
-            false => self.text_made(span, column, in_gbk),
+    fn text(&mut self, row: usize, column: &Column<'t, '_>) -> &'t [u8] {
+        let cell = column.raw(row);
+        match column.stands(cell) {
+            true => cell,
+            false => self.text_made(cell, column),
         }
     }
 
     /// The text of a cell that is trimmed, unquoted or decoded.
     #[inline(always)]
-    fn text_made(&mut self, (start, end): Span, column: &Column<'b, '_>, in_gbk: bool) -> Span {
-        let cell = column.at((start, end));
+    fn text_made(&mut self, cell: &'t [u8], column: &Column<'t, '_>) -> &'t [u8] {
         let inside = column.unquoted(cell);
-        if in_gbk && gbk::has_high(inside) {
-            let start = self.used;
-            // It is known to be GBK.
-            self.used = gbk::decode(inside, self.decoded, start).unwrap_or(start);
-            let (start, end) = column.trim.span(self.decoded, start, self.used);
-            return (start | DECODED, end);
+        if !(column.in_gbk && gbk::has_high(inside)) {
+            return column.trim.bytes(inside);
         }
-        let quotes = u32::from(inside.len() < cell.len());
-        column.trim.span(
-            column.cells.bytes,
-            (start + quotes) as usize,
-            (end - quotes) as usize,
-        )
+        match gbk::decode(inside, self.room, 0) {
+            Some(length) => {
+                let text = column.trim.bytes(&self.room[..length]);
+                self.arena.alloc_slice_copy(text)
+            }
+            // The block was judged to be GBK, so that this is none that stands in it.
+            None => {
+                self.failed = true;
+                b""
+            }
+        }
     }
 
     /// Texts of a column.
-    fn column_texts(&mut self, at: usize, rows: Rows, out: &mut [Span; RUN_ROWS]) {
-        let (column, in_gbk) = (self.column(at), self.run.in_gbk());
+    fn column_texts(&mut self, at: usize, rows: Rows, out: &mut [&'t [u8]; RUN_ROWS]) {
+        let column = self.column(at);
         let mut to_make: Rows = 0;
         for row in each(rows) {
-            let span = column.span(row);
-            out[row] = span;
-            to_make |= Rows::from(!column.stands(span, in_gbk)) << row;
+            let cell = column.raw(row);
+            out[row] = cell;
+            to_make |= Rows::from(!column.stands(cell)) << row;
         }
         // Files repeat many of them.
-        let (mut cell_before, mut text_before) = (&b""[..], (0, 0));
+        let (mut cell_before, mut text_before) = (&b""[..], &b""[..]);
         for row in each(to_make) {
-            let cell = column.at(out[row]);
+            let cell = out[row];
             if !same(cell, cell_before) {
-                (cell_before, text_before) = (cell, self.text_made(out[row], &column, in_gbk));
+                (cell_before, text_before) = (cell, self.text_made(cell, &column));
             }
             out[row] = text_before;
         }
-    }
-
-    /// What a span is of.
-    #[inline(always)]
-    pub fn of(&self, span: Span) -> &[u8] {
-        text_of(self.run, self.decoded, span)
     }
 
     /// Those of some rows that pass all conditions.
@@ -242,8 +222,7 @@ impl<'b, 'f> Cells<'b, 'f> {
             let holds = match cell.and_then(|cell| judged.of(cell)) {
                 Some(holds) => holds,
                 None => {
-                    let text = self.text(row, &column);
-                    let holds = condition.holds_of(self.of(text), || b"");
+                    let holds = condition.holds_of(self.text(row, &column), || b"");
                     if let Some(cell) = cell {
                         judged.keep(cell, holds);
                     }
@@ -296,8 +275,7 @@ impl<'b, 'f> Cells<'b, 'f> {
                 let number = match cell.and_then(|cell| judged.of(cell)) {
                     Some(number) => Some(number),
                     None => {
-                        let text = cells.text(row, &column);
-                        let text = ShortText::of(cells.of(text));
+                        let text = ShortText::of(cells.text(row, &column));
                         let number = text.and_then(|text| rule.words.borrow().of(text));
                         if let (Some(cell), Some(number)) = (cell, number) {
                             judged.keep(cell, number);
@@ -364,13 +342,14 @@ impl<'b, 'f> Cells<'b, 'f> {
         closely | of_none
     }
 
-    /// Times as clocks on the wall; gives the rows that must be looked at closely.
+    /// Times as clocks on the wall, each given to `take`; gives the rows that must be looked at closely.
+    #[inline(always)]
     pub fn times(
         &mut self,
         bound: &Bound<'_>,
         rows: Rows,
         times: &Times,
-        out: &mut [RowTime; RUN_ROWS],
+        mut take: impl FnMut(usize, RowTime),
     ) -> Rows {
         let mut closely = 0;
         let of_none = self.by_rule(bound, rows, |cells, rule, rows| {
@@ -380,35 +359,27 @@ impl<'b, 'f> Cells<'b, 'f> {
                     offset_minutes: None,
                     has_time: false,
                 };
-                return each(rows).for_each(|row| out[row] = time);
+                return each(rows).for_each(|row| take(row, time));
             }
-            if rule.zone.is_some() {
+            let Some((first, second)) = cells.columns_of_time(rule) else {
                 closely |= rows;
                 return;
-            }
-            let day = rule.day.borrow();
-            let at = match (rule.direct, rule.day_and_clock) {
-                (Some(at), _) => (at, at),
-                (None, Some(parts)) => parts,
-                (None, None) => {
-                    closely |= rows;
-                    return;
-                }
             };
-            let (first, second) = (cells.column(at.0), cells.column(at.1));
+            let day = rule.day.borrow();
             for row in each(rows) {
-                let read = match rule.direct {
-                    Some(_) => day.read(rule.shape, first.plain(row)),
-                    None => day.read_parts(first.plain(row), second.plain(row)),
+                let read = match second {
+                    None => day.read(rule.shape, first.plain(row)),
+                    Some(second) => day.read_parts(first.plain(row), second.plain(row)),
                 };
                 match read {
-                    Some((wall, offset_minutes, has_time)) => {
-                        out[row] = RowTime {
+                    Some((wall, offset_minutes, has_time)) => take(
+                        row,
+                        RowTime {
                             wall,
                             offset_minutes,
                             has_time,
-                        };
-                    }
+                        },
+                    ),
                     None => closely |= 1 << row,
                 }
             }
@@ -416,24 +387,38 @@ impl<'b, 'f> Cells<'b, 'f> {
         closely | of_none
     }
 
-    /// Times as they are given on, with their days; gives the rows that must be looked at closely.
+    /// Where the times of a rule stand: in one column, or the day in one and the time of day in another.
+    fn columns_of_time(&self, rule: &Rule<'_>) -> Option<(Column<'t, 'f>, Option<Column<'t, 'f>>)> {
+        match (rule.zone, rule.direct, rule.day_and_clock) {
+            (Some(_), ..) => None,
+            (None, Some(at), _) => Some((self.column(at), None)),
+            (None, None, Some((day, clock))) => Some((self.column(day), Some(self.column(clock)))),
+            (None, None, None) => None,
+        }
+    }
+
+    /// Times as they are given on, with when that is; gives the rows that must be looked at closely.
     pub fn given_times(
         &mut self,
         bound: &Bound<'_>,
         rows: Rows,
         out: &mut [TimeText; RUN_ROWS],
-        days: &mut [Date; RUN_ROWS],
+        booked: &mut [Booked; RUN_ROWS],
     ) -> Rows {
         let mut closely = 0;
         let of_none = self.by_rule(bound, rows, |cells, rule, rows| {
-            let (Some(at), None) = (rule.direct, rule.zone) else {
+            let Some((first, second)) = cells.columns_of_time(rule) else {
                 closely |= rows;
                 return;
             };
-            let (day, column) = (rule.day.borrow(), cells.column(at));
+            let day = rule.day.borrow();
             for row in each(rows) {
-                match day.write_given(rule.shape, column.plain(row), &mut out[row]) {
-                    Some(day) => days[row] = day,
+                let written = match second {
+                    None => day.write_given(rule.shape, first.plain(row), &mut out[row]),
+                    Some(second) => day.write_given_parts(first.plain(row), second.plain(row), &mut out[row]),
+                };
+                match written {
+                    Some(time) => booked[row] = time,
                     None => closely |= 1 << row,
                 }
             }
@@ -443,7 +428,13 @@ impl<'b, 'f> Cells<'b, 'f> {
 
     /// Texts of a field without conditions; gives the rows that must be looked at closely. With `needed` those without a text
     /// are such.
-    pub fn texts(&mut self, bound: &Bound<'_>, rows: Rows, needed: bool, out: &mut [Span; RUN_ROWS]) -> Rows {
+    pub fn texts(
+        &mut self,
+        bound: &Bound<'_>,
+        rows: Rows,
+        needed: bool,
+        out: &mut [&'t [u8]; RUN_ROWS],
+    ) -> Rows {
         let may_be_empty = match (bound.quick, bound.rules.first()) {
             (Quick::Cell { at, may_be_empty }, _) => {
                 self.column_texts(at, rows, out);
@@ -452,32 +443,22 @@ impl<'b, 'f> Cells<'b, 'f> {
             (Quick::Key { at, may_be_empty }, Some(rule)) => {
                 self.column_texts(at, rows, out);
                 for row in each(rows) {
-                    let text = self.of(out[row]);
-                    let key = match &rule.field.extract {
-                        Some(extract) => extract.find_bytes(text),
+                    out[row] = match &rule.field.extract {
+                        Some(extract) => extract.find_bytes(out[row]),
                         None => b"",
-                    };
-                    out[row] = match key {
-                        [] => (0, 0),
-                        key => {
-                            let before = key.as_ptr() as usize - text.as_ptr() as usize;
-                            let start = out[row].0 + before as u32;
-                            (start, (start & !DECODED) + key.len() as u32)
-                        }
                     };
                 }
                 may_be_empty
             }
             (Quick::FirstOf, Some(rule)) => {
-                let columns: Vec<Column<'b, '_>> = rule.columns.iter().map(|at| self.column(*at)).collect();
+                let columns: Vec<Column<'t, '_>> = rule.columns.iter().map(|at| self.column(*at)).collect();
                 for row in each(rows) {
-                    out[row] = (0, 0);
+                    out[row] = b"";
                     for column in &columns {
-                        let span = self.text(row, column);
-                        let text = self.of(span);
+                        let text = self.text(row, column);
                         let blank = rule.field.blank.iter().any(|blank| same(blank.as_bytes(), text));
                         if !text.is_empty() && !blank {
-                            out[row] = span;
+                            out[row] = text;
                             break;
                         }
                     }
@@ -489,8 +470,7 @@ impl<'b, 'f> Cells<'b, 'f> {
         let mut empty = 0;
         if needed || !may_be_empty {
             for row in each(rows) {
-                let (start, end) = out[row];
-                empty |= Rows::from(start & !DECODED >= end) << row;
+                empty |= Rows::from(out[row].is_empty()) << row;
             }
         }
         empty
@@ -515,12 +495,12 @@ impl<'b, 'f> Cells<'b, 'f> {
             if cell.and_then(|cell| judged.of(cell)).is_some() {
                 continue;
             }
-            let text = self.text(row, &column);
-            let named = match std::str::from_utf8(self.of(text)).map(|text| stripped(rule.field, text)) {
-                Ok("") => told,
-                Ok(named) => named,
-                Err(_) => "",
-            };
+            let named =
+                match std::str::from_utf8(self.text(row, &column)).map(|text| stripped(rule.field, text)) {
+                    Ok("") => told,
+                    Ok(named) => named,
+                    Err(_) => "",
+                };
             match cell {
                 Some(cell) if named == before => judged.keep(cell, 0),
                 _ => otherwise |= Rows::from(named != before) << row,

@@ -6,6 +6,8 @@ use crate::ingest::formats::profile::{Shape, TimePattern, clock_of, time_of_day}
 use crate::ingest::formats::values::WallTime;
 use crate::terms::date::Date;
 
+use super::fields::Booked;
+
 /// A time as text: `2026-03-31T10:00:00+08:00`, or a day.
 #[derive(Clone, Copy)]
 pub struct TimeText {
@@ -195,29 +197,41 @@ impl DayMemory {
     }
 
     /// Writes what is given on for a text whose day, and offset where the shape has one, are those of the last, and gives
-    /// the day.
+    /// when that is.
     #[inline(always)]
-    pub fn write_given(&self, shape: Shape, text: &[u8], out: &mut TimeText) -> Option<Date> {
-        let clock = match shape {
+    pub fn write_given(&self, shape: Shape, text: &[u8], out: &mut TimeText) -> Option<Booked> {
+        match shape {
             Shape::Plain => {
                 let text = <&[u8; 19]>::try_from(text).ok()?;
-                (text[10] == b' ').then_some(text)?
+                let is_one = text[10] == b' ';
+                is_one.then(|| self.write_given_of(text.first_chunk()?, text.last_chunk()?, out))?
             }
             Shape::Rfc3339 => {
                 let text = <&[u8; 25]>::try_from(text).ok()?;
-                (text[10] == b'T' && text[19..] == self.offset).then_some(text.first_chunk()?)?
+                let is_one = text[10] == b'T' && text[19..] == self.offset;
+                is_one.then(|| self.write_given_of(text.first_chunk()?, text[11..].first_chunk()?, out))?
             }
-            Shape::Day | Shape::Other => return None,
-        };
-        if self.day_len != 10 || clock[..10] != self.day {
+            Shape::Day | Shape::Other => None,
+        }
+    }
+
+    /// As [`DayMemory::write_given`] of a day and a time of day, which a blank would stand between.
+    #[inline(always)]
+    pub fn write_given_parts(&self, day: &[u8], clock: &[u8], out: &mut TimeText) -> Option<Booked> {
+        self.write_given_of(day.try_into().ok()?, clock.try_into().ok()?, out)
+    }
+
+    #[inline(always)]
+    fn write_given_of(&self, day: &[u8; 10], clock: &[u8; 8], out: &mut TimeText) -> Option<Booked> {
+        if self.day_len != 10 || *day != self.day {
             return None;
         }
         let given = self.given.as_ref()?;
-        clock_of(clock, clock[10], self.date)?;
+        let wall = time_of_day(clock, self.date)?;
         // Written in place: what was written in parts and is copied as a whole makes the processor wait.
         *out = *given;
-        out.bytes[11..19].copy_from_slice(&clock[11..]);
-        Some(self.date)
+        out.bytes[11..19].copy_from_slice(clock);
+        Some(Booked::at(wall))
     }
 
     /// The time of a text whose day, and offset where the shape has one, are those of the last; `None` where they are
@@ -425,7 +439,7 @@ mod tests {
                         let wanted = TimeText::day(wall.date).and_time(wall, offset.unwrap_or(480));
                         assert_eq!(
                             (given.bytes(), date),
-                            (wanted.bytes(), wall.date),
+                            (wanted.bytes(), Booked::at(wall)),
                             "{pattern} {first} {text}"
                         );
                     }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use rustc_hash::FxHashMap;
 
+use super::balance::Step;
 use super::bind::{Bad, Bound, Columns, RowTime, Times};
 use super::clock::TimeText;
 use super::cut::Row;
@@ -11,7 +12,7 @@ use crate::book::settings::{Role, Settings};
 use crate::entries::rows::{BankRow, ChannelRow, Place, RowSink};
 use crate::ingest::formats::FormatContext;
 use crate::ingest::formats::profile::Profile;
-use crate::ingest::formats::values::masked;
+use crate::ingest::formats::values::{WallTime, masked};
 use crate::terms::currency::Currency;
 use crate::terms::date::Date;
 use crate::terms::kinds::{Direction, Purpose, Status, TxnType};
@@ -332,18 +333,15 @@ pub struct Booked {
     pub second: u32,
 }
 
-/// What a row of a statement moves, and the balance behind it.
-pub struct Movement<'t> {
-    /// The account as the file names it.
-    pub account: Cow<'t, [u8]>,
-    /// Its currency.
-    pub currency: Currency,
-    /// Positive is into the account.
-    pub minor: i128,
-    /// The balance behind it.
-    pub balance_minor: i64,
-    /// When it was booked.
-    pub booked: Booked,
+impl Booked {
+    /// At a time.
+    #[inline(always)]
+    pub fn at(time: WallTime) -> Booked {
+        Booked {
+            date: time.date,
+            second: (time.hour * 60 + time.minute) * 60 + time.second,
+        }
+    }
 }
 
 /// Figures of a row that were read for its balance, so that they need not be read again.
@@ -352,6 +350,18 @@ pub struct Figures {
     signed_minor: i64,
     fee_minor: i64,
     booked: RowTime,
+}
+
+/// A row of a statement with balances.
+pub struct Balanced<'t> {
+    /// The account as the file names it.
+    pub account: Cow<'t, [u8]>,
+    /// Its currency.
+    pub currency: Currency,
+    /// What the row moves, and the balance behind it.
+    pub step: Step,
+    /// What was read for that.
+    pub figures: Figures,
 }
 
 /// Which way an amount goes whose plus is into the account.
@@ -468,15 +478,11 @@ impl BankFields<'_> {
         }
     }
 
-    /// What the row moves and the balance behind it.
+    /// What the row moves and the balance behind it; `None` where the file has no balances.
     ///
     /// # Errors
     /// The field that cannot be read.
-    pub fn balanced<'t>(
-        &'t self,
-        row: &Row<'t>,
-        times: &Times,
-    ) -> Result<Option<(Movement<'t>, Figures)>, Bad> {
+    pub fn balanced<'t>(&'t self, row: &Row<'t>, times: &Times) -> Result<Option<Balanced<'t>>, Bad> {
         let Some(balance) = &self.balance else {
             return Ok(None);
         };
@@ -486,14 +492,19 @@ impl BankFields<'_> {
             fee_minor: self.fee(row, currency)?,
             booked: self.booking_time.time(row, times)?,
         };
-        let movement = Movement {
-            account: self.account.bytes(row)?,
-            currency,
+        let account = self.account.bytes(row)?;
+        let step = Step {
+            place: row.place,
             minor: i128::from(figures.signed_minor) - i128::from(figures.fee_minor),
             balance_minor: balance.signed(row, currency)?.0,
-            booked: figures.booked.booked(),
+            booked: Booked::at(figures.booked.wall),
         };
-        Ok(Some((movement, figures)))
+        Ok(Some(Balanced {
+            account,
+            currency,
+            step,
+            figures,
+        }))
     }
 
     /// Gives a row to the sink.
@@ -541,7 +552,8 @@ impl BankFields<'_> {
         match figures {
             Some(figures) => {
                 let out = &mut booking_time;
-                self.booking_time.write_time_of(row, figures.booked, times, out)?;
+                self.booking_time
+                    .write_time_read(row, figures.booked, times, out)?;
             }
             None => {
                 self.booking_time.write_time(row, times, &mut booking_time)?;

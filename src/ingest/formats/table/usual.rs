@@ -4,7 +4,7 @@
 //! row before. All others are left to [`super::fields`], which reads a row by itself and says what is wrong with it. Rules: as
 //! there.
 
-use std::borrow::Cow;
+use bumpalo::Bump;
 
 use crate::entries::rows::{BankRow, ChannelRow, RowSink};
 use crate::ingest::formats::FormatContext;
@@ -14,53 +14,64 @@ use crate::terms::date::Date;
 use crate::terms::kinds::{Direction, Purpose, Status, TXN_TYPES, TxnType};
 use crate::terms::short_text::same;
 
-use super::balance::Chain;
+use super::balance::{Chain, Step};
 use super::bind::{Bound, RowTime, Times};
-use super::by_column::{Cells, RUN_ROWS, Rows, each, text_of};
+use super::by_column::{Cells, RUN_ROWS, Rows, each};
 use super::clock::{TimeText, midnight};
-use super::cut::Span;
-use super::fields::{BankFields, ChannelFields, Fields, Movement, direction_of};
+use super::fields::{BankFields, Booked, ChannelFields, Fields, direction_of};
 use super::lines::Run;
 
 /// What the columns of a run gave, by the role of the file. The first run of a file goes record by record: it is what fills
 /// the memories of words, days and accounts that the columns live on. One reader lives at a time, so their sizes do not matter.
 #[allow(clippy::large_enum_variant)]
-pub enum Usual {
+pub enum Usual<'t> {
     /// Of a channel's bill.
-    Channel(ChannelRows),
+    Channel(ChannelRows<'t>),
     /// Of a bank's statement.
-    Bank(BankRows),
+    Bank(BankRows<'t>),
 }
 
-impl Usual {
-    /// Room for the rows of a file with these fields; `None` where every row has to be looked at by itself.
-    pub fn new(fields: &Fields<'_>) -> Option<Usual> {
+impl<'t> Usual<'t> {
+    /// False where every row of a file with these fields has to be looked at by itself.
+    pub fn is_of(fields: &Fields<'_>) -> bool {
         match fields {
-            Fields::Channel(fields) => ChannelRows::new(fields).map(Usual::Channel),
-            Fields::Bank(fields) => BankRows::new(fields).map(Usual::Bank),
+            Fields::Channel(fields) => ChannelRows::is_of(fields),
+            Fields::Bank(fields) => BankRows::is_of(fields),
+        }
+    }
+
+    /// Room for the rows of a block of such a file.
+    pub fn new(fields: &Fields<'_>, arena: &'t Bump) -> Usual<'t> {
+        match fields {
+            Fields::Channel(fields) => Usual::Channel(ChannelRows::new(fields, arena)),
+            Fields::Bank(fields) => Usual::Bank(BankRows::new(fields, arena)),
         }
     }
 }
 
-/// Texts of a field: the same for all rows, or one each.
-struct Texts {
-    all: Option<Vec<u8>>,
-    each: [Span; RUN_ROWS],
+/// Texts of a field.
+struct Texts<'t> {
+    each: [&'t [u8]; RUN_ROWS],
+    /// They are the same for all rows of the file.
+    are_same: bool,
 }
 
-impl Texts {
-    /// Room for the texts of a field, which may be none; `None` where its rules decide row by row.
-    fn new(field: Option<&Bound<'_>>) -> Option<Texts> {
+impl<'t> Texts<'t> {
+    /// False where the rules of a field decide row by row.
+    fn are_of(field: Option<&Bound<'_>>) -> bool {
+        field.is_none_or(|field| field.is_constant() || !field.is_ruled())
+    }
+
+    /// Room for the texts of a field, which may be none.
+    fn new(field: Option<&Bound<'_>>, arena: &'t Bump) -> Texts<'t> {
         let all = match field {
-            Some(field) if field.is_constant() => Some(field.constant().to_vec()),
-            Some(field) if field.is_ruled() => return None,
-            Some(_) => None,
-            None => Some(Vec::new()),
+            Some(field) if field.is_constant() => &*arena.alloc_slice_copy(field.constant()),
+            _ => b"",
         };
-        Some(Texts {
-            all,
-            each: [(0, 0); RUN_ROWS],
-        })
+        Texts {
+            each: [all; RUN_ROWS],
+            are_same: field.is_none_or(Bound::is_constant),
+        }
     }
 
     /// Reads the texts of its field; gives the rows that must be looked at closely, with `needed` those without a text too.
@@ -68,40 +79,24 @@ impl Texts {
         &mut self,
         field: Option<&Bound<'_>>,
         needed: bool,
-        cells: &mut Cells<'_, '_>,
+        cells: &mut Cells<'t, '_>,
         rows: Rows,
     ) -> Rows {
-        match (&self.all, field) {
-            (Some(text), _) if needed && text.is_empty() => rows,
-            (None, Some(field)) => cells.texts(field, rows, needed, &mut self.each),
+        match field {
+            Some(field) if !self.are_same => cells.texts(field, rows, needed, &mut self.each),
+            _ if needed && self.each[0].is_empty() => rows,
             _ => 0,
-        }
-    }
-
-    /// The text of a row, which is read from these cells.
-    fn of_cells<'t>(&'t self, row: usize, cells: &'t Cells<'_, '_>) -> &'t [u8] {
-        match &self.all {
-            Some(text) => text,
-            None => cells.of(self.each[row]),
-        }
-    }
-
-    #[inline(always)]
-    fn of<'t>(&'t self, row: usize, run: &Run<'t>, decoded: &'t [u8]) -> &'t [u8] {
-        match &self.all {
-            Some(text) => text,
-            None => text_of(run, decoded, self.each[row]),
         }
     }
 }
 
 /// Usual rows of a channel's bill.
-pub struct ChannelRows {
-    channel: Texts,
-    channel_ref: Texts,
-    order_id: Texts,
-    batch_ref: Texts,
-    refund_ref: Texts,
+pub struct ChannelRows<'t> {
+    channel: Texts<'t>,
+    channel_ref: Texts<'t>,
+    order_id: Texts<'t>,
+    batch_ref: Texts<'t>,
+    refund_ref: Texts<'t>,
     txn_type: [TxnType; RUN_ROWS],
     status: [Status; RUN_ROWS],
     currency: [Currency; RUN_ROWS],
@@ -111,14 +106,19 @@ pub struct ChannelRows {
     settle_date: [Date; RUN_ROWS],
 }
 
+/// What stands in a place before a row was read.
 const NO_TIME: RowTime = RowTime {
     wall: midnight(Date(0)),
     offset_minutes: None,
     has_time: false,
 };
+const NOT_BOOKED: Booked = Booked {
+    date: Date(0),
+    second: 0,
+};
 
-impl ChannelRows {
-    fn new(fields: &ChannelFields<'_>) -> Option<ChannelRows> {
+impl<'t> ChannelRows<'t> {
+    fn is_of(fields: &ChannelFields<'_>) -> bool {
         let ruled = [
             &fields.txn_type,
             &fields.status,
@@ -128,31 +128,40 @@ impl ChannelRows {
             &fields.txn_time,
             &fields.settle_date,
         ];
-        if fields.net.is_some() || !ruled.into_iter().all(Bound::is_by_column) {
-            return None;
-        }
-        let currency = [Currency::parse(b"CNY")?; RUN_ROWS];
-        Some(ChannelRows {
-            channel: Texts::new(Some(&fields.channel))?,
-            channel_ref: Texts::new(Some(&fields.channel_ref))?,
-            order_id: Texts::new(fields.order_id.as_ref())?,
-            batch_ref: Texts::new(fields.batch_ref.as_ref())?,
-            refund_ref: Texts::new(fields.refund_ref.as_ref())?,
+        let texts = [
+            Some(&fields.channel),
+            Some(&fields.channel_ref),
+            fields.order_id.as_ref(),
+            fields.batch_ref.as_ref(),
+            fields.refund_ref.as_ref(),
+        ];
+        fields.net.is_none()
+            && ruled.into_iter().all(Bound::is_by_column)
+            && texts.into_iter().all(Texts::are_of)
+    }
+
+    fn new(fields: &ChannelFields<'_>, arena: &'t Bump) -> ChannelRows<'t> {
+        ChannelRows {
+            channel: Texts::new(Some(&fields.channel), arena),
+            channel_ref: Texts::new(Some(&fields.channel_ref), arena),
+            order_id: Texts::new(fields.order_id.as_ref(), arena),
+            batch_ref: Texts::new(fields.batch_ref.as_ref(), arena),
+            refund_ref: Texts::new(fields.refund_ref.as_ref(), arena),
             txn_type: [TxnType::Payment; RUN_ROWS],
             status: [Status::Success; RUN_ROWS],
-            currency,
+            currency: [Currency::CNY; RUN_ROWS],
             amount_minor: [0; RUN_ROWS],
             fee_minor: [0; RUN_ROWS],
             txn_time: [TimeText::EMPTY; RUN_ROWS],
             settle_date: [Date(0); RUN_ROWS],
-        })
+        }
     }
 
     /// Reads some rows; gives those that must be looked at closely.
     pub fn read(
         &mut self,
         fields: &ChannelFields<'_>,
-        cells: &mut Cells<'_, '_>,
+        cells: &mut Cells<'t, '_>,
         rows: Rows,
         times: &Times,
     ) -> Rows {
@@ -179,57 +188,61 @@ impl ChannelRows {
         for row in each(rows) {
             closely |= Rows::from(self.amount_minor[row] == 0) << row;
         }
-        closely |= cells.given_times(&fields.txn_time, rows, &mut self.txn_time, &mut self.settle_date);
-        if !fields.settles_that_day {
-            let mut days = [NO_TIME; RUN_ROWS];
-            closely |= cells.times(&fields.settle_date, rows, times, &mut days);
-            self.settle_date = days.map(|day| day.wall.date);
+        let mut booked = [NOT_BOOKED; RUN_ROWS];
+        closely |= cells.given_times(&fields.txn_time, rows, &mut self.txn_time, &mut booked);
+        let days = &mut self.settle_date;
+        if fields.settles_that_day {
+            *days = booked.map(|booked| booked.date);
+        } else {
+            closely |= cells.times(&fields.settle_date, rows, times, |row, time| {
+                days[row] = time.wall.date;
+            });
+        }
+        for (texts, field, needed) in [
+            (&mut self.channel, Some(&fields.channel), true),
+            (&mut self.channel_ref, Some(&fields.channel_ref), true),
+            (&mut self.order_id, fields.order_id.as_ref(), false),
+            (&mut self.batch_ref, fields.batch_ref.as_ref(), false),
+            (&mut self.refund_ref, fields.refund_ref.as_ref(), false),
+        ] {
+            closely |= texts.read(field, needed, cells, rows);
         }
         closely
-            | self.channel.read(Some(&fields.channel), true, cells, rows)
-            | self
-                .channel_ref
-                .read(Some(&fields.channel_ref), true, cells, rows)
-            | self.order_id.read(fields.order_id.as_ref(), false, cells, rows)
-            | self.batch_ref.read(fields.batch_ref.as_ref(), false, cells, rows)
-            | self
-                .refund_ref
-                .read(fields.refund_ref.as_ref(), false, cells, rows)
     }
 
     /// Gives a row that was read and need not be looked at closely.
     #[inline(always)]
-    pub fn give(&self, row: usize, run: &Run<'_>, decoded: &[u8], sink: &mut dyn RowSink) {
+    pub fn give(&self, row: usize, run: &Run<'_>, sink: &mut dyn RowSink) {
         sink.channel(&ChannelRow {
             place: run.place(row),
-            channel: self.channel.of(row, run, decoded),
-            channel_ref: self.channel_ref.of(row, run, decoded),
-            order_id: self.order_id.of(row, run, decoded),
+            channel: self.channel.each[row],
+            channel_ref: self.channel_ref.each[row],
+            order_id: self.order_id.each[row],
             txn_type: self.txn_type[row],
             amount_minor: self.amount_minor[row],
             fee_minor: self.fee_minor[row],
             currency: self.currency[row],
             txn_time: self.txn_time[row].bytes(),
             settle_date: self.settle_date[row],
-            batch_ref: self.batch_ref.of(row, run, decoded),
+            batch_ref: self.batch_ref.each[row],
             status: self.status[row],
-            refund_ref: self.refund_ref.of(row, run, decoded),
+            refund_ref: self.refund_ref.each[row],
         });
     }
 }
 
 /// Usual rows of a bank's statement.
-pub struct BankRows {
-    entry_id: Texts,
+pub struct BankRows<'t> {
+    entry_id: Texts<'t>,
     /// As the file has it.
-    account: Texts,
-    bank_ref: Texts,
-    remark: Texts,
-    batch_ref: Texts,
-    counterparty_name: Texts,
-    counterparty_account: Texts,
-    purpose: Texts,
-    original_ref: Texts,
+    account: Texts<'t>,
+    bank_ref: Texts<'t>,
+    remark: Texts<'t>,
+    batch_ref: Texts<'t>,
+    counterparty_name: Texts<'t>,
+    counterparty_account: Texts<'t>,
+    purpose: Texts<'t>,
+    original_ref: Texts<'t>,
     /// The file says the balance behind each row.
     has_balance: bool,
     /// The account of the book, which all of them are of.
@@ -239,52 +252,68 @@ pub struct BankRows {
     /// Positive is into the account.
     signed_minor: [i64; RUN_ROWS],
     balance_minor: [i64; RUN_ROWS],
-    booked: [RowTime; RUN_ROWS],
+    booked: [Booked; RUN_ROWS],
     booking_time: [TimeText; RUN_ROWS],
     value_date: [Date; RUN_ROWS],
 }
 
-impl BankRows {
-    fn new(fields: &BankFields<'_>) -> Option<BankRows> {
+impl<'t> BankRows<'t> {
+    fn is_of(fields: &BankFields<'_>) -> bool {
         let ruled = [
-            &fields.currency,
-            &fields.amount,
-            &fields.booking_time,
-            &fields.value_date,
+            Some(&fields.currency),
+            Some(&fields.amount),
+            Some(&fields.booking_time),
+            Some(&fields.value_date),
+            fields.direction.as_ref(),
+            fields.balance.as_ref(),
         ];
-        let of_some = fields.direction.iter().chain(&fields.balance);
-        let is_by_column = ruled.into_iter().chain(of_some).all(Bound::is_by_column);
-        if fields.fee.is_some() || fields.net.is_some() || fields.needs_digest() || !is_by_column {
-            return None;
-        }
-        let currency = [Currency::parse(b"CNY")?; RUN_ROWS];
-        Some(BankRows {
-            entry_id: Texts::new(Some(&fields.entry_id))?,
-            account: Texts::new(Some(&fields.account))?,
-            bank_ref: Texts::new(fields.bank_ref.as_ref())?,
-            remark: Texts::new(fields.remark.as_ref())?,
-            batch_ref: Texts::new(fields.batch_ref.as_ref())?,
-            counterparty_name: Texts::new(fields.counterparty_name.as_ref())?,
-            counterparty_account: Texts::new(fields.counterparty_account.as_ref())?,
-            purpose: Texts::new(fields.purpose.as_ref())?,
-            original_ref: Texts::new(fields.original_ref.as_ref())?,
+        let texts = [
+            Some(&fields.entry_id),
+            Some(&fields.account),
+            fields.bank_ref.as_ref(),
+            fields.remark.as_ref(),
+            fields.batch_ref.as_ref(),
+            fields.counterparty_name.as_ref(),
+            fields.counterparty_account.as_ref(),
+            fields.purpose.as_ref(),
+            fields.original_ref.as_ref(),
+        ];
+        fields.fee.is_none()
+            && fields.net.is_none()
+            && !fields.needs_digest()
+            && ruled.into_iter().flatten().all(Bound::is_by_column)
+            && texts.into_iter().all(Texts::are_of)
+    }
+
+    fn new(fields: &BankFields<'_>, arena: &'t Bump) -> BankRows<'t> {
+        let of = |field: &Option<Bound<'_>>| Texts::new(field.as_ref(), arena);
+        BankRows {
+            entry_id: Texts::new(Some(&fields.entry_id), arena),
+            account: Texts::new(Some(&fields.account), arena),
+            bank_ref: of(&fields.bank_ref),
+            remark: of(&fields.remark),
+            batch_ref: of(&fields.batch_ref),
+            counterparty_name: of(&fields.counterparty_name),
+            counterparty_account: of(&fields.counterparty_account),
+            purpose: of(&fields.purpose),
+            original_ref: of(&fields.original_ref),
             has_balance: fields.balance.is_some(),
             account_index: 0,
             direction: [Direction::Credit; RUN_ROWS],
-            currency,
+            currency: [Currency::CNY; RUN_ROWS],
             signed_minor: [0; RUN_ROWS],
             balance_minor: [0; RUN_ROWS],
-            booked: [NO_TIME; RUN_ROWS],
+            booked: [NOT_BOOKED; RUN_ROWS],
             booking_time: [TimeText::EMPTY; RUN_ROWS],
             value_date: [Date(0); RUN_ROWS],
-        })
+        }
     }
 
     /// Reads some rows; gives those that must be looked at closely.
     pub fn read(
         &mut self,
         fields: &BankFields<'_>,
-        cells: &mut Cells<'_, '_>,
+        cells: &mut Cells<'t, '_>,
         rows: Rows,
         times: &mut Times,
         ctx: &FormatContext<'_>,
@@ -294,9 +323,10 @@ impl BankRows {
         };
         self.account_index = *account;
         let mut closely = self.account.read(Some(&fields.account), true, cells, rows);
-        for row in each(rows & !closely) {
-            let is_known = fields.account.is_constant() || same(known, self.account.of_cells(row, cells));
-            closely |= Rows::from(!is_known) << row;
+        if !fields.account.is_constant() {
+            for row in each(rows & !closely) {
+                closely |= Rows::from(!same(known, self.account.each[row])) << row;
+            }
         }
         if fields.account.may_be_named() {
             closely |= cells.named_otherwise(&fields.account, &fields.named_before, rows);
@@ -314,35 +344,30 @@ impl BankRows {
                 true
             });
         }
-        closely |= cells.times(&fields.booking_time, rows, times, &mut self.booked);
-        closely |=
-            fields
-                .booking_time
-                .write_times_of(rows & !closely, &self.booked, times, &mut self.booking_time);
-        match fields.value_date.day_remembered_with(&fields.booking_time) {
-            Some(day) => self.value_date.fill(day),
-            None => {
-                let mut days = [NO_TIME; RUN_ROWS];
-                closely |= cells.times(&fields.value_date, rows, times, &mut days);
-                self.value_date = days.map(|day| day.wall.date);
-            }
-        }
-        closely |= self.entry_id.read(Some(&fields.entry_id), true, cells, rows);
-        for (texts, field) in [
-            (&mut self.bank_ref, &fields.bank_ref),
-            (&mut self.remark, &fields.remark),
-            (&mut self.batch_ref, &fields.batch_ref),
-            (&mut self.counterparty_name, &fields.counterparty_name),
-            (&mut self.counterparty_account, &fields.counterparty_account),
-            (&mut self.purpose, &fields.purpose),
-            (&mut self.original_ref, &fields.original_ref),
+        closely |= self.read_times(fields, cells, rows, times);
+        for (texts, field, needed) in [
+            (&mut self.entry_id, Some(&fields.entry_id), true),
+            (&mut self.bank_ref, fields.bank_ref.as_ref(), false),
+            (&mut self.remark, fields.remark.as_ref(), false),
+            (&mut self.batch_ref, fields.batch_ref.as_ref(), false),
+            (
+                &mut self.counterparty_name,
+                fields.counterparty_name.as_ref(),
+                false,
+            ),
+            (
+                &mut self.counterparty_account,
+                fields.counterparty_account.as_ref(),
+                false,
+            ),
+            (&mut self.purpose, fields.purpose.as_ref(), false),
+            (&mut self.original_ref, fields.original_ref.as_ref(), false),
         ] {
-            closely |= texts.read(field.as_ref(), false, cells, rows);
+            closely |= texts.read(field, needed, cells, rows);
         }
         if fields.purpose.is_some() {
             for row in each(rows & !closely) {
-                let purpose = Purpose::parse(self.purpose.of_cells(row, cells));
-                let allowed = purpose.direction();
+                let allowed = Purpose::parse(self.purpose.each[row]).direction();
                 let contradicts =
                     allowed.is_some_and(|allowed| allowed != direction_of(self.signed_minor[row]));
                 closely |= Rows::from(contradicts) << row;
@@ -352,7 +377,7 @@ impl BankRows {
     }
 
     /// Reads what moves: the sign of the amount says the direction, or a word beside it does.
-    fn read_amounts(&mut self, fields: &BankFields<'_>, cells: &mut Cells<'_, '_>, rows: Rows) -> Rows {
+    fn read_amounts(&mut self, fields: &BankFields<'_>, cells: &mut Cells<'t, '_>, rows: Rows) -> Rows {
         let by_word = fields.direction.as_ref().filter(|direction| !direction.by_sign());
         let mut closely = match by_word {
             Some(direction) => cells.words(direction, rows, &mut self.direction),
@@ -380,48 +405,76 @@ impl BankRows {
         closely
     }
 
+    /// Reads when a row was booked, and the day from which it counts.
+    fn read_times(
+        &mut self,
+        fields: &BankFields<'_>,
+        cells: &mut Cells<'t, '_>,
+        rows: Rows,
+        times: &mut Times,
+    ) -> Rows {
+        let BankRows {
+            booked, booking_time, ..
+        } = self;
+        let field = &fields.booking_time;
+        let mut closely = cells.given_times(field, rows, booking_time, booked);
+        let others = rows & closely;
+        if others != 0 {
+            // Days without a time of day, and times of days on which clocks change.
+            let mut read = [NO_TIME; RUN_ROWS];
+            closely = cells.times(field, others, times, |row, time| {
+                (read[row], booked[row]) = (time, Booked::at(time.wall));
+            });
+            closely |= field.write_times_of(others & !closely, &read, times, booking_time);
+        }
+        let days = &mut self.value_date;
+        match fields.value_date.day_remembered_with(field) {
+            Some(day) => days.fill(day),
+            None => {
+                closely |= cells.times(&fields.value_date, rows, times, |row, time| {
+                    days[row] = time.wall.date;
+                });
+            }
+        }
+        closely
+    }
+
+    /// Adds the balances of some rows that were read and need not be looked at closely.
+    pub fn add_balances(&self, rows: Rows, run: &Run<'_>, chain: &mut Chain) {
+        let Some(first) = each(rows).next().filter(|_| self.has_balance) else {
+            return;
+        };
+        let steps = each(rows).map(|row| Step {
+            place: run.place(row),
+            minor: i128::from(self.signed_minor[row]),
+            balance_minor: self.balance_minor[row],
+            booked: self.booked[row],
+        });
+        chain.add_steps(self.account.each[first], self.currency[first], steps);
+    }
+
     /// Gives a row that was read and need not be looked at closely.
     #[inline(always)]
-    pub fn give(
-        &self,
-        row: usize,
-        run: &Run<'_>,
-        decoded: &[u8],
-        chain: Option<&mut Chain>,
-        sink: &mut dyn RowSink,
-    ) {
-        let place = run.place(row);
+    pub fn give(&self, row: usize, run: &Run<'_>, sink: &mut dyn RowSink) {
         let signed_minor = self.signed_minor[row];
-        if let (Some(chain), true) = (chain, self.has_balance) {
-            chain.add(
-                place,
-                &Movement {
-                    account: Cow::Borrowed(self.account.of(row, run, decoded)),
-                    currency: self.currency[row],
-                    minor: i128::from(signed_minor),
-                    balance_minor: self.balance_minor[row],
-                    booked: self.booked[row].booked(),
-                },
-            );
-        }
-        let purpose_text = self.purpose.of(row, run, decoded);
+        let purpose_text = self.purpose.each[row];
         sink.bank(&BankRow {
-            place,
-            entry_id: self.entry_id.of(row, run, decoded),
+            place: run.place(row),
+            entry_id: self.entry_id.each[row],
             account: self.account_index,
             booking_time: self.booking_time[row].bytes(),
             value_date: self.value_date[row],
             direction: direction_of(signed_minor),
             amount_minor: signed_minor.abs(),
             currency: self.currency[row],
-            bank_ref: self.bank_ref.of(row, run, decoded),
-            remark: self.remark.of(row, run, decoded),
-            batch_ref: self.batch_ref.of(row, run, decoded),
-            counterparty_name: self.counterparty_name.of(row, run, decoded),
-            counterparty_account: self.counterparty_account.of(row, run, decoded),
+            bank_ref: self.bank_ref.each[row],
+            remark: self.remark.each[row],
+            batch_ref: self.batch_ref.each[row],
+            counterparty_name: self.counterparty_name.each[row],
+            counterparty_account: self.counterparty_account.each[row],
             purpose: Purpose::parse(purpose_text),
             purpose_text,
-            original_ref: self.original_ref.of(row, run, decoded),
+            original_ref: self.original_ref.each[row],
         });
     }
 }
