@@ -3,7 +3,9 @@
 //! Contains no reader of its own and is part of no close.
 
 use std::io;
-use std::sync::OnceLock;
+use std::sync::{LazyLock, OnceLock};
+
+use encoding_rs::GB18030;
 
 use crate::book::settings::{Account, Role, Settings, Source};
 use crate::entries::rows::{BalanceRow, BankRow, ChannelRow, Place, PlatformRow, Reject, RowSink};
@@ -14,6 +16,7 @@ use crate::ingest::formats::{FormatContext, HEAD_BYTES, grammars, read_foreign};
 use crate::ingest::inspect::no_book;
 use crate::terms::currency::Currency;
 use crate::terms::date::Date;
+use crate::terms::money::format_minor;
 
 /// Counts and digests what it is given.
 #[derive(Default, PartialEq, Eq, Debug)]
@@ -146,14 +149,44 @@ pub fn tables(bytes: &[u8]) {
 
 /// Takes `bytes` for a profile; when it is one, reads a statement by it.
 pub fn profile(bytes: &[u8]) {
-    const STATEMENT: &[u8] = include_bytes!("../../testdata/profiles/lakeside-bank.csv");
+    static LONG: LazyLock<Vec<u8>> = LazyLock::new(|| long_statement(60));
     let Ok(text) = std::str::from_utf8(bytes) else {
         return;
     };
     match Profile::parse(text, "x") {
-        Ok(profile) => same(|| by_profile(&profile, STATEMENT)),
+        Ok(profile) => {
+            same(|| by_profile(&profile, STATEMENT));
+            same(|| by_profile(&profile, &LONG));
+        }
         Err(findings) => assert!(!findings.is_empty(), "a refused profile says why"),
     }
+}
+
+const STATEMENT: &[u8] = include_bytes!("../../testdata/profiles/lakeside-bank.csv");
+
+/// A statement as that one, with so many rows, 60 at most: enough of them to be read column by column.
+pub fn long_statement(rows: i64) -> Vec<u8> {
+    let (text, ..) = GB18030.decode(STATEMENT);
+    let mut statement: Vec<String> = text.lines().take(4).map(str::to_owned).collect();
+    let amount = |minor: i64| format_minor(i128::from(minor), 2);
+    let (mut balance, mut out, mut came_in) = (20_000, 0, 0);
+    for row in 0..rows {
+        let minor = 700 + row;
+        let (debit, credit) = if row % 3 == 1 {
+            (balance, out) = (balance - minor, out + minor);
+            (amount(minor), String::new())
+        } else {
+            (balance, came_in) = (balance + minor, came_in + minor);
+            (String::new(), amount(minor))
+        };
+        statement.push(format!(
+            "2026/03/31,09:15:{row:02},26033100{row:02},,{debit},{credit},{},江南茶叶有限公司,6217000000000011,湖滨银行城北支行,货款,订单P-10{row:02}",
+            amount(balance)
+        ));
+    }
+    statement.push(format!("合计,,{rows},,{},{},,,,,,", amount(out), amount(came_in)));
+    let text = statement.join("\n") + "\n";
+    GB18030.encode(&text).0.into_owned()
 }
 
 fn by_profile(profile: &Profile, bytes: &[u8]) -> io::Result<(Seen, bool)> {

@@ -51,6 +51,26 @@ pub fn step_by_step(out: &mut [u32], base: u32, bits: u64, mut marked: u64) -> u
     found
 }
 
+/// The bits that stand where those of `of` do, side by side in their order.
+#[inline(always)]
+pub fn gathered(bits: u64, of: u64) -> u64 {
+    let (mut rest, mut gathered) = (bits & of, 0);
+    while rest != 0 {
+        let lowest = rest & rest.wrapping_neg();
+        gathered |= 1 << (of & (lowest - 1)).count_ones();
+        rest ^= lowest;
+    }
+    gathered
+}
+
+/// As [`gathered`], by one instruction.
+#[cfg(target_arch = "x86_64")]
+#[inline]
+#[target_feature(enable = "bmi2")]
+pub fn gathered_at_once(bits: u64, of: u64) -> u64 {
+    std::arch::x86_64::_pext_u64(bits, of)
+}
+
 /// As [`step_by_step`], without a step a bit: the numbers of the bits are compressed out of 0 to 63, and sixteen of them
 /// written at once.
 #[cfg(target_arch = "x86_64")]
@@ -122,12 +142,17 @@ mod tests {
             let mut out = [7; ROOM];
             let found = step_by_step(&mut out, base, bits, marked);
             prop_assert_eq!(&out[..found], &expected[..]);
+            let side_by_side = (0u32..).zip(&expected).filter(|(_, place)| **place & MARK != 0);
+            let side_by_side = side_by_side.fold(0, |all, (number, _)| all | 1u64 << number);
+            prop_assert_eq!(gathered(chosen, bits), side_by_side);
             #[cfg(target_arch = "x86_64")]
             if crate::terms::vectors::avx512_that_compresses() {
                 let mut out = [7; ROOM];
                 // SAFETY: the machine has them.
                 let found = unsafe { compressed(&mut out, base, bits, marked) };
                 prop_assert_eq!(&out[..found], &expected[..]);
+                // SAFETY: as above.
+                prop_assert_eq!(unsafe { gathered_at_once(chosen, bits) }, side_by_side);
             }
         }
     }

@@ -275,6 +275,17 @@ impl Trim {
         trim
     }
 
+    /// The characters that are taken off, where they are at most three and in ASCII; filled up with returns.
+    pub fn few(&self) -> Option<[u8; 3]> {
+        if !self.others.is_empty() || self.ascii.count_ones() > 3 {
+            return None;
+        }
+        let mut few = [b'\r'; 3];
+        let bytes = (0..128u8).filter(|byte| self.ascii >> byte & 1 == 1);
+        few.iter_mut().zip(bytes).for_each(|(few, byte)| *few = byte);
+        Some(few)
+    }
+
     /// True for a character that is taken off.
     pub fn has(&self, c: char) -> bool {
         if c.is_ascii() {

@@ -241,7 +241,7 @@ pub(super) struct Rule<'p> {
     pub(super) field: &'p Field,
     pub(super) when: Vec<BoundCondition<'p>>,
     pub(super) columns: Vec<usize>,
-    join: Vec<usize>,
+    pub(super) join: Vec<usize>,
     sum: Vec<usize>,
     /// What came in and what went out, where that is told by two columns.
     credit: Vec<usize>,
@@ -331,6 +331,8 @@ pub(super) enum Quick {
     Key { at: usize, may_be_empty: bool },
     /// The first of some cells with a text, or nothing.
     FirstOf,
+    /// Some cells side by side, those without a text left out.
+    Joined,
     /// The same for every row.
     Constant,
     /// By its rules.
@@ -1220,8 +1222,11 @@ impl Rule<'_> {
                 may_be_empty: self.plain,
             };
         }
-        if field.from == Some(From::Row) || !field.join.is_empty() {
+        if field.from == Some(From::Row) {
             return Quick::Ruled;
+        }
+        if !field.join.is_empty() {
+            return if self.plain { Quick::Joined } else { Quick::Ruled };
         }
         let only_extracted = field.strip_prefix.is_none()
             && field.strip_suffix.is_none()

@@ -59,8 +59,8 @@ impl<'b> Column<'b, '_> {
 
     /// True when a cell is its own text.
     #[inline(always)]
-    fn stands(&self, cell: &[u8]) -> bool {
-        self.edges.are_plain(cell) && !(self.in_gbk && gbk::has_high(cell))
+    fn stands(&self, row: usize, cell: &[u8]) -> bool {
+        !self.cells.closely(row) || (self.edges.are_plain(cell) && !(self.in_gbk && gbk::has_high(cell)))
     }
 
     /// A cell without quotes and without what is trimmed. One that would have to be decoded is left as it is, so that it is no
@@ -68,7 +68,7 @@ impl<'b> Column<'b, '_> {
     #[inline(always)]
     pub fn plain(&self, row: usize) -> &'b [u8] {
         let cell = self.raw(row);
-        if self.edges.are_plain(cell) {
+        if !self.cells.closely(row) {
             return cell;
         }
         let inside = self.unquoted(cell);
@@ -155,7 +155,7 @@ impl<'t, 'f> Cells<'t, 'f> {
     #[inline(always)]
     fn text(&mut self, row: usize, column: &Column<'t, '_>) -> &'t [u8] {
         let cell = column.raw(row);
-        match column.stands(cell) {
+        match column.stands(row, cell) {
             true => cell,
             false => self.text_made(cell, column),
         }
@@ -188,7 +188,7 @@ impl<'t, 'f> Cells<'t, 'f> {
         for row in each(rows) {
             let cell = column.raw(row);
             out[row] = cell;
-            to_make |= Rows::from(!column.stands(cell)) << row;
+            to_make |= Rows::from(!column.stands(row, cell)) << row;
         }
         // Files repeat many of them.
         let (mut cell_before, mut text_before) = (&b""[..], &b""[..]);
@@ -465,6 +465,13 @@ impl<'t, 'f> Cells<'t, 'f> {
                 }
                 true
             }
+            (Quick::Joined, Some(rule)) => {
+                let columns: Vec<Column<'t, '_>> = rule.join.iter().map(|at| self.column(*at)).collect();
+                for row in each(rows) {
+                    out[row] = self.joined(rule, row, &columns);
+                }
+                true
+            }
             _ => return rows,
         };
         let mut empty = 0;
@@ -474,6 +481,30 @@ impl<'t, 'f> Cells<'t, 'f> {
             }
         }
         empty
+    }
+
+    /// The texts of some cells side by side, those without one left out.
+    fn joined(&mut self, rule: &Rule<'_>, row: usize, columns: &[Column<'t, '_>]) -> &'t [u8] {
+        let (mut first, mut joined) = (&b""[..], bumpalo::collections::Vec::new_in(self.arena));
+        for column in columns {
+            let part = self.text(row, column);
+            if part.is_empty() || rule.field.blank.iter().any(|blank| same(blank.as_bytes(), part)) {
+                continue;
+            }
+            if first.is_empty() {
+                first = part;
+                continue;
+            }
+            if joined.is_empty() {
+                joined.extend_from_slice(first);
+            }
+            joined.extend_from_slice(rule.field.with.as_bytes());
+            joined.extend_from_slice(part);
+        }
+        match joined.is_empty() {
+            true => first,
+            false => joined.into_bump_slice(),
+        }
     }
 
     /// Those of some rows in which the file names another account than `before`, which was found to be right.
@@ -549,6 +580,7 @@ txn_time = { columns = "t", pattern = "yyyy-MM-dd HH:mm:ss" }
 settle_date = { columns = "t", pattern = "yyyy-MM-dd HH:mm:ss" }
 status = { value = "SUCCESS" }
 refund_ref = { columns = ["o"], blank = ["0"] }
+batch_ref = { join = ["c", "k", "o"], with = "支", blank = ["0"] }
 [[fields.amount]]
 when = { column = "k", is = ["退"] }
 columns = "b"

@@ -242,6 +242,7 @@ mod tests {
             delimiter,
             quote,
             cell_mark: None,
+            trimmed: None,
         };
         separators(line.as_bytes(), marks, &mut places);
         let delimiters = places.all().iter().filter(|place| **place & LINE == 0);

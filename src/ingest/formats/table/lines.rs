@@ -71,6 +71,9 @@ pub struct Block<'b> {
     raw: Option<&'b [u8]>,
     /// What stands before the separators that are left, and these.
     places: &'b [u32],
+    /// For each separator of the block whether the cell that ends there is its own text, and how many are gone.
+    closely: &'b [u64],
+    taken: usize,
     /// Start of the next record in the text.
     start: usize,
     /// Delimiters of the record before.
@@ -93,7 +96,7 @@ impl<'b> Block<'b> {
     fn new(
         content: Content<'b>,
         raw: Option<&'b [u8]>,
-        places: &'b [u32],
+        places: &'b Places,
         seen: Seen,
         place: Place,
     ) -> Block<'b> {
@@ -106,7 +109,9 @@ impl<'b> Block<'b> {
             text,
             in_gbk,
             raw,
-            places,
+            places: places.with_before(),
+            closely: places.closely(),
+            taken: 0,
             start: 0,
             count: 0,
             seen,
@@ -212,13 +217,7 @@ impl<'a> Blocks<'a> {
         };
         if let (Some(content), Some(seen)) = (content, scanned) {
             self.lines_read += seen.line_feeds;
-            return Ok(Some(Block::new(
-                content,
-                None,
-                self.places.with_before(),
-                seen,
-                place,
-            )));
+            return Ok(Some(Block::new(content, None, &self.places, seen, place)));
         }
         let mut failure = None;
         let mut read = decoded(self.encoding, raw, &mut self.text);
@@ -255,13 +254,7 @@ impl<'a> Blocks<'a> {
             None => {}
         }
         let content = Content::Text(text);
-        Ok(Some(Block::new(
-            content,
-            raw,
-            self.places.with_before(),
-            seen,
-            place,
-        )))
+        Ok(Some(Block::new(content, raw, &self.places, seen, place)))
     }
 
     /// Where the last whole record ends, and what stands in the records where they need not be decoded to find their
@@ -397,6 +390,9 @@ pub struct Run<'b> {
     /// Their separators, as many for each, the last of which ends its line; before them what stands before the first.
     places: &'b [u32],
     separators: usize,
+    /// As of the block, from the first of these separators on.
+    closely: &'b [u64],
+    taken: usize,
     /// How many they are.
     pub rows: usize,
     /// A return stands before some line end.
@@ -423,6 +419,8 @@ impl<'b> Run<'b> {
             bytes: self.block.bytes,
             places: self.places.get(column..).unwrap_or_default(),
             separators: self.separators,
+            closely: self.closely,
+            first: self.taken + column,
             // Nothing but a last cell can end so.
             returns: self.returns && column + 1 == self.separators,
         }
@@ -466,11 +464,22 @@ pub struct RunColumn<'b> {
     /// Separators from the one before its first cell on.
     places: &'b [u32],
     separators: usize,
+    closely: &'b [u64],
+    /// Number of the separator that ends its first cell, in the block.
+    first: usize,
     /// A return may stand at the end of its cells.
     returns: bool,
 }
 
 impl RunColumn<'_> {
+    /// False when the cell of a row is its own text: neither quoted nor trimmed nor decoded.
+    #[inline(always)]
+    pub fn closely(&self, row: usize) -> bool {
+        let number = self.first.wrapping_add(row.wrapping_mul(self.separators));
+        let word = self.closely.get(number / 64);
+        word.is_none_or(|word| word >> (number % 64) & 1 == 1)
+    }
+
     /// Where the cell of a row stands, as it was delivered.
     #[inline(always)]
     pub fn span(&self, row: usize) -> (usize, usize) {
@@ -519,6 +528,8 @@ impl<'b> Block<'b> {
             block: self.clone(),
             places,
             separators,
+            closely: self.closely,
+            taken: self.taken,
             rows,
             returns: ends().any(is_behind_return),
         };
@@ -527,6 +538,7 @@ impl<'b> Block<'b> {
         self.place.offset += (start - self.start) as u64;
         self.place.line += rows as u64;
         self.places = &self.places[rows * separators..];
+        self.taken += rows * separators;
         self.start = start;
         Some(run)
     }
@@ -597,6 +609,7 @@ impl<'b> Iterator for Block<'b> {
         self.place.offset += raw_length as u64;
         self.place.line += 1 + lines_inside as u64;
         self.places = behind;
+        self.taken += count + 1;
         self.start = start + length;
         let record = self.record_at(start, end, delimiters, place);
         Some(Record {

@@ -136,3 +136,18 @@ fn two_columns_say_the_direction_together() {
     );
     assert!(result.unwrap_err().message.contains("cannot be checked"));
 }
+
+#[test]
+fn a_long_statement_is_read_as_a_short_one() {
+    let bytes = crate::ingest::fuzzing::long_statement(60);
+    let (result, kept) = read_on(&lakeside(), (2026, 3, 31), &bytes);
+    let facts = result.unwrap();
+    assert_eq!((kept.rejects.len(), kept.rows.len()), (0, 60));
+    assert_eq!(
+        facts.checked,
+        [
+            "合计: 60 rows, 借方金额(元) 145.90, 贷方金额(元) 291.80",
+            "running balance: 60 rows from 200.00 CNY to 345.90 CNY",
+        ]
+    );
+}

@@ -22,6 +22,8 @@ struct Masks {
     line: u64,
     carriage_return: u64,
     quote: u64,
+    /// What is taken off the ends of cells.
+    trimmed: u64,
     /// True where one is NUL.
     nul: bool,
     /// Above ASCII.
@@ -41,6 +43,8 @@ pub struct Marks {
     pub quote: Option<u8>,
     /// Before every cell: a delimiter behind which no such mark stands separates nothing. Quotes do not count then.
     pub cell_mark: Option<u8>,
+    /// What is taken off the ends of cells, where three bytes can say it.
+    pub trimmed: Option<[u8; 3]>,
 }
 
 impl Marks {
@@ -50,6 +54,7 @@ impl Marks {
             delimiter: frame.delimiter,
             quote: frame.quote,
             cell_mark: frame.cell_mark.filter(|_| frame.quote.is_none()),
+            trimmed: frame.trim.few(),
         }
     }
 
@@ -90,6 +95,43 @@ pub struct Places {
     room: Vec<u32>,
     /// Behind the last place.
     count: usize,
+    /// A bit a place: the cell that ends there may not be its own text.
+    closely: Bits,
+}
+
+/// Bits, one behind the other.
+#[derive(Default)]
+struct Bits {
+    words: Vec<u64>,
+    /// Those that fill no word yet, and how many they are.
+    open: u64,
+    filled: u32,
+}
+
+impl Bits {
+    fn clear(&mut self) {
+        self.words.clear();
+        (self.open, self.filled) = (0, 0);
+    }
+
+    /// Adds the lowest bits of a word, of which the others are 0.
+    #[inline(always)]
+    fn push(&mut self, bits: u64, count: u32) {
+        self.open |= bits << self.filled;
+        let filled = self.filled + count;
+        if filled < 64 {
+            self.filled = filled;
+            return;
+        }
+        self.words.push(self.open);
+        self.open = bits.checked_shr(64 - self.filled).unwrap_or(0);
+        self.filled = filled - 64;
+    }
+
+    /// Puts what fills no word behind the words.
+    fn end(&mut self) {
+        self.words.push(self.open);
+    }
 }
 
 /// Stands before the first place: the byte behind it is the first of the text.
@@ -100,6 +142,7 @@ impl Default for Places {
         Places {
             room: vec![BEFORE],
             count: 1,
+            closely: Bits::default(),
         }
     }
 }
@@ -117,6 +160,13 @@ impl Places {
         &self.room[..self.count]
     }
 
+    /// A bit for each place, the lowest of a word first: 0 where the cell that ends there is its own text, without a quote, what is
+    /// trimmed, or a return at its ends, and without what must be decoded.
+    #[inline]
+    pub fn closely(&self) -> &[u64] {
+        &self.closely.words
+    }
+
     /// Forgets what stands behind the last line end, and gives the place behind it; `None` where no line ends.
     pub fn end_with_a_line(&mut self) -> Option<usize> {
         let last = self.all().iter().rposition(|place| place & LINE != 0)? + 1;
@@ -128,12 +178,16 @@ impl Places {
     fn end_line(&mut self, place: usize) {
         self.room.truncate(self.count);
         self.room.push(place as u32 | LINE);
+        let (word, bit) = ((self.count - 1) / 64, (self.count - 1) % 64);
+        self.closely.words.resize(word + 1, 0);
+        self.closely.words[word] |= 1 << bit;
         self.count += 1;
     }
 
-    /// Notes the set bits of a word that begins at `base`; those of `lines` are line ends.
+    /// Notes the set bits of a word that begins at `base`; those of `lines` are line ends. `closely` has a bit for each of them.
     #[inline(always)]
-    fn note(&mut self, base: u32, found: u64, lines: u64, write: &impl set_bits::Write) {
+    fn note(&mut self, base: u32, found: u64, lines: u64, closely: u64, write: &impl set_bits::Write) {
+        self.closely.push(closely, found.count_ones());
         if self.room.len() < self.count + set_bits::ROOM {
             self.room
                 .resize((self.count + set_bits::ROOM).max(2 * self.room.len()), 0);
@@ -169,7 +223,7 @@ pub fn open_separators(text: &[u8], marks: Marks, places: &mut Places) -> (Seen,
         // SAFETY: as above.
         return unsafe { wide_separators(text, marks, places) };
     }
-    separators_by(text, marks, places, masks_of, set_bits::step_by_step, |_| 0)
+    separators_by(text, marks, places, masks_of, portable(), |_| Characters::OF_TEXT)
 }
 
 /// As [`open_separators`], of a text in GBK that was not decoded, where a byte that looks like a separator may be the end of a
@@ -187,9 +241,26 @@ pub fn open_gbk_separators(text: &[u8], marks: Marks, places: &mut Places) -> Op
         let seen = unsafe { wide_gbk_separators(text, marks, places, &mut pairs) };
         return pairs.are_pairs().then_some(seen);
     }
-    let trails = |masks: &Masks| pairs.trails(masks);
-    let seen = separators_by(text, marks, places, masks_of, set_bits::step_by_step, trails);
+    let characters = |masks: &Masks| pairs.characters(masks);
+    let seen = separators_by(text, marks, places, masks_of, portable(), characters);
     pairs.are_pairs().then_some(seen)
+}
+
+/// How bits are written and gathered on any machine.
+fn portable() -> (impl set_bits::Write, impl Fn(u64, u64) -> u64) {
+    (set_bits::step_by_step, set_bits::gathered)
+}
+
+/// What the characters of 64 bytes say of them.
+struct Characters {
+    /// These end a character of two bytes, and are nothing by themselves.
+    trails: u64,
+    /// What must be decoded.
+    high: u64,
+}
+
+impl Characters {
+    const OF_TEXT: Characters = Characters { trails: 0, high: 0 };
 }
 
 /// Which bytes end a character of two bytes. A byte above ASCII that is no end begins one, as a backslash escapes what
@@ -205,9 +276,9 @@ struct Pairs {
 
 impl Pairs {
     #[inline(always)]
-    fn trails(&mut self, masks: &Masks) -> u64 {
+    fn characters(&mut self, masks: &Masks) -> Characters {
         if masks.high | self.open == 0 {
-            return 0;
+            return Characters::OF_TEXT;
         }
         const ODD: u64 = 0xaaaa_aaaa_aaaa_aaaa;
         let beginning = masks.high & !self.open;
@@ -216,7 +287,10 @@ impl Pairs {
         let leads = ends & masks.high;
         self.open = leads >> 63;
         self.wrong |= leads & masks.no_lead | trails & masks.no_trail;
-        trails
+        Characters {
+            trails,
+            high: masks.high,
+        }
     }
 
     fn are_pairs(&self) -> bool {
@@ -229,7 +303,7 @@ impl Pairs {
 #[target_feature(enable = "avx2,bmi1,popcnt")]
 fn wide_separators(text: &[u8], marks: Marks, places: &mut Places) -> (Seen, bool) {
     let masks = |bytes: &[u8; 64], marks| wide_masks(bytes, marks);
-    separators_by(text, marks, places, masks, set_bits::step_by_step, |_| 0)
+    separators_by(text, marks, places, masks, portable(), |_| Characters::OF_TEXT)
 }
 
 /// As [`open_gbk_separators`], with the instructions of later machines.
@@ -237,8 +311,8 @@ fn wide_separators(text: &[u8], marks: Marks, places: &mut Places) -> (Seen, boo
 #[target_feature(enable = "avx2,bmi1,popcnt")]
 fn wide_gbk_separators(text: &[u8], marks: Marks, places: &mut Places, pairs: &mut Pairs) -> (Seen, bool) {
     let masks = |bytes: &[u8; 64], marks| wide_masks(bytes, marks);
-    let trails = |masks: &Masks| pairs.trails(masks);
-    separators_by(text, marks, places, masks, set_bits::step_by_step, trails)
+    let characters = |masks: &Masks| pairs.characters(masks);
+    separators_by(text, marks, places, masks, portable(), characters)
 }
 
 /// As [`wide_separators`], with those of the latest.
@@ -247,7 +321,10 @@ fn wide_gbk_separators(text: &[u8], marks: Marks, places: &mut Places, pairs: &m
 fn widest_separators(text: &[u8], marks: Marks, places: &mut Places) -> (Seen, bool) {
     let masks = |bytes: &[u8; 64], marks| widest_masks(bytes, marks);
     let write = |out: &mut [u32], base, bits, marked| set_bits::compressed(out, base, bits, marked);
-    separators_by(text, marks, places, masks, write, |_| 0)
+    let gather = |bits, of| set_bits::gathered_at_once(bits, of);
+    separators_by(text, marks, places, masks, (write, gather), |_| {
+        Characters::OF_TEXT
+    })
 }
 
 /// As [`wide_gbk_separators`], with those of the latest.
@@ -256,8 +333,9 @@ fn widest_separators(text: &[u8], marks: Marks, places: &mut Places) -> (Seen, b
 fn widest_gbk_separators(text: &[u8], marks: Marks, places: &mut Places, pairs: &mut Pairs) -> (Seen, bool) {
     let masks = |bytes: &[u8; 64], marks| widest_masks(bytes, marks);
     let write = |out: &mut [u32], base, bits, marked| set_bits::compressed(out, base, bits, marked);
-    let trails = |masks: &Masks| pairs.trails(masks);
-    separators_by(text, marks, places, masks, write, trails)
+    let gather = |bits, of| set_bits::gathered_at_once(bits, of);
+    let characters = |masks: &Masks| pairs.characters(masks);
+    separators_by(text, marks, places, masks, (write, gather), characters)
 }
 
 #[inline(always)]
@@ -266,14 +344,18 @@ fn separators_by(
     marks: Marks,
     places: &mut Places,
     masks_of: impl Fn(&[u8; 64], Marks) -> Masks,
-    write: impl set_bits::Write,
-    mut inside_characters: impl FnMut(&Masks) -> u64,
+    (write, gather): (impl set_bits::Write, impl Fn(u64, u64) -> u64),
+    mut characters_of: impl FnMut(&Masks) -> Characters,
 ) -> (Seen, bool) {
     assert!(text.len() < PLACE as usize, "a block fits its places");
     places.count = 1;
+    places.closely.clear();
     let mut quotes = QuotesSeen::NONE;
     let (mut nul, mut line_feeds) = (false, 0);
     let is_marked = marks.cell_mark.is_some();
+    // What stands at the ends of a cell behind its mark is not looked at here.
+    let tells_cells = marks.trimmed.is_some() && !is_marked;
+    let mut cell_before = false;
     // 1 when the byte before is a delimiter.
     let mut unmarked = 0;
     let (words, tail) = text.as_chunks::<64>();
@@ -281,7 +363,8 @@ fn separators_by(
     last[..tail.len()].copy_from_slice(tail);
     for number in 0..=words.len() {
         let mut masks = masks_of(words.get(number).unwrap_or(&last), marks);
-        let outside = !inside_characters(&masks);
+        let Characters { trails, high } = characters_of(&masks);
+        let outside = !trails;
         masks.quote &= outside;
         nul |= masks.nul;
         line_feeds += masks.line.count_ones();
@@ -291,7 +374,7 @@ fn separators_by(
             let base = number as u32 * 64;
             // The mark of a delimiter that ends the word before.
             if unmarked & masks.quote != 0 {
-                places.note(base.wrapping_sub(1), 1, 0, &write);
+                places.note(base.wrapping_sub(1), 1, 0, 1, &write);
             }
             unmarked = delimiters >> 63;
             found = delimiters & (masks.quote >> 1) | lines;
@@ -305,9 +388,18 @@ fn separators_by(
             found &= !quoted;
             lines &= !quoted;
         }
+        let closely = if tells_cells {
+            // The byte behind the last is not known, and may end its cell.
+            let ends = found << 1 | quotes.edge_before | found >> 1 | 1 << 63;
+            let odd = (masks.quote | masks.trimmed | masks.carriage_return) & ends | high;
+            cells_with(odd, found, &mut cell_before)
+        } else {
+            found
+        };
         quotes.edge_before = found >> 63;
-        places.note(number as u32 * 64, found, lines, &write);
+        places.note(number as u32 * 64, found, lines, gather(closely, found), &write);
     }
+    places.closely.end();
     let seen = Seen {
         quotes: quotes.any != 0,
         loose_quotes: quotes.loose != 0,
@@ -316,6 +408,16 @@ fn separators_by(
         line_feeds: u64::from(line_feeds),
     };
     (seen, quotes.pending & QuotesSeen::INSIDE != 0)
+}
+
+/// The separators whose cells, which end there, hold one of some bytes; `open` where the cell that goes on does.
+#[inline(always)]
+fn cells_with(bytes: u64, separators: u64, open: &mut bool) -> u64 {
+    // Added to ones between the separators, a byte is carried on to the one that ends its cell.
+    let (sum, over) = (!separators).overflowing_add(bytes & !separators);
+    let (sum, over_too) = sum.overflowing_add(u64::from(*open));
+    *open = over | over_too;
+    sum & separators
 }
 
 /// What is known of quotes from word to word.
@@ -423,6 +525,9 @@ fn vector_masks(bytes: &[u8; 64], marks: Marks) -> Masks {
         line: equal(b'\n'),
         carriage_return: equal(b'\r'),
         quote: marks.beside().map_or(0, equal),
+        trimmed: marks
+            .trimmed
+            .map_or(0, |[a, b, c]| equal(a) | equal(b) | equal(c)),
         nul: equal(0) != 0,
         high: high(0) | high(1) << 16 | high(2) << 32 | high(3) << 48,
         no_lead: equal(0x80) | equal(0xff),
@@ -498,6 +603,10 @@ fn wide_masks(bytes: &[u8; 64], marks: Marks) -> Masks {
             Some(quote) => halves.is(quote).mask(),
             None => 0,
         },
+        trimmed: match marks.trimmed {
+            Some([a, b, c]) => halves.is(a).or(halves.is(b)).or(halves.is(c)).mask(),
+            None => 0,
+        },
         nul: nul != 0,
         high: halves.mask(),
         no_lead: halves.is(0x80).or(ends).mask(),
@@ -526,6 +635,7 @@ fn widest_masks(bytes: &[u8; 64], marks: Marks) -> Masks {
         line: is(b'\n'),
         carriage_return: is(b'\r'),
         quote: marks.beside().map_or(0, is),
+        trimmed: marks.trimmed.map_or(0, |[a, b, c]| is(a) | is(b) | is(c)),
         nul: _mm512_testn_epi8_mask(text, text) != 0,
         high: _mm512_movepi8_mask(text),
         no_lead: is(0x80) | is(0xff),
@@ -562,6 +672,9 @@ fn portable_masks(bytes: &[u8; 64], marks: Marks) -> Masks {
         line: equal(b'\n'),
         carriage_return: equal(b'\r'),
         quote: marks.beside().map_or(0, equal),
+        trimmed: marks
+            .trimmed
+            .map_or(0, |[a, b, c]| equal(a) | equal(b) | equal(c)),
         nul: equal(0) != 0,
         high: all(|byte| byte >= 0x80),
         no_lead: equal(0x80) | equal(0xff),
@@ -627,6 +740,30 @@ mod tests {
         Some((text, offsets))
     }
 
+    /// Every cell that is not its own text is told, and no other but for one whose byte before the end of a word is odd.
+    fn check_cells(text: &[u8], marks: Marks, places: &Places, is_decoded: impl Fn(u8) -> bool) {
+        let is_odd = |byte: &u8| {
+            Some(*byte) == marks.quote
+                || *byte == b'\r'
+                || marks.trimmed.is_some_and(|odd| odd.contains(byte))
+        };
+        let mut start = 0;
+        for (number, place) in places.all().iter().enumerate() {
+            let end = (place & PLACE) as usize;
+            let cell = &text[start..end];
+            let at_ends = cell.first().is_some_and(is_odd) || cell.last().is_some_and(is_odd);
+            let is_text = !at_ends && !cell.iter().any(|byte| is_decoded(*byte));
+            let told = places.closely()[number / 64] >> (number % 64) & 1 == 1;
+            let at_word = (start..end).any(|at| at % 64 == 63 && is_odd(&text[at]));
+            assert!(told || is_text, "{cell:?}");
+            assert!(
+                !told || !is_text || at_word || marks.cell_mark.is_some(),
+                "{cell:?}"
+            );
+            start = end + 1;
+        }
+    }
+
     proptest! {
         #[test]
         fn separators_are_found_as_one_by_one(text in "[a,;\"\n|\r支\u{0}]{0,300}", dense in "[,|]{0,90}", how in 0..4, semicolon in any::<bool>()) {
@@ -635,13 +772,15 @@ mod tests {
                 delimiter: if semicolon { b';' } else { b',' },
                 quote: (how == 1).then_some(b'"'),
                 cell_mark: (how > 1).then_some(b'|'),
+                trimmed: Some(*b"aaa"),
             };
-            let mut places = Places { room: vec![7; 3], count: 2 };
+            let mut places = Places { room: vec![7; 3], count: 2, ..Places::default() };
             let (open, _) = open_separators(text.as_bytes(), marks, &mut places);
             let expected = slowly(text.as_bytes(), marks);
             let mut narrow = Places::default();
-            prop_assert_eq!(separators_by(text.as_bytes(), marks, &mut narrow, masks_of, set_bits::step_by_step, |_| 0).0, open);
-            prop_assert_eq!(narrow.all(), places.all());
+            prop_assert_eq!(separators_by(text.as_bytes(), marks, &mut narrow, masks_of, portable(), |_| Characters::OF_TEXT).0, open);
+            prop_assert_eq!((narrow.all(), narrow.closely()), (places.all(), places.closely()));
+            check_cells(text.as_bytes(), marks, &places, |_| false);
             let end = places.end_with_a_line();
             prop_assert_eq!((end, end_of_records(text.as_bytes(), marks)), (expected.2, expected.2));
             if let Some(end) = end {
@@ -664,15 +803,17 @@ mod tests {
                 delimiter: if bar { b'|' } else { b',' },
                 quote: (!marked).then_some(b'"'),
                 cell_mark: marked.then_some(b'`'),
+                trimmed: Some(*b"a\n|"),
             };
             let (whole, _, _) = encoding_rs::GBK.encode(&text);
             for bytes in [&whole[..], &whole[..cut.min(whole.len())], &[&whole[..], &noise].concat(), &noise] {
                 let (mut places, mut narrow) = (Places::default(), Places::default());
                 let seen = open_gbk_separators(bytes, marks, &mut places);
                 let mut pairs = Pairs::default();
-                let same = separators_by(bytes, marks, &mut narrow, portable_masks, set_bits::step_by_step, |masks| pairs.trails(masks));
+                let same = separators_by(bytes, marks, &mut narrow, portable_masks, portable(), |masks| pairs.characters(masks));
                 prop_assert_eq!(seen, pairs.are_pairs().then_some(same));
-                prop_assert_eq!(places.all(), narrow.all());
+                prop_assert_eq!((places.all(), places.closely()), (narrow.all(), narrow.closely()));
+                check_cells(bytes, marks, &places, |byte| byte >= 0x80);
                 // The last character may be cut.
                 let begun = bytes.split_last().filter(|(last, _)| (0x81..=0xfe).contains(*last));
                 let read = pair_by_pair(bytes).or_else(|| pair_by_pair(begun?.1));
@@ -696,7 +837,7 @@ mod tests {
         #[test]
         fn every_machine_sees_the_same(bytes in prop::collection::vec(any::<u8>(), 64), delimiter in any::<u8>()) {
             let bytes: [u8; 64] = bytes.try_into().unwrap();
-            let marks = Marks { delimiter, quote: Some(b'"'), cell_mark: None };
+            let marks = Marks { delimiter, quote: Some(b'"'), cell_mark: None, trimmed: Some(*b"\r \t") };
             let slow = portable_masks(&bytes, marks);
             let mut all = vec![masks_of(&bytes, marks)];
             #[cfg(target_arch = "x86_64")]
@@ -711,8 +852,8 @@ mod tests {
             }
             for fast in all {
                 prop_assert_eq!(
-                    (fast.delimiter, fast.line, fast.carriage_return, fast.quote, fast.nul, fast.high, fast.no_lead, fast.no_trail),
-                    (slow.delimiter, slow.line, slow.carriage_return, slow.quote, slow.nul, slow.high, slow.no_lead, slow.no_trail)
+                    (fast.delimiter, fast.line, fast.carriage_return, fast.quote, fast.trimmed, fast.nul, fast.high, fast.no_lead, fast.no_trail),
+                    (slow.delimiter, slow.line, slow.carriage_return, slow.quote, slow.trimmed, slow.nul, slow.high, slow.no_lead, slow.no_trail)
                 );
             }
         }
