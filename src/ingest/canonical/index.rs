@@ -175,7 +175,7 @@ impl Index {
 
     /// Takes the masks of the 64 bytes at `at`.
     #[inline(always)]
-    fn word(&mut self, at: usize, masks: Masks, write: impl set_bits::Write) -> Result<(), usize> {
+    fn word(&mut self, at: usize, masks: Masks, write: impl set_bits::Write<1>) -> Result<(), usize> {
         let mut separators = masks.comma | masks.line_feed;
         let mut line_feed = masks.line_feed;
         let mut openers = separators;
@@ -212,16 +212,16 @@ impl Index {
 
     /// Takes a word without quotes, carriage returns and control characters, when the index [is calm](Index::is_calm).
     #[inline(always)]
-    fn calm_word(&mut self, at: usize, separators: u64, line_feed: u64, write: impl set_bits::Write) {
+    fn calm_word(&mut self, at: usize, separators: u64, line_feed: u64, write: impl set_bits::Write<1>) {
         self.may_open = separators >> 63;
         self.note(at, separators, line_feed, write);
     }
 
     /// Notes the starts behind the separators of the 64 bytes at `at`, of which `line_feed` end a record.
     #[inline(always)]
-    fn note(&mut self, at: usize, separators: u64, line_feed: u64, write: impl set_bits::Write) {
+    fn note(&mut self, at: usize, separators: u64, line_feed: u64, write: impl set_bits::Write<1>) {
         let out = &mut self.starts[self.count..];
-        self.count += write(out, at as u32 + 1, separators, line_feed);
+        self.count += write(out, at as u32 + 1, separators, [line_feed]);
     }
 
     /// Takes separators inside quotes out, and gives the bytes that break the rules of quoting.

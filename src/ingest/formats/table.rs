@@ -440,8 +440,6 @@ struct Table<'r> {
     way: Way,
     /// Where texts of a block lie that were made.
     arena: Bump,
-    /// Where a cell in GBK is decoded.
-    decoded: Vec<u8>,
     /// A delimiter stands behind the last title, as it does behind the last cell of a row.
     ends_with_delimiter: bool,
     /// Where a record in GBK is decoded.
@@ -527,7 +525,6 @@ impl<'r> Table<'r> {
             cut: Cut::default(),
             way: Way::ByColumn,
             arena: Bump::new(),
-            decoded: Vec::new(),
             ends_with_delimiter: false,
             room: Room::default(),
             seen: FxHashMap::default(),

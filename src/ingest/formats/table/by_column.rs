@@ -23,6 +23,9 @@ use super::lines::{Run, RunColumn};
 /// Rows of a run, at most.
 pub const RUN_ROWS: usize = Rows::BITS as usize;
 
+/// Room for decoded cells that is taken from the arena at a time.
+const ROOM_BYTES: usize = 4 << 10;
+
 /// Some rows of a run: bit i stands for row i.
 pub type Rows = u64;
 
@@ -49,26 +52,31 @@ pub struct Column<'b, 'f> {
 }
 
 impl<'b> Column<'b, '_> {
-    /// A cell as it was delivered, behind its mark.
+    /// A cell as it was delivered, behind its mark, and whether it may not be its own text.
     #[inline(always)]
-    fn raw(&self, row: usize) -> &'b [u8] {
-        let (start, end) = self.cells.span(row);
+    fn cell(&self, row: usize) -> (&'b [u8], bool) {
+        let (start, end, closely) = self.cells.span(row);
         let start = start.wrapping_add(self.mark_bytes);
-        self.cells.bytes.get(start..end).unwrap_or_default()
+        (self.cells.bytes.get(start..end).unwrap_or_default(), closely)
     }
 
-    /// True when a cell is its own text.
     #[inline(always)]
-    fn stands(&self, row: usize, cell: &[u8]) -> bool {
-        !self.cells.closely(row) || (self.edges.are_plain(cell) && !(self.in_gbk && gbk::has_high(cell)))
+    fn raw(&self, row: usize) -> &'b [u8] {
+        self.cell(row).0
+    }
+
+    /// True when a cell is its own text, as it turns out.
+    #[inline(always)]
+    fn stands(&self, cell: &[u8]) -> bool {
+        self.edges.are_plain(cell) && !(self.in_gbk && gbk::has_high(cell))
     }
 
     /// A cell without quotes and without what is trimmed. One that would have to be decoded is left as it is, so that it is no
     /// figure and no time: the bytes of a character in GBK may be those of another in UTF-8, which is trimmed.
     #[inline(always)]
     pub fn plain(&self, row: usize) -> &'b [u8] {
-        let cell = self.raw(row);
-        if !self.cells.closely(row) {
+        let (cell, closely) = self.cell(row);
+        if !closely {
             return cell;
         }
         let inside = self.unquoted(cell);
@@ -95,8 +103,8 @@ pub struct Cells<'t, 'f> {
     frame: &'f Frame,
     edges: &'f Edges,
     arena: &'t Bump,
-    /// Where a cell is decoded.
-    room: &'f mut Vec<u8>,
+    /// Where the next cell is decoded: a part of the arena.
+    room: &'t mut [u8],
     /// Bytes of the mark before every cell.
     mark_bytes: usize,
     /// Some cell could not be decoded: nothing that was made of the run counts.
@@ -105,19 +113,13 @@ pub struct Cells<'t, 'f> {
 
 impl<'t, 'f> Cells<'t, 'f> {
     /// Cells of a run.
-    pub fn new(
-        run: &'f Run<'t>,
-        frame: &'f Frame,
-        edges: &'f Edges,
-        arena: &'t Bump,
-        room: &'f mut Vec<u8>,
-    ) -> Cells<'t, 'f> {
+    pub fn new(run: &'f Run<'t>, frame: &'f Frame, edges: &'f Edges, arena: &'t Bump) -> Cells<'t, 'f> {
         Cells {
             run,
             frame,
             edges,
             arena,
-            room,
+            room: &mut [],
             mark_bytes: usize::from(frame.cell_mark.is_some()),
             failed: false,
         }
@@ -154,10 +156,10 @@ impl<'t, 'f> Cells<'t, 'f> {
     /// The text of a cell, decoded where it must be.
     #[inline(always)]
     fn text(&mut self, row: usize, column: &Column<'t, '_>) -> &'t [u8] {
-        let cell = column.raw(row);
-        match column.stands(row, cell) {
-            true => cell,
-            false => self.text_made(cell, column),
+        match column.cell(row) {
+            (cell, false) => cell,
+            (cell, true) if column.stands(cell) => cell,
+            (cell, true) => self.text_made(cell, column),
         }
     }
 
@@ -168,10 +170,15 @@ impl<'t, 'f> Cells<'t, 'f> {
         if !(column.in_gbk && gbk::has_high(inside)) {
             return column.trim.bytes(inside);
         }
-        match gbk::decode(inside, self.room, 0) {
+        let needed = gbk::room_for(inside);
+        if self.room.len() < needed {
+            self.room = self.arena.alloc_slice_fill_copy(needed.max(ROOM_BYTES), 0);
+        }
+        match gbk::decode_into(inside, self.room) {
             Some(length) => {
-                let text = column.trim.bytes(&self.room[..length]);
-                self.arena.alloc_slice_copy(text)
+                let (text, rest) = std::mem::take(&mut self.room).split_at_mut(length);
+                self.room = rest;
+                column.trim.bytes(text)
             }
             // The block was judged to be GBK, so that this is none that stands in it.
             None => {
@@ -186,9 +193,9 @@ impl<'t, 'f> Cells<'t, 'f> {
         let column = self.column(at);
         let mut to_make: Rows = 0;
         for row in each(rows) {
-            let cell = column.raw(row);
+            let (cell, closely) = column.cell(row);
             out[row] = cell;
-            to_make |= Rows::from(!column.stands(row, cell)) << row;
+            to_make |= Rows::from(closely && !column.stands(cell)) << row;
         }
         // Files repeat many of them.
         let (mut cell_before, mut text_before) = (&b""[..], &b""[..]);

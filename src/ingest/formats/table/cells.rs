@@ -7,7 +7,7 @@ use crate::ingest::formats::profile::Frame;
 use super::cut::{Row, Span, cut, cut_fixed, cut_marked, cut_quoted, unquote};
 use super::gbk;
 use super::lines::{Quotes, Record};
-use super::scan::{Marks, Places, separators};
+use super::scan::{Marks, PLACE, Places, separators};
 
 /// The record that was cut last.
 #[derive(Default)]
@@ -112,7 +112,9 @@ impl Cut {
             if delimiters.len() == expected && frame.trailing_delimiter {
                 // What stands behind the last delimiter must be nothing.
                 match delimiters.split_last() {
-                    Some((last, before)) if last.wrapping_sub(record.start) as usize + 1 == bytes.len() => {
+                    Some((last, before))
+                        if (last & PLACE).wrapping_sub(record.start) as usize + 1 == bytes.len() =>
+                    {
                         delimiters = before;
                         bytes = &bytes[..bytes.len() - 1];
                     }

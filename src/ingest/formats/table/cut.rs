@@ -6,6 +6,7 @@ use crate::entries::rows::Place;
 use crate::ingest::formats::profile::Frame;
 
 use super::lines::decode;
+use super::scan::PLACE;
 
 /// Start and end of a cell in its text, not trimmed.
 pub type Span = (u32, u32);
@@ -58,7 +59,7 @@ pub fn cut(delimiters: &[u32], record_start: u32, length: usize, cells: &mut Vec
     cells.resize(delimiters.len() + 1, (0, 0));
     let mut start = 0;
     for (cell, place) in cells.iter_mut().zip(delimiters) {
-        let end = place.wrapping_sub(record_start);
+        let end = (place & PLACE).wrapping_sub(record_start);
         *cell = (start, end);
         start = end.wrapping_add(1);
     }
@@ -84,7 +85,7 @@ pub fn cut_marked(
     cells.resize(delimiters.len() + 1, (0, 0));
     let (mut start, mut count) = (1, 0);
     for place in delimiters {
-        let end = place - record_start;
+        let end = (place & PLACE) - record_start;
         // What is written here is written over where no mark follows.
         cells[count] = (start, end);
         if bytes.get(end as usize + 1) == Some(&mark) {

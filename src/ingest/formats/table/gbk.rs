@@ -80,13 +80,24 @@ fn packed(pairs: &[u32; PAIRS_COUNT], lead: u8, trail: u8) -> u32 {
 /// Puts the UTF-8 of `bytes` into `out`, from its byte `start` on, and gives where it ends; `None` where the decoder must
 /// look at them itself. What stood in `out` behind it is lost.
 pub fn decode(bytes: &[u8], out: &mut Vec<u8>, start: usize) -> Option<usize> {
-    let pairs: &[u32; PAIRS_COUNT] = &PAIRS;
-    // Two bytes become three at most; what is copied in strides goes over the end.
-    let needed = start + bytes.len() / 2 * 3 + 2 * STRIDE;
+    let needed = start + room_for(bytes);
     if out.len() < needed {
         out.resize(needed, 0);
     }
-    let (mut rest, mut written) = (bytes, start);
+    Some(start + decode_into(bytes, &mut out[start..])?)
+}
+
+/// Room that [`decode_into`] wants for these bytes.
+#[inline(always)]
+pub fn room_for(bytes: &[u8]) -> usize {
+    // Two bytes become three at most; what is copied in strides goes over the end.
+    bytes.len() / 2 * 3 + 2 * STRIDE
+}
+
+/// As [`decode`], into room that was made before; `None` too where that is not enough.
+pub fn decode_into(bytes: &[u8], out: &mut [u8]) -> Option<usize> {
+    let pairs: &[u32; PAIRS_COUNT] = &PAIRS;
+    let (mut rest, mut written) = (bytes, 0);
     while !rest.is_empty() {
         while let Some((four, behind)) = rest.split_first_chunk::<FOUR>() {
             if u64::from_le_bytes(*four) & LEADS != LEADS {

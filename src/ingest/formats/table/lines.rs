@@ -12,7 +12,8 @@ use crate::ingest::formats::decode::{PIECE_BYTES_MAX, not_decodable, refused_by}
 
 use super::gbk;
 use super::scan::{
-    LINE, Marks, PLACE, Places, Seen, end_of_records, open_gbk_separators, open_separators, separators,
+    CLOSELY, LINE, Marks, PLACE, Places, Seen, end_of_records, open_gbk_separators, open_separators,
+    separators,
 };
 
 /// Bytes that are read at a time: they and their text stay in the nearer caches.
@@ -71,9 +72,6 @@ pub struct Block<'b> {
     raw: Option<&'b [u8]>,
     /// What stands before the separators that are left, and these.
     places: &'b [u32],
-    /// For each separator of the block whether the cell that ends there is its own text, and how many are gone.
-    closely: &'b [u64],
-    taken: usize,
     /// Start of the next record in the text.
     start: usize,
     /// Delimiters of the record before.
@@ -110,8 +108,6 @@ impl<'b> Block<'b> {
             in_gbk,
             raw,
             places: places.with_before(),
-            closely: places.closely(),
-            taken: 0,
             start: 0,
             count: 0,
             seen,
@@ -390,9 +386,6 @@ pub struct Run<'b> {
     /// Their separators, as many for each, the last of which ends its line; before them what stands before the first.
     places: &'b [u32],
     separators: usize,
-    /// As of the block, from the first of these separators on.
-    closely: &'b [u64],
-    taken: usize,
     /// How many they are.
     pub rows: usize,
     /// A return stands before some line end.
@@ -419,8 +412,6 @@ impl<'b> Run<'b> {
             bytes: self.block.bytes,
             places: self.places.get(column..).unwrap_or_default(),
             separators: self.separators,
-            closely: self.closely,
-            first: self.taken + column,
             // Nothing but a last cell can end so.
             returns: self.returns && column + 1 == self.separators,
         }
@@ -464,33 +455,23 @@ pub struct RunColumn<'b> {
     /// Separators from the one before its first cell on.
     places: &'b [u32],
     separators: usize,
-    closely: &'b [u64],
-    /// Number of the separator that ends its first cell, in the block.
-    first: usize,
     /// A return may stand at the end of its cells.
     returns: bool,
 }
 
 impl RunColumn<'_> {
-    /// False when the cell of a row is its own text: neither quoted nor trimmed nor decoded.
+    /// Where the cell of a row stands, as it was delivered, and whether it may not be its own text.
     #[inline(always)]
-    pub fn closely(&self, row: usize) -> bool {
-        let number = self.first.wrapping_add(row.wrapping_mul(self.separators));
-        let word = self.closely.get(number / 64);
-        word.is_none_or(|word| word >> (number % 64) & 1 == 1)
-    }
-
-    /// Where the cell of a row stands, as it was delivered.
-    #[inline(always)]
-    pub fn span(&self, row: usize) -> (usize, usize) {
+    pub fn span(&self, row: usize) -> (usize, usize, bool) {
         let Some([before, end, ..]) = self.places.get(row.wrapping_mul(self.separators)..) else {
-            return (0, 0);
+            return (0, 0, true);
         };
+        let closely = end & CLOSELY != 0;
         let (start, end) = (behind(*before), (end & PLACE) as usize);
         if self.returns && end > start && self.bytes.get(end - 1) == Some(&b'\r') {
-            return (start, end - 1);
+            return (start, end - 1, closely);
         }
-        (start, end)
+        (start, end, closely)
     }
 }
 
@@ -528,8 +509,6 @@ impl<'b> Block<'b> {
             block: self.clone(),
             places,
             separators,
-            closely: self.closely,
-            taken: self.taken,
             rows,
             returns: ends().any(is_behind_return),
         };
@@ -538,7 +517,6 @@ impl<'b> Block<'b> {
         self.place.offset += (start - self.start) as u64;
         self.place.line += rows as u64;
         self.places = &self.places[rows * separators..];
-        self.taken += rows * separators;
         self.start = start;
         Some(run)
     }
@@ -609,7 +587,6 @@ impl<'b> Iterator for Block<'b> {
         self.place.offset += raw_length as u64;
         self.place.line += 1 + lines_inside as u64;
         self.places = behind;
-        self.taken += count + 1;
         self.start = start + length;
         let record = self.record_at(start, end, delimiters, place);
         Some(Record {

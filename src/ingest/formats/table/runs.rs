@@ -125,7 +125,6 @@ impl Table<'_> {
             plan: Some(plan),
             may_be_frame,
             may_be_frame_high,
-            decoded,
             ends_with_delimiter,
             ..
         } = self
@@ -134,7 +133,7 @@ impl Table<'_> {
         };
         let mut left: Rows = Rows::MAX >> (RUN_ROWS - run.rows);
         let mark = profile.frame.cell_mark;
-        let mut cells = Cells::new(run, &profile.frame, &plan.edges, arena, decoded);
+        let mut cells = Cells::new(run, &profile.frame, &plan.edges, arena);
         for row in each(left) {
             let is_row = match cells.first_byte(row) {
                 Some(0x80..) if run.in_gbk() => !*may_be_frame_high,

@@ -12,8 +12,12 @@ use crate::terms::vectors;
 /// Set on the place of a line end.
 pub const LINE: u32 = set_bits::MARK;
 
-/// The place without [`LINE`].
-pub const PLACE: u32 = LINE - 1;
+/// Set on the place where a cell ends that may not be its own text: that has a quote, what is trimmed, or a return at its ends,
+/// or holds what must be decoded.
+pub const CLOSELY: u32 = set_bits::SECOND_MARK;
+
+/// The place without [`LINE`] and [`CLOSELY`].
+pub const PLACE: u32 = CLOSELY - 1;
 
 /// Which of 64 bytes are what; bit i stands for byte i.
 #[derive(Clone, Copy)]
@@ -95,43 +99,6 @@ pub struct Places {
     room: Vec<u32>,
     /// Behind the last place.
     count: usize,
-    /// A bit a place: the cell that ends there may not be its own text.
-    closely: Bits,
-}
-
-/// Bits, one behind the other.
-#[derive(Default)]
-struct Bits {
-    words: Vec<u64>,
-    /// Those that fill no word yet, and how many they are.
-    open: u64,
-    filled: u32,
-}
-
-impl Bits {
-    fn clear(&mut self) {
-        self.words.clear();
-        (self.open, self.filled) = (0, 0);
-    }
-
-    /// Adds the lowest bits of a word, of which the others are 0.
-    #[inline(always)]
-    fn push(&mut self, bits: u64, count: u32) {
-        self.open |= bits << self.filled;
-        let filled = self.filled + count;
-        if filled < 64 {
-            self.filled = filled;
-            return;
-        }
-        self.words.push(self.open);
-        self.open = bits.checked_shr(64 - self.filled).unwrap_or(0);
-        self.filled = filled - 64;
-    }
-
-    /// Puts what fills no word behind the words.
-    fn end(&mut self) {
-        self.words.push(self.open);
-    }
 }
 
 /// Stands before the first place: the byte behind it is the first of the text.
@@ -142,7 +109,6 @@ impl Default for Places {
         Places {
             room: vec![BEFORE],
             count: 1,
-            closely: Bits::default(),
         }
     }
 }
@@ -160,13 +126,6 @@ impl Places {
         &self.room[..self.count]
     }
 
-    /// A bit for each place, the lowest of a word first: 0 where the cell that ends there is its own text, without a quote, what is
-    /// trimmed, or a return at its ends, and without what must be decoded.
-    #[inline]
-    pub fn closely(&self) -> &[u64] {
-        &self.closely.words
-    }
-
     /// Forgets what stands behind the last line end, and gives the place behind it; `None` where no line ends.
     pub fn end_with_a_line(&mut self) -> Option<usize> {
         let last = self.all().iter().rposition(|place| place & LINE != 0)? + 1;
@@ -177,22 +136,19 @@ impl Places {
     /// Ends a text that has no line end at its end.
     fn end_line(&mut self, place: usize) {
         self.room.truncate(self.count);
-        self.room.push(place as u32 | LINE);
-        let (word, bit) = ((self.count - 1) / 64, (self.count - 1) % 64);
-        self.closely.words.resize(word + 1, 0);
-        self.closely.words[word] |= 1 << bit;
+        self.room.push(place as u32 | LINE | CLOSELY);
         self.count += 1;
     }
 
-    /// Notes the set bits of a word that begins at `base`; those of `lines` are line ends. `closely` has a bit for each of them.
+    /// Notes the set bits of a word that begins at `base`; those of `lines` are line ends, at those of `closely` a cell ends that
+    /// may not be its own text.
     #[inline(always)]
-    fn note(&mut self, base: u32, found: u64, lines: u64, closely: u64, write: &impl set_bits::Write) {
-        self.closely.push(closely, found.count_ones());
+    fn note(&mut self, base: u32, found: u64, lines: u64, closely: u64, write: &impl set_bits::Write<2>) {
         if self.room.len() < self.count + set_bits::ROOM {
             self.room
                 .resize((self.count + set_bits::ROOM).max(2 * self.room.len()), 0);
         }
-        self.count += write(&mut self.room[self.count..], base, found, lines);
+        self.count += write(&mut self.room[self.count..], base, found, [lines, closely]);
     }
 }
 
@@ -223,7 +179,9 @@ pub fn open_separators(text: &[u8], marks: Marks, places: &mut Places) -> (Seen,
         // SAFETY: as above.
         return unsafe { wide_separators(text, marks, places) };
     }
-    separators_by(text, marks, places, masks_of, portable(), |_| Characters::OF_TEXT)
+    separators_by(text, marks, places, masks_of, set_bits::step_by_step, |_| {
+        Characters::OF_TEXT
+    })
 }
 
 /// As [`open_separators`], of a text in GBK that was not decoded, where a byte that looks like a separator may be the end of a
@@ -242,13 +200,8 @@ pub fn open_gbk_separators(text: &[u8], marks: Marks, places: &mut Places) -> Op
         return pairs.are_pairs().then_some(seen);
     }
     let characters = |masks: &Masks| pairs.characters(masks);
-    let seen = separators_by(text, marks, places, masks_of, portable(), characters);
+    let seen = separators_by(text, marks, places, masks_of, set_bits::step_by_step, characters);
     pairs.are_pairs().then_some(seen)
-}
-
-/// How bits are written and gathered on any machine.
-fn portable() -> (impl set_bits::Write, impl Fn(u64, u64) -> u64) {
-    (set_bits::step_by_step, set_bits::gathered)
 }
 
 /// What the characters of 64 bytes say of them.
@@ -277,9 +230,7 @@ struct Pairs {
 impl Pairs {
     #[inline(always)]
     fn characters(&mut self, masks: &Masks) -> Characters {
-        if masks.high | self.open == 0 {
-            return Characters::OF_TEXT;
-        }
+        // Without a branch for ASCII: where characters stand cannot be guessed.
         const ODD: u64 = 0xaaaa_aaaa_aaaa_aaaa;
         let beginning = masks.high & !self.open;
         let ends = ((beginning << 1 | ODD).wrapping_sub(beginning)) ^ ODD;
@@ -303,7 +254,9 @@ impl Pairs {
 #[target_feature(enable = "avx2,bmi1,popcnt")]
 fn wide_separators(text: &[u8], marks: Marks, places: &mut Places) -> (Seen, bool) {
     let masks = |bytes: &[u8; 64], marks| wide_masks(bytes, marks);
-    separators_by(text, marks, places, masks, portable(), |_| Characters::OF_TEXT)
+    separators_by(text, marks, places, masks, set_bits::step_by_step, |_| {
+        Characters::OF_TEXT
+    })
 }
 
 /// As [`open_gbk_separators`], with the instructions of later machines.
@@ -312,7 +265,7 @@ fn wide_separators(text: &[u8], marks: Marks, places: &mut Places) -> (Seen, boo
 fn wide_gbk_separators(text: &[u8], marks: Marks, places: &mut Places, pairs: &mut Pairs) -> (Seen, bool) {
     let masks = |bytes: &[u8; 64], marks| wide_masks(bytes, marks);
     let characters = |masks: &Masks| pairs.characters(masks);
-    separators_by(text, marks, places, masks, portable(), characters)
+    separators_by(text, marks, places, masks, set_bits::step_by_step, characters)
 }
 
 /// As [`wide_separators`], with those of the latest.
@@ -321,10 +274,7 @@ fn wide_gbk_separators(text: &[u8], marks: Marks, places: &mut Places, pairs: &m
 fn widest_separators(text: &[u8], marks: Marks, places: &mut Places) -> (Seen, bool) {
     let masks = |bytes: &[u8; 64], marks| widest_masks(bytes, marks);
     let write = |out: &mut [u32], base, bits, marked| set_bits::compressed(out, base, bits, marked);
-    let gather = |bits, of| set_bits::gathered_at_once(bits, of);
-    separators_by(text, marks, places, masks, (write, gather), |_| {
-        Characters::OF_TEXT
-    })
+    separators_by(text, marks, places, masks, write, |_| Characters::OF_TEXT)
 }
 
 /// As [`wide_gbk_separators`], with those of the latest.
@@ -333,9 +283,8 @@ fn widest_separators(text: &[u8], marks: Marks, places: &mut Places) -> (Seen, b
 fn widest_gbk_separators(text: &[u8], marks: Marks, places: &mut Places, pairs: &mut Pairs) -> (Seen, bool) {
     let masks = |bytes: &[u8; 64], marks| widest_masks(bytes, marks);
     let write = |out: &mut [u32], base, bits, marked| set_bits::compressed(out, base, bits, marked);
-    let gather = |bits, of| set_bits::gathered_at_once(bits, of);
     let characters = |masks: &Masks| pairs.characters(masks);
-    separators_by(text, marks, places, masks, (write, gather), characters)
+    separators_by(text, marks, places, masks, write, characters)
 }
 
 #[inline(always)]
@@ -344,14 +293,13 @@ fn separators_by(
     marks: Marks,
     places: &mut Places,
     masks_of: impl Fn(&[u8; 64], Marks) -> Masks,
-    (write, gather): (impl set_bits::Write, impl Fn(u64, u64) -> u64),
+    write: impl set_bits::Write<2>,
     mut characters_of: impl FnMut(&Masks) -> Characters,
 ) -> (Seen, bool) {
     assert!(text.len() < PLACE as usize, "a block fits its places");
     places.count = 1;
-    places.closely.clear();
     let mut quotes = QuotesSeen::NONE;
-    let (mut nul, mut line_feeds) = (false, 0);
+    let (mut nul, mut line_feeds) = (false, 0u32);
     let is_marked = marks.cell_mark.is_some();
     // What stands at the ends of a cell behind its mark is not looked at here.
     let tells_cells = marks.trimmed.is_some() && !is_marked;
@@ -367,7 +315,7 @@ fn separators_by(
         let outside = !trails;
         masks.quote &= outside;
         nul |= masks.nul;
-        line_feeds += masks.line.count_ones();
+        line_feeds = line_feeds.wrapping_add(masks.line.count_ones());
         let (delimiters, mut lines) = (masks.delimiter & outside, masks.line & outside);
         let mut found = delimiters | lines;
         if is_marked {
@@ -378,7 +326,8 @@ fn separators_by(
             }
             unmarked = delimiters >> 63;
             found = delimiters & (masks.quote >> 1) | lines;
-        } else if masks.quote | quotes.pending != 0 {
+        } else if quotes.any | masks.quote != 0 {
+            // Which words have quotes cannot be guessed once one has.
             let behind = if number == words.len() {
                 !0 << tail.len()
             } else {
@@ -397,9 +346,8 @@ fn separators_by(
             found
         };
         quotes.edge_before = found >> 63;
-        places.note(number as u32 * 64, found, lines, gather(closely, found), &write);
+        places.note(number as u32 * 64, found, lines, closely, &write);
     }
-    places.closely.end();
     let seen = Seen {
         quotes: quotes.any != 0,
         loose_quotes: quotes.loose != 0,
@@ -422,7 +370,7 @@ fn cells_with(bytes: u64, separators: u64, open: &mut bool) -> u64 {
 
 /// What is known of quotes from word to word.
 struct QuotesSeen {
-    /// What bears on the next word: nothing else than this is looked at where it has no quotes.
+    /// What bears on the next word.
     pending: u64,
     /// 1 when the byte before separates.
     edge_before: u64,
@@ -740,6 +688,10 @@ mod tests {
         Some((text, offsets))
     }
 
+    fn without_closely(places: &Places) -> Vec<u32> {
+        places.all().iter().map(|place| place & !CLOSELY).collect()
+    }
+
     /// Every cell that is not its own text is told, and no other but for one whose byte before the end of a word is odd.
     fn check_cells(text: &[u8], marks: Marks, places: &Places, is_decoded: impl Fn(u8) -> bool) {
         let is_odd = |byte: &u8| {
@@ -748,12 +700,12 @@ mod tests {
                 || marks.trimmed.is_some_and(|odd| odd.contains(byte))
         };
         let mut start = 0;
-        for (number, place) in places.all().iter().enumerate() {
+        for place in places.all() {
             let end = (place & PLACE) as usize;
             let cell = &text[start..end];
             let at_ends = cell.first().is_some_and(is_odd) || cell.last().is_some_and(is_odd);
             let is_text = !at_ends && !cell.iter().any(|byte| is_decoded(*byte));
-            let told = places.closely()[number / 64] >> (number % 64) & 1 == 1;
+            let told = place & CLOSELY != 0;
             let at_word = (start..end).any(|at| at % 64 == 63 && is_odd(&text[at]));
             assert!(told || is_text, "{cell:?}");
             assert!(
@@ -774,21 +726,21 @@ mod tests {
                 cell_mark: (how > 1).then_some(b'|'),
                 trimmed: Some(*b"aaa"),
             };
-            let mut places = Places { room: vec![7; 3], count: 2, ..Places::default() };
+            let mut places = Places { room: vec![7; 3], count: 2 };
             let (open, _) = open_separators(text.as_bytes(), marks, &mut places);
             let expected = slowly(text.as_bytes(), marks);
             let mut narrow = Places::default();
-            prop_assert_eq!(separators_by(text.as_bytes(), marks, &mut narrow, masks_of, portable(), |_| Characters::OF_TEXT).0, open);
-            prop_assert_eq!((narrow.all(), narrow.closely()), (places.all(), places.closely()));
+            prop_assert_eq!(separators_by(text.as_bytes(), marks, &mut narrow, masks_of, set_bits::step_by_step, |_| Characters::OF_TEXT).0, open);
+            prop_assert_eq!(narrow.all(), places.all());
             check_cells(text.as_bytes(), marks, &places, |_| false);
             let end = places.end_with_a_line();
             prop_assert_eq!((end, end_of_records(text.as_bytes(), marks)), (expected.2, expected.2));
             if let Some(end) = end {
                 let before = expected.0.iter().filter(|place| ((**place & PLACE) as usize) < end);
-                prop_assert_eq!(places.all(), before.copied().collect::<Vec<_>>());
+                prop_assert_eq!(without_closely(&places), before.copied().collect::<Vec<_>>());
             }
             let seen = separators(text.as_bytes(), marks, &mut places);
-            prop_assert_eq!((places.all(), seen), (&expected.0[..], expected.1));
+            prop_assert_eq!((without_closely(&places), seen), (expected.0, expected.1));
         }
 
         #[test]
@@ -810,9 +762,9 @@ mod tests {
                 let (mut places, mut narrow) = (Places::default(), Places::default());
                 let seen = open_gbk_separators(bytes, marks, &mut places);
                 let mut pairs = Pairs::default();
-                let same = separators_by(bytes, marks, &mut narrow, portable_masks, portable(), |masks| pairs.characters(masks));
+                let same = separators_by(bytes, marks, &mut narrow, portable_masks, set_bits::step_by_step, |masks| pairs.characters(masks));
                 prop_assert_eq!(seen, pairs.are_pairs().then_some(same));
-                prop_assert_eq!((places.all(), places.closely()), (narrow.all(), narrow.closely()));
+                prop_assert_eq!(places.all(), narrow.all());
                 check_cells(bytes, marks, &places, |byte| byte >= 0x80);
                 // The last character may be cut.
                 let begun = bytes.split_last().filter(|(last, _)| (0x81..=0xfe).contains(*last));
@@ -830,7 +782,7 @@ mod tests {
                 slow_seen.loose_quotes |= seen.loose_quotes && text.ends_with('"') && offsets.last() < Some(&(bytes.len() as u32));
                 prop_assert_eq!(seen, slow_seen);
                 let delivered = |place: &u32| offsets[(place & PLACE) as usize] | (place & LINE);
-                prop_assert_eq!(places.all(), slow.iter().map(delivered).collect::<Vec<_>>());
+                prop_assert_eq!(without_closely(&places), slow.iter().map(delivered).collect::<Vec<_>>());
             }
         }
 

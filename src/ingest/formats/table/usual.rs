@@ -331,10 +331,14 @@ impl<'t> BankRows<'t> {
         if fields.account.may_be_named() {
             closely |= cells.named_otherwise(&fields.account, &fields.named_before, rows);
         }
-        closely |= cells.currencies(&fields.currency, rows, &mut self.currency);
         let of_account = ctx.settings.accounts[usize::from(*account)].currency;
-        for row in each(rows) {
-            closely |= Rows::from(self.currency[row] != of_account) << row;
+        if fields.currency.currency == Some(of_account) {
+            self.currency.fill(of_account);
+        } else {
+            closely |= cells.words(&fields.currency, rows, &mut self.currency);
+            for row in each(rows) {
+                closely |= Rows::from(self.currency[row] != of_account) << row;
+            }
         }
         let rows = rows & !closely;
         closely |= self.read_amounts(fields, cells, rows);
