@@ -687,6 +687,11 @@ mod tests {
             &["frame.delimiter", "one ASCII character"],
         );
         check(
+            "delimiter = \",\"",
+            "delimiter = \",\"\ncell_mark = \",\"",
+            &["frame.cell_mark: expected another character than the delimiter"],
+        );
+        check(
             "[fields.fee]",
             "[fields.fees]",
             &[

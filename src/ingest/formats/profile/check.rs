@@ -379,6 +379,14 @@ fn frame(mut node: Node<'_>, faults: &mut Faults) -> Option<Frame> {
     }
     let quote = ascii(&mut node, faults, "quote");
     let cell_mark = ascii(&mut node, faults, "cell_mark");
+    for (key, sign) in [("quote", quote), ("cell_mark", cell_mark)] {
+        if sign.is_some_and(|sign| delimiters.contains(&sign)) {
+            faults.add(
+                node.place(key),
+                format!("frame.{key}: expected another character than the delimiter"),
+            );
+        }
+    }
     let free_text = node.text(faults, "free_text");
     if quote.is_some() && (free_text.is_some() || cell_mark.is_some()) {
         faults.add(

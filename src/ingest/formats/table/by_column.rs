@@ -65,12 +65,6 @@ impl<'b> Column<'b, '_> {
         self.cell(row).0
     }
 
-    /// True when a cell is its own text, as it turns out.
-    #[inline(always)]
-    fn stands(&self, cell: &[u8]) -> bool {
-        self.edges.are_plain(cell) && !(self.in_gbk && gbk::has_high(cell))
-    }
-
     /// A cell without quotes and without what is trimmed. One that would have to be decoded is left as it is, so that it is no
     /// figure and no time: the bytes of a character in GBK may be those of another in UTF-8, which is trimmed.
     #[inline(always)]
@@ -158,7 +152,6 @@ impl<'t, 'f> Cells<'t, 'f> {
     fn text(&mut self, row: usize, column: &Column<'t, '_>) -> &'t [u8] {
         match column.cell(row) {
             (cell, false) => cell,
-            (cell, true) if column.stands(cell) => cell,
             (cell, true) => self.text_made(cell, column),
         }
     }
@@ -195,7 +188,7 @@ impl<'t, 'f> Cells<'t, 'f> {
         for row in each(rows) {
             let (cell, closely) = column.cell(row);
             out[row] = cell;
-            to_make |= Rows::from(closely && !column.stands(cell)) << row;
+            to_make |= Rows::from(closely) << row;
         }
         // Files repeat many of them.
         let (mut cell_before, mut text_before) = (&b""[..], &b""[..]);

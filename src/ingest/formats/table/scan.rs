@@ -301,9 +301,9 @@ fn separators_by(
     let mut quotes = QuotesSeen::NONE;
     let (mut nul, mut line_feeds) = (false, 0u32);
     let is_marked = marks.cell_mark.is_some();
-    // What stands at the ends of a cell behind its mark is not looked at here.
-    let tells_cells = marks.trimmed.is_some() && !is_marked;
-    let mut cell_before = false;
+    // From a separator to the first byte of its cell.
+    let behind_mark = 1 + u32::from(is_marked);
+    let (mut edges_before, mut cell_before) = (1 << 63, false);
     // 1 when the byte before is a delimiter.
     let mut unmarked = 0;
     let (words, tail) = text.as_chunks::<64>();
@@ -317,7 +317,9 @@ fn separators_by(
         nul |= masks.nul;
         line_feeds = line_feeds.wrapping_add(masks.line.count_ones());
         let (delimiters, mut lines) = (masks.delimiter & outside, masks.line & outside);
-        let mut found = delimiters | lines;
+        // Those inside quotes, and those that no mark follows, too.
+        let edges = delimiters | lines;
+        let mut found = edges;
         if is_marked {
             let base = number as u32 * 64;
             // The mark of a delimiter that ends the word before.
@@ -337,14 +339,16 @@ fn separators_by(
             found &= !quoted;
             lines &= !quoted;
         }
-        let closely = if tells_cells {
+        let closely = if marks.trimmed.is_some() {
             // The byte behind the last is not known, and may end its cell.
-            let ends = found << 1 | quotes.edge_before | found >> 1 | 1 << 63;
-            let odd = (masks.quote | masks.trimmed | masks.carriage_return) & ends | high;
+            let ends = edges << behind_mark | edges_before >> (64 - behind_mark) | edges >> 1 | 1 << 63;
+            let quote = if is_marked { 0 } else { masks.quote };
+            let odd = (quote | masks.trimmed | masks.carriage_return) & ends | high;
             cells_with(odd, found, &mut cell_before)
         } else {
             found
         };
+        edges_before = edges;
         quotes.edge_before = found >> 63;
         places.note(number as u32 * 64, found, lines, closely, &write);
     }
@@ -692,26 +696,28 @@ mod tests {
         places.all().iter().map(|place| place & !CLOSELY).collect()
     }
 
-    /// Every cell that is not its own text is told, and no other but for one whose byte before the end of a word is odd.
+    /// Every cell that is not its own text is told. Of cells without quotes and marks no other is, but for one whose byte at the end
+    /// of a word is odd.
     fn check_cells(text: &[u8], marks: Marks, places: &Places, is_decoded: impl Fn(u8) -> bool) {
-        let is_odd = |byte: &u8| {
-            Some(*byte) == marks.quote
-                || *byte == b'\r'
-                || marks.trimmed.is_some_and(|odd| odd.contains(byte))
-        };
+        let quote = marks.quote.filter(|_| marks.cell_mark.is_none());
+        let is_quote = |byte: &u8| Some(*byte) == quote;
+        let is_trimmed =
+            |byte: &u8| *byte == b'\r' || marks.trimmed.is_some_and(|trimmed| trimmed.contains(byte));
         let mut start = 0;
         for place in places.all() {
             let end = (place & PLACE) as usize;
-            let cell = &text[start..end];
-            let at_ends = cell.first().is_some_and(is_odd) || cell.last().is_some_and(is_odd);
-            let is_text = !at_ends && !cell.iter().any(|byte| is_decoded(*byte));
+            let mark = usize::from(marks.cell_mark.is_some() && text.get(start) == marks.cell_mark.as_ref());
+            let cell = &text[(start + mark).min(end)..end];
+            let ends = [cell.first(), cell.last()].into_iter().flatten();
+            let is_text = !ends.into_iter().any(|byte| is_quote(byte) || is_trimmed(byte))
+                && !cell.iter().any(|byte| is_decoded(*byte));
             let told = place & CLOSELY != 0;
-            let at_word = (start..end).any(|at| at % 64 == 63 && is_odd(&text[at]));
-            assert!(told || is_text, "{cell:?}");
-            assert!(
-                !told || !is_text || at_word || marks.cell_mark.is_some(),
-                "{cell:?}"
-            );
+            // A row that begins without a mark is none of its table.
+            let is_of_table = marks.cell_mark.is_none() || mark == 1;
+            assert!(told || is_text || !is_of_table, "{cell:?}");
+            let at_word = (start..end).any(|at| at % 64 == 63 && is_trimmed(&text[at]));
+            let is_simple = marks.cell_mark.is_none() && !cell.iter().any(is_quote) && !at_word;
+            assert!(!told || !is_text || !is_simple, "{cell:?}");
             start = end + 1;
         }
     }
