@@ -635,6 +635,7 @@ impl Reading<'_, '_> {
             );
             self.desk.fail(refused)?;
         }
+        let holds = control.is_none_or(|stated| stated == found);
         match count {
             Some(stated) if stated != level.records => {
                 let refused = refuse(
@@ -643,6 +644,7 @@ impl Reading<'_, '_> {
                 );
                 self.desk.fail(refused)
             }
+            Some(_) if !holds => Ok(()),
             Some(stated) => {
                 let total = control.map_or_else(
                     || "no control total".to_owned(),

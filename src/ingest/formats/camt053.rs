@@ -4,8 +4,9 @@
 //! In: one XML file with one or more `Stmt` (`Rpt`, `Ntfctn`). Out: a bank row per booked entry of a statement, a balance per
 //! statement, facts. A report may show what the statement shows again, a notification explains an entry of the statement:
 //! their entries are read, checked and counted as not booked.
-//! Supported: every version `urn:iso:std:iso:20022:tech:xsd:camt.05[234].001.NN` (matched by prefix, elements by local
-//! name; seen: 02, 04, 08), alone or in the envelope of a business message (`AppHdr`), any declared encoding, several
+//! Supported: every version `camt.05[234].001.NN` (the document by its name in the namespace, which Austrian banks wrote as
+//! `ISO:camt.053.001.02:APC:STUZZA:payments:003`, or by its element where there is no namespace; elements by local name; seen: 02,
+//! 04, 08), alone or in the envelope of a business message (`AppHdr`), any declared encoding, several
 //! statements and pages of statements.
 //! Refused: DTDs, a document of another kind than its source names, statements without booked opening or closing balance,
 //! statements that do not tie out (opening + Σ booked = closing, the reader's own oracle), failed `TxsSummry` totals,
@@ -42,7 +43,6 @@ mod entry;
 mod statement;
 pub(super) mod xml;
 
-const NAMESPACES: &str = "urn:iso:std:iso:20022:tech:xsd:camt.05";
 const HEAD_BYTES: usize = 1024;
 const REMITTANCE_BYTES_MAX: usize = 64 << 10;
 /// Entries with details that are remembered one by one; the others are counted.
@@ -53,6 +53,7 @@ const EXPLAINED_MAX: usize = 100_000;
 struct Document {
     /// Name of the format.
     format: &'static str,
+    /// Its name in a namespace, before the number of its version.
     namespace: &'static str,
     purport: Purport,
     header: &'static str,
@@ -64,7 +65,7 @@ struct Document {
 const DOCUMENTS: [Document; 3] = [
     Document {
         format: CAMT053,
-        namespace: "urn:iso:std:iso:20022:tech:xsd:camt.053.001.",
+        namespace: "camt.053.001.",
         purport: Purport::Statement,
         header: "Document/BkToCstmrStmt/GrpHdr/",
         part: "Document/BkToCstmrStmt/Stmt",
@@ -73,7 +74,7 @@ const DOCUMENTS: [Document; 3] = [
     },
     Document {
         format: CAMT052,
-        namespace: "urn:iso:std:iso:20022:tech:xsd:camt.052.001.",
+        namespace: "camt.052.001.",
         purport: Purport::Intraday,
         header: "Document/BkToCstmrAcctRpt/GrpHdr/",
         part: "Document/BkToCstmrAcctRpt/Rpt",
@@ -82,7 +83,7 @@ const DOCUMENTS: [Document; 3] = [
     },
     Document {
         format: CAMT054,
-        namespace: "urn:iso:std:iso:20022:tech:xsd:camt.054.001.",
+        namespace: "camt.054.001.",
         purport: Purport::Notification,
         header: "Document/BkToCstmrDbtCdtNtfctn/GrpHdr/",
         part: "Document/BkToCstmrDbtCdtNtfctn/Ntfctn",
@@ -91,15 +92,58 @@ const DOCUMENTS: [Document; 3] = [
     },
 ];
 
-/// Format of the camt document whose namespace the first bytes of a file name.
+impl Document {
+    /// The element of the document.
+    fn element(&self) -> &'static str {
+        self.part.split('/').nth(1).unwrap_or_default()
+    }
+
+    /// What a namespace names of the document: the whole name with its version, `camt.053.001.08`.
+    fn name_in<'n>(&self, namespace: &'n str) -> Option<&'n str> {
+        let at = namespace.find(self.namespace)?;
+        let name = namespace.get(at..at + self.namespace.len() + 2)?;
+        let version = &name[self.namespace.len()..];
+        let is_whole = !namespace[at + name.len()..].starts_with(|c: char| c.is_ascii_digit());
+        (is_whole && version.bytes().all(|byte| byte.is_ascii_digit())).then_some(name)
+    }
+}
+
+/// Format of the camt document that the first bytes of a file name, in its namespace or by its element.
 pub fn recognise(head: &[u8]) -> Option<&'static str> {
     // Without its zero bytes UTF-16 shows the same letters.
     let letters: Vec<u8> = head.iter().copied().filter(|byte| *byte != 0).collect();
-    let at = memchr::memmem::find(&letters, NAMESPACES.as_bytes())?;
-    DOCUMENTS
+    let text = String::from_utf8_lossy(&letters);
+    if !text
+        .trim_start_matches(['\u{feff}', '\u{fffd}'])
+        .trim_start()
+        .starts_with('<')
+    {
+        return None;
+    }
+    let named = |document: &&Document| {
+        let names = text.match_indices("xmlns").filter_map(|(at, _)| {
+            let (name, value) = text[at..].split_once('=')?;
+            let value = value.trim_start();
+            let quote = value.chars().next().filter(|quote| matches!(quote, '"' | '\''))?;
+            let value = &value[1..];
+            let is_name = !name.contains(['>', '<', '"', '\'']);
+            is_name.then(|| value.split_once(quote).map_or(value, |(value, _)| value))
+        });
+        names
+            .into_iter()
+            .any(|namespace| namespace.contains(document.namespace))
+    };
+    let by_element = |document: &&Document| {
+        let element = document.element();
+        ["<", ":"]
+            .iter()
+            .any(|before| text.contains(&format!("{before}{element}>")))
+    };
+    let found = DOCUMENTS
         .iter()
-        .find(|document| letters[at..].starts_with(document.namespace.as_bytes()))
-        .map(|document| document.format)
+        .find(named)
+        .or_else(|| DOCUMENTS.iter().find(by_element));
+    found.map(|document| document.format)
 }
 
 /// Reads a camt file of one of the three formats.
@@ -731,12 +775,14 @@ impl Reading<'_, '_> {
 fn check_root(walk: &Walk<'_>, document: Document) -> Result<String, FileRefused> {
     // The prefix of the root tells which declaration is its own; a default one is `xmlns`.
     let namespace = walk.root_namespace().unwrap_or_default();
-    if walk.path() == "Document"
-        && namespace
-            .strip_prefix(document.namespace)
-            .is_some_and(|version| version.len() == 2 && version.bytes().all(|b| b.is_ascii_digit()))
-    {
-        return Ok(namespace.rsplit(':').next().unwrap_or_default().to_owned());
+    if walk.path() == "Document" {
+        if namespace.is_empty() {
+            // Its element says what it is; a document of another kind has no statement for this one.
+            return Ok(format!("{}NN, no namespace", document.namespace));
+        }
+        if let Some(name) = document.name_in(namespace) {
+            return Ok(name.to_owned());
+        }
     }
     Err(not_this_document(
         walk.place().line,
@@ -750,7 +796,7 @@ fn check_root(walk: &Walk<'_>, document: Document) -> Result<String, FileRefused
 fn not_this_document(line: u64, root: &str, namespace: &str, document: Document) -> FileRefused {
     let other = DOCUMENTS
         .iter()
-        .find(|other| namespace.starts_with(other.namespace))
+        .find(|other| namespace.contains(other.namespace))
         .filter(|other| other.format != document.format);
     let help = match (other.map(|other| other.purport), document.purport) {
         (Some(Purport::Intraday), _) => {
@@ -767,7 +813,7 @@ fn not_this_document(line: u64, root: &str, namespace: &str, document: Document)
     FileRefused::at(
         line,
         format!(
-            "the document is `{}` of namespace `{}`, expected Document of {}NN",
+            "the document is `{}` of namespace `{}`, expected Document of urn:iso:std:iso:20022:tech:xsd:{}NN",
             shown(root),
             shown(namespace),
             document.namespace

@@ -432,7 +432,20 @@ fn read_row(text: &RowText, place: Place, currency: Currency) -> Result<Movement
         "D" => Direction::Debit,
         other => return Err(("direction", other.to_owned(), "AMTCDR with C or D".to_owned())),
     };
-    let net = amount("amount", &text.amount)?;
+    let (own, other) = match direction {
+        Direction::Credit => (&text.credit, &text.debit),
+        Direction::Debit => (&text.debit, &text.credit),
+    };
+    // Without TRSAMT, which older versions lack, the side that AMTCDR names says the amount.
+    let net = match (text.amount.as_str(), direction) {
+        ("", _) if own.starts_with('-') => {
+            let expected = "an amount without a sign, or TRSAMT beside it";
+            return Err(("amount", own.clone(), expected.to_owned()));
+        }
+        ("", Direction::Credit) => amount("amount", own)?,
+        ("", Direction::Debit) => -amount("amount", own)?,
+        (net, _) => amount("amount", net)?,
+    };
     if (net < 0) != (direction == Direction::Debit) && net != 0 {
         return Err((
             "amount",
@@ -440,10 +453,6 @@ fn read_row(text: &RowText, place: Place, currency: Currency) -> Result<Movement
             format!("a sign of TRSAMT that fits AMTCDR {}", text.side),
         ));
     }
-    let (own, other) = match direction {
-        Direction::Credit => (&text.credit, &text.debit),
-        Direction::Debit => (&text.debit, &text.credit),
-    };
     if !own.is_empty() && amount("amount", own)?.abs() != net.abs() {
         return Err(("amount", own.clone(), format!("{}, as TRSAMT says", text.amount)));
     }

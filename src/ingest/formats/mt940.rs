@@ -3,7 +3,8 @@
 //! In: one file with any number of messages, with or without envelopes. Out: a bank row per booked `:61:`, a balance per
 //! statement, facts. MT942 books nothing: the statement of the day books what it shows.
 //! Supported: the dialects of public sample files; pages (`:28C:` n/m, `:60M:`, `:62M:`) in one file or several; `:90D:`, `:90C:` and
-//! `/SUM/` totals. Tolerant in layout: text before, between and behind messages is passed over and counted.
+//! `/SUM/` totals. Tolerant in layout: text before, between and behind messages, and what belongs to no field in them, is passed over
+//! and counted.
 //! Refused: statements without opening or closing balance, that do not tie out (opening + Σ booked = closing), whose
 //! declared totals fail, or of which pages are missing; unknown accounts. An entry outside a statement is a reject.
 //!
@@ -109,7 +110,7 @@ pub fn read<'a>(
     facts.checked.extend(lines.guess_in_words());
     if passed_over > 0 {
         facts.checked.push(format!(
-            "{passed_over} lines outside messages were passed over, from line {passed_over_line} on"
+            "{passed_over} lines that belong to no field were passed over, from line {passed_over_line} on"
         ));
     }
     if moved_days > 0 {
@@ -144,6 +145,8 @@ enum Field {
     Entry,
     /// Information about the statement line before.
     EntryInfo,
+    /// What the bank adds to it in a field of its own (`:NS:`).
+    EntryNotes,
     /// Information about the statement.
     StatementInfo,
     /// A field that has one line.
@@ -159,6 +162,7 @@ struct Pending {
     line: String,
     supplement: Vec<String>,
     info: Vec<String>,
+    notes: Vec<String>,
 }
 
 /// Numbers and sums that the bank declares (`:90D:`, `:90C:`, `/SUM/`), as written.
@@ -203,6 +207,8 @@ struct Part {
     currency: Option<Currency>,
     opening: Option<(Balance, bool)>,
     closing: Option<(Balance, bool)>,
+    /// Its closing balance was refused.
+    closing_refused: bool,
     open: Option<OpenStatement>,
     /// Entries of this page.
     counted: Counted,
@@ -226,6 +232,7 @@ impl Part {
             currency: None,
             opening: None,
             closing: None,
+            closing_refused: false,
             open: None,
             counted: Counted::default(),
             before: Counted::default(),
@@ -376,6 +383,7 @@ impl Reading<'_, '_> {
         let lines = match self.field {
             Field::Entry => &mut self.entry.supplement,
             Field::EntryInfo => &mut self.entry.info,
+            Field::EntryNotes => &mut self.entry.notes,
             Field::StatementInfo => {
                 let Some(part) = &mut self.part else { return Ok(()) };
                 part.info_lines += 1;
@@ -408,7 +416,7 @@ impl Reading<'_, '_> {
     }
 
     fn tag(&mut self, tag: &str, value: &str, place: Place) -> Result<(), FileRefused> {
-        if tag != "86" {
+        if !matches!(tag, "86" | "NS") {
             self.flush()?;
         }
         self.field = Field::Other;
@@ -493,7 +501,13 @@ impl Reading<'_, '_> {
                 }
             }
             // Available and forward balances are never used; related references and times are not needed.
-            "64" | "65" | "21" | "13" | "13D" | "NS" => {}
+            "64" | "65" | "21" | "13" | "13D" => {}
+            "NS" => {
+                if self.entry.place.is_some() {
+                    self.entry.notes.push(clean(value));
+                    self.field = Field::EntryNotes;
+                }
+            }
             _ => self.pass_over(place),
         }
         Ok(())
@@ -529,6 +543,9 @@ impl Reading<'_, '_> {
         let Some(part) = self.part.as_mut() else {
             return Ok(());
         };
+        if part.names.is_empty() {
+            return Err(part.refuse("it names no account (:25:) before its opening balance"));
+        }
         let (balance, currency, moved) = read_balance(value, ":60", place.line)?;
         self.moved_days += u64::from(moved);
         part.currency = Some(currency);
@@ -608,6 +625,7 @@ impl Reading<'_, '_> {
             return self.desk.fail(refused);
         }
         if part.currency.is_some_and(|known| known != currency) {
+            part.closing_refused = true;
             let refused = part.refuse(format!(
                 "it opens in another currency than it closes in ({currency})"
             ));
@@ -628,6 +646,7 @@ impl Reading<'_, '_> {
         self.entry = pending;
         self.entry.supplement.clear();
         self.entry.info.clear();
+        self.entry.notes.clear();
         outcome
     }
 
@@ -671,15 +690,20 @@ impl Reading<'_, '_> {
         part.counted.booked.add(direction, line.amount_minor);
         part.counted.written.add(mark.written, line.amount_minor);
         let info = info::read(&pending.info);
-        let remark = match info.remark.is_empty() {
-            true => info::flowing(&pending.supplement),
-            false => info.remark,
+        let others = [&pending.supplement, &pending.notes];
+        let texts = std::iter::once(info.remark).chain(others.map(|lines| info::flowing(lines)));
+        let remark = texts
+            .into_iter()
+            .find(|text| !text.is_empty())
+            .unwrap_or_default();
+        // A code says where the reference stands: in the information, or nowhere. That of a mandate is the same every month.
+        let (pointed, own) = match line.reference {
+            "PREF" => (info.payment.as_str(), ""),
+            "NONREF" | "NOREF" | "EREF" | "EREF+" | "KREF" | "KREF+" | "MARF" => ("", ""),
+            reference if !reference.contains(char::is_alphanumeric) => ("", ""),
+            reference => ("", reference),
         };
-        let own = match line.reference {
-            "NONREF" | "EREF" | "KREF+" | "EREF+" | "NOREF" => "",
-            reference => reference,
-        };
-        let bank_ref = [info.reference.as_str(), own, line.bank_reference]
+        let bank_ref = [pointed, info.reference.as_str(), own, line.bank_reference]
             .into_iter()
             .find(|text| !text.is_empty())
             .unwrap_or("");
@@ -743,8 +767,10 @@ impl Reading<'_, '_> {
             return self.desk.fail(part.refuse(what));
         };
         let Some((closing, last)) = part.closing else {
-            let refused = part.refuse("no closing balance (:62F:): the statement was cut off");
-            self.desk.fail(refused)?;
+            if !part.closing_refused {
+                let refused = part.refuse("no closing balance (:62F:): the statement was cut off");
+                self.desk.fail(refused)?;
+            }
             if let Some(open) = part.open.take().filter(|_| self.desk.is_open()) {
                 self.desk.finish(open);
             }

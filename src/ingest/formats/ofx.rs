@@ -107,9 +107,19 @@ pub fn recognise(head: &[u8]) -> bool {
         .collect::<String>()
         .to_ascii_uppercase();
     let text = text.trim_start_matches('\u{feff}').trim_start();
-    text.starts_with("OFXHEADER") || text.starts_with("<OFX>") || text.contains("<?OFX ") || {
-        (text.starts_with("<?XML") || text.starts_with("<!--")) && text.contains("<OFX>")
-    }
+    // Some converters write a header without its first line.
+    let is_header = |text: &str| {
+        let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+        lines.all(|line| {
+            let key = line.split_once(':').map_or("", |(key, _)| key);
+            !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_uppercase())
+        })
+    };
+    text.starts_with("OFXHEADER")
+        || text.contains("<?OFX ")
+        || text.split_once("<OFX>").is_some_and(|(before, _)| {
+            before.starts_with("<?XML") || before.starts_with("<!--") || is_header(before)
+        })
 }
 
 /// Reads an OFX file.
@@ -782,9 +792,10 @@ impl Reading<'_, '_> {
         let occurrence = self.known.note(hash);
         let id = Sha256::digest(format!("{content}\n{occurrence}").as_bytes());
         let entry_id = hex(&id[..16]);
+        // A number of zeros is none.
         let reference = [entry.get("REFNUM"), entry.get("CHECKNUM"), fitid]
             .into_iter()
-            .find(|text| !text.is_empty())
+            .find(|text| text.bytes().any(|byte| byte != b'0'))
             .unwrap_or("");
         let remark = match (name, entry.get("MEMO")) {
             (name, "") => name.to_owned(),

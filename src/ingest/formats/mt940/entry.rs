@@ -165,13 +165,17 @@ fn mark(text: &str) -> Option<(Mark, &str)> {
     Some((mark, rest))
 }
 
-/// `N`, `F` or `S` and three letters or digits; banks cut or leave out the type.
+/// `N`, `F` or `S` and three letters or digits; banks cut the type, fill it with blanks, or leave it out.
 fn kind(text: &str) -> (&str, &str) {
     let is_kind = |kind: &str| {
-        kind.starts_with(['N', 'F', 'S']) && kind.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        kind.starts_with(['N', 'F', 'S'])
+            && kind
+                .trim_end_matches(' ')
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric())
     };
     match text.split_at_checked(4) {
-        Some((kind, rest)) if is_kind(kind) => (kind, rest),
+        Some((kind, rest)) if is_kind(kind) => (kind.trim_end_matches(' '), rest),
         _ => ("", text),
     }
 }
@@ -224,6 +228,9 @@ mod tests {
             "130101D000000000025,00N102EREF            ",
             "2013-01-01 - D 2500 N102 EREF ",
         );
+        check("100722D25,03NOV NONREF", "2010-07-22 - D 2503 NOV NONREF ");
+        check("1710111011DF2402,00S   X", "2017-10-11 2017-10-11 D 240200 S X ");
+        check("100722D25,03NO 12 34", "2010-07-22 - D 2503  NO 12 34 ");
         check("180417CF2066637,00N527", "2018-04-17 - C 206663700 N527  ");
         check("131017D6800,NCHK16703074", "2013-10-17 - D 680000 NCHK 16703074 ");
         check("150101ED12,5FMSC", "2015-01-01 - ED 1250 FMSC  ");

@@ -9,6 +9,8 @@ pub struct Info {
     pub remark: String,
     /// End-to-end reference, or the reference of the customer; empty where none.
     pub reference: String,
+    /// Reference of the payment or batch (`/PREF/`), which a statement line may point to.
+    pub payment: String,
     /// Name of the other side.
     pub name: String,
     /// Account of the other side.
@@ -21,11 +23,12 @@ const LINE_CHARS: usize = 65;
 /// Reads the lines of a `:86:`.
 pub fn read(lines: &[String]) -> Info {
     let joined: String = lines.concat();
-    if let Some((separator, at)) = subfields(&joined) {
-        return numbered(&joined, separator, at);
+    let joined = joined.trim_start();
+    if let Some((separator, at)) = subfields(joined) {
+        return numbered(joined, separator, at);
     }
-    if is_coded(&joined) {
-        return coded(&joined);
+    if is_coded(joined) {
+        return coded(joined);
     }
     let mut info = Info {
         remark: flowing(lines),
@@ -70,7 +73,7 @@ fn subfields(text: &str) -> Option<(char, usize)> {
 fn numbered(text: &str, separator: char, at: usize) -> Info {
     let mut info = Info::default();
     let polish = matches!(separator, '~' | '^' | '<');
-    let mut booking = String::new();
+    let (mut booking, mut iban) = (String::new(), String::new());
     let mut last = 0;
     for part in text[at..].split(separator).skip(1) {
         let number = part
@@ -86,7 +89,8 @@ fn numbered(text: &str, separator: char, at: usize) -> Info {
             0 => &mut booking,
             20..=26 | 60..=65 => &mut info.remark,
             27..=29 if !polish => &mut info.remark,
-            31 | 38 => &mut info.account,
+            31 => &mut info.account,
+            38 => &mut iban,
             29 if polish => &mut info.account,
             32 | 33 => &mut info.name,
             27 | 28 => &mut info.name,
@@ -106,6 +110,10 @@ fn numbered(text: &str, separator: char, at: usize) -> Info {
         reference => reference,
     };
     info.reference = reference.to_owned();
+    // Where both stand, the IBAN is the whole of it.
+    if !iban.trim().is_empty() {
+        info.account = iban;
+    }
     for slot in [&mut info.remark, &mut info.account, &mut info.name] {
         let kept = slot.trim().to_owned();
         *slot = kept;
@@ -162,6 +170,7 @@ fn coded(text: &str) -> Info {
         }
         let slot = match word {
             "EREF" => &mut info.reference,
+            "PREF" => &mut info.payment,
             "NAME" => &mut info.name,
             "IBAN" => &mut info.account,
             _ => continue,
@@ -172,7 +181,13 @@ fn coded(text: &str) -> Info {
         }
         slot.push_str(part);
     }
-    for slot in [&mut info.reference, &mut info.name, &mut info.account] {
+    let texts = [
+        &mut info.reference,
+        &mut info.payment,
+        &mut info.name,
+        &mut info.account,
+    ];
+    for slot in texts {
         let kept = known(slot.trim().trim_end_matches('/')).to_owned();
         *slot = kept;
     }
@@ -248,6 +263,18 @@ mod tests {
             "",
             "",
             "",
+        );
+        check(
+            &[" 020?00PRZELEW?20FAKTURA?310000777777777777?32HUTA SZKLA?38PL08106000760000777777777777"],
+            "FAKTURA",
+            "",
+            "HUTA SZKLA",
+            "PL08106000760000777777777777",
+        );
+        let pointed = read(&["/PREF/M000000003333333//REMI/USTD//TOTAAL 1 VZ/".to_owned()]);
+        assert_eq!(
+            (pointed.payment.as_str(), pointed.reference.as_str()),
+            ("M000000003333333", "")
         );
         check(&[&"x".repeat(65), "y"], &("x".repeat(65) + "y"), "", "", "");
         check(&[""], "", "", "", "");
