@@ -362,6 +362,14 @@ mod tests {
             ),
             None
         );
+        for (head, is_ofx) in [
+            (&b"OFXHEADER:100\nDATA:OFXSGML\n"[..], true),
+            (b"DATA:OFXSGML\nENCODING:UTF-8\n<OFX>\n", true),
+            (b"\n <OFX>", true),
+            (b"a bank about <OFX>", false),
+        ] {
+            assert_eq!(kind("ofx", head), is_ofx.then_some(table::Kind::Rows));
+        }
         assert!(recognise("x", &none, b"").is_err());
         if let Some(bytes) = sample("alipay/trade_detail_2019-09-16.gbk.csv") {
             assert_eq!(kind("alipay-trade", &bytes[..100]), Some(table::Kind::Rows));

@@ -590,6 +590,27 @@ fn namespaces_may_have_a_prefix() {
 }
 
 #[test]
+fn a_namespace_may_be_another_or_none() {
+    let own = "urn:iso:std:iso:20022:tech:xsd:camt.053.001.08";
+    let text = document(&statement(&entry("1.00", "CRDT", ""), "0", "1"));
+    let austrian = text.replace(own, "ISO:camt.053.001.02:APC:STUZZA:payments:003");
+    let none = text.replace(&format!(" xmlns=\"{own}\""), "");
+    for (text, variant) in [
+        (&austrian, "camt.053.001.02"),
+        (&none, "camt.053.001.NN, no namespace"),
+    ] {
+        assert_eq!(recognise(text.as_bytes()), Some(CAMT053));
+        let (result, kept) = read_bytes(text.as_bytes());
+        assert_eq!(result.unwrap().variant, variant);
+        assert_eq!(kept.rows.len(), 1);
+    }
+    let (result, _) = read_bytes(text.replace(own, "urn:x:camt.053.001.081").as_bytes());
+    assert!(result.unwrap_err().message.contains("the document is `Document`"));
+    assert_eq!(recognise(b"a text about xmlns=\"camt.053.001.08\""), None);
+    assert_eq!(recognise(b"<a>camt.053.001.08</a>"), None);
+}
+
+#[test]
 fn a_cut_statement_is_never_taken_for_another() {
     let check = |bytes: &[u8]| {
         let (result, whole) = read_bytes(bytes);

@@ -122,3 +122,23 @@ fn what_contradicts_itself_is_refused() {
     let (result, kept, failed) = read_openly(CMB, &bytes);
     assert_eq!((result.is_ok(), kept.rows.len(), failed.len()), (true, 1, 0));
 }
+
+#[test]
+fn without_a_signed_amount_the_side_says_it() {
+    let rows = row("C", "5.00", "105.00", "1") + &row("D", "1.00", "104.00", "2");
+    let without = rows
+        .replace("<TRSAMT>5.00</TRSAMT>", "")
+        .replace("<TRSAMT>-1.00</TRSAMT>", "");
+    let ((whole, kept), (result, bare)) = (read(&answer("0", &rows)), read(&answer("0", &without)));
+    whole.unwrap();
+    result.unwrap();
+    assert_eq!((bare.rows.len(), bare.rows), (2, kept.rows));
+    refused(
+        &answer("0", &without.replace("<TRSAMTD>1.00", "<TRSAMTD>-1.00")),
+        "expected an amount without a sign, or TRSAMT beside it",
+    );
+    refused(
+        &answer("0", &without.replace("<TRSAMTD>1.00</TRSAMTD>", "")),
+        "amount: found ``, expected an amount in CNY",
+    );
+}

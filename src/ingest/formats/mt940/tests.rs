@@ -222,6 +222,34 @@ fn statements_tie_out_or_the_file_is_refused() {
 }
 
 #[test]
+fn keys_are_references_and_no_codes() {
+    let row = |entry: &str| {
+        let (result, kept) = read(&statement(entry, "C260331EUR11,00"));
+        result.unwrap();
+        kept.rows[0].clone()
+    };
+    let check = |entry: &str, expected: &str| {
+        let row = row(entry);
+        assert!(row.contains(expected), "{entry}: {row}");
+    };
+    let pointed = ":61:260331C1,00NDDTPREF//1249\n:86:/PREF/SEPA-P1/REMI/x/\n";
+    check(pointed, "|SEPA-P1|");
+    check(&pointed.replace("/PREF/SEPA-P1", "/CSID/x"), "|1249|");
+    check(":61:260331C1,00NDDTMARF//1249\n:86:/MARF/MND-1/\n", "|1249|");
+    check(":61:260331C1,00NTRF.//1249\n:86:x\n", "|1249|");
+    check(":61:260331C1,00NTRFEREF//1249\n:86:/EREF/E1/PREF/P1/\n", "|E1|");
+    // What the bank adds in a field of its own does not end the entry.
+    let noted = ":61:260331C1,00NMSCX\n:NS:01Street 17\n02City\n";
+    check(noted, "|01Street 17 02City|");
+    check(&format!("{noted}:86:text\n"), "|text|");
+    let nameless = statement(noted, "C260331EUR11,00");
+    let at = nameless.find(":25:").unwrap();
+    let end = at + nameless[at..].find('\n').unwrap() + 1;
+    let (result, _) = read(&[&nameless[..at], &nameless[end..]].concat());
+    assert!(result.unwrap_err().message.contains("names no account (:25:)"));
+}
+
+#[test]
 fn layout_may_be_anything() {
     let read = |text: &str, rows: usize| {
         let (result, kept) = read(text);
