@@ -1243,7 +1243,7 @@ fn paypal_sections_state_their_sums() {
         (
             "SF\",USD,5200",
             "SF\",USD,5201",
-            "SF gross credits of USD: Gross Transaction Amount: found 5200.00, expected 5201",
+            "SF gross credits of USD: Gross Transaction Amount: found 52.00, expected 52.01",
         ),
         ("0,3\n", "0,4\n", "SF rows of USD: rows: found 3, expected 4"),
         (
@@ -1254,7 +1254,7 @@ fn paypal_sections_state_their_sums() {
         (
             "4535,47,225,",
             "4535,48,225,",
-            "SF fees of USD: Fee Amount: found 47.00, expected 48",
+            "SF fees of USD: Fee Amount: found 0.47, expected 0.48",
         ),
         (
             "CR,10000,CR,10487",

@@ -675,14 +675,17 @@ impl Counting<'_> {
                 }
                 return Err(lacks(&bound.sum.stated));
             };
-            let holds = bound
-                .stated_figure(text)
-                .is_some_and(|expected| match bound.sum.take {
-                    Take::Signed | Take::Magnitude => expected.abs() == found.abs(),
-                    Take::Exact => expected == *found,
-                });
+            let expected = bound.stated_figure(text);
+            let holds = expected.is_some_and(|expected| match bound.sum.take {
+                Take::Signed | Take::Magnitude => expected.abs() == found.abs(),
+                Take::Exact => expected == *found,
+            });
             if !holds {
-                return Err(fails(bound.title, shown_scaled(*found), text));
+                // Fen are shown as yuan on both sides, or on neither.
+                return Err(match expected.filter(|_| bound.number.unit != Unit::Major) {
+                    Some(expected) => fails(bound.title, bound.shown(*found), &bound.shown(expected)),
+                    None => fails(bound.title, shown_scaled(*found), text),
+                });
             }
         }
         Ok(not_stated)
