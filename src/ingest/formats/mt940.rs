@@ -373,13 +373,7 @@ impl Reading<'_, '_> {
 
     /// A line without a tag.
     fn more(&mut self, line: &str, place: Place) -> Result<(), FileRefused> {
-        let too_many = || {
-            Err(FileRefused::at(
-                place.line,
-                format!("a field has more than {FIELD_LINES_MAX} lines, or {FIELD_BYTES_MAX} bytes"),
-                "this is no statement: fetch the file again",
-            ))
-        };
+        let too_many = || Err(too_many_lines(place.line));
         let lines = match self.field {
             Field::Entry => &mut self.entry.supplement,
             Field::EntryInfo => &mut self.entry.info,
@@ -416,11 +410,18 @@ impl Reading<'_, '_> {
     }
 
     fn tag(&mut self, tag: &str, value: &str, place: Place) -> Result<(), FileRefused> {
-        if !matches!(tag, "86" | "NS") {
+        // Behind what the bank added to an entry, a second `:86:` is of the statement.
+        let is_of_statement = tag == "86" && !self.entry.info.is_empty() && !self.entry.notes.is_empty();
+        if is_of_statement || !matches!(tag, "86" | "NS") {
             self.flush()?;
+            self.field_bytes = 0;
         }
         self.field = Field::Other;
-        self.field_bytes = 0;
+        let pending = self.entry.info.len() + self.entry.notes.len();
+        self.field_bytes += value.len();
+        if pending >= FIELD_LINES_MAX || (pending > 0 && self.field_bytes > FIELD_BYTES_MAX) {
+            return Err(too_many_lines(place.line));
+        }
         let line = place.line;
         match tag {
             "20" => {
@@ -961,6 +962,14 @@ fn over_files(pages: &Pages, late: &Declared) -> FileRefused {
             pages.page + 1
         ),
         "ask the bank for the whole statement in one file",
+    )
+}
+
+fn too_many_lines(line: u64) -> FileRefused {
+    FileRefused::at(
+        line,
+        format!("a field has more than {FIELD_LINES_MAX} lines, or {FIELD_BYTES_MAX} bytes"),
+        "this is no statement: fetch the file again",
     )
 }
 

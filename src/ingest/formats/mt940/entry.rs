@@ -166,6 +166,7 @@ fn mark(text: &str) -> Option<(Mark, &str)> {
 }
 
 /// `N`, `F` or `S` and three letters or digits; banks cut the type, fill it with blanks, or leave it out.
+/// Left out before a reference such as `SVC 4711`, it cannot be told from one that is filled up: `SVC` is then the type.
 fn kind(text: &str) -> (&str, &str) {
     let is_kind = |kind: &str| {
         kind.starts_with(['N', 'F', 'S'])
@@ -230,6 +231,7 @@ mod tests {
         );
         check("100722D25,03NOV NONREF", "2010-07-22 - D 2503 NOV NONREF ");
         check("1710111011DF2402,00S   X", "2017-10-11 2017-10-11 D 240200 S X ");
+        check("100722D25,03SVC 4711//77", "2010-07-22 - D 2503 SVC 4711 77");
         check("100722D25,03NO 12 34", "2010-07-22 - D 2503  NO 12 34 ");
         check("180417CF2066637,00N527", "2018-04-17 - C 206663700 N527  ");
         check("131017D6800,NCHK16703074", "2013-10-17 - D 680000 NCHK 16703074 ");

@@ -242,6 +242,16 @@ fn keys_are_references_and_no_codes() {
     let noted = ":61:260331C1,00NMSCX\n:NS:01Street 17\n02City\n";
     check(noted, "|01Street 17 02City|");
     check(&format!("{noted}:86:text\n"), "|text|");
+    // A second `:86:` behind it is of the statement, and what it declares is checked.
+    let summed = |sums: &str| format!(":61:260331C1,00NMSCX\n:86:text\n:NS:01x\n:86:{sums}\n");
+    check(&summed("/SUM/0/1/0,00/1,00/"), "|text|");
+    let (result, _) = read(&statement(&summed("/SUM/0/1/0,00/2,00/"), "C260331EUR11,00"));
+    assert!(result.unwrap_err().message.contains("/SUM/"));
+    let (result, _) = read(&statement(
+        &(noted.to_owned() + &":NS:x\n".repeat(10_001)),
+        "C260331EUR11,00",
+    ));
+    assert!(result.unwrap_err().message.contains("more than 10000 lines"));
     let nameless = statement(noted, "C260331EUR11,00");
     let at = nameless.find(":25:").unwrap();
     let end = at + nameless[at..].find('\n').unwrap() + 1;

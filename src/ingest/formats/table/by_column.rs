@@ -223,7 +223,7 @@ impl<'t, 'f> Cells<'t, 'f> {
                 Some(holds) => holds,
                 None => {
                     let holds = condition.holds_of(self.text(row, &column), || b"");
-                    if let Some(cell) = cell {
+                    if let Some(cell) = cell.filter(|_| !self.failed) {
                         judged.keep(cell, holds);
                     }
                     holds
@@ -277,7 +277,7 @@ impl<'t, 'f> Cells<'t, 'f> {
                     None => {
                         let text = ShortText::of(cells.text(row, &column));
                         let number = text.and_then(|text| rule.words.borrow().of(text));
-                        if let (Some(cell), Some(number)) = (cell, number) {
+                        if let (Some(cell), Some(number), false) = (cell, number, cells.failed) {
                             judged.keep(cell, number);
                         }
                         number

@@ -304,7 +304,7 @@ fn paypal_states_credits_before_debits() {
     assert_eq!(rows.len(), 2);
     let turned = PAYPAL.replace("535,47,225,", "535,225,47,");
     let (_, message) = refused("paypal-stl", day, turned.as_bytes());
-    assert_eq!(message, "SF fees of USD: Fee Amount: found 47.00, expected 225");
+    assert_eq!(message, "SF fees of USD: Fee Amount: found 0.47, expected 2.25");
     // A spreadsheet fills up every line.
     let padded: String = PAYPAL
         .lines()

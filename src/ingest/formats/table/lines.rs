@@ -36,7 +36,7 @@ fn block_bytes() -> usize {
 /// Fewer records than these are read one by one.
 const RUN_ROWS_MIN: usize = if cfg!(any(test, fuzzing)) { 1 } else { 8 };
 
-/// A block with longer records is read record by record: what is decoded of a run has places of 31 bits.
+/// A longer block, which one long record makes, is read record by record: what is decoded of its runs is kept until it ends.
 const RUN_BLOCK_BYTES_MAX: usize = 4 << 20;
 
 /// Blocks of a file. The encoding is one in which a line feed is always a line feed (not UTF-16).
