@@ -162,7 +162,8 @@ pub fn profile(bytes: &[u8]) {
     }
 }
 
-const STATEMENT: &[u8] = include_bytes!("../../testdata/profiles/lakeside-bank.csv");
+/// A statement of a bank that nobody knows, in GBK.
+pub const STATEMENT: &[u8] = include_bytes!("../../testdata/profiles/lakeside-bank.csv");
 
 /// A statement as that one, with so many rows, 60 at most: enough of them to be read column by column.
 pub fn long_statement(rows: i64) -> Vec<u8> {

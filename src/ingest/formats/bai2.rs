@@ -626,16 +626,14 @@ impl Reading<'_, '_> {
         count: Option<u64>,
         level: Level,
     ) -> Result<(), FileRefused> {
-        if let Some(stated) = control
-            && stated != found
-        {
+        let failed = control.filter(|stated| *stated != found);
+        if let Some(stated) = failed {
             let refused = refuse(
                 place,
                 format!("{name}: control total: found {found}, expected {stated}"),
             );
             self.desk.fail(refused)?;
         }
-        let holds = control.is_none_or(|stated| stated == found);
         match count {
             Some(stated) if stated != level.records => {
                 let refused = refuse(
@@ -644,7 +642,7 @@ impl Reading<'_, '_> {
                 );
                 self.desk.fail(refused)
             }
-            Some(_) if !holds => Ok(()),
+            Some(_) if failed.is_some() => Ok(()),
             Some(stated) => {
                 let total = control.map_or_else(
                     || "no control total".to_owned(),

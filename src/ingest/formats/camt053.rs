@@ -53,8 +53,8 @@ const EXPLAINED_MAX: usize = 100_000;
 struct Document {
     /// Name of the format.
     format: &'static str,
-    /// Its name in a namespace, before the number of its version.
-    namespace: &'static str,
+    /// Its name, before the number of its version.
+    name: &'static str,
     purport: Purport,
     header: &'static str,
     part: &'static str,
@@ -65,7 +65,7 @@ struct Document {
 const DOCUMENTS: [Document; 3] = [
     Document {
         format: CAMT053,
-        namespace: "camt.053.001.",
+        name: "camt.053.001.",
         purport: Purport::Statement,
         header: "Document/BkToCstmrStmt/GrpHdr/",
         part: "Document/BkToCstmrStmt/Stmt",
@@ -74,7 +74,7 @@ const DOCUMENTS: [Document; 3] = [
     },
     Document {
         format: CAMT052,
-        namespace: "camt.052.001.",
+        name: "camt.052.001.",
         purport: Purport::Intraday,
         header: "Document/BkToCstmrAcctRpt/GrpHdr/",
         part: "Document/BkToCstmrAcctRpt/Rpt",
@@ -83,7 +83,7 @@ const DOCUMENTS: [Document; 3] = [
     },
     Document {
         format: CAMT054,
-        namespace: "camt.054.001.",
+        name: "camt.054.001.",
         purport: Purport::Notification,
         header: "Document/BkToCstmrDbtCdtNtfctn/GrpHdr/",
         part: "Document/BkToCstmrDbtCdtNtfctn/Ntfctn",
@@ -100,9 +100,9 @@ impl Document {
 
     /// What a namespace names of the document: the whole name with its version, `camt.053.001.08`.
     fn name_in<'n>(&self, namespace: &'n str) -> Option<&'n str> {
-        let at = namespace.find(self.namespace)?;
-        let name = namespace.get(at..at + self.namespace.len() + 2)?;
-        let version = &name[self.namespace.len()..];
+        let at = namespace.find(self.name)?;
+        let name = namespace.get(at..at + self.name.len() + 2)?;
+        let version = &name[self.name.len()..];
         let is_whole = !namespace[at + name.len()..].starts_with(|c: char| c.is_ascii_digit());
         (is_whole && version.bytes().all(|byte| byte.is_ascii_digit())).then_some(name)
     }
@@ -120,18 +120,13 @@ pub fn recognise(head: &[u8]) -> Option<&'static str> {
     {
         return None;
     }
-    let named = |document: &&Document| {
-        let names = text.match_indices("xmlns").filter_map(|(at, _)| {
-            let (name, value) = text[at..].split_once('=')?;
-            let value = value.trim_start();
-            let quote = value.chars().next().filter(|quote| matches!(quote, '"' | '\''))?;
-            let value = &value[1..];
-            let is_name = !name.contains(['>', '<', '"', '\'']);
-            is_name.then(|| value.split_once(quote).map_or(value, |(value, _)| value))
-        });
-        names
-            .into_iter()
-            .any(|namespace| namespace.contains(document.namespace))
+    let namespaces: Vec<&str> = text
+        .match_indices("xmlns")
+        .filter_map(|(at, _)| namespace_of(&text[at..]))
+        .collect();
+    let is_named = |document: &&Document| {
+        let mut names = namespaces.iter();
+        names.any(|namespace| namespace.contains(document.name))
     };
     let by_element = |document: &&Document| {
         let element = document.element();
@@ -141,9 +136,20 @@ pub fn recognise(head: &[u8]) -> Option<&'static str> {
     };
     let found = DOCUMENTS
         .iter()
-        .find(named)
+        .find(is_named)
         .or_else(|| DOCUMENTS.iter().find(by_element));
     found.map(|document| document.format)
+}
+
+/// The namespace that a declaration, with which a text begins, gives: `xmlns:n="…"`; all that is there where it is cut off.
+fn namespace_of(declaration: &str) -> Option<&str> {
+    let (name, value) = declaration.split_once('=')?;
+    if name.contains(['>', '<', '"', '\'']) {
+        return None;
+    }
+    let value = value.trim_start();
+    let quote = value.chars().next().filter(|quote| matches!(quote, '"' | '\''))?;
+    value[1..].split(quote).next()
 }
 
 /// Reads a camt file of one of the three formats.
@@ -778,7 +784,7 @@ fn check_root(walk: &Walk<'_>, document: Document) -> Result<String, FileRefused
     if walk.path() == "Document" {
         if namespace.is_empty() {
             // Its element says what it is; a document of another kind has no statement for this one.
-            return Ok(format!("{}NN, no namespace", document.namespace));
+            return Ok(format!("{}NN, no namespace", document.name));
         }
         if let Some(name) = document.name_in(namespace) {
             return Ok(name.to_owned());
@@ -796,7 +802,7 @@ fn check_root(walk: &Walk<'_>, document: Document) -> Result<String, FileRefused
 fn not_this_document(line: u64, root: &str, namespace: &str, document: Document) -> FileRefused {
     let other = DOCUMENTS
         .iter()
-        .find(|other| namespace.contains(other.namespace))
+        .find(|other| namespace.contains(other.name))
         .filter(|other| other.format != document.format);
     let help = match (other.map(|other| other.purport), document.purport) {
         (Some(Purport::Intraday), _) => {
@@ -816,7 +822,7 @@ fn not_this_document(line: u64, root: &str, namespace: &str, document: Document)
             "the document is `{}` of namespace `{}`, expected Document of urn:iso:std:iso:20022:tech:xsd:{}NN",
             shown(root),
             shown(namespace),
-            document.namespace
+            document.name
         ),
         help,
     )

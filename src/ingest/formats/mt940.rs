@@ -313,7 +313,7 @@ struct Reading<'r, 'd> {
     enveloped: bool,
     /// An envelope was opened and its message did not end yet.
     unfinished: bool,
-    /// Bytes of the field so far, without its first line.
+    /// Bytes so far of the field, or of all that was said of the statement line before.
     field_bytes: usize,
     line: u64,
 }
@@ -417,9 +417,9 @@ impl Reading<'_, '_> {
             self.field_bytes = 0;
         }
         self.field = Field::Other;
-        let pending = self.entry.info.len() + self.entry.notes.len();
+        let lines = self.entry.info.len() + self.entry.notes.len();
         self.field_bytes += value.len();
-        if pending >= FIELD_LINES_MAX || (pending > 0 && self.field_bytes > FIELD_BYTES_MAX) {
+        if lines >= FIELD_LINES_MAX || (lines > 0 && self.field_bytes > FIELD_BYTES_MAX) {
             return Err(too_many_lines(place.line));
         }
         let line = place.line;
@@ -692,11 +692,9 @@ impl Reading<'_, '_> {
         part.counted.written.add(mark.written, line.amount_minor);
         let info = info::read(&pending.info);
         let others = [&pending.supplement, &pending.notes];
-        let texts = std::iter::once(info.remark).chain(others.map(|lines| info::flowing(lines)));
-        let remark = texts
-            .into_iter()
-            .find(|text| !text.is_empty())
-            .unwrap_or_default();
+        let mut texts =
+            std::iter::once(info.remark).chain(others.into_iter().map(|lines| info::flowing(lines)));
+        let remark = texts.find(|text| !text.is_empty()).unwrap_or_default();
         // A code says where the reference stands: in the information, or nowhere. That of a mandate is the same every month.
         let (pointed, own) = match line.reference {
             "PREF" => (info.payment.as_str(), ""),

@@ -49,6 +49,7 @@ mod fields;
 mod gbk;
 mod lines;
 mod other_kinds;
+mod runs;
 mod scan;
 mod totals;
 mod usual;
@@ -1017,8 +1018,8 @@ impl<'r> Table<'r> {
                 if let Some(chain) = chain {
                     match fields.balanced(&row, times) {
                         Ok(Some(balanced)) => {
-                            let step = std::iter::once(balanced.step);
-                            chain.add_steps(&balanced.account, balanced.currency, step);
+                            let link = std::iter::once(balanced.link);
+                            chain.add(&balanced.account, balanced.currency, link);
                             figures = Some(balanced.figures);
                         }
                         Ok(None) => {}
@@ -1215,4 +1216,3 @@ mod damage;
 
 #[cfg(test)]
 mod own;
-mod runs;

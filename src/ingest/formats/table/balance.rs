@@ -23,21 +23,9 @@ use super::fields::Booked;
 /// Rows of one time that are kept to look for an order; of more only the order of the file counts.
 const RUN_ROWS_MAX: usize = 1 << 20;
 
-/// A row of a statement, for its balance.
-pub struct Step {
-    /// Where it stands.
-    pub place: Place,
-    /// What it moves; positive is into the account.
-    pub minor: i128,
-    /// The balance behind it.
-    pub balance_minor: i64,
-    /// When it was booked.
-    pub booked: Booked,
-}
-
 /// A row as the chain sees it.
 #[derive(Clone, Copy)]
-struct Link {
+pub struct Link {
     place: Place,
     before_minor: i128,
     after_minor: i128,
@@ -45,14 +33,15 @@ struct Link {
 }
 
 impl Link {
+    /// A row that moves `minor` (positive is into the account), with the balance behind it.
     #[inline(always)]
-    fn of(step: &Step) -> Link {
-        let after_minor = i128::from(step.balance_minor);
+    pub fn of(place: Place, minor: i128, balance_minor: i64, booked: Booked) -> Link {
+        let after_minor = i128::from(balance_minor);
         Link {
-            place: step.place,
-            before_minor: after_minor - step.minor,
+            place,
+            before_minor: after_minor - minor,
             after_minor,
-            booked: step.booked,
+            booked,
         }
     }
 
@@ -477,7 +466,7 @@ impl Chain {
 
     /// Adds rows of an account, in the order of the file.
     #[inline]
-    pub fn add_steps(&mut self, name: &[u8], currency: Currency, mut steps: impl Iterator<Item = Step>) {
+    pub fn add(&mut self, name: &[u8], currency: Currency, mut links: impl Iterator<Item = Link>) {
         let known = self
             .accounts
             .iter()
@@ -485,18 +474,17 @@ impl Chain {
         let at = match known {
             Some(at) => at,
             None => {
-                let Some(first) = steps.next() else {
+                let Some(first) = links.next() else {
                     return;
                 };
                 let name = String::from_utf8_lossy(name).into_owned();
-                let account = Account::of(name, currency, Link::of(&first), self.balance);
+                let account = Account::of(name, currency, first, self.balance);
                 self.accounts.push(account);
                 self.accounts.len() - 1
             }
         };
         let account = &mut self.accounts[at];
-        for step in steps {
-            let link = Link::of(&step);
+        for link in links {
             account.add(link);
             account.keep(link, self.balance);
         }
@@ -622,16 +610,12 @@ mod tests {
                 line: at as u64 + 2,
                 offset: 0,
             };
-            let step = Step {
-                place,
-                minor: *minor,
-                balance_minor: *balance_minor,
-                booked: Booked {
-                    date: Date::from_ymd(2026, 3, 31).unwrap(),
-                    second: *second,
-                },
+            let booked = Booked {
+                date: Date::from_ymd(2026, 3, 31).unwrap(),
+                second: *second,
             };
-            chain.add_steps(b"6222", Currency::parse(b"CNY").unwrap(), std::iter::once(step));
+            let link = Link::of(place, *minor, *balance_minor, booked);
+            chain.add(b"6222", Currency::CNY, std::iter::once(link));
         }
         let mut kept = Kept::default();
         let facts = chain.check(&context(&settings, &source), &mut kept);

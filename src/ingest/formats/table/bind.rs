@@ -1252,11 +1252,16 @@ impl Rule<'_> {
         (!text.is_empty()).then_some((text, at))
     }
 
+    /// True for a text that stands for something: neither empty nor one of those that mean nothing.
+    #[inline]
+    pub(super) fn is_text(&self, text: &[u8]) -> bool {
+        !text.is_empty() && !self.field.blank.iter().any(|blank| same(blank.as_bytes(), text))
+    }
+
     /// Texts that are joined, empty ones left out.
     fn parts<'t>(&self, row: Row<'t>) -> impl Iterator<Item = &'t str> {
-        let blank = |part: &str| self.field.blank.iter().any(|blank| blank == part);
         let parts = self.join.iter().map(move |at| row.cell(*at));
-        parts.filter(move |part| !part.is_empty() && !blank(part))
+        parts.filter(|part| self.is_text(part.as_bytes()))
     }
 
     fn join_into(&self, row: &Row<'_>, joined: &mut String) {
@@ -1317,7 +1322,7 @@ fn first<'t>(field: &Field, row: &Row<'t>, columns: &[usize]) -> (&'t str, Optio
 fn first_bytes<'t>(rule: &Rule<'_>, row: &Row<'t>) -> &'t [u8] {
     for at in &rule.columns {
         let text = row.bytes(*at);
-        if !text.is_empty() && !rule.field.blank.iter().any(|blank| same(blank.as_bytes(), text)) {
+        if rule.is_text(text) {
             return text;
         }
     }

@@ -11,6 +11,7 @@ use bumpalo::Bump;
 use crate::ingest::canonical::values::Word;
 use crate::ingest::formats::profile::{Frame, From, Trim};
 use crate::terms::currency::Currency;
+use crate::terms::date::Date;
 use crate::terms::short_text::{ShortText, same};
 
 use super::bind::{Bound, BoundCondition, Figure, Quick, RowTime, Rule, Times, stripped};
@@ -387,6 +388,11 @@ impl<'t, 'f> Cells<'t, 'f> {
         closely | of_none
     }
 
+    /// The days of such times.
+    pub fn days(&mut self, bound: &Bound<'_>, rows: Rows, times: &Times, out: &mut [Date; RUN_ROWS]) -> Rows {
+        self.times(bound, rows, times, |row, time| out[row] = time.wall.date)
+    }
+
     /// Where the times of a rule stand: in one column, or the day in one and the time of day in another.
     fn columns_of_time(&self, rule: &Rule<'_>) -> Option<(Column<'t, 'f>, Option<Column<'t, 'f>>)> {
         match (rule.zone, rule.direct, rule.day_and_clock) {
@@ -456,8 +462,7 @@ impl<'t, 'f> Cells<'t, 'f> {
                     out[row] = b"";
                     for column in &columns {
                         let text = self.text(row, column);
-                        let blank = rule.field.blank.iter().any(|blank| same(blank.as_bytes(), text));
-                        if !text.is_empty() && !blank {
+                        if rule.is_text(text) {
                             out[row] = text;
                             break;
                         }
@@ -488,7 +493,7 @@ impl<'t, 'f> Cells<'t, 'f> {
         let (mut first, mut joined) = (&b""[..], bumpalo::collections::Vec::new_in(self.arena));
         for column in columns {
             let part = self.text(row, column);
-            if part.is_empty() || rule.field.blank.iter().any(|blank| same(blank.as_bytes(), part)) {
+            if !rule.is_text(part) {
                 continue;
             }
             if first.is_empty() {

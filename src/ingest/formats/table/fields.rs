@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use rustc_hash::FxHashMap;
 
-use super::balance::Step;
+use super::balance::Link;
 use super::bind::{Bad, Bound, Columns, RowTime, Times};
 use super::clock::TimeText;
 use super::cut::Row;
@@ -359,7 +359,7 @@ pub struct Balanced<'t> {
     /// Its currency.
     pub currency: Currency,
     /// What the row moves, and the balance behind it.
-    pub step: Step,
+    pub link: Link,
     /// What was read for that.
     pub figures: Figures,
 }
@@ -493,16 +493,13 @@ impl BankFields<'_> {
             booked: self.booking_time.time(row, times)?,
         };
         let account = self.account.bytes(row)?;
-        let step = Step {
-            place: row.place,
-            minor: i128::from(figures.signed_minor) - i128::from(figures.fee_minor),
-            balance_minor: balance.signed(row, currency)?.0,
-            booked: Booked::at(figures.booked.wall),
-        };
+        let minor = i128::from(figures.signed_minor) - i128::from(figures.fee_minor);
+        let balance_minor = balance.signed(row, currency)?.0;
+        let booked = Booked::at(figures.booked.wall);
         Ok(Some(Balanced {
             account,
             currency,
-            step,
+            link: Link::of(row.place, minor, balance_minor, booked),
             figures,
         }))
     }

@@ -5,7 +5,7 @@ use super::*;
 use crate::ingest::formats::testing::Kept;
 
 const PROFILE: &str = include_str!("../../../../testdata/profiles/lakeside-bank.toml");
-pub const STATEMENT: &[u8] = include_bytes!("../../../../testdata/profiles/lakeside-bank.csv");
+pub use crate::ingest::fuzzing::STATEMENT;
 
 pub fn lakeside() -> Profile {
     match Profile::parse(PROFILE, "lakeside-bank") {

@@ -14,7 +14,7 @@ use crate::terms::date::Date;
 use crate::terms::kinds::{Direction, Purpose, Status, TXN_TYPES, TxnType};
 use crate::terms::short_text::same;
 
-use super::balance::{Chain, Step};
+use super::balance::{Chain, Link};
 use super::bind::{Bound, RowTime, Times};
 use super::by_column::{Cells, RUN_ROWS, Rows, each};
 use super::clock::{TimeText, midnight};
@@ -57,11 +57,6 @@ struct Texts<'t> {
 }
 
 impl<'t> Texts<'t> {
-    /// False where the rules of a field decide row by row.
-    fn are_of(field: Option<&Bound<'_>>) -> bool {
-        field.is_none_or(|field| field.is_constant() || !field.is_ruled())
-    }
-
     /// Room for the texts of a field, which may be none.
     fn new(field: Option<&Bound<'_>>, arena: &'t Bump) -> Texts<'t> {
         let all = match field {
@@ -88,6 +83,15 @@ impl<'t> Texts<'t> {
             _ => 0,
         }
     }
+}
+
+/// True where columns can give these fields: `ruled` by conditions that look at one cell each, `texts` in the same way for every row.
+fn are_by_column(ruled: &[Option<&Bound<'_>>], texts: &[Option<&Bound<'_>>]) -> bool {
+    ruled.iter().flatten().all(|field| field.is_by_column())
+        && texts
+            .iter()
+            .flatten()
+            .all(|field| field.is_constant() || !field.is_ruled())
 }
 
 /// Usual rows of a channel's bill.
@@ -135,9 +139,7 @@ impl<'t> ChannelRows<'t> {
             fields.batch_ref.as_ref(),
             fields.refund_ref.as_ref(),
         ];
-        fields.net.is_none()
-            && ruled.into_iter().all(Bound::is_by_column)
-            && texts.into_iter().all(Texts::are_of)
+        fields.net.is_none() && are_by_column(&ruled.map(Some), &texts)
     }
 
     fn new(fields: &ChannelFields<'_>, arena: &'t Bump) -> ChannelRows<'t> {
@@ -194,9 +196,7 @@ impl<'t> ChannelRows<'t> {
         if fields.settles_that_day {
             *days = booked.map(|booked| booked.date);
         } else {
-            closely |= cells.times(&fields.settle_date, rows, times, |row, time| {
-                days[row] = time.wall.date;
-            });
+            closely |= cells.days(&fields.settle_date, rows, times, days);
         }
         for (texts, field, needed) in [
             (&mut self.channel, Some(&fields.channel), true),
@@ -281,8 +281,7 @@ impl<'t> BankRows<'t> {
         fields.fee.is_none()
             && fields.net.is_none()
             && !fields.needs_digest()
-            && ruled.into_iter().flatten().all(Bound::is_by_column)
-            && texts.into_iter().all(Texts::are_of)
+            && are_by_column(&ruled, &texts)
     }
 
     fn new(fields: &BankFields<'_>, arena: &'t Bump) -> BankRows<'t> {
@@ -434,11 +433,7 @@ impl<'t> BankRows<'t> {
         let days = &mut self.value_date;
         match fields.value_date.day_remembered_with(field) {
             Some(day) => days.fill(day),
-            None => {
-                closely |= cells.times(&fields.value_date, rows, times, |row, time| {
-                    days[row] = time.wall.date;
-                });
-            }
+            None => closely |= cells.days(&fields.value_date, rows, times, days),
         }
         closely
     }
@@ -448,13 +443,11 @@ impl<'t> BankRows<'t> {
         let Some(first) = each(rows).next().filter(|_| self.has_balance) else {
             return;
         };
-        let steps = each(rows).map(|row| Step {
-            place: run.place(row),
-            minor: i128::from(self.signed_minor[row]),
-            balance_minor: self.balance_minor[row],
-            booked: self.booked[row],
+        let links = each(rows).map(|row| {
+            let minor = i128::from(self.signed_minor[row]);
+            Link::of(run.place(row), minor, self.balance_minor[row], self.booked[row])
         });
-        chain.add_steps(self.account.each[first], self.currency[first], steps);
+        chain.add(self.account.each[first], self.currency[first], links);
     }
 
     /// Gives a row that was read and need not be looked at closely.
