@@ -504,21 +504,21 @@ impl Reading<'_, '_> {
             } else {
                 account.seen.debit
             };
-            let stated = Tally {
-                count: number.unwrap_or(found.count),
-                sum_minor: sum.map_or(found.sum_minor, i128::from),
-            };
-            if stated != found {
-                let refused = refuse(
-                    account.place,
-                    format!(
-                        "{name}: {which}: found {} details of {}, expected {} of {} {currency}",
-                        found.count,
-                        text_of(found.sum_minor, currency),
-                        stated.count,
-                        text_of(stated.sum_minor, currency)
-                    ),
-                );
+            // Either may stand without the other.
+            let sum_minor = sum.map(i128::from);
+            let mut wrong = Vec::new();
+            if let Some(number) = number.filter(|number| *number != found.count) {
+                wrong.push(format!("found {} details, expected {number}", found.count));
+            }
+            if let Some(sum_minor) = sum_minor.filter(|sum_minor| *sum_minor != found.sum_minor) {
+                wrong.push(format!(
+                    "found {}, expected {} {currency}",
+                    text_of(found.sum_minor, currency),
+                    text_of(sum_minor, currency)
+                ));
+            }
+            if !wrong.is_empty() {
+                let refused = refuse(account.place, format!("{name}: {which}: {}", wrong.join("; ")));
                 self.desk.fail(refused)?;
             } else if sum.is_some() {
                 self.desk.facts.checked.push(format!(

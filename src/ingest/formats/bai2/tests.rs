@@ -144,7 +144,11 @@ fn every_level_is_checked() {
         &FILE
             .replace("100,500,1", "100,600,1")
             .replace("400,250,1", "400,150,1"),
-        "total credits (100): found 1 details of 5.00, expected 1 of 6.00",
+        "total credits (100): found 5.00, expected 6.00 USD",
+    );
+    refused(
+        &FILE.replace("100,500,1", "100,500,2"),
+        "total credits (100): found 1 details, expected 2",
     );
     refused(
         &FILE

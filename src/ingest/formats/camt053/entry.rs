@@ -53,7 +53,8 @@ pub struct EntryText {
     pub end_to_end: String,
     /// `Refs/AcctSvcrRef` of the first detail.
     pub detail_servicer_ref: String,
-    /// `RmtInf/Ustrd` of the first detail, joined by spaces.
+    /// Texts and structured references (the creditor's: `RF…`, the Swiss QR reference) of `RmtInf` of the first detail, in
+    /// the order of the file, joined by spaces.
     pub remittance: String,
     /// `AddtlTxInf` of the first detail.
     pub detail_info: String,
@@ -267,7 +268,10 @@ impl EntryText {
                 self.returned = true;
                 return;
             }
-            "RmtInf/Ustrd" => {
+            "RmtInf/Ustrd"
+            | "RmtInf/Strd/CdtrRefInf/Ref"
+            | "RmtInf/Strd/CdtrRefInf/CdtrRef"
+            | "RmtInf/Strd/AddtlRmtInf" => {
                 if !self.remittance.is_empty() && !text.is_empty() {
                     self.remittance.push(' ');
                 }

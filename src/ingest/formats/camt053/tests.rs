@@ -261,6 +261,16 @@ fn entries_carry_what_the_bank_says() {
         row("005.0000", "CRDT", &more),
         "B1|5|2026-03-31|2026-04-01|C|500|CHF|E1|one two|A & B|DE1|SALA|"
     );
+    // A structured reference is what the payer wrote as well: the invoice, the Swiss QR reference.
+    let structured = "<AcctSvcrRef>B1</AcctSvcrRef>".to_owned()
+        + &detail(
+            "<RmtInf><Ustrd>one</Ustrd><Strd><CdtrRefInf><Tp><CdOrPrtry><Prtry>QRR</Prtry></CdOrPrtry></Tp><Ref>210000000003139471430009017</Ref></CdtrRefInf><AddtlRmtInf>more</AddtlRmtInf></Strd></RmtInf>",
+        );
+    let structured = row("5.00", "CRDT", &structured);
+    assert!(
+        structured.contains("|one 210000000003139471430009017 more|"),
+        "{structured}"
+    );
     // What undoes another entry carries that entry's reference, and has an id of its own.
     let returned = row(
         "5.00",

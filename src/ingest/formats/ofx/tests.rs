@@ -293,6 +293,22 @@ fn headers_name_the_encoding() {
         Some("ISO-8859-1"),
     );
     check("<OFX>", None);
+    // A header that was never changed, before a text in UTF-8: the letters say what they are.
+    let old_header = |letters: &[u8]| {
+        let text = document(&entry("<NAME>CAF#"));
+        let text = text.replace("DATA:OFXSGML\n", "DATA:OFXSGML\nENCODING:USASCII\nCHARSET:1252\n");
+        let (before, behind) = text.split_once('#').unwrap();
+        let (result, kept) = read(&[before.as_bytes(), letters, behind.as_bytes()].concat());
+        let says_so = result
+            .unwrap()
+            .checked
+            .iter()
+            .any(|words| words.contains("the letters are UTF-8"));
+        assert!(kept.rows[0].contains("CAFÉ"), "{:?}", kept.rows);
+        says_so
+    };
+    assert!(old_header("É".as_bytes()));
+    assert!(!old_header(b"\xc9"));
 }
 
 #[test]

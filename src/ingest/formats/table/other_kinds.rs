@@ -31,6 +31,16 @@ const OF_PERSONS: [(&str, &str, &str); 5] = [
     ("信用卡账单", CREDIT_CARD, OF_ACCOUNT),
     ("信用卡对账单", CREDIT_CARD, OF_ACCOUNT),
 ];
+/// Archives and packings that are not read, by their first bytes and where these stand.
+const PACKED: [(usize, &[u8], &str); 6] = [
+    (0, b"\x1f\x8b", "packed by gzip twice"),
+    (0, b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
+    (0, b"Rar!\x1a\x07", "a RAR archive"),
+    (0, b"\xfd7zXZ\0", "packed by xz"),
+    (0, b"BZh", "packed by bzip2"),
+    // Where tar files of POSIX and of GNU say what they are.
+    (257, b"ustar", "a tar archive"),
+];
 const CREDIT_CARD: &str = "a credit card's statement: what it shows is owed, and no money in an account";
 const OF_ACCOUNT: &str = "fetch the statement of the account that the source names";
 
@@ -54,6 +64,15 @@ pub fn other_kind(head: &[u8]) -> Option<FileRefused> {
             );
         }
         _ => {}
+    }
+    for (at, magic, what) in PACKED {
+        // `BZh` might begin a line of text; what is packed is none.
+        if head.get(at..).is_some_and(|rest| rest.starts_with(magic)) && head.contains(&0) {
+            return is(
+                what,
+                "unpack it, and lay the files in it into the inbox: zip, gzip and zstd are unpacked here, other archives are not",
+            );
+        }
     }
     let text = text_of(head);
     let start: String = text.trim_start().chars().take(200).collect();
@@ -103,6 +122,13 @@ mod tests {
             "this is an Excel workbook (xls)"
         );
         assert_eq!(kind(b"%PDF-1.4\n%\xe2\xe3"), "this is a PDF document");
+        assert_eq!(kind(b"7z\xbc\xaf\x27\x1c\0\x04"), "this is a 7z archive");
+        assert_eq!(kind(b"Rar!\x1a\x07\x01\0"), "this is a RAR archive");
+        let mut tar = vec![0; 512];
+        tar[..9].copy_from_slice(b"bill.csv\0");
+        tar[257..263].copy_from_slice(b"ustar\0");
+        assert_eq!(kind(&tar), "this is a tar archive");
+        assert_eq!(kind(b"BZh,1.00\n"), "", "text");
         assert_eq!(
             kind(b"<HTML><table><tr><td>1</td></tr></table>"),
             "this is an HTML page with a table, whatever its name ends in"

@@ -1186,6 +1186,27 @@ C,M,,,,2026-01-05 13:00:00,CET,Fee,monthly fee,,,,,EUR,5.00,,,,,,7,2026-01-06 00
     let given = good("adyen", day, twice.as_bytes()).0;
     let references: Vec<&str> = given.iter().filter_map(|row| row.rsplit('|').next()).collect();
     assert_eq!(references, ["M2", "M2", "M3", "M3"]);
+    // Money carried over from a batch and into the next: what tells the rows is beside the reference, where the file has it.
+    let header_with_words = header.replace("Batch Number", "Modification Merchant Reference,Batch Number");
+    let carried = "C,M,,,,2026-01-05 01:00:00,CET,Balancetransfer,Balancetransfer,,,,,EUR,,9.00,,,,,Balancetransfer from batch 6,7,2026-01-06 00:00:00\n\
+C,M,,,,2026-01-05 23:00:00,CET,Balancetransfer,Balancetransfer,,,,,EUR,9.00,,,,,,Balancetransfer to batch 8,7,2026-01-06 00:00:00\n";
+    let given = good("adyen", day, format!("{header_with_words}{carried}").as_bytes()).0;
+    assert!(
+        given[0].starts_with("ADYEN|Balancetransfer from batch 6||ADJUSTMENT|900|"),
+        "{given:?}"
+    );
+    assert!(
+        given[1].starts_with("ADYEN|Balancetransfer to batch 8||WITHDRAWAL|900|"),
+        "{given:?}"
+    );
+    let bare = carried
+        .replace("Balancetransfer from batch 6,", "")
+        .replace("Balancetransfer to batch 8,", "");
+    let given = good("adyen", day, format!("{header}{bare}").as_bytes()).0;
+    assert!(
+        given.iter().all(|row| row.starts_with("ADYEN|Balancetransfer||")),
+        "{given:?}"
+    );
     let part = good("adyen", day, format!("{header}{rows}").as_bytes()).1;
     assert!(part[0].ends_with("(the file states no total)"), "{part:?}");
     let wrong = format!("{header}{rows}{}", payout.replace("73.37", "73.38"));
@@ -1249,7 +1270,7 @@ fn paypal_sections_state_their_sums() {
         (
             "\"SF\",JPY,10000,0,0,4000,DR,500,CR,5500,CR,0,CR,0,1\n",
             "",
-            "SF gross credits of JPY is missing",
+            "SF gross credits of JPY is stated nowhere, and rows have it",
         ),
         (
             "4535,47,225,",

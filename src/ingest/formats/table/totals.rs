@@ -585,7 +585,7 @@ impl Counting<'_> {
                 return Err(FileRefused::at(
                     0,
                     format!(
-                        "{name} of {} is missing: the file was cut off",
+                        "{name} of {} is stated nowhere, and rows have it: the file was cut off or changed",
                         shown(&tally.group)
                     ),
                     "fetch the whole file again and run the day again",
