@@ -43,8 +43,10 @@ pub fn recognise(head: &[u8]) -> Option<&'static str> {
         .filter_map(|line| line.rfind("{4:").map_or(Some(line), |at| line.get(at + 3..)))
         .filter_map(|line| tag_of(line).map(|(tag, _)| tag))
         .collect();
-    let interim = (tags.contains(&"34F") || text.contains("{2:O942") || text.contains("{2:I942"))
-        && !tags.iter().any(|tag| tag.starts_with("60"));
+    let interim = match text.find("{2:").and_then(|at| is_interim_envelope(&text[at..])) {
+        Some(interim) => interim,
+        None => tags.contains(&"34F") && !tags.iter().any(|tag| tag.starts_with("60")),
+    };
     tags.retain(|tag| {
         matches!(
             *tag,
@@ -71,11 +73,13 @@ pub fn read<'a>(
     let mut reading = Reading {
         desk,
         interim,
+        envelope: None,
         part: None,
         entry: Pending::default(),
         field: Field::Other,
         pages: BTreeMap::new(),
         messages: 0,
+        reports: 0,
         passed_over: 0,
         passed_over_line: 0,
         moved_days: 0,
@@ -119,6 +123,13 @@ pub fn read<'a>(
         ));
     }
     Ok(())
+}
+
+/// Whether the second block of an envelope is that of an MT942 (`{2:O942…` to us, `{2:I942…` from us); `None` where it says
+/// nothing of MT940 or MT942.
+fn is_interim_envelope(block: &str) -> Option<bool> {
+    let kind = block.strip_prefix("{2:")?.strip_prefix(['I', 'O'])?.get(..3)?;
+    matches!(kind, "940" | "942").then_some(kind == "942")
 }
 
 /// Tag and value of a line that begins a field.
@@ -200,6 +211,8 @@ impl Counted {
 /// A message or a page of one while it is read.
 struct Part {
     line: u64,
+    /// An interim report (MT942), which books nothing: the source, its envelope or a floor limit (`:34F:`) says so.
+    interim: bool,
     id: String,
     names: Vec<String>,
     number: Option<u64>,
@@ -222,9 +235,10 @@ struct Part {
 }
 
 impl Part {
-    fn new(line: u64) -> Part {
+    fn new(line: u64, interim: bool) -> Part {
         Part {
             line,
+            interim,
             id: String::new(),
             names: Vec::new(),
             number: None,
@@ -244,12 +258,12 @@ impl Part {
     }
 
     /// Another part of the same message: same id and account.
-    fn next(&self, line: u64) -> Part {
+    fn next(&self, line: u64, interim: bool) -> Part {
         Part {
             id: self.id.clone(),
             names: self.names.clone(),
             number: self.number,
-            ..Part::new(line)
+            ..Part::new(line, interim)
         }
     }
 
@@ -300,13 +314,18 @@ struct Pages {
 
 struct Reading<'r, 'd> {
     desk: &'r mut Desk<'d>,
+    /// The source is one of interim reports.
     interim: bool,
+    /// The envelope of the message says MT942 or MT940.
+    envelope: Option<bool>,
     part: Option<Part>,
     entry: Pending,
     field: Field,
     /// By account.
     pages: BTreeMap<usize, Pages>,
     messages: u64,
+    /// Of these, interim reports.
+    reports: u64,
     passed_over: u64,
     passed_over_line: u64,
     moved_days: u64,
@@ -324,6 +343,12 @@ impl Reading<'_, '_> {
         if opens_block(line) {
             self.enveloped = true;
             self.unfinished = true;
+            if line.starts_with("{1:") {
+                self.envelope = None;
+            }
+            if let Some(at) = line.find("{2:") {
+                self.envelope = is_interim_envelope(&line[at..]);
+            }
             // Blocks 1 to 3 say who sends to whom; block 4 holds the message.
             return match line.find("{4:") {
                 Some(at) => {
@@ -354,7 +379,7 @@ impl Reading<'_, '_> {
         let closed = self
             .part
             .as_ref()
-            .is_none_or(|part| part.closing.is_some() || self.interim);
+            .is_none_or(|part| part.closing.is_some() || part.interim);
         if line.trim_end() == "-" && closed {
             self.unfinished = false;
             self.end_message();
@@ -426,7 +451,7 @@ impl Reading<'_, '_> {
         match tag {
             "20" => {
                 self.end_part()?;
-                let mut part = Part::new(line);
+                let mut part = Part::new(line, self.is_interim());
                 part.id = value.trim().to_owned();
                 self.part = Some(part);
             }
@@ -447,7 +472,7 @@ impl Reading<'_, '_> {
                 let inside = self
                     .part
                     .as_ref()
-                    .is_some_and(|part| part.closing.is_none() && (self.interim || part.opening.is_some()));
+                    .is_some_and(|part| part.closing.is_none() && (part.interim || part.opening.is_some()));
                 if inside {
                     self.entry.place = Some(place);
                     self.entry.line.clear();
@@ -499,6 +524,8 @@ impl Reading<'_, '_> {
                     && let Some(code) = value.get(..3)
                 {
                     part.currency = part.currency.or(Currency::parse(code.as_bytes()));
+                    // A field of MT942 alone.
+                    part.interim |= part.opening.is_none();
                 }
             }
             // Available and forward balances are never used; related references and times are not needed.
@@ -514,27 +541,39 @@ impl Reading<'_, '_> {
         Ok(())
     }
 
+    /// True where a message is an interim report before it says anything itself.
+    fn is_interim(&self) -> bool {
+        self.interim || self.envelope == Some(true)
+    }
+
     /// The part that a field belongs to: a new one where `full` says that the present one has it already.
     fn part_for(&mut self, line: u64, full: impl Fn(&Part) -> bool) -> Result<&mut Part, FileRefused> {
+        let interim = self.is_interim();
         let next = match &self.part {
-            Some(part) if full(part) => Some(part.next(line)),
+            Some(part) if full(part) => Some(part.next(line, interim)),
             Some(_) => None,
-            None => Some(Part::new(line)),
+            None => Some(Part::new(line, interim)),
         };
         if let Some(next) = next {
             self.end_part()?;
             self.part = Some(next);
         }
-        Ok(self.part.get_or_insert_with(|| Part::new(line)))
+        Ok(self.part.get_or_insert_with(|| Part::new(line, interim)))
     }
 
     fn opening(&mut self, value: &str, first: bool, place: Place) -> Result<(), FileRefused> {
+        let (is_report, by_envelope) = (self.interim, self.envelope == Some(true));
         let part = self.part_for(place.line, |part| part.closing.is_some())?;
         if part.opening.is_some() {
             let refused = part.refuse("it has two opening balances and no closing balance between them");
             return Err(refused);
         }
-        if self.interim {
+        if part.interim && (by_envelope || part.open.is_some()) {
+            let refused = part.refuse("an interim report (MT942) with an opening balance (:60F:) is neither it nor an MT940 statement");
+            return Err(refused);
+        }
+        part.interim = is_report;
+        if is_report {
             return Err(FileRefused::at(
                 place.line,
                 "this is an MT940 statement (it has an opening balance), and a source of format mt942 books nothing",
@@ -611,7 +650,7 @@ impl Reading<'_, '_> {
                 ASK_THE_BANK,
             ));
         };
-        if self.interim {
+        if part.interim {
             return Err(part.refuse("it has a closing balance: this is no MT942 interim report"));
         }
         if let Some((known, _)) = part.closing {
@@ -754,7 +793,8 @@ impl Reading<'_, '_> {
             );
             self.desk.fail(refused)?;
         }
-        if self.interim {
+        if part.interim {
+            self.reports += 1;
             return self.end_report(part);
         }
         let Some((opening, _)) = part.opening else {
@@ -789,7 +829,13 @@ impl Reading<'_, '_> {
                 .facts
                 .checked
                 .push(format!("statement {}: {words}", part.name())),
-            Err(words) => self.desk.fail(part.refuse(words))?,
+            Err(words) => {
+                let mut refused = part.refuse(words);
+                if identity(opening.minor, part.counted.written, closing.minor, currency).is_ok() {
+                    refused.help = "it ties out where reversals (RC, RD) count as their letter says: if this bank means them so, say reversal_sign = \"invert\" in the source".to_owned();
+                }
+                self.desk.fail(refused)?;
+            }
         }
         if declared > 0 {
             let words = format!(
@@ -836,6 +882,13 @@ impl Reading<'_, '_> {
         let Some(currency) = self.desk.currency(open.told.account) else {
             return Ok(());
         };
+        if !self.interim {
+            let words = format!(
+                "report {}: an interim report (MT942) among statements, which books nothing",
+                part.name()
+            );
+            self.desk.facts.checked.push(words);
+        }
         let declared = self.check_declared(&mut part, currency, true)?;
         if declared > 0 {
             let words = format!("report {}: {declared} declared counts and sums hold", part.name());
@@ -921,6 +974,13 @@ impl Reading<'_, '_> {
             pages.open.told.closing = Some(pages.closes_with);
             pages.open.told.goes_on = true;
             self.desk.finish(pages.open);
+        }
+        if !self.interim && self.reports == self.messages && self.reports > 0 {
+            return Err(FileRefused::at(
+                0,
+                "no statement stands in this file: an MT942 interim report books nothing and needs a source of format mt942",
+                "give the file to such a source, and ask the bank for the day's statement (MT940)",
+            ));
         }
         if self.messages == 0 {
             return Err(FileRefused::at(

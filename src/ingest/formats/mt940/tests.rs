@@ -174,6 +174,11 @@ fn a_reversal_follows_the_habit_of_the_bank() {
     let net = |source: &Source, text: &str| read_from(&settings, source, text.as_bytes()).0.is_ok();
     assert!(net(&source, &text("C260331EUR9,00")));
     assert!(!net(&source, &text("C260331EUR11,00")));
+    let (result, _) = read(&text("C260331EUR11,00"));
+    let help = result.unwrap_err().help;
+    assert!(help.contains("reversal_sign = \"invert\""), "{help}");
+    let (result, _) = read(&text("C260331EUR12,00"));
+    assert!(!result.unwrap_err().help.contains("reversal_sign"));
     source.reversal_sign = ReversalSign::Invert;
     assert!(net(&source, &text("C260331EUR11,00")));
 }
@@ -469,6 +474,57 @@ fn an_interim_report_books_nothing() {
     assert_eq!(super::recognise(text.as_bytes()), Some(MT942));
     assert_eq!(super::recognise(HEAD.as_bytes()), Some(MT940));
     assert_eq!(super::recognise(b"a,b\n1,2\n"), None);
+}
+
+#[test]
+fn interim_reports_among_statements_book_nothing() {
+    let entry = ":61:260331C1,00NMSCX\n";
+    let booked = statement(entry, "C260331EUR11,00");
+    let report =
+        ":20:R\n:25:NL81ASNB9999999999\n:28C:1/1\n:34F:EURD0,\n:61:260331D2,00NMSCY\n:90D:1EUR2,00\n";
+    for text in [format!("{booked}{report}"), format!("{report}{booked}")] {
+        let (result, kept) = read(&text);
+        let facts = result.unwrap();
+        assert_eq!((kept.rows.len(), kept.balances.len()), (1, 1));
+        assert!(kept.rows[0].contains("|C|100|"), "{:?}", kept.rows);
+        assert!(
+            facts
+                .checked
+                .iter()
+                .any(|words| words
+                    .starts_with("report R number 1/1: an interim report (MT942) among statements")),
+            "{:?}",
+            facts.checked
+        );
+    }
+    // A statement whose balance was lost is none.
+    let (result, _) = read(&booked.replace(":60F:C260330EUR10,00", ""));
+    assert!(result.is_err());
+}
+
+#[test]
+fn the_envelope_says_which_message_it_is() {
+    let report = "{1:F01BANKNL2AXXXX}{2:O9421200260331BANKNL2AXXXX00000000002603311200N}{4:\n:20:R\n:25:NL81ASNB9999999999\n:28C:1/1\n:34F:EURD0,\n:61:260331D2,00NMSCY\n-}";
+    assert_eq!(super::recognise(report.as_bytes()), Some(MT942));
+    // With balances it would tie out, and book what the statement of the evening books again.
+    let text = report
+        .replace(":61:", ":60F:C260330EUR10,00\n:61:")
+        .replace("-}", ":62F:C260331EUR8,00\n-}");
+    assert_eq!(super::recognise(text.as_bytes()), Some(MT942));
+    refused(&text, "an interim report (MT942) with an opening balance (:60F:)");
+    let (settings, mut source) = book();
+    source.format = MT942.to_owned();
+    let (result, _) = read_from(&settings, &source, text.as_bytes());
+    assert!(
+        result
+            .unwrap_err()
+            .message
+            .contains("an interim report (MT942) with an opening balance")
+    );
+    // An envelope of a statement is one, floor limit or not.
+    let statement = text.replace("{2:O942", "{2:O940");
+    assert_eq!(super::recognise(statement.as_bytes()), Some(MT940));
+    assert_eq!(read(&statement).1.rows.len(), 1);
 }
 
 #[test]
