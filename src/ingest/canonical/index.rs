@@ -49,16 +49,18 @@ impl Level {
     /// Every level this machine can run.
     #[cfg(test)]
     pub fn all() -> Vec<Level> {
-        let mut all = vec![Level::Portable];
+        let all = vec![Level::Portable];
         #[cfg(target_arch = "x86_64")]
-        {
+        let all = {
+            let mut all = all;
             if vectors::avx2_with_bits() {
                 all.push(Level::Avx2);
             }
             if vectors::avx512_that_compresses() {
                 all.push(Level::Avx512);
             }
-        }
+            all
+        };
         all
     }
 }
@@ -205,12 +207,14 @@ impl Index {
     }
 
     /// True when nothing that was seen before bears on a word without quotes, carriage returns and control characters.
+    #[cfg(target_arch = "x86_64")]
     #[inline(always)]
     fn is_calm(&self) -> bool {
         self.inside | self.after_close | self.after_return == 0
     }
 
     /// Takes a word without quotes, carriage returns and control characters, when the index [is calm](Index::is_calm).
+    #[cfg(target_arch = "x86_64")]
     #[inline(always)]
     fn calm_word(&mut self, at: usize, separators: u64, line_feed: u64, write: impl set_bits::Write<1>) {
         self.may_open = separators >> 63;

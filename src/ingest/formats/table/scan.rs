@@ -797,17 +797,20 @@ mod tests {
             let bytes: [u8; 64] = bytes.try_into().unwrap();
             let marks = Marks { delimiter, quote: Some(b'"'), cell_mark: None, trimmed: Some(*b"\r \t") };
             let slow = portable_masks(&bytes, marks);
-            let mut all = vec![masks_of(&bytes, marks)];
+            let all = vec![masks_of(&bytes, marks)];
             #[cfg(target_arch = "x86_64")]
-            if crate::terms::vectors::avx2_with_bits() {
-                // SAFETY: the machine has them.
-                all.push(unsafe { wide_masks(&bytes, marks) });
-            }
-            #[cfg(target_arch = "x86_64")]
-            if crate::terms::vectors::avx512_that_compresses() {
-                // SAFETY: as above.
-                all.push(unsafe { widest_masks(&bytes, marks) });
-            }
+            let all = {
+                let mut all = all;
+                if crate::terms::vectors::avx2_with_bits() {
+                    // SAFETY: the machine has them.
+                    all.push(unsafe { wide_masks(&bytes, marks) });
+                }
+                if crate::terms::vectors::avx512_that_compresses() {
+                    // SAFETY: as above.
+                    all.push(unsafe { widest_masks(&bytes, marks) });
+                }
+                all
+            };
             for fast in all {
                 prop_assert_eq!(
                     (fast.delimiter, fast.line, fast.carriage_return, fast.quote, fast.trimmed, fast.nul, fast.high, fast.no_lead, fast.no_trail),
