@@ -10,7 +10,6 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use tieout::fees::FeeTable;
 use tieout::matching::exact::partition_bits;
 use tieout::matching::met::Met;
-use tieout::netting::Participants;
 use tieout::settling::{LegRows, settle_pairs};
 
 fn settling(criterion: &mut Criterion) {
@@ -31,10 +30,7 @@ fn settling(criterion: &mut Criterion) {
         ends_at_bank: true,
     };
     let fees = FeeTable::new(&book.settings, &book.merchants).ok().unwrap();
-    let participants = Participants::new(&book.settings, &book.merchants);
-    let channels = day::channels(&participants);
-    let (currencies, pools) = ([day::cny()], ["default".to_owned()]);
-    let context = day::settling(&book, &fees, &channels, &participants, &currencies, &pools);
+    let context = day::settling(&book, &fees);
     let mut group = criterion.benchmark_group("settling");
     group
         .sample_size(10)

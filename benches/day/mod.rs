@@ -9,6 +9,7 @@ use tieout::entries::block::{BlockBuilder, EntryBlock};
 use tieout::entries::meta::Meta;
 use tieout::matching::exact::{Context, Scratch, Slice, match_partition};
 use tieout::matching::group::{Pair, Rules};
+use tieout::netting::Participants;
 use tieout::settling::{self, ChannelInfo};
 use tieout::terms::currency::Currency;
 use tieout::terms::date::Date;
@@ -123,32 +124,22 @@ pub fn pairs(left: &[EntryBlock], right: &[EntryBlock], bits: u32) -> Vec<Pair> 
         .collect()
 }
 
-/// One channel without a participant.
-pub fn channels(participants: &tieout::netting::Participants) -> Vec<ChannelInfo> {
-    vec![ChannelInfo {
+/// A settling context of one channel without a participant, one currency and one pool.
+pub fn settling<'a>(book: &'a Book, fees: &'a tieout::fees::FeeTable) -> settling::Context<'a> {
+    let participants = Participants::new(&book.settings, &book.merchants);
+    let channel = ChannelInfo {
         name: "CARD".to_owned(),
         required: 1,
         participant: participants.of_channel(b"CARD"),
-    }]
-}
-
-/// A settling context over what the caller holds.
-pub fn settling<'a>(
-    book: &'a Book,
-    fees: &'a tieout::fees::FeeTable,
-    channels: &'a [ChannelInfo],
-    participants: &'a tieout::netting::Participants,
-    currencies: &'a [Currency],
-    pools: &'a [String],
-) -> settling::Context<'a> {
+    };
     settling::Context {
         merchants: &book.merchants,
         fees,
-        channels,
-        currencies,
+        channels: vec![channel],
+        currencies: vec![cny()],
         accounts: book.settings.accounts.len(),
-        pools,
-        merchant_pools: &[],
+        pools: vec!["default".to_owned()],
+        merchant_pools: Vec::new(),
         customer_pool: 0,
         participants,
         has_participants: false,

@@ -30,6 +30,7 @@ use crate::day::breaks::{OpenBreakRows, RowName, lump_part};
 use crate::day::figures::{AccountEvent, AccountEventKind};
 use crate::day::identify::{Identified, row_handle};
 use crate::day::intake::FORWARD_FILE;
+use crate::day::matching::MatchedDay;
 use crate::day::pool::{Origin, Pool};
 use crate::day::reversals::reversals_among;
 use crate::day::state::{Chained, OpenRow, OpenSide};
@@ -39,7 +40,6 @@ use crate::findings::{Finding, Stop, StopCode};
 use crate::matching::batches::{Batch, Found, class_name, fits, resolve_reference};
 use crate::matching::class::{Class, OtherSide};
 use crate::matching::group::{Member, Pair, Rules};
-use crate::settling::SettledPairs;
 use crate::terms::currency::Currency;
 use crate::terms::date::Date;
 use crate::terms::digest::{break_id, key_hash};
@@ -99,16 +99,11 @@ pub struct BatchSums {
     pub kept_minor: i128,
 }
 
-/// Adds up what was matched today, by account. `aside` is what settled of rows that are not in the pool, by leg.
-pub fn sums(
-    pool: &Pool,
-    agreed: &Agreed,
-    settings: &Settings,
-    bank_leg: usize,
-    aside: &[SettledPairs],
-) -> BTreeMap<usize, BatchSums> {
+/// Adds up what was matched today, by account.
+pub fn sums(matched: &MatchedDay, settings: &Settings, bank_leg: usize) -> BTreeMap<usize, BatchSums> {
+    let MatchedDay { pool, agreed, .. } = matched;
     let mut sums: BTreeMap<usize, BatchSums> = BTreeMap::new();
-    for (named, settled) in settings.legs.iter().zip(aside) {
+    for (named, settled) in settings.legs.iter().zip(&matched.settled_aside) {
         if named.kind == LegKind::ChannelBank {
             for agreed in &settled.agreed {
                 let rows_minor = agreed.credit_minor - agreed.debit_minor;

@@ -5,51 +5,35 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::book::settings::{LegKind, Role, Settings};
 use crate::checks::{Conservation, Totals};
 use crate::day::adjust::Adjusted;
-use crate::day::agree::{Agreed, Completion, name_of};
+use crate::day::agree::{Completion, name_of};
 use crate::day::breaks::{OpenBreakRows, RowName};
 use crate::day::intake::Sum;
-use crate::day::pool::Pool;
+use crate::day::matching::MatchedDay;
 use crate::day::settle::Settled;
 use crate::day::state::OpenSide;
+use crate::day::taken::Taken;
 use crate::entries::block::{EntryBlock, RowRef};
 use crate::report::manifest::Fate;
-use crate::settling::SettledPairs;
 use crate::terms::currency::Currency;
 
 /// What fates are counted from.
 pub struct FateInputs<'a> {
     /// Settings.
     pub settings: &'a Settings,
-    /// Rows.
-    pub pool: &'a Pool,
+    /// Rows, and what they met.
+    pub matched: &'a MatchedDay,
     /// Index of the platform↔bank leg.
     pub bank_leg: usize,
-    /// Matches.
-    pub agreed: &'a Agreed,
     /// Which rows are complete.
     pub completion: &'a Completion<'a>,
     /// What settled.
     pub settled: &'a Settled,
     /// What people decided.
     pub adjusted: &'a Adjusted,
-    /// Adjustments in files delivered before or twice.
-    pub repeated_adjustments: u64,
-    /// Adjustments that could be read, those of such files included.
-    pub adjustments: u64,
     /// All breaks.
     pub open: &'a [OpenBreakRows],
-    /// Accepted rows as delivered.
-    pub sums: &'a BTreeMap<(Role, Currency), Sum>,
-    /// Of those, rows of files delivered before or twice.
-    pub repeated: &'a BTreeMap<(Role, Currency), Sum>,
-    /// Refused rows by role and currency; those whose currency or amount could not be read have neither.
-    pub rejected: &'a BTreeMap<(Role, Option<Currency>), Sum>,
-    /// Refused rows, and entries that are not booked, of files delivered before or twice.
-    pub repeated_otherwise: &'a BTreeMap<(Role, Option<Currency>), Sum>,
-    /// Statement entries that are not booked.
-    pub not_booked: u64,
-    /// What settled of rows that are not in the pool, by leg.
-    pub settled_aside: &'a [SettledPairs],
+    /// What was delivered: accepted, refused, delivered before or twice.
+    pub taken: &'a Taken,
 }
 
 /// The fates of a day.
@@ -72,10 +56,10 @@ pub fn count(inputs: &FateInputs<'_>) -> Fates {
     table.insert(Role::Bank, bank);
     table.insert(Role::Channel, channel);
     let mut entered: BTreeMap<(Role, Currency), Totals> = BTreeMap::new();
-    for (key, sum) in inputs.sums {
+    for (key, sum) in &inputs.taken.sums {
         put(entered.entry(*key).or_default(), sum.rows, sum.minor);
     }
-    for row in &inputs.pool.forward {
+    for row in &inputs.matched.pool.forward {
         let role = match row.item.side {
             OpenSide::Platform => Role::Platform,
             OpenSide::Bank => Role::Bank,
@@ -88,7 +72,7 @@ pub fn count(inputs: &FateInputs<'_>) -> Fates {
             i128::from(item.amount_minor),
         );
     }
-    for ((role, currency), sum) in inputs.repeated {
+    for ((role, currency), sum) in &inputs.taken.repeated {
         if let Some(fates) = table.get_mut(role) {
             let totals = fates
                 .entry("duplicate_delivery")
@@ -137,7 +121,7 @@ pub fn count(inputs: &FateInputs<'_>) -> Fates {
     adjustments(inputs, &mut fates);
     // Such rows enter no sum of the day: they are counted here, and what can be read of their amounts is told.
     let not_booked = Sum {
-        rows: inputs.not_booked,
+        rows: inputs.taken.not_booked,
         minor: 0,
     };
     let beside = |fate: &'static str, sums: &BTreeMap<(Role, Option<Currency>), Sum>| -> Vec<_> {
@@ -145,8 +129,8 @@ pub fn count(inputs: &FateInputs<'_>) -> Fates {
         sums.map(|((role, currency), sum)| (*role, fate, *currency, *sum))
             .collect()
     };
-    let mut told = beside("rejected", inputs.rejected);
-    told.extend(beside("duplicate_delivery", inputs.repeated_otherwise));
+    let mut told = beside("rejected", &inputs.taken.rejected);
+    told.extend(beside("duplicate_delivery", &inputs.taken.repeated_otherwise));
     told.push((Role::Bank, "not_booked", None, not_booked));
     for (role, fate, currency, sum) in told.into_iter().filter(|(.., sum)| sum.rows > 0) {
         let (role, currency) = (role.name(), currency.map_or("", |currency| currency.code()));
@@ -174,10 +158,10 @@ pub fn count(inputs: &FateInputs<'_>) -> Fates {
 fn adjustments(inputs: &FateInputs<'_>, fates: &mut Fates) {
     let adjusted = inputs.adjusted;
     let rows = |rows: u64| Totals { rows, sum_minor: 0 };
-    let duplicates = inputs.repeated_adjustments + adjusted.duplicates;
+    let duplicates = inputs.taken.repeated_adjustments + adjusted.duplicates;
     fates.conservation.push(Conservation {
         subject: Role::Adjustments.name().to_owned(),
-        entered: rows(inputs.adjustments),
+        entered: rows(inputs.taken.adjustments_read),
         fates: vec![
             ("posted", rows(adjusted.lines.len() as u64)),
             ("rejected", rows(adjusted.rejects.len() as u64)),
@@ -246,12 +230,8 @@ fn by_name(by_currency: &mut ByCurrency, side: &[EntryBlock], names: &[RowName])
 }
 
 fn platform(inputs: &FateInputs<'_>) -> BTreeMap<&'static str, ByCurrency> {
-    let FateInputs {
-        pool,
-        agreed,
-        settled,
-        ..
-    } = *inputs;
+    let MatchedDay { pool, agreed, .. } = inputs.matched;
+    let settled = inputs.settled;
     let side = &pool.left[inputs.bank_leg];
     let open = inputs.open.iter().filter_map(|row| row.left);
     let open = sorted(open.chain(agreed.batches.waiting.iter().map(|(_, row)| *row)));
@@ -285,7 +265,7 @@ fn platform(inputs: &FateInputs<'_>) -> BTreeMap<&'static str, ByCurrency> {
             }
         }
         // Rows that are not in the pool are complete.
-        for (leg, aside) in inputs.settled_aside.iter().enumerate() {
+        for (leg, aside) in inputs.matched.settled_aside.iter().enumerate() {
             if batch_bits & (1 << leg) != 0 {
                 for (currency, totals) in aside.matched.iter().filter(|(_, totals)| totals.rows > 0) {
                     put(matched.entry(*currency).or_default(), totals.rows, totals.minor);
@@ -325,8 +305,8 @@ fn platform(inputs: &FateInputs<'_>) -> BTreeMap<&'static str, ByCurrency> {
 }
 
 fn bank(inputs: &FateInputs<'_>) -> BTreeMap<&'static str, ByCurrency> {
-    let (agreed, leg) = (inputs.agreed, inputs.bank_leg);
-    let side = &inputs.pool.right[leg];
+    let (agreed, leg) = (&inputs.matched.agreed, inputs.bank_leg);
+    let side = &inputs.matched.pool.right[leg];
     let mut fates: BTreeMap<&'static str, ByCurrency> = BTreeMap::new();
     let matched = fates.entry("matched").or_default();
     for (currency, totals) in &inputs.settled.legs[leg].matched {
@@ -336,7 +316,7 @@ fn bank(inputs: &FateInputs<'_>) -> BTreeMap<&'static str, ByCurrency> {
     let mut of_platform = ByCurrency::new();
     add_rows(
         &mut of_platform,
-        &inputs.pool.left[leg],
+        &inputs.matched.pool.left[leg],
         agreed.later.platform.iter(),
     );
     for (currency, totals) in of_platform {
@@ -375,14 +355,14 @@ fn bank(inputs: &FateInputs<'_>) -> BTreeMap<&'static str, ByCurrency> {
 
 fn channel(inputs: &FateInputs<'_>) -> BTreeMap<&'static str, ByCurrency> {
     let mut fates: BTreeMap<&'static str, ByCurrency> = BTreeMap::new();
-    let batches = &inputs.agreed.batches;
+    let batches = &inputs.matched.agreed.batches;
     fates.insert("matched", batches.completed.clone());
     for (leg, named) in inputs.settings.legs.iter().enumerate() {
         if named.kind != LegKind::PlatformChannel {
             continue;
         }
-        let side = &inputs.pool.right[leg];
-        let result = &inputs.agreed.legs[leg];
+        let side = &inputs.matched.pool.right[leg];
+        let result = &inputs.matched.agreed.legs[leg];
         // A row that goes on to the bank is matched once it has gone both ways.
         let goes_on = |row: &RowRef| {
             let channel = side[row.block()].meta(row.position()).channel();
@@ -400,7 +380,11 @@ fn channel(inputs: &FateInputs<'_>) -> BTreeMap<&'static str, ByCurrency> {
                 .iter(),
         );
         // Rows that agree have the amount of their platform row. Those that go on to the bank have gone both ways.
-        let aside = inputs.settled_aside.get(leg).map(|settled| &settled.matched);
+        let aside = inputs
+            .matched
+            .settled_aside
+            .get(leg)
+            .map(|settled| &settled.matched);
         let aside = aside.into_iter().flatten().filter(|(_, totals)| totals.rows > 0);
         for (currency, totals) in aside {
             let matched = fates.entry("matched").or_default().entry(*currency).or_default();
@@ -419,12 +403,12 @@ fn channel(inputs: &FateInputs<'_>) -> BTreeMap<&'static str, ByCurrency> {
             result
                 .right_no_money
                 .iter()
-                .chain(&inputs.agreed.right[leg].replaced),
+                .chain(&inputs.matched.agreed.right[leg].replaced),
         );
         add_rows(
             fates.entry("duplicate_delivery").or_default(),
             side,
-            inputs.agreed.right[leg].duplicates.iter(),
+            inputs.matched.agreed.right[leg].duplicates.iter(),
         );
     }
     fates

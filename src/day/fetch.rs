@@ -11,8 +11,9 @@ use rayon::prelude::*;
 use crate::book::Book;
 use crate::book::settings::Settings;
 use crate::day::forward::{ForwardRow, open_bank, open_channel, open_platform};
-use crate::day::pool::{Held, Origin};
+use crate::day::pool::{Held, Origin, Pool};
 use crate::day::read::{CANONICAL, refuse};
+use crate::day::run::DayInputs;
 use crate::day::state::OpenRow;
 use crate::entries::rows::{BalanceRow, BankRow, ChannelRow, Place, PlatformRow, Reject, RowSink};
 use crate::findings::Stop;
@@ -34,7 +35,37 @@ pub struct Fetcher<'a> {
     pub business_date: Date,
 }
 
-impl Fetcher<'_> {
+impl<'a> Fetcher<'a> {
+    /// From what was delivered for a day.
+    pub fn of(day: &DayInputs<'a>) -> Fetcher<'a> {
+        Fetcher {
+            book: day.book,
+            delivered: &day.delivery.files,
+            business_date: day.date,
+        }
+    }
+
+    /// The full rows of a pool at some origins, in the order asked for.
+    ///
+    /// # Errors
+    /// As [`Fetcher::fetch`].
+    pub fn rows_of(&self, pool: &Pool, bank_leg: usize, origins: &[Origin]) -> Result<Vec<OpenRow>, Stop> {
+        self.fetch(&pool.forward, origins, &|row| pool.held(bank_leg, row))
+    }
+
+    /// The same rows for those who keep them in several places.
+    ///
+    /// # Errors
+    /// As [`Fetcher::fetch`].
+    pub fn shared_rows_of(
+        &self,
+        pool: &Pool,
+        bank_leg: usize,
+        origins: &[Origin],
+    ) -> Result<Vec<Arc<OpenRow>>, Stop> {
+        self.fetch_shared(&pool.forward, origins, &|row| pool.held(bank_leg, row))
+    }
+
     /// The full rows at some origins, in the order asked for. `forward` are the rows brought forward; `held` gives what
     /// is in memory of a row of today, by block and ordinal.
     ///
@@ -50,11 +81,7 @@ impl Fetcher<'_> {
         Ok(rows.into_iter().map(Arc::unwrap_or_clone).collect())
     }
 
-    /// The same rows for those who keep them in several places.
-    ///
-    /// # Errors
-    /// As [`Fetcher::fetch`].
-    pub fn fetch_shared(
+    fn fetch_shared(
         &self,
         forward: &[ForwardRow],
         origins: &[Origin],

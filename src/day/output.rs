@@ -79,7 +79,7 @@ pub fn summary(book: &Book, computed: &Computed, seal: &Seal) -> Result<Summary,
 
 /// The lines that payouts.csv shows.
 fn listed(computed: &Computed) -> Cow<'_, [PayoutLine]> {
-    let lines = &computed.settlement.lines;
+    let lines = &computed.paid.payouts.settlement.lines;
     if lines.iter().all(PayoutLine::is_listed) {
         return Cow::Borrowed(lines);
     }
@@ -87,7 +87,7 @@ fn listed(computed: &Computed) -> Cow<'_, [PayoutLine]> {
 }
 
 fn reserve_json(computed: &Computed) -> Result<Json, Stop> {
-    let text = computed.reserve.json()?;
+    let text = computed.paid.reserve.json()?;
     let value: serde_json::Value =
         serde_json::from_str(&text).map_err(|e| Stop::invariant(format!("reserve.json: {e}")))?;
     json::from_value(&value).map_err(|e| Stop::invariant(format!("reserve.json: {e}")))
@@ -144,10 +144,10 @@ pub fn write(
             .id
             .cmp(&book.settings.accounts[b.account].id)
     });
-    let journal = &computed.journal;
+    let journal = &computed.paid.journal;
     let (lines, resolved) = (&computed.breaks.lines, &computed.resolved);
     let (customers, entries) = (&computed.settled.wallets.lines, &journal.lines);
-    let (trial_balance, positions) = (&journal.trial_balance, &computed.positions);
+    let (trial_balance, positions) = (&journal.trial_balance, &computed.paid.positions);
     let with_parquet: [MakeTable<'_>; 4] = [
         (payouts.len(), &|rows| {
             tables::payouts(&payouts[rows], &book.merchants, computed.execution_date)
@@ -239,14 +239,14 @@ fn whole_files<'a>(
     let reserve = reserve_json(computed)?;
     add(
         "reserve/reserve.json".to_owned(),
-        computed.reserve.json()?.into_bytes().into(),
+        computed.paid.reserve.json()?.into_bytes().into(),
         None,
     )?;
-    for (name, bytes) in computed.reserve.tables() {
+    for (name, bytes) in computed.paid.reserve.tables() {
         let rows = csv_rows(&bytes);
         add(format!("reserve/{name}"), bytes.into(), Some(rows))?;
     }
-    for file in &computed.clearing {
+    for file in &computed.paid.clearing {
         add(
             format!("clearing/{}", file.name),
             Cow::Borrowed(file.bytes.as_ref()),
@@ -274,9 +274,9 @@ fn whole_files<'a>(
     let audited = Audited {
         day,
         customers: &computed.settled.wallets.lines,
-        journal: &computed.journal.lines,
-        trial_balance: &computed.journal.trial_balance,
-        clearing: &computed.clearing,
+        journal: &computed.paid.journal.lines,
+        trial_balance: &computed.paid.journal.trial_balance,
+        clearing: &computed.paid.clearing,
         merchants_file: &merchants_file,
     };
     let (check, inputs) = (audit::check_sql(&audited), audit::inputs_sql(&audited));

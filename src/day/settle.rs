@@ -20,10 +20,11 @@ use crate::day::intake::SideKind;
 use crate::day::matched::SmallLine;
 use crate::day::originals;
 use crate::day::pool::Pool;
-use crate::day::state::{State, Unsettled};
+use crate::day::run::DayInputs;
+use crate::day::state::Unsettled;
 use crate::entries::block::{EntryBlock, RowRef};
 use crate::entries::meta::Meta;
-use crate::fees::{FeeReturns, FeeTable, Original, RefundRow, return_fees};
+use crate::fees::{FeeReturns, Original, RefundRow, return_fees};
 use crate::findings::{Finding, Stop, StopCode};
 use crate::matching::class::{Class, OtherSide};
 use crate::payouts::{PayoutEntry, PayoutFollow, follow_payouts};
@@ -39,12 +40,8 @@ pub type Originals<'a> =
 /// What settling works on.
 #[derive(Clone, Copy)]
 pub struct SettleInputs<'a> {
-    /// The book.
-    pub book: &'a Book,
-    /// What was brought forward.
-    pub state: &'a State,
-    /// D.
-    pub business_date: Date,
+    /// The book, what was brought forward, D, earlier payments.
+    pub day: &'a DayInputs<'a>,
     /// Rows.
     pub pool: &'a Pool,
     /// Matches.
@@ -57,10 +54,6 @@ pub struct SettleInputs<'a> {
     pub bank_leg: usize,
     /// What settling needs to know.
     pub context: &'a Context<'a>,
-    /// Fee terms.
-    pub fees: &'a FeeTable,
-    /// Earlier payments.
-    pub originals: Originals<'a>,
 }
 
 /// Everything that settled, and what did not.
@@ -98,53 +91,28 @@ pub struct Settled {
     pub posted: Vec<RowRef>,
 }
 
-/// Settles the pairs of all legs.
-///
-/// # Errors
-/// What settling reports.
-pub fn settle_legs(inputs: &SettleInputs<'_>) -> Result<Vec<SettledPairs>, Stop> {
-    let SettleInputs {
-        pool,
-        agreed,
-        context,
-        ..
-    } = *inputs;
-    let mut legs = Vec::new();
-    for (leg, result) in agreed.legs.iter().enumerate() {
-        let left = platform_side(pool, &inputs.book.settings, leg);
-        let completes = |row: RowRef, meta: Meta| {
-            let required = context.channels[usize::from(meta.channel())].required;
-            let name = (row.block(), left[row.block()].ordinal(row.position()));
-            inputs.completion.completes(name, leg, required)
-        };
-        let rows = LegRows {
-            left,
-            met: &result.met,
-            ends_at_bank: inputs.book.settings.legs_at_the_bank() & (1 << leg) != 0,
-        };
-        legs.push(settle_pairs(&rows, &completes, context)?);
-    }
-    Ok(legs)
-}
-
-/// Settles the rest of the day, the pairs of whose legs have settled.
+/// Settles the day. `aside` is what settled of rows that are not in the pool, by leg: it counts in every sum.
 ///
 /// # Errors
 /// What the stages report.
-pub fn settle(inputs: &SettleInputs<'_>, legs: Vec<SettledPairs>) -> Result<Settled, Stop> {
+pub fn settle(inputs: &SettleInputs<'_>, aside: &[SettledPairs]) -> Result<Settled, Stop> {
     let context = inputs.context;
+    let mut legs = settle_legs(inputs)?;
+    for (leg, aside) in legs.iter_mut().zip(aside) {
+        leg.merge_sums(aside);
+    }
     let mut sums = Sums::new(context);
     for leg in &legs {
         sums.merge(&leg.sums);
     }
     let wallet = wallet_rows(inputs, &legs);
-    let wallets = post_wallets(&inputs.state.customers, &wallet.rows)?;
+    let wallets = post_wallets(&inputs.day.state.customers, &wallet.rows)?;
     let mut settled_wallet = WalletSettled::default();
     settled_wallet.post(inputs, &wallet, &wallets, &mut sums)?;
     let mut lines = sums.lines(context);
     let returns = give_fees_back(inputs, &legs, &settled_wallet, &mut lines)?;
     let side = side_entries(inputs)?;
-    let obligations = sums.obligations.clone().into_sorted(context.participants);
+    let obligations = sums.obligations.clone().into_sorted(&context.participants);
     let (unsettled, unsettled_state) = waiting(inputs)?;
     let mut open = settled_wallet.open;
     open.extend(side.open);
@@ -168,9 +136,35 @@ pub fn settle(inputs: &SettleInputs<'_>, legs: Vec<SettledPairs>) -> Result<Sett
     })
 }
 
+/// Settles the pairs of all legs.
+fn settle_legs(inputs: &SettleInputs<'_>) -> Result<Vec<SettledPairs>, Stop> {
+    let SettleInputs {
+        pool,
+        agreed,
+        context,
+        ..
+    } = *inputs;
+    let mut legs = Vec::new();
+    for (leg, result) in agreed.legs.iter().enumerate() {
+        let left = platform_side(pool, &inputs.day.book.settings, leg);
+        let completes = |row: RowRef, meta: Meta| {
+            let required = context.channels[usize::from(meta.channel())].required;
+            let name = (row.block(), left[row.block()].ordinal(row.position()));
+            inputs.completion.completes(name, leg, required)
+        };
+        let rows = LegRows {
+            left,
+            met: &result.met,
+            ends_at_bank: inputs.day.book.settings.legs_at_the_bank() & (1 << leg) != 0,
+        };
+        legs.push(settle_pairs(&rows, &completes, context)?);
+    }
+    Ok(legs)
+}
+
 /// What was agreed with bank entries today, whether a row each or by batches.
 fn agreed_at_bank(inputs: &SettleInputs<'_>, legs: &[SettledPairs]) -> Vec<AgreedSums> {
-    let ends = inputs.book.settings.legs_at_the_bank();
+    let ends = inputs.day.book.settings.legs_at_the_bank();
     let mut sums: BTreeMap<(usize, &str), [i128; 2]> = BTreeMap::new();
     for (_, leg) in legs.iter().enumerate().filter(|(leg, _)| ends & (1 << leg) != 0) {
         for agreed in &leg.agreed {
@@ -202,7 +196,7 @@ fn wallet_rows<'a>(inputs: &SettleInputs<'a>, legs: &[SettledPairs]) -> WalletRo
     let (pool, agreed, bank_leg) = (inputs.pool, inputs.agreed, inputs.bank_leg);
     let mut complete: FxHashSet<u64> = FxHashSet::default();
     for (leg, settled) in legs.iter().enumerate() {
-        let side = platform_side(pool, &inputs.book.settings, leg);
+        let side = platform_side(pool, &inputs.day.book.settings, leg);
         for row in &settled.wallet {
             complete.insert(handle_on(side, *row));
         }
@@ -340,7 +334,7 @@ fn give_fees_back(
     // (block, ordinal) of refunds whose merchant's plan returns fees, and the merchant and currency to credit.
     let mut rows: Vec<(RowName, RowRef, &EntryBlock)> = Vec::new();
     for (leg, settled) in legs.iter().enumerate() {
-        let side = platform_side(pool, &inputs.book.settings, leg);
+        let side = platform_side(pool, &inputs.day.book.settings, leg);
         for row in &settled.refunds {
             let block = &side[row.block()];
             rows.push(((row.block(), block.ordinal(row.position())), *row, block));
@@ -354,6 +348,7 @@ fn give_fees_back(
     }
     rows.retain(|(_, row, block)| {
         inputs
+            .context
             .fees
             .returns_fees(MerchantCode(block.owner(row.position())))
     });
@@ -374,7 +369,12 @@ fn give_fees_back(
         refunds.push(RefundRow {
             handle,
             txn_id: block.id(position),
-            merchant_id: &inputs.book.merchants.get(MerchantCode(block.owner(position))).id,
+            merchant_id: &inputs
+                .day
+                .book
+                .merchants
+                .get(MerchantCode(block.owner(position)))
+                .id,
             currency: block.meta(position).currency(),
             time: found.map_or(crate::terms::date::Instant(0), |at| extras.time[at]),
             original_txn_id: found.map_or(&b""[..], |at| extras.original.get(at)),
@@ -387,6 +387,7 @@ fn give_fees_back(
         .filter(|id| !id.is_empty())
         .filter(|id| {
             let known = inputs
+                .day
                 .state
                 .fee_returns
                 .binary_search_by(|r| r.original_txn_id.as_bytes().cmp(id.as_slice()));
@@ -401,7 +402,7 @@ fn give_fees_back(
     }
     wanted.retain(|id| !found.contains_key(id));
     if !wanted.is_empty() {
-        found.extend((inputs.originals)(&wanted)?);
+        found.extend((inputs.day.originals)(&wanted)?);
     }
     let originals: Vec<Original<'_>> = found
         .iter()
@@ -414,10 +415,10 @@ fn give_fees_back(
         })
         .collect();
     let returns = return_fees(
-        &inputs.state.fee_returns,
+        &inputs.day.state.fee_returns,
         &originals,
         &refunds,
-        inputs.business_date,
+        inputs.day.date,
     )?;
     for returned in &returns.returned {
         let Some(key) = credit.get(&returned.handle) else {
@@ -445,7 +446,7 @@ fn settled_today(
         }
         let ordinal = block.ordinal(position);
         let fee = legs.iter().enumerate().find_map(|(leg, settled)| {
-            let side = platform_side(inputs.pool, &inputs.book.settings, leg).get(row.block())?;
+            let side = platform_side(inputs.pool, &inputs.day.book.settings, leg).get(row.block())?;
             settled.fees.get(row.block())?.get(side.position_of(ordinal)?)
         });
         let fee = fee.or_else(|| {
@@ -453,7 +454,12 @@ fn settled_today(
             Some(wallet.pairs[at].1)
         });
         if let Some(fee) = fee {
-            let merchant = inputs.book.merchants.terms.get(block.owner(position) as usize);
+            let merchant = inputs
+                .day
+                .book
+                .merchants
+                .terms
+                .get(block.owner(position) as usize);
             return Some(originals::Settled {
                 merchant_id: merchant.map_or(String::new(), |terms| terms.id.clone()),
                 currency: block.meta(position).currency(),
@@ -532,10 +538,10 @@ fn side_entries(inputs: &SettleInputs<'_>) -> Result<SideResult, Stop> {
         })
         .collect();
     let follow = follow_payouts(
-        &inputs.book.settings,
-        &inputs.state.payouts,
+        &inputs.day.book.settings,
+        &inputs.day.state.payouts,
         &entries,
-        inputs.business_date,
+        inputs.day.date,
     )?;
     let by_handle: FxHashMap<u64, (RowRef, &str)> = owned
         .iter()
@@ -550,7 +556,7 @@ fn side_entries(inputs: &SettleInputs<'_>) -> Result<SideResult, Stop> {
         let merchant = match &event.kind {
             AccountEventKind::PayoutDebited { merchant_id, .. }
             | AccountEventKind::PayoutReturned { merchant_id, .. } => {
-                inputs.book.merchants.code(merchant_id.as_bytes()).0
+                inputs.day.book.merchants.code(merchant_id.as_bytes()).0
             }
             AccountEventKind::Purpose(_)
             | AccountEventKind::Residual { .. }
@@ -573,7 +579,7 @@ fn side_entries(inputs: &SettleInputs<'_>) -> Result<SideResult, Stop> {
         for row in [original, reversal] {
             let (block, position) = (&right[row.block()], row.position());
             small.push(SmallLine {
-                leg: inputs.book.settings.legs[bank_leg].name.clone(),
+                leg: inputs.day.book.settings.legs[bank_leg].name.clone(),
                 entry_id: block.id(position).to_text(),
                 pass: "reversal",
                 bank_ref: block.key(position).to_text(),
@@ -618,7 +624,7 @@ fn waiting(inputs: &SettleInputs<'_>) -> Result<(Vec<UnsettledRow>, Vec<Unsettle
     if inputs.completion.is_single_leg() {
         return Ok((Vec::new(), Vec::new()));
     }
-    let (pool, settings) = (inputs.pool, &inputs.book.settings);
+    let (pool, settings) = (inputs.pool, &inputs.day.book.settings);
     let side = &pool.left[inputs.bank_leg];
     let mut rows = Vec::new();
     let mut next = Vec::new();
@@ -635,7 +641,7 @@ fn waiting(inputs: &SettleInputs<'_>) -> Result<(Vec<UnsettledRow>, Vec<Unsettle
             let txn_id = block.id(position).to_text();
             let legs = inputs
                 .completion
-                .matched_on(pool, (number, ordinal), inputs.business_date);
+                .matched_on(pool, (number, ordinal), inputs.day.date);
             let lines = legs.iter().map(|(leg, matched_on)| Unsettled {
                 txn_id: txn_id.clone(),
                 leg: settings.legs[*leg].name.clone(),
@@ -670,7 +676,12 @@ fn unsettled_row(
 ) -> UnsettledRow {
     let block = &inputs.pool.left[inputs.bank_leg][number];
     let meta = block.meta(position);
-    let merchant = inputs.book.merchants.terms.get(block.owner(position) as usize);
+    let merchant = inputs
+        .day
+        .book
+        .merchants
+        .terms
+        .get(block.owner(position) as usize);
     let is_customer = meta.txn_type().is_some_and(TxnType::is_wallet);
     let customer = || {
         let extras = &inputs.pool.extras[number];

@@ -1,4 +1,5 @@
-//! What was delivered for a day and taken: files known by their hash, rejects, control sums, statement balances.
+//! What was delivered for a day and taken: files known by their hash, rejects, control sums, statement balances
+//! and numbers.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,10 +8,10 @@ use crate::day::adjust::requests::Request;
 use crate::day::agree::Agreed;
 use crate::day::intake::{FORWARD_FILE, InputBlock, Sum};
 use crate::day::pool::Pool;
-use crate::day::read::FileReport;
+use crate::day::read::Reading;
 use crate::day::reject_columns;
 use crate::day::run::DayInputs;
-use crate::day::state::{KnownFile, State};
+use crate::day::state::{KnownFile, State, StatementNumber};
 use crate::entries::rows::BalanceRow;
 use crate::findings::{Finding, Stop, StopCode};
 use crate::report::manifest::{Input, InputBalance};
@@ -79,6 +80,12 @@ pub struct Taken {
     pub adjustments: Vec<Request>,
     /// Adjustments in files delivered before or twice.
     pub repeated_adjustments: u64,
+    /// Adjustments that could be read, those of such files included.
+    pub adjustments_read: u64,
+    /// Statement balances with the names of their files.
+    pub balances: Vec<(String, BalanceRow)>,
+    /// The last number of every account's statements, of today or before.
+    pub statement_numbers: Vec<StatementNumber>,
     /// Credits and debits of accepted bank entries by account.
     account_sums: Vec<(u16, [Sum; 2])>,
 }
@@ -87,10 +94,11 @@ impl Taken {
     /// Takes what the readers give; says in `notes` what was taken once.
     pub fn new(
         day: &DayInputs<'_>,
-        reports: Vec<FileReport>,
-        blocks: Vec<InputBlock>,
+        reading: Reading,
+        statement_numbers: Vec<StatementNumber>,
         notes: &mut Vec<String>,
     ) -> Taken {
+        let Reading { reports, blocks } = reading;
         let settings = &day.book.settings;
         let files = &day.delivery.files;
         let mut rows = vec![0u64; files.len()];
@@ -149,6 +157,9 @@ impl Taken {
             not_booked: 0,
             adjustments: Vec::new(),
             repeated_adjustments: 0,
+            adjustments_read: 0,
+            balances: Vec::new(),
+            statement_numbers,
             account_sums: Vec::new(),
         };
         let mut inputs: Vec<Input> = files
@@ -230,6 +241,10 @@ impl Taken {
                     found: reject.found.clone(),
                     expected: reject.expected.clone(),
                 }));
+            let balances = block.balances.iter();
+            taken
+                .balances
+                .extend(balances.map(|balance| (files[file].name.clone(), *balance)));
             taken.blocks.push(block);
         }
         if outside > 0 {
@@ -239,6 +254,7 @@ impl Taken {
         }
         reject_columns::find(&mut taken.rejects, day);
         taken.rejects.sort();
+        taken.adjustments_read = taken.adjustments.len() as u64 + taken.repeated_adjustments;
         taken.inputs = inputs;
         taken
     }
@@ -301,19 +317,6 @@ impl Taken {
             code: StopCode::BadData,
             findings,
         })
-    }
-
-    /// Statement balances with the names of their files.
-    pub fn told(&self, names: &[String]) -> Vec<(String, BalanceRow)> {
-        let of_block = |block: &InputBlock| {
-            let name = names[block.file as usize].clone();
-            block
-                .balances
-                .iter()
-                .map(move |row| (name.clone(), *row))
-                .collect::<Vec<_>>()
-        };
-        self.blocks.iter().flat_map(of_block).collect()
     }
 
     /// Credits and debits of accepted entries by account; rows delivered twice count once.

@@ -188,6 +188,8 @@ fn the_week_closes_as_planned() {
         assert_eq!(open, planned, "{date}");
 
         let issued = computed
+            .paid
+            .payouts
             .settlement
             .issued
             .iter()
@@ -200,7 +202,7 @@ fn the_week_closes_as_planned() {
         assert_eq!(issued, wanted, "{date}");
 
         assert!(computed.rejects.is_empty(), "{date}: {:?}", computed.rejects);
-        for pool in &computed.reserve.pools {
+        for pool in &computed.paid.reserve.pools {
             assert_eq!(
                 (pool.shortfall_minor, pool.unexplained_minor),
                 (0, 0),

@@ -40,19 +40,19 @@ pub struct Context<'a> {
     /// Fee terms.
     pub fees: &'a FeeTable,
     /// Channels by code.
-    pub channels: &'a [ChannelInfo],
+    pub channels: Vec<ChannelInfo>,
     /// Currencies that occur, sorted.
-    pub currencies: &'a [Currency],
+    pub currencies: Vec<Currency>,
     /// Number of accounts.
     pub accounts: usize,
     /// Pools by index, sorted; the pool of each merchant is found by [`Context::pool_of`].
-    pub pools: &'a [String],
+    pub pools: Vec<String>,
     /// Pool index by merchant code; empty when there is one pool only.
-    pub merchant_pools: &'a [u8],
+    pub merchant_pools: Vec<u8>,
     /// Pool index of customers.
     pub customer_pool: u8,
     /// Participants of channels and merchants.
-    pub participants: &'a Participants,
+    pub participants: Participants,
     /// True when some channel or merchant has one; else every obligation is of the house to itself.
     pub has_participants: bool,
 }
@@ -108,7 +108,7 @@ impl Sums {
     /// All zero.
     pub fn new(context: &Context<'_>) -> Sums {
         let mut slots = [u8::MAX; 256];
-        for (slot, currency) in (0u8..).zip(context.currencies) {
+        for (slot, currency) in (0u8..).zip(&context.currencies) {
             slots[usize::from(currency.index())] = slot;
         }
         let cells = context.currencies.len() * context.merchants.len();

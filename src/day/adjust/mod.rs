@@ -25,6 +25,7 @@ use crate::day::breaks::RowName;
 use crate::day::figures::{AdjustmentLine, ManualMoves};
 use crate::day::identify::Fetch;
 use crate::day::pool::Pool;
+use crate::day::run::DayInputs;
 use crate::day::settle::Settled;
 use crate::day::state::{PostedAdjustment, State};
 use crate::findings::Stop;
@@ -55,6 +56,21 @@ pub struct Context<'a> {
     pub bank_leg: usize,
     /// Full rows.
     pub fetch: Fetch<'a>,
+}
+
+impl<'a> Context<'a> {
+    /// Of a day whose rows have met.
+    pub fn new(day: &DayInputs<'a>, pool: &'a Pool, bank_leg: usize, fetch: Fetch<'a>) -> Context<'a> {
+        Context {
+            settings: &day.book.settings,
+            merchants: &day.book.merchants,
+            state: day.state,
+            business_date: day.date,
+            pool,
+            bank_leg,
+            fetch,
+        }
+    }
 }
 
 /// Rows that an adjustment closed without a match, and what settling must know of others.
@@ -124,7 +140,8 @@ fn refuse<T>(field: &'static str, expected: impl Into<String>) -> Result<T, Refu
 
 /// The adjustments of a day under way.
 pub struct Adjusting<'a> {
-    context: Context<'a>,
+    /// What adjusting knows.
+    pub context: Context<'a>,
     pending: Vec<Request>,
     /// What became of them so far.
     pub done: Adjusted,

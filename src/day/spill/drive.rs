@@ -16,12 +16,13 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::book::settings::{LegKind, Settings};
 use crate::day::agree::{Agreed, LegResult, conflict, list_conflicts, was_duplicate};
-use crate::day::batches::{AsideBatch, Batches};
+use crate::day::batches::Batches;
 use crate::day::breaks::OpenBreakRows;
 use crate::day::forward::ForwardRow;
 use crate::day::identify::{Identified, judge, row_handle};
 use crate::day::intake::{FORWARD_FILE, InputBlock};
-use crate::day::pool::{Origin, Pool, part_bits};
+use crate::day::matching::MatchedDay;
+use crate::day::pool::{Origin, part_bits};
 use crate::day::residual::Later;
 use crate::day::spill::aside::{LegSide, Outlines, Side, Spill};
 use crate::day::spill::batched::Batched;
@@ -37,7 +38,7 @@ use crate::matching::class::OtherSide;
 use crate::matching::exact::FeeAgrees;
 use crate::matching::identity::{IdOrder, order_by_id};
 use crate::matching::met::Met;
-use crate::settling::{Context, SettledPairs};
+use crate::settling::Context;
 use crate::terms::date::Date;
 
 /// Full rows at some origins; the rows brought forward are given beside.
@@ -65,20 +66,6 @@ pub struct DriveInputs<'a> {
     pub fetch: FetchAside<'a>,
 }
 
-/// A day matched, and settled as far as nobody needs to look at it.
-pub struct SpilledDay {
-    /// Rows that later stages look at.
-    pub pool: Pool,
-    /// Matches of these, and all breaks.
-    pub agreed: Agreed,
-    /// What settled of all other rows, by leg.
-    pub settled: Vec<SettledPairs>,
-    /// The agreed lines of these.
-    pub lines: SpilledLines,
-    /// Batches of channels that have rows among these.
-    pub batches: Vec<AsideBatch>,
-}
-
 /// Matches and settles. `blocks` are those brought forward, then those of today, whose entries lie aside.
 ///
 /// # Errors
@@ -87,7 +74,7 @@ pub fn run(
     inputs: &DriveInputs<'_>,
     forward_rows: Vec<ForwardRow>,
     mut blocks: Vec<InputBlock>,
-) -> Result<SpilledDay, Stop> {
+) -> Result<MatchedDay, Stop> {
     let legs = inputs.settings.legs.len();
     let forward_blocks = blocks.partition_point(|block| block.file == FORWARD_FILE);
     let mut forward: Vec<[Vec<EntryBlock>; 2]> = vec![[Vec::new(), Vec::new()]; legs];
@@ -175,12 +162,12 @@ pub fn run(
     let mut pool = kept.pool;
     pool.largest_side_rows = largest_side_rows;
     pool.rows_of_day = Some(rows);
-    Ok(SpilledDay {
+    Ok(MatchedDay {
         pool,
         agreed,
-        settled,
-        lines,
-        batches,
+        settled_aside: settled,
+        batches_aside: batches,
+        lines_aside: Some(lines),
     })
 }
 

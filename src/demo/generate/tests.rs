@@ -54,6 +54,8 @@ fn check(options: &GenerateOptions) {
         for (code, account) in CURRENCIES {
             let expected = &expected["currencies"][code];
             let issued = computed
+                .paid
+                .payouts
                 .settlement
                 .issued
                 .iter()
@@ -99,7 +101,7 @@ fn check(options: &GenerateOptions) {
             .map(|leg| leg.left_no_money.len())
             .sum();
         assert_eq!(Value::from(no_money), expected["no_money_expected"]);
-        for pool in &computed.reserve.pools {
+        for pool in &computed.paid.reserve.pools {
             assert_eq!((pool.shortfall_minor, pool.unexplained_minor), (0, 0));
         }
     });
