@@ -4,9 +4,10 @@
 //! or shows; nothing is replaced. A NUL refuses the file, and so does a piece (element, comment, line) that is longer
 //! than [`PIECE_BYTES_MAX`]: memory stays bounded whatever is delivered.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::io::{self, BufRead, Read};
+use std::rc::Rc;
 
 use encoding_rs::{Decoder, DecoderResult, Encoding, UTF_8, UTF_16BE, UTF_16LE};
 
@@ -84,6 +85,64 @@ pub fn peek(source: &mut dyn Read, bytes_max: usize) -> Result<Vec<u8>, FileRefu
         .read_to_end(&mut head)
         .map_err(|error| refused_by(&error, 0))?;
     Ok(head)
+}
+
+/// Looks whether the bytes of a file are UTF-8 beyond ASCII, as they pass.
+#[derive(Default)]
+pub struct Utf8Watch {
+    /// Lines before the first byte beyond ASCII.
+    line_feeds: u64,
+    has_letters: bool,
+    is_other: bool,
+    /// The beginning of a character that goes on in the next bytes.
+    open: Vec<u8>,
+}
+
+impl Utf8Watch {
+    fn see(&mut self, bytes: &[u8]) {
+        if self.is_other || bytes.is_empty() {
+            return;
+        }
+        if !self.has_letters {
+            let ascii = bytes.iter().position(|byte| !byte.is_ascii());
+            let ascii = &bytes[..ascii.unwrap_or(bytes.len())];
+            self.line_feeds += memchr::memchr_iter(b'\n', ascii).count() as u64;
+            self.has_letters = ascii.len() < bytes.len();
+        }
+        let joined;
+        let mut bytes = bytes;
+        if !self.open.is_empty() {
+            joined = [&self.open[..], bytes].concat();
+            bytes = &joined;
+        }
+        self.open = match std::str::from_utf8(bytes) {
+            Ok(_) => Vec::new(),
+            Err(error) => {
+                self.is_other = error.error_len().is_some();
+                bytes[error.valid_up_to()..].to_vec()
+            }
+        };
+        if self.is_other {
+            self.open = Vec::new();
+        }
+    }
+
+    /// The line of the first letter beyond ASCII, where all that was seen is UTF-8.
+    pub fn line_of_letters(&self) -> Option<u64> {
+        let is_utf8 = self.has_letters && !self.is_other && self.open.is_empty();
+        is_utf8.then_some(self.line_feeds + 1)
+    }
+}
+
+/// Bytes that are watched as they are read.
+pub struct Watched<'a>(pub Box<dyn Read + 'a>, pub Rc<RefCell<Utf8Watch>>);
+
+impl Read for Watched<'_> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let count = self.0.read(out)?;
+        self.1.borrow_mut().see(&out[..count]);
+        Ok(count)
+    }
 }
 
 /// UTF-8 text of a file, counting its lines as they are consumed.
@@ -323,6 +382,25 @@ mod tests {
         assert_eq!(text(b"a\nb\n\xd6", encoding_rs::GB18030).unwrap_err().line, 3);
         assert_eq!(text(b"a\n\0", UTF_8).unwrap_err().line, 2);
         assert_eq!(text(b"a\0b\0", UTF_16LE).unwrap(), "ab");
+    }
+
+    #[test]
+    fn letters_of_utf8_are_seen_however_the_bytes_come() {
+        let check = |bytes: &[u8], expected: Option<u64>| {
+            for step in 1..=bytes.len().max(1) {
+                let mut watch = Utf8Watch::default();
+                bytes.chunks(step).for_each(|part| watch.see(part));
+                assert_eq!(watch.line_of_letters(), expected, "{bytes:?} by {step}");
+            }
+        };
+        check("a\nb\nMüller 支\nx".as_bytes(), Some(3));
+        check("ü".as_bytes(), Some(1));
+        check(b"a\nb", None);
+        check(b"", None);
+        check(b"M\xfcller", None);
+        check("Müller\nM\u{fc}ller".as_bytes(), Some(1));
+        check(&["Müller\n".as_bytes(), b"M\xfcller"].concat(), None);
+        check("支".as_bytes().get(..2).unwrap_or_default(), None);
     }
 
     #[test]

@@ -221,6 +221,8 @@ pub struct Frame {
     pub quote: Option<u8>,
     /// Characters taken off both ends of every field.
     pub trim: Trim,
+    /// Fields of rows that are empty by what stands in them.
+    pub blank: Blank,
     /// Lines that begin with it belong to the frame.
     pub comment: Option<String>,
     /// Characters taken off the end of frame lines.
@@ -249,6 +251,30 @@ pub struct Frame {
     pub free_text: Option<String>,
     /// Columns that must read as such a time for an anchored row to be believed.
     pub guards: Vec<(String, TimePattern)>,
+}
+
+/// Texts that stand for nothing, in whichever field.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Blank {
+    /// As they stand.
+    pub texts: Vec<String>,
+    /// Characters of which such a text may be made, however long it is: each by itself.
+    pub runs: Vec<char>,
+}
+
+impl Blank {
+    /// True where no text stands for nothing.
+    pub fn is_none(&self) -> bool {
+        self.texts.is_empty() && self.runs.is_empty()
+    }
+
+    /// True of a text that stands for nothing.
+    pub fn is(&self, text: &str) -> bool {
+        let mut chars = text.chars();
+        let Some(first) = chars.next() else { return false };
+        (self.runs.contains(&first) && chars.all(|c| c == first))
+            || self.texts.iter().any(|blank| blank == text)
+    }
 }
 
 /// Characters taken off both ends of a text.

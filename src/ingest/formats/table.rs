@@ -11,14 +11,16 @@
 //! [`usual`], [`runs`]), and one by one where anything about them is unusual: the record is what counts, the columns are for speed.
 //! Not done here: which source claims a file, archives, duplicate deliveries, drafts of profiles.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io::Read;
+use std::rc::Rc;
 
 use bumpalo::Bump;
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
 use rustc_hash::FxHashMap;
 
-use super::decode::{TextReader, behind_mark, by_label, byte_order_mark, peek};
+use super::decode::{TextReader, Utf8Watch, Watched, behind_mark, by_label, byte_order_mark, peek};
 use super::profile::{self, Frame, Other, Profile, TimePattern, Verified};
 use super::values::{masked, shown, zone};
 use super::{FileFacts, FileRefused, FormatContext, HEAD_BYTES, RowDigest, grammars};
@@ -354,7 +356,12 @@ pub fn read_in<'a>(
         });
     }
     let mark = byte_order_mark(&head).map_or(0, |(_, mark)| mark);
-    let source: Box<dyn Read + 'a> = Box::new(std::io::Cursor::new(head[mark..].to_vec()).chain(bytes));
+    let mut source: Box<dyn Read + 'a> = Box::new(std::io::Cursor::new(head[mark..].to_vec()).chain(bytes));
+    // Every file is a text in an encoding of single bytes. Only the book can insist on one for what is UTF-8.
+    let watched = (encoding.is_single_byte() && configured.is_none()).then(Rc::<RefCell<Utf8Watch>>::default);
+    if let Some(watch) = &watched {
+        source = Box::new(Watched(source, Rc::clone(watch)));
+    }
     let marks = Marks::of(&profile.frame);
     let in_place = profile.frame.fixed.is_empty();
     let mut blocks = if encoding == UTF_16LE || encoding == UTF_16BE {
@@ -370,6 +377,16 @@ pub fn read_in<'a>(
     table.start()?;
     while let Some(block) = blocks.next()? {
         table.block(block)?;
+    }
+    if let Some(line) = watched.and_then(|watch| watch.borrow().line_of_letters()) {
+        let name = encoding.name();
+        return Err(FileRefused::at(
+            line,
+            format!("its letters are UTF-8 and would be read as others in {name}"),
+            format!(
+                "add \"utf-8\" to `encodings` of the profile before {name}; where they are {name} all the same, set `encoding` of the source in book.toml"
+            ),
+        ));
     }
     table.end()
 }
@@ -997,13 +1014,21 @@ impl<'r> Table<'r> {
             });
             return true;
         }
+        // What tells a row is all that was delivered of it.
+        let mut delivered = None;
+        if !frame.blank.is_none() {
+            delivered = plan.needs_digest.then(|| cut.cells.clone());
+            cut.empty_blanks(record, frame, &plan.needed);
+            row = cut.row(record);
+        }
         totals.add(&row);
         if plan.skipped.iter().any(|when| all_hold(when, &row)) {
             sink.not_booked(row.place);
             return true;
         }
         if plan.needs_digest {
-            row.id = digest.of(&row, seen);
+            let cells = delivered.as_deref().unwrap_or(row.cells);
+            row.id = digest.of(&Row { cells, ..row }, seen);
         }
         let refused = plan.refused.iter().find(|(when, _)| all_hold(when, &row));
         if let Some((when, why)) = refused {
@@ -1216,3 +1241,6 @@ mod damage;
 
 #[cfg(test)]
 mod own;
+
+#[cfg(test)]
+mod writings;

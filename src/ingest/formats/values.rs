@@ -4,6 +4,7 @@ use jiff::tz::TimeZone;
 
 use super::FileRefused;
 use crate::book::settings::Settings;
+use crate::terms::currency::Currency;
 use crate::terms::date::{Date, Instant};
 use crate::terms::money::{AmountError, parse_minor};
 
@@ -110,6 +111,8 @@ pub struct Number {
     pub unit: Unit,
     /// Between groups of three digits.
     pub thousands: Option<u8>,
+    /// What may stand there in its place, in all of an amount; any character.
+    pub other_thousands: Vec<String>,
     /// Before the decimals.
     pub decimal: u8,
     /// True when zeros may fill it up on both sides: `000150`, `1.50000`.
@@ -120,6 +123,12 @@ pub struct Number {
     pub bare_point: bool,
     /// Texts before it that are its sign; true is negative.
     pub marks: Vec<(String, bool)>,
+    /// True when its sign may stand behind it: `12.30-`.
+    pub sign_behind: bool,
+    /// Texts behind it that are its sign, such as `DR`; true is negative.
+    pub words: Vec<(String, bool)>,
+    /// True when parentheses around it are a minus sign.
+    pub parentheses: bool,
     /// Texts before it that mean nothing, such as `¥`.
     pub symbols: Vec<String>,
 }
@@ -129,11 +138,15 @@ impl Default for Number {
         Number {
             unit: Unit::Major,
             thousands: None,
+            other_thousands: Vec::new(),
             decimal: b'.',
             padded: false,
             plus: false,
             bare_point: false,
             marks: Vec::new(),
+            sign_behind: false,
+            words: Vec::new(),
+            parentheses: false,
             symbols: Vec::new(),
         }
     }
@@ -417,32 +430,162 @@ impl Number {
         })
     }
 
+    /// The sign of a text, true where it is negative, and what is left of it. An amount has one sign at most: before it, behind
+    /// it or around it.
+    fn sign_of<'t>(&self, text: &'t str) -> Result<(bool, &'t str), AmountError> {
+        let mut sign = None;
+        let mut say = |negative: bool| match sign.replace(negative) {
+            Some(_) => Err(AmountError::Form),
+            None => Ok(()),
+        };
+        let mut rest = text;
+        if let Some((mark, negative)) = longest(&self.marks, |mark| rest.starts_with(mark)) {
+            say(*negative)?;
+            rest = &rest[mark.len()..];
+        }
+        let bare = self.without_symbol(rest);
+        let has_symbol = bare.len() < rest.len();
+        rest = bare;
+        if let (true, Some(inside)) = (self.parentheses, rest.strip_prefix('(')) {
+            say(true)?;
+            rest = inside.strip_suffix(')').ok_or(AmountError::Form)?;
+        } else if let Some((word, negative)) = longest(&self.words, |word| rest.ends_with(word)) {
+            say(*negative)?;
+            rest = rest[..rest.len() - word.len()].trim_end_matches(BLANKS);
+        } else if let (true, Some(before)) = (self.sign_behind, rest.strip_suffix('-')) {
+            say(true)?;
+            rest = before.trim_end_matches(BLANKS);
+        } else if let (true, Some(before)) = (self.sign_behind && self.plus, rest.strip_suffix('+')) {
+            say(false)?;
+            rest = before.trim_end_matches(BLANKS);
+        }
+        if let Some(behind) = rest.strip_prefix('-') {
+            say(true)?;
+            rest = behind;
+        } else if let (true, Some(behind)) = (self.plus, rest.strip_prefix('+')) {
+            say(false)?;
+            rest = behind;
+        }
+        if !has_symbol {
+            rest = self.without_symbol(rest);
+        }
+        Ok((sign == Some(true), rest))
+    }
+
+    fn without_symbol<'t>(&self, text: &'t str) -> &'t str {
+        let symbols = self
+            .symbols
+            .iter()
+            .filter(|symbol| text.starts_with(symbol.as_str()));
+        &text[symbols.map(String::len).max().unwrap_or(0)..]
+    }
+
+    /// The sign between thousands with which a text begins; empty where it begins with none.
+    fn thousands_sign<'t>(&self, text: &'t [u8]) -> &'t [u8] {
+        if self.thousands.is_some() && text.first().copied() == self.thousands {
+            return &text[..1];
+        }
+        let mut others = self.other_thousands.iter();
+        let sign = others.find(|sign| text.starts_with(sign.as_bytes()));
+        &text[..sign.map_or(0, String::len)]
+    }
+
+    /// What was expected of a text that is no amount, with the key of a profile by which it would be one: a file that is right
+    /// needs another profile, and not another file.
+    #[cold]
+    pub fn or_by_key(&self, expected: String, text: &str, error: AmountError) -> String {
+        match self.key_for(text).filter(|_| error == AmountError::Form) {
+            Some(key) => format!("{expected}, or, if the file is right, {key} in the profile"),
+            None => expected,
+        }
+    }
+
+    /// The keys by which a text would be an amount, as they stand in a profile.
+    fn key_for(&self, text: &str) -> Option<String> {
+        if !text.is_empty() && !text.chars().any(char::is_alphanumeric) {
+            return Some(format!("`blank = {}` of the field", quoted(text)));
+        }
+        let symbol = symbol_of(text).map(str::to_owned);
+        let mut others: Vec<(String, Number)> = Vec::new();
+        let mut add = |key: &str, change: &dyn Fn(&mut Number)| {
+            let mut number = self.clone();
+            change(&mut number);
+            others.push((key.to_owned(), number));
+        };
+        add("", &|_| {});
+        add("`sign_behind = true`", &|number| number.sign_behind = true);
+        add("`parentheses = true`", &|number| number.parentheses = true);
+        add("`sign_words = { DR = \"-\", CR = \"+\" }`", &|number| {
+            number.words = vec![("DR".to_owned(), true), ("CR".to_owned(), false)];
+        });
+        add("`plus = true`", &|number| number.plus = true);
+        add("`bare_point = true`", &|number| number.bare_point = true);
+        add("`padded = true`", &|number| number.padded = true);
+        for symbols in [None, symbol] {
+            for (key, number) in &others {
+                let mut number = number.clone();
+                let of_symbol = symbols.as_ref().map(|symbol| {
+                    number.symbols = vec![symbol.clone()];
+                    format!("`symbols = [{}]`", quoted(symbol))
+                });
+                for (of_separators, number) in number.with_separators(text) {
+                    if number.read(text).is_ok() {
+                        let key = Some(key.clone()).filter(|key| !key.is_empty());
+                        let keys: Vec<String> =
+                            of_symbol.into_iter().chain(key).chain(of_separators).collect();
+                        return Some(keys.join(" and "));
+                    }
+                }
+            }
+        }
+        None
+    }
+
+    /// This, and with each of the signs in a text that may stand between thousands, or before decimals.
+    fn with_separators(&self, text: &str) -> Vec<(Vec<String>, Number)> {
+        let mut numbers = vec![(Vec::new(), self.clone())];
+        let mut signs: Vec<char> = text.chars().filter(|c| SEPARATORS.contains(c)).collect();
+        signs.sort_unstable();
+        signs.dedup();
+        let decimals = [self.decimal, b'.', b','];
+        for (at, decimal) in decimals.iter().enumerate() {
+            if decimals[..at].contains(decimal) {
+                continue;
+            }
+            let mut keys = Vec::new();
+            if *decimal != self.decimal {
+                keys.push(format!("`decimal = \"{}\"`", char::from(*decimal)));
+                let thousands = self.thousands.filter(|sign| sign != decimal);
+                numbers.push((
+                    keys.clone(),
+                    Number {
+                        decimal: *decimal,
+                        thousands,
+                        ..self.clone()
+                    },
+                ));
+            }
+            for sign in signs.iter().filter(|sign| **sign != char::from(*decimal)) {
+                let mut keys = keys.clone();
+                keys.push(format!("`thousands = {}`", quoted(&sign.to_string())));
+                let number = Number {
+                    decimal: *decimal,
+                    thousands: None,
+                    other_thousands: vec![sign.to_string()],
+                    ..self.clone()
+                };
+                numbers.push((keys, number));
+            }
+        }
+        numbers
+    }
+
     fn read_any(&self, text: &str) -> Result<Decimal, AmountError> {
-        let mut bytes = text.as_bytes();
-        let mut negative = false;
-        if !self.marks.is_empty() || !self.symbols.is_empty() {
-            let mut rest = text;
-            let mark = self
-                .marks
-                .iter()
-                .find(|(mark, _)| text.starts_with(mark.as_str()));
-            if let Some((mark, is_negative)) = mark {
-                (rest, negative) = (&rest[mark.len()..], *is_negative);
-            }
-            let symbol = self
-                .symbols
-                .iter()
-                .find(|symbol| rest.starts_with(symbol.as_str()));
-            bytes = &rest.as_bytes()[symbol.map_or(0, String::len)..];
-            if mark.is_some() && matches!(bytes, [b'-' | b'+', ..]) {
-                return Err(AmountError::Form);
-            }
-        }
-        match bytes {
-            [b'-', rest @ ..] => (bytes, negative) = (rest, true),
-            [b'+', rest @ ..] if self.plus => bytes = rest,
-            _ => {}
-        }
+        let (negative, text) = self.sign_of(text)?;
+        let bytes = text.as_bytes();
+        // One sign stands between all thousands of an amount.
+        let first_group = bytes.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let between = self.thousands_sign(&bytes[first_group..]);
         let (mut mantissa, mut at, mut group, mut groups) = (0u64, 0, 0, 0u32);
         let mut overflow = false;
         let push = |mantissa: &mut u64, overflow: &mut bool, byte: u8| match mantissa
@@ -456,16 +599,17 @@ impl Number {
             if byte.is_ascii_digit() {
                 push(&mut mantissa, &mut overflow, *byte);
                 group += 1;
-            } else if self.thousands == Some(*byte) {
+                at += 1;
+            } else if !between.is_empty() && bytes[at..].starts_with(between) {
                 // `1,234` is grouped, `12,34` and `1,2345` are not.
                 if group == 0 || group > 3 || (groups > 0 && group != 3) {
                     return Err(AmountError::Form);
                 }
                 (group, groups) = (0, groups + 1);
+                at += between.len();
             } else {
                 break;
             }
-            at += 1;
         }
         let bare = self.bare_point && at == 0 && bytes.first() == Some(&self.decimal);
         if (group == 0 && !bare) || (groups > 0 && group != 3) {
@@ -507,6 +651,44 @@ impl Number {
             decimals,
         })
     }
+}
+
+/// Signs that files have between thousands.
+const SEPARATORS: [char; 9] = [
+    ',', '.', '\'', ' ', '_', '\u{a0}', '\u{202f}', '\u{2009}', '\u{2019}',
+];
+
+/// What stands before an amount and may mean nothing: a sign of a currency, or its code. Letters may be a sign of in and out.
+fn symbol_of(text: &str) -> Option<&str> {
+    let text = text.trim_start_matches(['-', '(']);
+    let end = text.find(|c: char| c.is_numeric() || "(-+.,".contains(c))?;
+    let symbol = &text[..end];
+    let is_code = Currency::parse(symbol.trim().as_bytes()).is_some();
+    let is_sign = !symbol.is_empty() && !symbol.chars().any(char::is_alphabetic);
+    (is_code || is_sign).then_some(symbol)
+}
+
+/// A text as it stands in TOML; blanks that look like others are written by their number.
+fn quoted(text: &str) -> String {
+    let mut quoted = String::from("\"");
+    for c in shown(text).chars() {
+        match c {
+            '"' | '\\' => quoted.extend(['\\', c]),
+            ' ' => quoted.push(c),
+            c if c.is_whitespace() => quoted += &format!("\\u{:04X}", c as u32),
+            c => quoted.push(c),
+        }
+    }
+    quoted + "\""
+}
+
+/// Blanks that may stand between an amount and the sign behind it.
+const BLANKS: [char; 3] = [' ', '\u{a0}', '\u{202f}'];
+
+/// The longest text of a list for which `fits` holds: `CR` and not `R`.
+fn longest(texts: &[(String, bool)], fits: impl Fn(&str) -> bool) -> Option<&(String, bool)> {
+    let fitting = texts.iter().filter(|(text, _)| fits(text));
+    fitting.max_by_key(|(text, _)| text.len())
 }
 
 fn scale(mantissa: u64, digits: u32) -> Result<u64, AmountError> {
@@ -746,9 +928,185 @@ mod tests {
         assert_eq!(padded.scaled("0.000000001"), Err(AmountError::Decimals));
     }
 
+    fn texts(texts: &[(&str, bool)]) -> Vec<(String, bool)> {
+        let owned = |(text, is_minus): &(&str, bool)| ((*text).to_owned(), *is_minus);
+        texts.iter().map(owned).collect()
+    }
+
+    #[test]
+    fn a_sign_stands_before_or_behind_or_around_an_amount_and_once() {
+        let check = |number: &Number, text: &str, expected: Option<i64>| {
+            let expected = expected.ok_or(AmountError::Form);
+            assert_eq!(number.minor(text, 2), expected, "{text}");
+            let scaled = expected.map(|minor| i128::from(minor) * 1_000_000);
+            assert_eq!(number.scaled(text), scaled, "{text}");
+            if let Some(usual) = number.usual_minor(text.as_bytes(), 2) {
+                assert_eq!(Ok(usual), expected, "{text}");
+            }
+        };
+        let plain = Number::default();
+        let behind = Number {
+            sign_behind: true,
+            thousands: Some(b'.'),
+            decimal: b',',
+            ..Number::default()
+        };
+        check(&behind, "1.234,56-", Some(-123_456));
+        check(&behind, "1.234,56 -", Some(-123_456));
+        check(&behind, "0,01-", Some(-1));
+        check(&behind, "1.234,56", Some(123_456));
+        check(&behind, "-1.234,56", Some(-123_456));
+        for bad in [
+            "-1,00-", "1,00--", "-", "--", "1,00+", "1,-", "1-,00", "1.23,00-", "- 1,00", "",
+        ] {
+            check(&behind, bad, None);
+        }
+        let plus = Number {
+            plus: true,
+            ..behind.clone()
+        };
+        check(&plus, "1,00+", Some(100));
+        for bad in ["+1,00-", "+1,00+", "1,00+-"] {
+            check(&plus, bad, None);
+        }
+        check(&plain, "100.00-", None);
+        let words = Number {
+            words: texts(&[("DR", true), ("CR", false), ("R", true)]),
+            thousands: Some(b','),
+            ..Number::default()
+        };
+        check(&words, "100.00 CR", Some(10_000));
+        check(&words, "12.50DR", Some(-1250));
+        check(&words, "1,234.50\u{a0}DR", Some(-123_450));
+        check(&words, "3.00R", Some(-300));
+        check(&words, "100.00", Some(10_000));
+        check(&words, "-100.00", Some(-10_000));
+        for bad in [
+            "-100.00 DR",
+            "-100.00 CR",
+            "100.00 dr",
+            "100.00 XR C",
+            "CR",
+            " CR",
+            "CR 1.00",
+            "1.00 CR DR",
+            "1.00 CRX",
+        ] {
+            check(&words, bad, None);
+        }
+        check(&plain, "100.00 CR", None);
+        let around = Number {
+            parentheses: true,
+            thousands: Some(b','),
+            symbols: vec!["$".to_owned(), "$ ".to_owned()],
+            sign_behind: true,
+            plus: true,
+            ..Number::default()
+        };
+        for text in [
+            "(1,234.50)",
+            "($1,234.50)",
+            "$(1,234.50)",
+            "$ (1,234.50)",
+            "-$1,234.50",
+            "$-1,234.50",
+            "$1,234.50-",
+        ] {
+            check(&around, text, Some(-123_450));
+        }
+        check(&around, "$ 1,234.50", Some(123_450));
+        check(&around, "(0.00)", Some(0));
+        for bad in [
+            "(1.00", "1.00)", "((1.00))", "()", "(", ")", "(-1.00)", "-(1.00)", "(1.00)-", "(+1.00)",
+            "(1.00-)", "$($1.00)", ")1.00(", "(1.00) ", "$$1.00", "-$-1.00",
+        ] {
+            check(&around, bad, None);
+        }
+        check(&plain, "(12.30)", None);
+    }
+
+    #[test]
+    fn blanks_and_apostrophes_stand_between_thousands_where_the_profile_says_so() {
+        let signs = ["\u{a0}", "\u{202f}", "\u{2019}"];
+        let number = Number {
+            thousands: Some(b' '),
+            other_thousands: signs.map(str::to_owned).to_vec(),
+            decimal: b',',
+            ..Number::default()
+        };
+        for sign in signs.into_iter().chain([" "]) {
+            let text = format!("1{sign}234{sign}567,89");
+            assert_eq!(number.minor(&text, 2), Ok(123_456_789), "{text}");
+            assert_eq!(number.minor(&format!("-{text}"), 2), Ok(-123_456_789), "{text}");
+            assert_eq!(
+                Number {
+                    decimal: b',',
+                    ..Number::default()
+                }
+                .minor(&text, 2),
+                Err(AmountError::Form)
+            );
+            for bad in [
+                "1~23,00",
+                "12~34,00",
+                "~123,00",
+                "123~,00",
+                "1~~234,00",
+                "1~2345,00",
+                "0~123,00",
+                "1234~567,00",
+            ] {
+                assert_eq!(
+                    number.minor(&bad.replace('~', sign), 2),
+                    Err(AmountError::Form),
+                    "{bad}"
+                );
+            }
+        }
+        // One amount has one sign.
+        assert_eq!(number.minor("1 234\u{a0}567,00", 2), Err(AmountError::Form));
+        assert_eq!(number.minor("1\u{a0}234 567,00", 2), Err(AmountError::Form));
+    }
+
+    #[test]
+    fn what_the_profile_does_not_say_is_told_with_its_key() {
+        let check = |number: &Number, text: &str, expected: &str| {
+            let found = number.key_for(text).unwrap_or_default();
+            assert_eq!(found, expected, "{text}");
+        };
+        let plain = Number::default();
+        check(&plain, "1,200.00", "`thousands = \",\"`");
+        check(&plain, "1.200,00", "`decimal = \",\"` and `thousands = \".\"`");
+        check(&plain, "12,50", "`decimal = \",\"`");
+        check(&plain, "1\u{202f}200.00", "`thousands = \"\\u202F\"`");
+        check(&plain, "$12.00", "`symbols = [\"$\"]`");
+        check(
+            &plain,
+            "-€ 1,200.00",
+            "`symbols = [\"€ \"]` and `thousands = \",\"`",
+        );
+        check(&plain, "EUR 12.00", "`symbols = [\"EUR \"]`");
+        check(&plain, "12.00-", "`sign_behind = true`");
+        check(&plain, "(12.00)", "`parentheses = true`");
+        check(
+            &plain,
+            "($1,200.00)",
+            "`symbols = [\"$\"]` and `parentheses = true` and `thousands = \",\"`",
+        );
+        check(&plain, "12.00 CR", "`sign_words = { DR = \"-\", CR = \"+\" }`");
+        check(&plain, "+12.00", "`plus = true`");
+        check(&plain, "007.00", "`padded = true`");
+        check(&plain, "-", "`blank = \"-\"` of the field");
+        // Letters may say in or out: nothing is said of them. What is no amount in any way has no key.
+        for none in ["D100", "CR 1.00", "12a", "NaN", "", "１0.00", "1e3", "1,23.0.0"] {
+            check(&plain, none, "");
+        }
+    }
+
     proptest::proptest! {
         #[test]
-        fn usual_amounts_are_read_as_all_others(text in "-?[0-9]{0,4}[,.]?[0-9]{0,7}[.a]?0{0,3}", sign in "[-+C]?") {
+        fn usual_amounts_are_read_as_all_others(text in "-?[0-9]{0,4}[,.]?[0-9]{0,7}[.a]?0{0,3}", sign in "[-+C]?", behind in "[-C)]?") {
+            let text = text + &behind;
             let marks = vec![("C".to_owned(), true), ("-".to_owned(), false)];
             for number in [
                 Number::default(),
@@ -756,6 +1114,8 @@ mod tests {
                 Number { thousands: Some(b','), plus: true, ..Number::default() },
                 Number { thousands: Some(b'.'), decimal: b',', ..Number::default() },
                 Number { marks, ..Number::default() },
+                Number { sign_behind: true, parentheses: true, words: texts(&[("C", true)]), ..Number::default() },
+                Number { other_thousands: vec![",".to_owned()], ..Number::default() },
             ] {
                 let text = format!("{sign}{text}");
                 if let Some(minor) = number.usual_minor(text.as_bytes(), 2) {

@@ -15,7 +15,7 @@ use crate::terms::kinds::{STATUSES, TXN_TYPES};
 use super::pattern::offset;
 use super::toml_reader::{Faults, Node, unknown_word};
 use super::{
-    AMOUNT_FIELDS, Answer, Balance, Condition, Extract, Field, Frame, From, LinePattern, Order, Other,
+    AMOUNT_FIELDS, Answer, Balance, Blank, Condition, Extract, Field, Frame, From, LinePattern, Order, Other,
     Profile, RefusedRows, Sign, Stated, Sum, TIME_FIELDS, Take, Test, TimePattern, Total, Trim, Verified,
 };
 
@@ -299,44 +299,99 @@ fn number(node: &mut Node<'_>, faults: &mut Faults, default: &Number) -> Number 
         ("hundredths", Unit::Hundredths),
     ];
     number.unit = node.word(faults, "unit", &units, number.unit);
-    for key in ["thousands", "decimal"] {
-        let at = node.place(key);
-        let Some(sign) = node.character(faults, key) else {
-            continue;
-        };
-        if !sign.is_ascii() || sign.is_ascii_digit() || matches!(sign, '-' | '+') {
-            let name = node.name(key);
+    let at = node.place("decimal");
+    match node.character(faults, "decimal") {
+        Some(sign) if sign.is_ascii() && is_separator(sign) => number.decimal = sign as u8,
+        Some(sign) => {
+            let name = node.name("decimal");
             faults.add(
                 at,
-                format!("{name}: found `{sign}`, expected a sign such as , or . or '"),
+                format!("{name}: found `{sign}`, expected a sign such as . or ,"),
             );
-        } else if key == "thousands" {
-            number.thousands = Some(sign as u8);
-        } else {
-            number.decimal = sign as u8;
         }
+        None => {}
     }
-    if number.thousands == Some(number.decimal) {
-        faults.add(node.place("thousands"), "thousands and decimal are the same sign");
-    }
+    thousands(node, faults, &mut number, default);
     number.padded |= node.flag(faults, "padded");
     number.plus |= node.flag(faults, "plus");
     number.bare_point |= node.flag(faults, "bare_point");
-    for (text, sign) in node.map(faults, "sign_marks") {
-        match sign.as_str() {
-            "+" => number.marks.push((text, false)),
-            "-" => number.marks.push((text, true)),
-            other => faults.add(
-                node.place("sign_marks"),
-                format!("sign_marks: found `{other}`, expected + or -"),
-            ),
-        }
-    }
+    number.sign_behind |= node.flag(faults, "sign_behind");
+    number.parentheses |= node.flag(faults, "parentheses");
+    number.marks.extend(sign_texts(node, faults, "sign_marks"));
+    number.words.extend(sign_texts(node, faults, "sign_words"));
     let symbols = node.texts(faults, "symbols");
     if !symbols.is_empty() {
         number.symbols = symbols;
     }
     number
+}
+
+/// True for what may stand between digits and is no part of a sign.
+fn is_separator(sign: char) -> bool {
+    !sign.is_alphanumeric() && !sign.is_control() && !matches!(sign, '-' | '+' | '\u{2212}' | '(' | ')')
+}
+
+/// Signs between thousands: one, or a list of those of which any amount may have one.
+fn thousands(node: &mut Node<'_>, faults: &mut Faults, number: &mut Number, default: &Number) {
+    let (at, name) = (node.place("thousands"), node.name("thousands"));
+    let texts = node.texts(faults, "thousands");
+    if !texts.is_empty() {
+        (number.thousands, number.other_thousands) = (None, Vec::new());
+    } else if number.decimal == default.decimal {
+        // What is wrong with the default is said of the default.
+        return;
+    }
+    for text in texts {
+        let mut chars = text.chars();
+        match (chars.next(), chars.next()) {
+            (Some(sign), None) if is_separator(sign) => {
+                // The first of ASCII is the one that is read fast.
+                if sign.is_ascii() && number.thousands.is_none() {
+                    number.thousands = Some(sign as u8);
+                } else {
+                    number.other_thousands.push(text);
+                }
+            }
+            _ => faults.add(
+                at,
+                format!("{name}: found `{text}`, expected one sign such as , or . or ' or a blank, or a list of such signs"),
+            ),
+        }
+    }
+    let decimal = char::from(number.decimal);
+    if number.thousands == Some(number.decimal)
+        || number
+            .other_thousands
+            .iter()
+            .any(|sign| sign.starts_with(decimal))
+    {
+        faults.add(at, "thousands and decimal are the same sign");
+    }
+}
+
+/// Texts of a key and the signs that they are; true is a minus.
+fn sign_texts(node: &mut Node<'_>, faults: &mut Faults, key: &'static str) -> Vec<(String, bool)> {
+    let at = node.place(key);
+    let mut texts = Vec::new();
+    for (text, sign) in node.map(faults, key) {
+        let is_word = |c: char| !c.is_whitespace() && !c.is_numeric();
+        if key == "sign_words" && (text.is_empty() || !text.chars().all(is_word)) {
+            let name = node.name(key);
+            faults.add(
+                at,
+                format!("{name}: found `{text}`, expected a word without digits and blanks such as CR"),
+            );
+        }
+        match sign.as_str() {
+            "+" => texts.push((text, false)),
+            "-" => texts.push((text, true)),
+            other => {
+                let name = node.name(key);
+                faults.add(at, format!("{name}: found `{other}`, expected + or -"));
+            }
+        }
+    }
+    texts
 }
 
 fn frame(mut node: Node<'_>, faults: &mut Faults) -> Option<Frame> {
@@ -417,6 +472,7 @@ fn frame(mut node: Node<'_>, faults: &mut Faults) -> Option<Frame> {
         gap: node.number(faults, "gap") as usize,
         quote,
         trim: Trim::of(&node.text(faults, "trim").unwrap_or_default()),
+        blank: blank(&mut node, faults),
         comment: node.text(faults, "comment").filter(|text| !text.is_empty()),
         comment_padding: node
             .text(faults, "comment_padding")
@@ -448,6 +504,26 @@ fn frame(mut node: Node<'_>, faults: &mut Faults) -> Option<Frame> {
     }
     node.done(faults);
     Some(frame)
+}
+
+/// What stands for nothing in all cells.
+fn blank(node: &mut Node<'_>, faults: &mut Faults) -> Blank {
+    let at = node.place("blank_runs");
+    let mut blank = Blank {
+        texts: node.texts(faults, "blank"),
+        runs: Vec::new(),
+    };
+    for text in node.texts(faults, "blank_runs") {
+        let mut chars = text.chars();
+        match (chars.next(), chars.next()) {
+            (Some(sign), None) if !sign.is_alphanumeric() && !sign.is_control() => blank.runs.push(sign),
+            _ => faults.add(
+                at,
+                format!("frame.blank_runs: found `{text}`, expected one sign such as - or *, or a list of such signs"),
+            ),
+        }
+    }
+    blank
 }
 
 fn condition(mut node: Node<'_>, faults: &mut Faults) -> Condition {

@@ -267,7 +267,11 @@ fn place_of(text: &[u8], part: &[u8]) -> Option<usize> {
 /// A time as a sequence of numbers: `yyyy-MM-dd HH:mm:ss`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct TimePattern {
+    /// As it stands in the profile.
+    text: String,
     parts: Vec<Part>,
+    /// Digits behind the hour's own of a time of day in digits alone that may lack leading zeros.
+    behind_hour: Option<usize>,
     /// True when it holds a time of day.
     pub has_time: bool,
     /// True when it holds a year.
@@ -294,6 +298,12 @@ enum Part {
     Number(Unit, usize),
     /// One or two digits.
     Short(Unit),
+    /// The last two digits of a year.
+    ShortYear,
+    /// A month by the first three letters of its English name, small or capital.
+    MonthName,
+    /// `AM` or `PM`, small or capital: the hour is one of twelve.
+    Half,
     Literal(char),
     /// `Z`, `+hh:mm` or `+hhmm`.
     Offset,
@@ -313,8 +323,10 @@ enum Unit {
     Second,
 }
 
-const UNITS: [(&str, Part); 11] = [
+const UNITS: [(&str, Part); 16] = [
     ("yyyy", Part::Number(Unit::Year, 4)),
+    ("yy", Part::ShortYear),
+    ("MMM", Part::MonthName),
     ("MM", Part::Number(Unit::Month, 2)),
     ("dd", Part::Number(Unit::Day, 2)),
     ("HH", Part::Number(Unit::Hour, 2)),
@@ -323,9 +335,44 @@ const UNITS: [(&str, Part); 11] = [
     ("M", Part::Short(Unit::Month)),
     ("d", Part::Short(Unit::Day)),
     ("H", Part::Short(Unit::Hour)),
+    ("hh", Part::Number(Unit::Hour, 2)),
+    ("h", Part::Short(Unit::Hour)),
+    ("a", Part::Half),
     ("Z", Part::Offset),
     ("S", Part::Fraction),
 ];
+
+const MONTHS: [&str; 12] = [
+    "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec",
+];
+
+/// Years of two digits from this one on are of the century before, as in MT940.
+const LAST_CENTURY_FROM: u32 = 80;
+
+impl Part {
+    fn unit(&self) -> Option<Unit> {
+        match self {
+            Part::Number(unit, _) | Part::Short(unit) => Some(*unit),
+            Part::ShortYear => Some(Unit::Year),
+            Part::MonthName => Some(Unit::Month),
+            Part::Half | Part::Literal(_) | Part::Offset | Part::Fraction | Part::UnixSeconds => None,
+        }
+    }
+
+    /// The digits that it always has; `None` where it has none, or more or fewer.
+    fn digits(&self) -> Option<usize> {
+        match self {
+            Part::Number(_, width) => Some(*width),
+            Part::ShortYear => Some(2),
+            _ => None,
+        }
+    }
+
+    /// True where it is digits, however many.
+    fn is_digits(&self) -> bool {
+        self.digits().is_some() || matches!(self, Part::Short(_) | Part::Fraction)
+    }
+}
 
 /// A time that a text says.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -344,7 +391,9 @@ impl TimePattern {
     pub fn parse(text: &str) -> Result<TimePattern, String> {
         if text == "RFC 3339" {
             return Ok(TimePattern {
+                text: text.to_owned(),
                 parts: Vec::new(),
+                behind_hour: None,
                 has_time: true,
                 has_year: true,
                 shape: Shape::Rfc3339,
@@ -352,34 +401,31 @@ impl TimePattern {
         }
         if text == "unix seconds" {
             return Ok(TimePattern {
+                text: text.to_owned(),
                 parts: vec![Part::UnixSeconds],
+                behind_hour: None,
                 has_time: true,
                 has_year: true,
                 shape: Shape::Other,
             });
         }
         let mut parts = Vec::new();
-        let mut rest = text;
+        let (mut rest, mut of_twelve) = (text, false);
         while let Some(first) = rest.chars().next() {
             if let Some((name, part)) = UNITS.iter().find(|(name, _)| rest.starts_with(name)) {
+                of_twelve |= first == 'h';
                 parts.push(*part);
                 rest = &rest[name.len()..];
             } else if first.is_ascii_alphabetic() && first != 'T' {
                 return Err(format!(
-                    "`{text}`: expected yyyy, MM, dd, HH, mm, ss (M, d, H for one or two digits), S for parts of a second, Z for an offset, and signs between them"
+                    "`{text}`: expected yyyy or yy, MM or MMM (NOV), dd, HH, mm, ss (M, d, H for one or two digits), hh or h with a for AM and PM, S for parts of a second, Z for an offset, and signs between them"
                 ));
             } else {
                 parts.push(Part::Literal(first));
                 rest = &rest[first.len_utf8()..];
             }
         }
-        let mut units: Vec<Unit> = parts
-            .iter()
-            .filter_map(|part| match part {
-                Part::Number(unit, _) | Part::Short(unit) => Some(*unit),
-                Part::Literal(_) | Part::Offset | Part::Fraction | Part::UnixSeconds => None,
-            })
-            .collect();
+        let mut units: Vec<Unit> = parts.iter().filter_map(Part::unit).collect();
         units.sort();
         let full = [
             Unit::Year,
@@ -395,10 +441,28 @@ impl TimePattern {
                 "`{text}`: expected a day (yyyy, MM, dd) or a day and a time to the second or minute, each part once"
             ));
         }
+        let halves = parts.iter().filter(|part| **part == Part::Half).count();
+        if halves != usize::from(of_twelve) {
+            return Err(format!(
+                "`{text}`: hh or h (1 to 12) goes with a (AM or PM), and HH or H (0 to 23) without"
+            ));
+        }
+        let mut runs = parts.chunk_by(|part, next| part.is_digits() && next.is_digits());
+        let loose = |run: &[Part]| {
+            let shorts = run.iter().filter(|part| matches!(part, Part::Short(_))).count();
+            shorts > 1 || (shorts == 1 && run.contains(&Part::Fraction))
+        };
+        if runs.any(loose) {
+            return Err(format!(
+                "`{text}`: where one part ends and the next begins cannot be told; expected a sign between them, or MM, dd, HH in the place of M, d, H"
+            ));
+        }
         let has_time = units.contains(&Unit::Hour);
         let has_year = units.first() == Some(&Unit::Year);
         let has_offset = parts.contains(&Part::Offset);
         Ok(TimePattern {
+            text: text.to_owned(),
+            behind_hour: behind_hour(&parts),
             has_time,
             has_year,
             shape: match text {
@@ -408,6 +472,11 @@ impl TimePattern {
             },
             parts,
         })
+    }
+
+    /// As it stands in the profile.
+    pub fn text(&self) -> &str {
+        &self.text
     }
 
     /// What it looks like.
@@ -426,9 +495,14 @@ impl TimePattern {
         if !self.has_year {
             numbers[0] = 2000;
         }
-        let mut offset_minutes = None;
+        let (mut offset_minutes, mut is_afternoon) = (None, None);
         let mut rest = text;
-        for part in &self.parts {
+        let filled;
+        if let Some(all) = self.filled_up(text) {
+            filled = all;
+            rest = &filled;
+        }
+        for (at, part) in self.parts.iter().enumerate() {
             match part {
                 Part::UnixSeconds => return unix_time(rest),
                 Part::Literal(sign) => rest = rest.strip_prefix(*sign)?,
@@ -437,9 +511,29 @@ impl TimePattern {
                     rest = rest.get(*width..)?;
                 }
                 Part::Short(unit) => {
-                    let width = 1 + usize::from(rest.as_bytes().get(1).is_some_and(u8::is_ascii_digit));
+                    let width = self.short_width(at, rest);
                     numbers[*unit as usize] = digits(rest.as_bytes().get(..width)?)?;
                     rest = rest.get(width..)?;
+                }
+                Part::ShortYear => {
+                    let year = digits(rest.as_bytes().get(..2)?)?;
+                    let century = if year >= LAST_CENTURY_FROM { 1900 } else { 2000 };
+                    numbers[Unit::Year as usize] = century + year;
+                    rest = rest.get(2..)?;
+                }
+                Part::MonthName => {
+                    let name = rest.get(..3)?;
+                    let month = MONTHS.iter().position(|known| name.eq_ignore_ascii_case(known))?;
+                    numbers[Unit::Month as usize] = month as u32 + 1;
+                    rest = &rest[3..];
+                }
+                Part::Half => {
+                    let half = rest.get(..2)?;
+                    is_afternoon = Some(half.eq_ignore_ascii_case("pm"));
+                    if is_afternoon == Some(false) && !half.eq_ignore_ascii_case("am") {
+                        return None;
+                    }
+                    rest = &rest[2..];
                 }
                 Part::Fraction => rest = rest.trim_start_matches(|c: char| c.is_ascii_digit()),
                 Part::Offset => {
@@ -448,6 +542,14 @@ impl TimePattern {
                     rest = behind;
                 }
             }
+        }
+        if let Some(is_afternoon) = is_afternoon {
+            let hour = &mut numbers[Unit::Hour as usize];
+            if !(1..=12).contains(hour) {
+                return None;
+            }
+            // Twelve is the hour before one: 12 AM is midnight, 12 PM noon.
+            *hour = *hour % 12 + if is_afternoon { 12 } else { 0 };
         }
         let [year, month, day, hour, minute, second] = numbers;
         if !rest.is_empty() || hour > 23 || minute > 59 || second > 59 {
@@ -463,6 +565,42 @@ impl TimePattern {
             offset_minutes,
         })
     }
+}
+
+impl TimePattern {
+    /// How many digits the part at `at` has, one of one or two: those of its run that the other parts leave, or else all.
+    fn short_width(&self, at: usize, rest: &str) -> usize {
+        let behind = self.parts.get(at + 1..).unwrap_or_default();
+        let behind = behind.iter().map_while(Part::digits).sum::<usize>();
+        let has = digits_at_start(rest);
+        1 + usize::from(has >= 2 + behind)
+    }
+
+    /// A time of day in digits alone that is delivered as a number has lost its leading zeros: `Hmmss` of `3005` is 00:30:05.
+    /// The text with those zeros that the hour's own digit does not account for, where they are missing.
+    fn filled_up(&self, text: &str) -> Option<String> {
+        let behind = self.behind_hour?;
+        let start = text.trim_end_matches(|c: char| c.is_ascii_digit()).len();
+        let (before, clock) = text.split_at(start);
+        // A number does not begin with a zero: what does is another form of time, or was cut.
+        if clock.is_empty() || clock.len() > behind || (clock.starts_with('0') && clock.len() > 1) {
+            return None;
+        }
+        Some(format!("{before}{clock:0>width$}", width = behind + 1))
+    }
+}
+
+/// The digits behind an hour of one or two digits with which a time of day in digits alone begins, at the end of a text.
+fn behind_hour(parts: &[Part]) -> Option<usize> {
+    let at = parts.iter().position(|part| *part == Part::Short(Unit::Hour))?;
+    let (before, behind) = (&parts[..at], &parts[at + 1..]);
+    let is_alone = !behind.is_empty() && !before.last().is_some_and(Part::is_digits);
+    let digits: Option<usize> = behind.iter().map(Part::digits).sum();
+    digits.filter(|_| is_alone)
+}
+
+fn digits_at_start(text: &str) -> usize {
+    text.bytes().take_while(u8::is_ascii_digit).count()
 }
 
 fn digits(bytes: &[u8]) -> Option<u32> {
@@ -624,9 +762,26 @@ mod tests {
             assert!(pattern.read(bad).is_none(), "{bad}");
         }
         assert!(TimePattern::parse("yyyyMMdd").unwrap().read("20190916").is_some());
-        for bad in ["yyyy-MM", "yyyy-MM-dd HH", "dd/MMM/yyyy", "yyyy-MM-dd dd"] {
+        for bad in [
+            "yyyy-MM",
+            "yyyy-MM-dd HH",
+            "dd/MMMM/yyyy",
+            "yyyy-MM-dd dd",
+            "yyy-MM-dd",
+            "yyyy-MM-dd hh:mm",
+            "yyyy-MM-dd HH:mm a",
+            "yyyy-MM-dd hh:mm a a",
+            "yyyy-MM-dd a",
+            "yyyyMd",
+            "yyyy-M-dH:mm",
+            "yyyy-MM-d Hmmss yy",
+            "dd.MM.yy HHmmHss",
+        ] {
             assert!(TimePattern::parse(bad).is_err(), "{bad}");
         }
+        // Parts of a second behind an hour of one or two digits: where the one ends cannot be told.
+        assert!(TimePattern::parse("yyyy-MM-dd HmmssS").is_err());
+        assert!(TimePattern::parse("yyyy-MM-dd HHmmssS").is_ok());
     }
 
     #[test]
@@ -685,6 +840,84 @@ mod tests {
             check("unix seconds", no_time, None);
         }
         check("yyyyMMdd", "2026支1", None);
+        for (text, expected) in [
+            ("20/11/2026 12:00:05 AM", "2026-11-20 00:00:05"),
+            ("20/11/2026 12:59:05 pm", "2026-11-20 12:59:05"),
+            ("20/11/2026 01:00:05 Pm", "2026-11-20 13:00:05"),
+            ("20/11/2026 11:59:59 AM", "2026-11-20 11:59:59"),
+        ] {
+            check("dd/MM/yyyy hh:mm:ss a", text, Some((expected, None)));
+        }
+        for no_time in [
+            "20/11/2026 00:00:05 AM",
+            "20/11/2026 13:00:05 PM",
+            "20/11/2026 11:00:05",
+            "20/11/2026 11:00:05 XM",
+            "20/11/2026 11:00:05 支",
+            "20/11/2026 11:00:05 P",
+        ] {
+            check("dd/MM/yyyy hh:mm:ss a", no_time, None);
+        }
+        check(
+            "M/d/yy h:mma",
+            "1/2/26 9:05PM",
+            Some(("2026-01-02 21:05:00", None)),
+        );
+        check("dd.MM.yy", "31.12.79", Some(("2079-12-31 00:00:00", None)));
+        check("dd.MM.yy", "31.12.80", Some(("1980-12-31 00:00:00", None)));
+        check("dd.MM.yy", "31.12.2026", None);
+        check("yyMMdd", "260229", None);
+        for text in ["20-NOV-2026", "20-Nov-2026", "20-nov-2026"] {
+            check("dd-MMM-yyyy", text, Some(("2026-11-20 00:00:00", None)));
+        }
+        for no_day in [
+            "20-11-2026",
+            "20-NO-2026",
+            "20-NOVE-2026",
+            "31-NOV-2026",
+            "20-支-2026",
+            "20-N支",
+        ] {
+            check("dd-MMM-yyyy", no_day, None);
+        }
+    }
+
+    #[test]
+    fn a_clock_in_digits_alone_may_lack_leading_zeros() {
+        let check = |pattern: &str, text: &str, expected: Option<&str>| {
+            let read = TimePattern::parse(pattern).unwrap().read(text);
+            let clock = |read: Read| {
+                let wall = read.wall;
+                format!(
+                    "{} {:02}:{:02}:{:02}",
+                    wall.date, wall.hour, wall.minute, wall.second
+                )
+            };
+            assert_eq!(read.map(clock).as_deref(), expected, "{pattern} {text}");
+        };
+        let day = "yyyy-MM-dd Hmmss";
+        check(day, "2026-11-20 93005", Some("2026-11-20 09:30:05"));
+        check(day, "2026-11-20 093005", Some("2026-11-20 09:30:05"));
+        check(day, "2026-11-20 120102", Some("2026-11-20 12:01:02"));
+        check(day, "2026-11-20 3005", Some("2026-11-20 00:30:05"));
+        check(day, "2026-11-20 5", Some("2026-11-20 00:00:05"));
+        check(day, "2026-11-20 0", Some("2026-11-20 00:00:00"));
+        for no_time in [
+            "2026-11-20 0930",
+            "2026-11-20 00",
+            "2026-11-20 9300",
+            "2026-11-20 ",
+            "2026-11-20",
+            "2026-11-20 1201020",
+        ] {
+            check(day, no_time, None);
+        }
+        check("yyyyMMddHmmss", "2026112093005", Some("2026-11-20 09:30:05"));
+        check("yyyyMMddHmmss", "20261120193005", Some("2026-11-20 19:30:05"));
+        check("yyyyMMddHmmss", "202611203005", None);
+        check("Hmm dd.MM.yyyy", "930 20.11.2026", Some("2026-11-20 09:30:00"));
+        check("dMMyyyy", "1112026", Some("2026-11-01 00:00:00"));
+        check("dMMyyyy", "11112026", Some("2026-11-11 00:00:00"));
     }
 
     #[test]

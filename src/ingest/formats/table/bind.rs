@@ -807,14 +807,14 @@ impl<'p> Bound<'p> {
             let (text, at) = self.text_of(rule, row)?;
             let read = rule.read_time(&text, times.business_date);
             if read.is_none() {
-                return Err(self.bad(at, &text, "a day or time that exists, as the profile writes it"));
+                return Err(self.bad(at, &text, time_expected(&rule.field.patterns)));
             }
             read
         };
         let Some((wall, offset_minutes, has_time)) = read else {
             let text = rule.joined.borrow().clone();
             let at = rule.join.first().copied();
-            return Err(self.bad(at, &text, "a day or time that exists, as the profile writes it"));
+            return Err(self.bad(at, &text, time_expected(&rule.field.patterns)));
         };
         let offset_minutes = match rule.zone {
             Some(zone_at) => match rule.field.zones.get(row.cell(zone_at)) {
@@ -974,7 +974,10 @@ impl<'p> Bound<'p> {
         let digits = currency.digits();
         let read = |text: &str, at: Option<usize>| {
             let minor = rule.field.number.minor(text, digits);
-            minor.map_err(|error| self.bad(at, text, amount_expected(error, currency.code(), digits)))
+            minor.map_err(|error| {
+                let expected = amount_expected(error, currency.code(), digits);
+                self.bad(at, text, rule.field.number.or_by_key(expected, text, error))
+            })
         };
         if !rule.sum.is_empty() {
             return self.added(row, rule, currency);
@@ -1023,7 +1026,10 @@ impl<'p> Bound<'p> {
             let (text, at) = first(rule.field, row, &[*at]);
             if !text.is_empty() {
                 let part = rule.field.number.scaled(text);
-                sum += part.map_err(|_| self.bad(at, text, "an amount"))?;
+                sum += part.map_err(|error| {
+                    let expected = rule.field.number.or_by_key("an amount".to_owned(), text, error);
+                    self.bad(at, text, expected)
+                })?;
             }
         }
         let (at, digits) = (rule.sum.first().copied(), currency.digits());
@@ -1294,6 +1300,21 @@ impl Rule<'_> {
         }
         Some(read)
     }
+}
+
+/// What a day or time should have been, in words.
+#[cold]
+fn time_expected(patterns: &[TimePattern]) -> String {
+    let what = match patterns.iter().any(|pattern| pattern.has_time) {
+        true => "a time",
+        false => "a day",
+    };
+    let texts: Vec<&str> = patterns.iter().map(TimePattern::text).collect();
+    let like = match texts.as_slice() {
+        [before @ .., last] if !before.is_empty() => format!("{} or {last}", before.join(", ")),
+        texts => texts.concat(),
+    };
+    format!("{what} that exists, like {like}")
 }
 
 fn signs(field: &Field) -> [Sign; TXN_TYPES.len() + 1] {

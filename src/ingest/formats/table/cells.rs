@@ -273,6 +273,23 @@ impl Cut {
         self.cells = cells;
     }
 
+    /// Leaves nothing of those of these cells that stand for nothing.
+    pub fn empty_blanks(&mut self, record: &Record<'_>, frame: &Frame, columns: &[usize]) {
+        let mut cells = std::mem::take(&mut self.cells);
+        let row = Row {
+            cells: &cells,
+            ..self.row(record)
+        };
+        let is_blank = |at: &&usize| frame.blank.is(row.cell(**at));
+        let blanks: Vec<usize> = columns.iter().filter(is_blank).copied().collect();
+        for at in blanks {
+            if let Some((start, end)) = cells.get_mut(at) {
+                *end = *start;
+            }
+        }
+        self.cells = cells;
+    }
+
     /// What cells are cut from.
     #[inline(always)]
     fn text<'t>(&'t self, record: &'t Record<'_>) -> &'t [u8] {

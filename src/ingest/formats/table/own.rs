@@ -88,7 +88,7 @@ fn its_rows_are_read_exactly_or_refused() {
     };
     assert_eq!(
         reject("2026/03/31,11:40:30", "2026/02/30,11:40:30"),
-        "7:1: booking_time: 2026/02/30 11:40:30 / a day or time that exists, as the profile writes it (column 交易日)"
+        "7:1: booking_time: 2026/02/30 11:40:30 / a time that exists, like yyyy/MM/dd HH:mm:ss (column 交易日)"
     );
     assert_eq!(
         reject("\"2,000.50\",,", "\"2,000.50\",1.00,"),

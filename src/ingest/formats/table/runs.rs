@@ -36,6 +36,7 @@ impl Table<'_> {
             && frame.fixed.is_empty()
             && (frame.cell_mark.is_none() || frame.quote.is_none())
             && frame.row_types.is_empty()
+            && frame.blank.is_none()
             && self.totals.are_by_column()
             && conditions.all(of_one_cell)
             && Usual::is_of(fields)

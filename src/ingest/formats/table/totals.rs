@@ -2,8 +2,9 @@
 //! state them. A total that is missing, stands twice, cannot be counted or differs refuses the file.
 
 use crate::ingest::formats::FileRefused;
-use crate::ingest::formats::profile::{Profile, Stated, Sum, Take, Total};
+use crate::ingest::formats::profile::{Blank, Profile, Stated, Sum, Take, Total};
 use crate::ingest::formats::values::{Number, Unit, shown, shown_scaled};
+use crate::terms::money::AmountError;
 use crate::terms::short_text::same;
 
 use super::bind::{BoundCondition, Columns, all_hold};
@@ -16,6 +17,8 @@ struct BoundSum<'p> {
     number: &'p Number,
     /// Texts of the column that stand for nothing.
     blank: &'p [String],
+    /// Texts of all columns that do.
+    frame_blank: &'p Blank,
     column: Option<usize>,
     minus: Option<usize>,
     /// Rows that it adds up, where not all.
@@ -146,6 +149,7 @@ impl<'p> Totals<'p> {
                     sum,
                     number: number_of(profile, &sum.columns),
                     blank: blank_of(profile, &sum.columns),
+                    frame_blank: &profile.frame.blank,
                     column,
                     minus: columns.any(&sum.minus, sum.optional).first().copied(),
                     when: BoundCondition::all(&sum.when, columns, sum.optional),
@@ -222,7 +226,11 @@ impl<'p> Totals<'p> {
                         };
                     }
                     (Err(text), _) | (_, Err(text)) => {
-                        let words = format!("{}: found `{}`, expected an amount", bound.title, shown(text));
+                        let expected =
+                            bound
+                                .number
+                                .or_by_key("an amount".to_owned(), text, AmountError::Form);
+                        let words = format!("{}: found `{}`, expected {expected}", bound.title, shown(text));
                         uncounted.get_or_insert((row.place.line, words));
                     }
                 }
@@ -408,9 +416,16 @@ fn texts_of(row: &Row<'_>, titles: &[String]) -> Vec<(String, String)> {
 fn number_of<'p>(profile: &'p Profile, titles: &[String]) -> &'p Number {
     let rules = profile.fields.values().flatten();
     let uses = |columns: &[String]| columns.iter().any(|column| titles.contains(column));
-    let field = rules
-        .filter(|rule| rule.number != profile.number)
-        .find(|rule| uses(&rule.columns) || uses(&rule.credit_columns) || uses(&rule.debit_columns));
+    let field = rules.filter(|rule| rule.number != profile.number).find(|rule| {
+        [
+            &rule.columns,
+            &rule.credit_columns,
+            &rule.debit_columns,
+            &rule.sum,
+        ]
+        .into_iter()
+        .any(|columns| uses(columns))
+    });
     field.map_or(&profile.number, |field| &field.number)
 }
 
@@ -474,7 +489,7 @@ impl BoundSum<'_> {
 
     /// A figure as it is stated, which may be filled up with zeros; `None` where it is no figure.
     fn stated_figure(&self, text: &str) -> Option<i128> {
-        if text.is_empty() || self.blank.iter().any(|blank| blank == text) {
+        if text.is_empty() || self.blank.iter().any(|blank| blank == text) || self.frame_blank.is(text) {
             return Some(0);
         }
         let number = Number {
