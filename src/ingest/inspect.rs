@@ -333,7 +333,11 @@ fn take(
     if !facts.encoding.is_empty() {
         seen.encoding = facts.encoding;
     }
-    seen.checked.extend(facts.checked);
+    // That nothing could be compared is nothing that holds.
+    let (unproven, held): (Vec<String>, Vec<String>) =
+        facts.checked.into_iter().partition(|words| words == table::NOT_PROVEN);
+    seen.checked.extend(held);
+    seen.notes.extend(unproven);
     seen.failed.extend(refused);
     seen.statements = facts.told;
     seen.accounts = accounts;

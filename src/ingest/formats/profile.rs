@@ -217,14 +217,16 @@ pub struct Frame {
     pub fixed: Vec<(String, usize)>,
     /// Bytes between two fields at fixed places.
     pub gap: usize,
+    /// Blanks at the end of records at fixed places may be cut off.
+    pub blanks_cut: bool,
     /// Around a field that holds delimiters, where the format has one.
     pub quote: Option<u8>,
     /// Characters taken off both ends of every field.
     pub trim: Trim,
     /// Fields of rows that are empty by what stands in them.
     pub blank: Blank,
-    /// Lines that begin with it belong to the frame.
-    pub comment: Option<String>,
+    /// Lines that begin with one of them belong to the frame.
+    pub comments: Vec<String>,
     /// Characters taken off the end of frame lines.
     pub comment_padding: Vec<char>,
     /// Line before the header.
@@ -245,6 +247,8 @@ pub struct Frame {
     pub other_types: Vec<String>,
     /// First field of the record that ends the file.
     pub last_type: Option<String>,
+    /// The sender does not end the last line, so that nothing is thought of it.
+    pub last_line_open: bool,
     /// Titles of the header of the summary behind the rows: its first title, by which it is known.
     pub summary_header: Vec<String>,
     /// The one column that may hold bare delimiters: rows are then anchored from both ends.
@@ -571,6 +575,8 @@ pub struct Sum {
     pub optional: bool,
     /// Rows that it adds up, of those that the total counts; all when none.
     pub when: Vec<Condition>,
+    /// Rows that it takes off: those that take others back by what another column says.
+    pub minus_when: Vec<Condition>,
     /// True of what went out, where the total compares two balances.
     pub goes_out: bool,
 }
@@ -619,6 +625,8 @@ pub struct Total {
     pub opening: Vec<String>,
     /// The same of the balance behind them: opening and what came in less what went out must be this.
     pub closing: Vec<String>,
+    /// True when it counts rows that the profile passes over. What a file states is of them too.
+    pub counts_skipped: bool,
     /// True when it is of the whole file and not of one of its sections.
     pub of_file: bool,
     /// First cell of a record without which the file is a part, so that the total cannot be compared.

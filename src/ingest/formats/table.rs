@@ -21,7 +21,7 @@ use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
 use rustc_hash::FxHashMap;
 
 use super::decode::{TextReader, Utf8Watch, Watched, behind_mark, by_label, byte_order_mark, peek};
-use super::profile::{self, Frame, Other, Profile, TimePattern, Verified};
+use super::profile::{self, Frame, LinePattern, Other, Profile, Stated, TimePattern, Verified};
 use super::values::{masked, shown, zone};
 use super::{FileFacts, FileRefused, FormatContext, HEAD_BYTES, RowDigest, grammars};
 use crate::entries::rows::{Reject, RowSink};
@@ -33,6 +33,7 @@ use cells::{Cut, CutFrom, Edges};
 use clock::Clock;
 use cut::{Row, anchor, cut_fixed, record_bytes};
 use fields::{Fields, bind_fields};
+use frame_line::FrameLine;
 use lines::{Blocks, Quotes, Record, Room, decode};
 pub use other_kinds::other_kind;
 use scan::Marks;
@@ -48,6 +49,7 @@ mod clock;
 mod cut;
 mod differs;
 mod fields;
+mod frame_line;
 mod gbk;
 mod lines;
 mod other_kinds;
@@ -60,6 +62,9 @@ mod usual;
 const HEAD_LINES: usize = 64;
 /// Hexadecimal digits of a row's digest (as of a line id of camt.053).
 const DIGEST_CHARS: usize = 32;
+
+/// Characters of a line that is not ended that are shown.
+const OPEN_END_CHARS: usize = 40;
 
 /// What is said of an answer that no profile knows.
 pub const UNKNOWN_ANSWER: &str = "an answer of the sender's system";
@@ -121,7 +126,7 @@ fn look(
         let wide = candidate == UTF_16LE || candidate == UTF_16BE;
         let seen = if wide {
             let even = &head[..head.len() & !1];
-            kind_of_text(profile, &candidate.decode_without_bom_handling(even).0)
+            kind_of_text(profile, &candidate.decode_without_bom_handling(even).0, candidate)
         } else {
             kind_of_lines(profile, candidate, whole)
         };
@@ -146,43 +151,82 @@ fn kind_of_lines(profile: &Profile, encoding: &'static Encoding, head: &[u8]) ->
         }
         text.push('\n');
     }
-    kind_of_text(profile, &text)
+    kind_of_text(profile, &text, encoding)
 }
 
-/// A file without header or first line is known by the length of its records and by the times that must stand there.
+/// A file without header or first line is known by the length of its first row and by the times that must stand there.
 fn kind_of_shape(profile: &Profile, encoding: &'static Encoding, head: &[u8]) -> Option<Kind> {
     if !profile.first_lines.is_empty() || !profile.header.is_empty() || profile.frame.fixed.is_empty() {
         return None;
     }
-    let line = head.split(|byte| *byte == b'\n').next()?;
-    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    let (line, _) = first_row(profile, encoding, head)?;
+    misshapen(profile, encoding, line).is_none().then_some(Kind::Rows)
+}
+
+/// The first row of records at fixed places and its line: the one behind the line that begins the table, where files have one.
+fn first_row<'h>(profile: &Profile, encoding: &'static Encoding, head: &'h [u8]) -> Option<(&'h [u8], u64)> {
+    let lines = head.split(|byte| *byte == b'\n').zip(1..).take(HEAD_LINES);
+    let mut lines = lines.map(|(line, at)| (line.strip_suffix(b"\r").unwrap_or(line), at));
+    if let Some(begin) = &profile.frame.begin {
+        lines.find(|(line, _)| {
+            let text = decode(encoding, line);
+            text.is_some_and(|text| {
+                FrameLine::new(&text, &profile.frame, encoding)
+                    .fit(begin)
+                    .is_some()
+            })
+        })?;
+    }
+    lines.next()
+}
+
+/// What keeps a record from being a row at fixed places; a line behind the rows is one too, of a day without any.
+fn misshapen(profile: &Profile, encoding: &'static Encoding, line: &[u8]) -> Option<String> {
+    let frame = &profile.frame;
     let (mut plain, mut cells) = (String::new(), Vec::new());
-    cut_fixed(line, encoding, &profile.frame, &mut plain, &mut cells).ok()?;
+    let behind = profile.totals.iter().filter_map(|total| match &total.stated {
+        Stated::Line(pattern) => Some(pattern),
+        _ => None,
+    });
+    let text = decode(encoding, line).unwrap_or_default();
+    let of_frame = FrameLine::new(&text, frame, encoding);
+    let mut behind = behind.chain(&frame.end);
+    if frame.begin.is_some() && behind.any(|pattern| of_frame.fit(pattern).is_some()) {
+        return None;
+    }
+    if let Err(found) = cut_fixed(line, encoding, frame, &mut plain, &mut cells) {
+        let expected = record_bytes(frame);
+        return Some(format!(
+            "{found}, expected {expected} bytes with its fields at their places"
+        ));
+    }
     let titles = profile.own_titles();
     let cell = |title: &String| {
         let at = titles.iter().position(|known| known == title)?;
         let (start, end) = *cells.get(at)?;
-        Some(profile.frame.trim.text(&plain[start as usize..end as usize]))
+        Some(frame.trim.text(&plain[start as usize..end as usize]))
     };
-    let guarded = |(title, pattern): &(String, TimePattern)| pattern.read(cell(title)?);
-    profile
-        .frame
+    let wrong = frame
         .guards
         .iter()
-        .all(|guard| guarded(guard).is_some())
-        .then_some(Kind::Rows)
+        .find(|(title, pattern)| cell(title).and_then(|text| pattern.read(text)).is_none());
+    wrong.map(|(title, _)| {
+        let text = differs::masked_line(cell(title).unwrap_or_default());
+        format!("`{text}` at the place of {title}, expected a time as in `guards`")
+    })
 }
 
-fn kind_of_text(profile: &Profile, text: &str) -> Option<Kind> {
+fn kind_of_text(profile: &Profile, text: &str, encoding: &'static Encoding) -> Option<Kind> {
     let padding = |c: char| profile.frame.comment_padding.contains(&c) || c == '\r';
     let first = text.lines().next()?.trim_end_matches(padding);
     for (pattern, why) in &profile.skipped_files {
-        if pattern.fit(first).is_some() || pattern.fit(first.trim()).is_some() {
+        if pattern.fit(first, encoding).is_some() || pattern.fit(first.trim(), encoding).is_some() {
             return Some(Kind::Skipped(why.clone()));
         }
     }
     let firsts = &profile.first_lines;
-    if !firsts.is_empty() && !firsts.iter().any(|pattern| pattern.fit(first).is_some()) {
+    let line = FrameLine::new(first, &profile.frame, encoding);
+    if !firsts.is_empty() && !firsts.iter().any(|pattern| line.fit(pattern).is_some()) {
         return None;
     }
     if profile.header.is_empty() {
@@ -298,6 +342,9 @@ fn markup(text: &str) -> Option<FileRefused> {
     }
     None
 }
+
+/// What is said of a file that could have lost rows without a trace.
+pub const NOT_PROVEN: &str = "nothing in this file says that it is whole: it states no total, no running balance and no end, so rows missing at its end would not be seen";
 
 /// Reads one file by a profile.
 ///
@@ -462,6 +509,8 @@ struct Table<'r> {
     ends_with_delimiter: bool,
     /// Where a record in GBK is decoded.
     room: Room,
+    /// The records are those of the end of the file, and no line end stands behind them.
+    is_open: bool,
     /// Rows of these very texts.
     seen: FxHashMap<[u8; 16], SameRows>,
     digest: Digest,
@@ -499,7 +548,7 @@ impl<'r> Table<'r> {
         let patterns = patterns.chain(profile.facts.iter().map(|(pattern, _)| pattern));
         patterns.for_each(|pattern| mark(pattern.first_byte()));
         totals.first_bytes().into_iter().for_each(&mut mark);
-        let texts = [&frame.comment, &frame.header_type].into_iter().flatten();
+        let texts = frame.comments.iter().chain(&frame.header_type);
         let texts = texts.chain(&frame.other_types).chain(&frame.row_types);
         let texts = texts.chain(frame.summary_header.first());
         texts.filter_map(|text| text.bytes().next()).for_each(&mut mark);
@@ -507,7 +556,8 @@ impl<'r> Table<'r> {
         let told_inside = totals.first_bytes().len()
             + frame.other_types.len()
             + frame.row_types.len()
-            + usize::from(frame.comment.is_some());
+            + frame.comments.len()
+            + usize::from(frame.end.is_some());
         if let (Some(quote), true) = (frame.quote, told_inside > 0) {
             mark(quote);
         }
@@ -545,6 +595,7 @@ impl<'r> Table<'r> {
             arena: Bump::new(),
             ends_with_delimiter: false,
             room: Room::default(),
+            is_open: false,
             seen: FxHashMap::default(),
             digest: Digest::default(),
         }
@@ -601,15 +652,18 @@ impl<'r> Table<'r> {
             return Ok(());
         }
         let line = record.place.line;
-        let comment = frame.comment.as_deref();
-        let mut is_comment = comment.is_some_and(|prefix| framed.starts_with(prefix));
+        let begins = |text: &str| {
+            frame
+                .comments
+                .iter()
+                .any(|prefix| text.starts_with(prefix.as_str()))
+        };
+        let mut is_comment = begins(framed);
         // Where cells are quoted, lines of the frame may be: a cell with the whole line.
         let in_quotes = frame
             .quote
             .and_then(|quote| framed.strip_prefix(char::from(quote)));
-        if let (Some(inside), Some(prefix)) = (in_quotes, comment)
-            && inside.starts_with(prefix)
-        {
+        if let Some(inside) = in_quotes.filter(|inside| begins(inside)) {
             let quote = frame.quote.map_or('"', char::from);
             framed = inside
                 .strip_suffix(quote)
@@ -617,7 +671,11 @@ impl<'r> Table<'r> {
                 .trim_end_matches(padding);
             is_comment = true;
         }
-        if (is_comment || frame.comment.is_none()) && self.frame_line(line, framed)? {
+        if self.frame_line(line, framed)? {
+            // What states one total as a line may state another in its cells.
+            if !is_comment && matches!(self.at, At::Rows | At::Behind) && self.totals.are_in_rows() {
+                self.stated_in_cells(record)?;
+            }
             return Ok(());
         }
         if is_comment {
@@ -681,58 +739,97 @@ impl<'r> Table<'r> {
     /// Takes a line of the frame; false when it says nothing that the profile knows.
     fn frame_line(&mut self, line: u64, text: &str) -> Result<bool, FileRefused> {
         let frame = &self.profile.frame;
-        if frame
-            .begin
-            .as_ref()
-            .is_some_and(|begin| begin.fit(text).is_some())
-        {
+        let framed = FrameLine::new(text, frame, self.encoding);
+        let is = |pattern: &Option<LinePattern>| pattern.as_ref().is_some_and(|it| framed.fit(it).is_some());
+        if is(&frame.begin) {
             if self.at != At::Before {
                 return Err(self.broken(line, "the table begins twice"));
             }
             self.at = At::Header;
+            // Fields may come from what the line says.
+            self.totals.state_line(line, &framed)?;
+            self.fact_line(&framed);
             let titles = self.profile.own_titles();
             if !titles.is_empty() {
                 self.bind(line, titles)?;
             }
             return Ok(true);
         }
-        let totals = self.totals.state_line(line, text)?;
-        if frame.end.as_ref().is_some_and(|end| end.fit(text).is_some()) {
+        let totals = self.totals.state_line(line, &framed)?;
+        if is(&frame.end) {
             if self.at != At::Rows {
                 return Err(self.broken(line, "the table ends where it has not begun"));
             }
             self.at = At::Behind;
             return Ok(true);
         }
-        if totals {
-            return Ok(true);
-        }
+        Ok(totals || self.fact_line(&framed))
+    }
+
+    /// Keeps what a line of the frame says; false when it says nothing that the profile knows.
+    fn fact_line(&mut self, framed: &FrameLine<'_>) -> bool {
+        let mut told: Vec<&str> = Vec::new();
         for (pattern, name) in &self.profile.facts {
-            if let Some(holes) = pattern.fit(text) {
-                let trim = |text: &str| self.profile.frame.trim.text(text).to_owned();
-                let texts: Vec<String> = holes.iter().map(|(_, text)| trim(text)).collect();
-                if let Some(first) = texts.first() {
-                    self.facts_told
-                        .entry(name.clone())
-                        .or_insert_with(|| first.clone());
-                }
-                let of_account = self.profile.fields.get("account").into_iter().flatten();
-                let is_account = of_account
-                    .into_iter()
-                    .any(|field| field.fact.as_ref() == Some(name));
-                let in_words = |((hole, _), text): (&(&str, &str), &String)| {
-                    if is_account || matches!(*hole, "account" | "card") {
-                        masked(self.ctx.settings, text)
-                    } else {
-                        shown(text)
-                    }
-                };
-                let texts: Vec<String> = holes.iter().zip(&texts).map(in_words).collect();
-                self.facts.statements.push(format!("{name} {}", texts.join(" ")));
-                return Ok(true);
+            // Several facts may stand in one line; several patterns of one fact are forms of it, the first counts.
+            if told.contains(&name.as_str()) {
+                continue;
             }
+            let Some(holes) = framed.fit(pattern) else {
+                continue;
+            };
+            told.push(name);
+            let trim = |text: &str| self.profile.frame.trim.text(text).to_owned();
+            let texts: Vec<String> = holes.iter().map(|(_, text)| trim(text)).collect();
+            if let Some(first) = texts.first() {
+                self.facts_told
+                    .entry(name.clone())
+                    .or_insert_with(|| first.clone());
+            }
+            let of_account = self.profile.fields.get("account").into_iter().flatten();
+            let is_account = of_account
+                .into_iter()
+                .any(|field| field.fact.as_ref() == Some(name));
+            let in_words = |((hole, _), text): (&(&str, String), &String)| {
+                if is_account || matches!(*hole, "account" | "card") {
+                    masked(self.ctx.settings, text)
+                } else {
+                    shown(text)
+                }
+            };
+            let texts: Vec<String> = holes.iter().zip(&texts).map(in_words).collect();
+            self.facts.statements.push(format!("{name} {}", texts.join(" ")));
         }
-        Ok(false)
+        !told.is_empty()
+    }
+
+    /// Takes the cells of a line that was taken as one of the frame, where they state a total too.
+    fn stated_in_cells(&mut self, record: &Record<'_>) -> Result<(), FileRefused> {
+        let frame = &self.profile.frame;
+        if self.cut.cut(record, frame, self.encoding, false).is_err() {
+            return self.no_total_of_fixed_places(record);
+        }
+        let titles = self.plan.as_ref().map_or(&[][..], |plan| &plan.titles);
+        let row = self.cut.row(record);
+        self.totals.state_row(&row, titles)?;
+        Ok(())
+    }
+
+    /// Refuses a record that begins as one with a total does and has no fixed places as the rows have them.
+    fn no_total_of_fixed_places(&self, record: &Record<'_>) -> Result<(), FileRefused> {
+        let frame = &self.profile.frame;
+        let begun = self.totals.begun_by(record.text);
+        let Some(name) = begun.filter(|_| !frame.fixed.is_empty()) else {
+            return Ok(());
+        };
+        Err(FileRefused::at(
+            record.place.line,
+            format!(
+                "the record of total {name} has {} bytes and the rows have {}: with `row` its figures stand at the places of the rows",
+                record.raw.len(),
+                record_bytes(frame)
+            ),
+            "where the record has places of its own, take `line` in the place of `row` and say them: line = \"T{count:8}{sum:16}\"; where it is cut off, fetch the file again",
+        ))
     }
 
     /// A record of a format whose records have a type.
@@ -848,18 +945,29 @@ impl<'r> Table<'r> {
         }
         self.facts.statements.extend(own_zones(profile, &columns));
         let asked = columns.asked();
-        let titles = columns.titles;
+        // Which of two columns is meant cannot be told; where none of them is used, nothing is to be told.
+        let named = self.totals.titles_stated();
+        let is_used = |title: &String| columns.is_used(title) || named.contains(&title.as_str());
+        let titles = &columns.titles;
         let twice = titles
             .iter()
             .enumerate()
-            .find(|(at, title)| !title.is_empty() && titles[..*at].contains(title));
+            .find(|(at, title)| !title.is_empty() && titles[..*at].contains(title) && is_used(title));
         if let Some((_, title)) = twice {
             return Err(FileRefused::at(
                 line,
-                format!("the header has the column {} twice", shown(title)),
-                help,
+                format!(
+                    "the header has the column {} twice, and the profile uses it",
+                    shown(title)
+                ),
+                if profile.choose_columns.is_some() {
+                    help
+                } else {
+                    "which of the two is meant cannot be told: ask the sender for a file with a title for each column"
+                },
             ));
         }
+        let titles = columns.titles;
         let Some(fields) = fields else {
             return Err(self.broken(line, "the profile names no fields"));
         };
@@ -896,7 +1004,11 @@ impl<'r> Table<'r> {
         let marked = frame
             .cell_mark
             .is_some_and(|mark| record.text.as_bytes().first() == Some(&mark));
-        if marked || self.cut.cut(record, frame, self.encoding, false).is_err() {
+        if marked {
+            return Ok(false);
+        }
+        if self.cut.cut(record, frame, self.encoding, false).is_err() {
+            self.no_total_of_fixed_places(record)?;
             return Ok(false);
         }
         let row = self.cut.row(record);
@@ -938,6 +1050,9 @@ impl<'r> Table<'r> {
 
     /// Gives a row. False where a record in GBK is to be looked at as text first, and nothing was done.
     fn row(&mut self, record: &Record<'_>) -> bool {
+        if self.is_open && !self.last_line_is_proven() {
+            return self.refuse_open(record);
+        }
         let (encoding, marks) = (self.encoding, self.marks);
         let Table {
             profile,
@@ -998,7 +1113,7 @@ impl<'r> Table<'r> {
             return true;
         }
         if !fits || result.is_err() {
-            let (found, expected) = misfit(frame, result, found, expected);
+            let (found, expected) = misfit(frame, record.raw.len(), result, found, expected);
             let words = format!("a row: found {found}, expected {expected}");
             totals.add_unknown(record.place.line, &words);
             if let Some(chain) = chain {
@@ -1021,8 +1136,9 @@ impl<'r> Table<'r> {
             cut.empty_blanks(record, frame, &plan.needed);
             row = cut.row(record);
         }
-        totals.add(&row);
-        if plan.skipped.iter().any(|when| all_hold(when, &row)) {
+        let is_skipped = plan.skipped.iter().any(|when| all_hold(when, &row));
+        totals.add(&row, is_skipped);
+        if is_skipped {
             sink.not_booked(row.place);
             return true;
         }
@@ -1080,6 +1196,49 @@ impl<'r> Table<'r> {
         true
     }
 
+    /// True when a row that is cut off at the end of the file would be found out, or nobody expects a line end there.
+    fn last_line_is_proven(&self) -> bool {
+        let has_balance = match &self.plan {
+            Some(Plan {
+                fields: Fields::Bank(fields),
+                ..
+            }) => fields.has_balance(),
+            _ => false,
+        };
+        self.profile.frame.last_line_open || self.totals.prove_sums() || (has_balance && self.chain.is_some())
+    }
+
+    /// Refuses the row at the end of the file, which may go on: an amount that is cut off is an amount too. False where the
+    /// record is to be looked at as text first.
+    #[cold]
+    fn refuse_open(&mut self, record: &Record<'_>) -> bool {
+        if record.in_gbk {
+            return false;
+        }
+        let expected = "a line end behind the last row, as behind the lines before it: the file may be cut off; fetch it again, and if the sender never ends the last line, say `last_line_open = true` in [frame]";
+        let line = record.place.line;
+        // Its end is what shows where it was cut.
+        let cells = record.text.chars().rev().take(OPEN_END_CHARS).collect::<Vec<_>>();
+        let end: String = cells.into_iter().rev().collect();
+        let mut found = differs::masked_line(&end);
+        if end.len() < record.text.len() {
+            found = format!("…{found}");
+        }
+        self.totals.add_unknown(
+            line,
+            &format!("the last line: found {found}, expected a line end behind it"),
+        );
+        self.sink.reject(Reject {
+            line,
+            column: 0,
+            field: "line".to_owned(),
+            found,
+            expected: expected.to_owned(),
+            amount: None,
+        });
+        true
+    }
+
     fn end(mut self) -> Result<FileFacts, FileRefused> {
         match self.at {
             At::Before | At::Header => return Err(self.broken(0, "the file ends before its header")),
@@ -1108,11 +1267,17 @@ impl<'r> Table<'r> {
             self.facts.digests = digests(std::mem::take(&mut self.seen), fields.constant_account());
         }
         self.facts.checked = self.totals.check()?;
+        let frame = &self.profile.frame;
+        let mut is_proven = frame.end.is_some() || frame.last_type.is_some() || self.totals.are_stated();
         if let Some(chain) = &mut self.chain {
             let told = chain.check(self.ctx, self.sink)?;
+            is_proven |= !told.checked.is_empty();
             self.facts.checked.extend(told.checked);
             self.facts.statements.extend(told.broken);
             self.facts.undated = told.undated;
+        }
+        if !is_proven {
+            self.facts.checked.push(NOT_PROVEN.to_owned());
         }
         if self.profile.verified == Some(Verified::Published) {
             self.facts.statements.push(format!(
@@ -1169,15 +1334,24 @@ fn titles_of(row: &Row<'_>) -> Vec<String> {
 #[cold]
 fn misfit(
     frame: &super::profile::Frame,
+    bytes: usize,
     cut: Result<(), String>,
     found: usize,
     expected: usize,
 ) -> (String, String) {
     match cut {
-        Err(what) if !frame.fixed.is_empty() => (
-            what,
-            format!("{} bytes with its fields at their places", record_bytes(frame)),
-        ),
+        Err(what) if !frame.fixed.is_empty() => {
+            let expected = record_bytes(frame);
+            let blanks = if bytes < expected {
+                "; where blanks at the end of lines are cut off on the way, say `blanks_cut = true` in [frame]"
+            } else {
+                ""
+            };
+            (
+                what,
+                format!("{expected} bytes with its fields at their places{blanks}"),
+            )
+        }
         Err(what) if frame.cell_mark.is_some() => (what, "the mark before every field".to_owned()),
         Err(what) => (what, "quotes only around whole fields".to_owned()),
         Ok(()) if found == expected => (
@@ -1244,3 +1418,6 @@ mod own;
 
 #[cfg(test)]
 mod writings;
+
+#[cfg(test)]
+mod whole;

@@ -451,14 +451,16 @@ fn frame(mut node: Node<'_>, faults: &mut Faults) -> Option<Frame> {
     }
     let mut guards = Vec::new();
     let at = node.place("guards");
-    for (column, pattern) in node.map(faults, "guards") {
+    let given = node.map(faults, "guards");
+    let has_guards = !given.is_empty();
+    for (column, pattern) in given {
         guards.extend(
             faults
                 .take(at, "frame.guards", TimePattern::parse(&pattern))
                 .map(|pattern| (column, pattern)),
         );
     }
-    if free_text.is_some() && guards.is_empty() {
+    if free_text.is_some() && !has_guards {
         faults.add(
             node.place("free_text"),
             "frame.free_text: expected guards, columns whose times prove an anchored row",
@@ -470,10 +472,15 @@ fn frame(mut node: Node<'_>, faults: &mut Faults) -> Option<Frame> {
         cell_mark,
         fixed,
         gap: node.number(faults, "gap") as usize,
+        blanks_cut: node.flag(faults, "blanks_cut"),
         quote,
         trim: Trim::of(&node.text(faults, "trim").unwrap_or_default()),
         blank: blank(&mut node, faults),
-        comment: node.text(faults, "comment").filter(|text| !text.is_empty()),
+        comments: node
+            .texts(faults, "comment")
+            .into_iter()
+            .filter(|text| !text.is_empty())
+            .collect(),
         comment_padding: node
             .text(faults, "comment_padding")
             .unwrap_or_default()
@@ -488,10 +495,24 @@ fn frame(mut node: Node<'_>, faults: &mut Faults) -> Option<Frame> {
         row_types: node.texts(faults, "row_types"),
         other_types: node.texts(faults, "other_types"),
         last_type: node.text(faults, "last_type"),
+        last_line_open: node.flag(faults, "last_line_open"),
         summary_header: node.texts(faults, "summary_header"),
         free_text,
         guards,
     };
+    if frame.fixed.is_empty() && (frame.gap > 0 || frame.blanks_cut) {
+        let key = if frame.gap > 0 { "gap" } else { "blanks_cut" };
+        faults.add(
+            node.place(key),
+            format!("frame.{key}: only records of fixed places have it, expected fixed with the width of every field"),
+        );
+    }
+    if !frame.fixed.is_empty() && frame.header_type.is_some() {
+        faults.add(
+            node.place("header_type"),
+            "frame.header_type: records of fixed places have no titles; say the record before the rows with begin = \"H{}\", the one behind them with end = \"T{}\", and what it states with a [[total]] such as line = \"T{count:8}{sum:16}\"",
+        );
+    }
     if frame.header_type.is_some() == frame.row_types.is_empty() {
         faults.add(node.at, "frame: header_type and row_types go together");
     }
@@ -748,12 +769,15 @@ fn signs(node: &mut Node<'_>, faults: &mut Faults) -> BTreeMap<String, Sign> {
 fn times(node: &mut Node<'_>, faults: &mut Faults, field: &mut Field) {
     let at = node.place("pattern");
     let path = node.path.clone();
-    for text in node.texts(faults, "pattern") {
+    let texts = node.texts(faults, "pattern");
+    // What is wrong with a pattern that is given is said once.
+    let has_pattern = node.has("pattern");
+    for text in texts {
         field
             .patterns
             .extend(faults.take(at, &format!("{path}.pattern"), TimePattern::parse(&text)));
     }
-    if field.patterns.is_empty() && field.from != Some(From::BusinessDate) {
+    if !has_pattern && field.from != Some(From::BusinessDate) {
         faults.add(
             at,
             format!("{path}: expected a pattern such as yyyy-MM-dd HH:mm:ss"),
@@ -829,17 +853,39 @@ fn total(mut node: Node<'_>, faults: &mut Faults) -> Option<Total> {
     let rows = conditions(&mut node, faults, "rows");
     let summary = node.flag(faults, "summary");
     let tell = node.flag(faults, "tell");
+    // A line that is wrong is there all the same.
     let ways = [
-        pattern.is_some(),
-        !row.is_empty(),
-        !rows.is_empty(),
-        summary,
-        tell,
+        ("line", node.has("line")),
+        ("row", node.has("row")),
+        ("rows", node.has("rows")),
+        ("summary", summary),
+        ("tell", tell),
     ];
-    if ways.iter().filter(|given| **given).count() != 1 {
-        faults.add(
+    let given: Vec<&str> = ways
+        .iter()
+        .filter(|(_, given)| *given)
+        .map(|(key, _)| *key)
+        .collect();
+    match given.as_slice() {
+        [_] => {}
+        [] => faults.add(
             at,
             format!("total {name}: expected one of line, row, rows, summary = true or tell = true"),
+        ),
+        [before @ .., last] => faults.add(
+            node.place(last),
+            format!(
+                "total {name}: only one of {} and {last}: write a [[total]] for each",
+                before.join(", ")
+            ),
+        ),
+    }
+    let skipped_at = node.place("count_skipped");
+    let count_skipped = node.flag(faults, "count_skipped");
+    if count_skipped && !tell {
+        faults.add(
+            skipped_at,
+            format!("total {name}: count_skipped is for totals with tell; what a file states is of all its rows, and `when` leaves some out"),
         );
     }
     let when = conditions(&mut node, faults, "when");
@@ -915,6 +961,7 @@ fn total(mut node: Node<'_>, faults: &mut Faults) -> Option<Total> {
         sums,
         opening,
         closing,
+        counts_skipped: !tell || count_skipped,
         of_file: node.word(faults, "scope", &scopes, false),
         behind: node.text(faults, "behind"),
     };
@@ -935,6 +982,7 @@ fn sum(mut node: Node<'_>, faults: &mut Faults, total: &str) -> Sum {
         take: node.word(faults, "take", &takes, Take::Exact),
         optional: node.flag(faults, "optional"),
         when: conditions(&mut node, faults, "when"),
+        minus_when: conditions(&mut node, faults, "minus_when"),
         goes_out: node.flag(faults, "goes_out"),
     };
     if sum.columns.is_empty() {

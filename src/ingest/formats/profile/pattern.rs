@@ -1,17 +1,31 @@
 //! Patterns of frame lines and times: literals with named holes, no regular expressions.
 
+use encoding_rs::Encoding;
+
 use crate::ingest::formats::values::WallTime;
 use crate::terms::date::{Date, Instant};
 use crate::terms::short_text::same;
 
 /// A line with holes: `#交易合计：{count}笔，商家实收共{paid}元`. A hole takes the shortest text up to the literal behind
-/// it; `{}` is a hole whose text nobody wants.
+/// it, or, as in `T{count:8}{sum:16}`, so many bytes of the line as delivered; `{}` is a hole whose text nobody wants.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct LinePattern {
     start: String,
-    /// Name of a hole, and the literal behind it.
-    holes: Vec<(String, String)>,
+    holes: Vec<Hole>,
 }
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct Hole {
+    /// Empty where nobody wants its text.
+    name: String,
+    /// Its bytes, where it has a width.
+    width: Option<usize>,
+    /// The literal behind it.
+    literal: String,
+}
+
+/// A wider hole is a slip of the pen.
+const HOLE_BYTES_MAX: usize = 64 << 10;
 
 impl LinePattern {
     /// Reads a pattern.
@@ -26,20 +40,40 @@ impl LinePattern {
                 "`{text}` must begin with a text, or it would fit every line"
             ));
         }
-        let mut holes: Vec<(String, String)> = Vec::new();
+        let mut holes: Vec<Hole> = Vec::new();
         for part in parts {
-            let Some((name, literal)) = part.split_once('}') else {
+            let Some((hole, literal)) = part.split_once('}') else {
                 return Err(format!("`{text}`: a hole begins with `{{` but has no `}}`"));
             };
-            if holes.last().is_some_and(|(_, literal)| literal.is_empty()) {
-                return Err(format!("`{text}`: two holes need a text between them"));
+            let (name, width) = match hole.split_once(':') {
+                None => (hole, None),
+                Some((name, width)) => {
+                    let bytes = width.parse().ok();
+                    let bytes = bytes.filter(|bytes| (1..=HOLE_BYTES_MAX).contains(bytes));
+                    let Some(bytes) = bytes else {
+                        return Err(format!(
+                            "`{text}`: the hole {{{name}}} has the width `{width}`, expected a number of bytes, such as {{{name}:8}}"
+                        ));
+                    };
+                    (name, Some(bytes))
+                }
+            };
+            let is_open = |before: &Hole| before.literal.is_empty() && before.width.is_none();
+            if holes.last().is_some_and(is_open) {
+                return Err(format!(
+                    "`{text}`: two holes need a text between them, or the first of them a width such as {{count:8}}"
+                ));
             }
-            if !name.is_empty() && holes.iter().any(|(known, _)| known == name) {
+            if !name.is_empty() && holes.iter().any(|known| known.name == name) {
                 return Err(format!("`{text}`: the hole {{{name}}} stands twice"));
             }
-            holes.push((name.to_owned(), literal.to_owned()));
+            holes.push(Hole {
+                name: name.to_owned(),
+                width,
+                literal: literal.to_owned(),
+            });
         }
-        if start.contains('}') || holes.iter().any(|(_, literal)| literal.contains('}')) {
+        if start.contains('}') || holes.iter().any(|hole| hole.literal.contains('}')) {
             return Err(format!("`{text}`: a hole ends with `}}` but has no `{{`"));
         }
         Ok(LinePattern {
@@ -51,24 +85,30 @@ impl LinePattern {
     /// As it stands in the profile.
     pub fn text(&self) -> String {
         let mut text = self.start.clone();
-        for (name, literal) in &self.holes {
-            text += &format!("{{{name}}}{literal}");
+        for Hole { name, width, literal } in &self.holes {
+            let width = width.map(|width| format!(":{width}")).unwrap_or_default();
+            text += &format!("{{{name}{width}}}{literal}");
         }
         text
     }
 
     /// True when a hole of this name exists.
     pub fn has(&self, name: &str) -> bool {
-        self.holes.iter().any(|(known, _)| known == name)
+        self.holes.iter().any(|known| known.name == name)
     }
 
     /// Names of its named holes.
     pub fn names(&self) -> Vec<&str> {
         self.holes
             .iter()
-            .map(|(name, _)| name.as_str())
+            .map(|hole| hole.name.as_str())
             .filter(|name| !name.is_empty())
             .collect()
+    }
+
+    /// The text with which every line begins that it fits.
+    pub fn start(&self) -> &str {
+        &self.start
     }
 
     /// The first byte of every line that it fits.
@@ -76,16 +116,29 @@ impl LinePattern {
         self.start.as_bytes().first().copied().unwrap_or(0)
     }
 
-    /// Texts of the named holes, or `None` where the line is another.
-    pub fn fit<'p, 'l>(&'p self, line: &'l str) -> Option<Vec<(&'p str, &'l str)>> {
+    /// True when this character is part of its texts.
+    pub fn mentions(&self, c: char) -> bool {
+        self.start.contains(c) || self.holes.iter().any(|hole| hole.literal.contains(c))
+    }
+
+    /// Texts of the named holes, or `None` where the line is another. Widths are bytes of the line in `encoding`.
+    pub fn fit<'p, 'l>(
+        &'p self,
+        line: &'l str,
+        encoding: &'static Encoding,
+    ) -> Option<Vec<(&'p str, &'l str)>> {
         let mut rest = line.strip_prefix(self.start.as_str())?;
         let mut found = Vec::with_capacity(self.holes.len());
-        for (index, (name, literal)) in self.holes.iter().enumerate() {
+        for (index, Hole { name, width, literal }) in self.holes.iter().enumerate() {
             let last = index + 1 == self.holes.len();
-            let (text, behind) = match (literal.is_empty(), last) {
-                (true, _) => (rest, ""),
-                (false, true) => (rest.strip_suffix(literal.as_str())?, ""),
-                (false, false) => rest.split_once(literal.as_str())?,
+            let (text, behind) = match (width, literal.is_empty(), last) {
+                (Some(width), ..) => {
+                    let (text, behind) = split_at_bytes(rest, *width, encoding)?;
+                    (text, behind.strip_prefix(literal.as_str())?)
+                }
+                (None, true, _) => (rest, ""),
+                (None, false, true) => (rest.strip_suffix(literal.as_str())?, ""),
+                (None, false, false) => rest.split_once(literal.as_str())?,
             };
             rest = behind;
             if !name.is_empty() {
@@ -94,6 +147,30 @@ impl LinePattern {
         }
         rest.is_empty().then_some(found)
     }
+}
+
+/// The text of the first `width` bytes as delivered and the rest; `None` where the line is shorter or a character
+/// stands across the end.
+fn split_at_bytes<'l>(
+    line: &'l str,
+    width: usize,
+    encoding: &'static Encoding,
+) -> Option<(&'l str, &'l str)> {
+    let (mut bytes, mut end) = (0, 0);
+    let mut room = [0; 4];
+    for c in line.chars() {
+        if bytes >= width {
+            break;
+        }
+        // What is decoded to UTF-8 before it is read, UTF-16, is counted in that, as records of fixed places are.
+        bytes += if c.is_ascii() {
+            1
+        } else {
+            encoding.encode(c.encode_utf8(&mut room)).0.len()
+        };
+        end += c.len_utf8();
+    }
+    (bytes == width).then(|| line.split_at(end))
 }
 
 /// A key inside a longer text: `订单号{word}` is the run of letters, digits, `-` and `_` behind `订单号`.
@@ -723,7 +800,11 @@ mod tests {
     fn holes_take_the_shortest_text() {
         let check = |pattern: &str, line: &str, expected: Option<&[(&str, &str)]>| {
             let pattern = LinePattern::parse(pattern).unwrap();
-            assert_eq!(pattern.fit(line).as_deref(), expected, "{line}");
+            assert_eq!(
+                pattern.fit(line, encoding_rs::UTF_8).as_deref(),
+                expected,
+                "{line}"
+            );
         };
         let total = "#交易合计：{n}笔，共{sum}元";
         check(
@@ -742,6 +823,49 @@ mod tests {
         check("#a", "#a", Some(&[]));
         check("#a", "#ab", None);
         for bad in ["", "{a}", "#{a}{b}", "#{a", "#a}", "#{a}x{a}"] {
+            assert!(LinePattern::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn holes_of_a_width_take_their_bytes() {
+        let check = |pattern: &str, line: &str, expected: Option<&[(&str, &str)]>| {
+            let pattern = LinePattern::parse(pattern).unwrap();
+            let found = pattern.fit(line, encoding_rs::GB18030);
+            assert_eq!(found.as_deref(), expected, "{line}");
+        };
+        let trailer = "T{count:8}{sum:16}";
+        check(
+            trailer,
+            "T000003000000000000123456",
+            Some(&[("count", "00000300"), ("sum", "0000000000123456")]),
+        );
+        // A figure that is cut off is none, and neither is a longer one.
+        check(trailer, "T00000300000000000012345", None);
+        check(trailer, "T0000030000000000001234567", None);
+        check("T{count:8}{}", "T00000300", Some(&[("count", "00000300")]));
+        check(
+            "T{count:3};{:2}-{b}",
+            "T300;xx-7",
+            Some(&[("count", "300"), ("b", "7")]),
+        );
+        // 支 has two bytes in GBK, and no hole ends in the middle of it.
+        check("H{a:4}{b:1}", "H支付x", Some(&[("a", "支付"), ("b", "x")]));
+        check("H{a:3}{b:2}", "H支付x", None);
+        let wide = LinePattern::parse("H{a:3}{b}").unwrap();
+        assert_eq!(
+            wide.fit("H支付", encoding_rs::UTF_8).as_deref(),
+            Some(&[("a", "支"), ("b", "付")][..])
+        );
+        assert_eq!(wide.text(), "H{a:3}{b}");
+        for bad in [
+            "T{a:0}",
+            "T{a:x}",
+            "T{a:}",
+            "T{a:-1}",
+            "T{a:99999999999999999999}",
+            "T{a}{b:8}",
+        ] {
             assert!(LinePattern::parse(bad).is_err(), "{bad}");
         }
     }

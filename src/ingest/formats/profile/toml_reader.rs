@@ -99,6 +99,11 @@ impl<'d> Node<'d> {
         self.table.get(key)
     }
 
+    /// True when the key is given, be its value right or wrong.
+    pub fn has(&self, key: &str) -> bool {
+        self.table.contains_key(key)
+    }
+
     /// Byte offset of a key's value; of the table where the key is absent.
     pub fn place(&self, key: &str) -> usize {
         self.table.get(key).map_or(self.at, |value| value.span().start)

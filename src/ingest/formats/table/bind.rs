@@ -30,6 +30,8 @@ pub struct Columns {
     pub missing: Vec<String>,
     /// Columns that were asked for.
     asked: RefCell<BTreeSet<usize>>,
+    /// Titles that were asked for.
+    used: RefCell<BTreeSet<String>>,
 }
 
 impl Columns {
@@ -40,6 +42,7 @@ impl Columns {
             facts,
             missing: Vec::new(),
             asked: RefCell::default(),
+            used: RefCell::default(),
         }
     }
 
@@ -47,6 +50,7 @@ impl Columns {
     pub fn find(&self, title: &str) -> Option<usize> {
         let at = self.titles.iter().position(|known| known == title);
         self.asked.borrow_mut().extend(at);
+        self.used.borrow_mut().insert(title.to_owned());
         at
     }
 
@@ -56,12 +60,18 @@ impl Columns {
         if at.is_none() {
             self.missing.push(title.to_owned());
         }
+        self.used.borrow_mut().insert(title.to_owned());
         at
     }
 
     /// Columns that were asked for, in their order: nobody looks at the others.
     pub fn asked(&self) -> Vec<usize> {
         self.asked.borrow().iter().copied().collect()
+    }
+
+    /// True when the profile uses a title, be it in unusual rows alone.
+    pub fn is_used(&self, title: &str) -> bool {
+        self.used.borrow().contains(title)
     }
 
     /// Columns of those titles that the header has.

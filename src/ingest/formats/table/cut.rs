@@ -184,26 +184,35 @@ pub fn cut_fixed(
     plain.clear();
     cells.clear();
     let expected = record_bytes(frame);
-    if raw.len() != expected {
+    let may_be_shorter = frame.blanks_cut && !raw.is_empty();
+    if raw.len() > expected || (raw.len() < expected && !may_be_shorter) {
         return Err(format!("{} bytes", raw.len()));
     }
     let mut at = 0;
     for (index, (title, width)) in frame.fixed.iter().enumerate() {
         if index > 0 {
-            if raw[at..at + frame.gap].iter().any(|byte| *byte != b' ') {
+            if bytes_at(raw, at, frame.gap).iter().any(|byte| *byte != b' ') {
                 return Err(format!("no blank before {title}, at byte {}", at + 1));
             }
             at += frame.gap;
         }
-        let Some(text) = decode(encoding, &raw[at..at + width]) else {
+        let cell = bytes_at(raw, at, *width);
+        let Some(text) = decode(encoding, cell) else {
             return Err(format!("{title} in bytes that are not {}", encoding.name()));
         };
         let start = plain.len() as u32;
         plain.push_str(&text);
+        // Blanks that were cut off stood here: the row is the one that was sent.
+        plain.extend(std::iter::repeat_n(' ', width - cell.len()));
         cells.push((start, plain.len() as u32));
         at += width;
     }
     Ok(())
+}
+
+/// So many bytes of a record, or as many as are left.
+fn bytes_at(raw: &[u8], at: usize, width: usize) -> &[u8] {
+    &raw[at.min(raw.len())..(at + width).min(raw.len())]
 }
 
 /// Length of a record with fixed places.

@@ -5,12 +5,12 @@ use std::fmt::Write as _;
 
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
 
-use super::cut::record_bytes;
+use super::frame_line::FrameLine;
 use super::lines::decode;
-use super::{HEAD_LINES, titles_in};
+use super::{HEAD_LINES, first_row, misshapen, titles_in};
 use crate::book::parse::nearest;
 use crate::ingest::formats::decode::behind_mark;
-use crate::ingest::formats::profile::Profile;
+use crate::ingest::formats::profile::{LinePattern, Profile};
 use crate::ingest::formats::values::shown;
 
 /// Digits of a number that is not shown in full.
@@ -47,21 +47,22 @@ pub fn difference(profile: &Profile, head: &[u8], encoding: Option<&'static Enco
     };
     let first = lines.first().copied().unwrap_or_default();
     if profile.header.is_empty() && profile.first_lines.is_empty() {
-        let bytes = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
         found.missing = 1;
-        let _ = write!(
-            found.words,
-            "its first record has {} bytes, expected {} with times where the profile has them",
-            bytes.strip_suffix(b"\r").unwrap_or(bytes).len(),
-            record_bytes(&profile.frame)
-        );
+        let encoding = text_encoding(profile, head, encoding);
+        let (line, words) = shape(profile, encoding, behind_mark(head).1);
+        (found.line, found.words) = (line, words);
         return found;
     }
     let padding = |c: char| profile.frame.comment_padding.contains(&c);
+    let first_line = FrameLine::new(
+        first.trim_end_matches(padding),
+        &profile.frame,
+        text_encoding(profile, head, encoding),
+    );
     let fits = profile
         .first_lines
         .iter()
-        .any(|pattern| pattern.fit(first.trim_end_matches(padding)).is_some());
+        .any(|pattern| first_line.fit(pattern).is_some());
     if fits {
         found.met += 1;
     } else if !profile.first_lines.is_empty() {
@@ -80,6 +81,33 @@ pub fn difference(profile: &Profile, head: &[u8], encoding: Option<&'static Enco
     }
     header(profile, &lines, &mut found);
     found
+}
+
+/// Which record of a file is not that of a format of fixed places, and why.
+fn shape(profile: &Profile, encoding: &'static Encoding, head: &[u8]) -> (u64, String) {
+    let Some((row, line)) = first_row(profile, encoding, head) else {
+        let begin = profile.frame.begin.as_ref().map(LinePattern::text);
+        let words = format!(
+            "no line of it is `{}`, behind which its rows stand",
+            begin.unwrap_or_default()
+        );
+        return (1, words);
+    };
+    let mut words = match misshapen(profile, encoding, row) {
+        Some(what) => format!("its first record has {what}"),
+        None => "its first record does not stand on a line of its own".to_owned(),
+    };
+    if profile.frame.begin.is_some() {
+        words = words.replacen(
+            "its first record",
+            "its first record behind the line that begins the table",
+            1,
+        );
+    } else {
+        words +=
+            "; where a record of its own layout stands before the rows, say it: begin = \"H{}\" in [frame]";
+    }
+    (line, words)
 }
 
 /// Compares the line that has most of the header's titles.
@@ -169,20 +197,32 @@ fn near_title<'t>(wanted: &str, titles: &[&'t str]) -> Option<&'t str> {
 
 /// The first lines of a file in the first encoding of the profile that they are text in.
 fn text_of(profile: &Profile, head: &[u8], encoding: Option<&'static Encoding>) -> String {
+    let encoding = text_encoding(profile, head, encoding);
+    let (_, head) = behind_mark(head);
+    let whole = memchr::memrchr(b'\n', head).map_or(head, |end| &head[..end]);
+    if encoding == UTF_16LE || encoding == UTF_16BE {
+        return encoding.decode_without_bom_handling(head).0.into_owned();
+    }
+    match decode(encoding, whole) {
+        Some(text) => text.into_owned(),
+        None => String::from_utf8_lossy(whole).into_owned(),
+    }
+}
+
+/// The first encoding of the profile in which the first lines of a file are text.
+fn text_encoding(profile: &Profile, head: &[u8], encoding: Option<&'static Encoding>) -> &'static Encoding {
     let (marked, head) = behind_mark(head);
     let whole = memchr::memrchr(b'\n', head).map_or(head, |end| &head[..end]);
     let known = marked.or(encoding);
     let candidates = known.into_iter().chain(profile.encodings.iter().copied());
-    for candidate in candidates.chain([UTF_8, encoding_rs::GB18030]) {
-        if candidate == UTF_16LE || candidate == UTF_16BE {
-            if marked == Some(candidate) {
-                return candidate.decode_without_bom_handling(head).0.into_owned();
-            }
-        } else if let Some(text) = decode(candidate, whole) {
-            return text.into_owned();
+    let mut candidates = candidates.chain([UTF_8, encoding_rs::GB18030]);
+    let is_text = |candidate: &&'static Encoding| {
+        if *candidate == UTF_16LE || *candidate == UTF_16BE {
+            return marked == Some(*candidate);
         }
-    }
-    String::from_utf8_lossy(whole).into_owned()
+        decode(candidate, whole).is_some()
+    };
+    candidates.find(is_text).unwrap_or(UTF_8)
 }
 
 /// A frame line for a message; of long numbers, which may be accounts, the last four digits.

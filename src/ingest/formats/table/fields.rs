@@ -478,6 +478,11 @@ impl BankFields<'_> {
         }
     }
 
+    /// True when rows have a running balance.
+    pub fn has_balance(&self) -> bool {
+        self.balance.is_some()
+    }
+
     /// What the row moves and the balance behind it; `None` where the file has no balances.
     ///
     /// # Errors

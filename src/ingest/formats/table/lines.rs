@@ -80,6 +80,8 @@ pub struct Block<'b> {
     seen: Seen,
     /// Line and offset of the next record.
     place: Place,
+    /// It is the last record of the file, and no line end stands behind it as behind those before it.
+    is_open: bool,
 }
 
 /// What the records of a block are made of.
@@ -112,7 +114,13 @@ impl<'b> Block<'b> {
             count: 0,
             seen,
             place,
+            is_open: false,
         }
+    }
+
+    /// True of the last record of a file, where no line end stands behind it as behind those before it.
+    pub fn is_open(&self) -> bool {
+        self.is_open
     }
 }
 
@@ -250,7 +258,12 @@ impl<'a> Blocks<'a> {
             None => {}
         }
         let content = Content::Text(text);
-        Ok(Some(Block::new(content, raw, &self.places, seen, place)))
+        // What has no line end is given by itself, behind all whole records.
+        let is_open = place.line > 1 && self.failure.is_none() && !text.ends_with('\n');
+        Ok(Some(Block {
+            is_open,
+            ..Block::new(content, raw, &self.places, seen, place)
+        }))
     }
 
     /// Where the last whole record ends, and what stands in the records where they need not be decoded to find their

@@ -46,6 +46,7 @@ impl Table<'_> {
     pub(super) fn block(&mut self, block: Block<'_>) -> Result<(), FileRefused> {
         let mut arena = std::mem::take(&mut self.arena);
         arena.reset();
+        self.is_open = block.is_open();
         let result = self.records(block, &arena);
         self.arena = arena;
         result
@@ -56,6 +57,7 @@ impl Table<'_> {
         loop {
             if let Some(plan) = self.plan.as_ref().filter(|plan| plan.by_column)
                 && self.at == At::Rows
+                && !self.is_open
                 && let Some(delimiters) = self.delimiters(plan)
                 && let Some(run) = block.run(delimiters, RUN_ROWS)
             {
@@ -102,7 +104,7 @@ impl Table<'_> {
         let Table {
             totals, chain, sink, ..
         } = self;
-        totals.add_run(rows);
+        totals.add_run(rows, read.skipped);
         if let (Usual::Bank(usual), Some(chain)) = (usual, chain) {
             usual.add_balances(rows & read.given, run, chain);
         }

@@ -10,6 +10,7 @@ use crate::terms::short_text::same;
 use super::bind::{BoundCondition, Columns, all_hold};
 use super::by_column::{Cells, RUN_ROWS, Rows, each};
 use super::cut::Row;
+use super::frame_line::FrameLine;
 
 /// A sum bound to the columns of a file.
 struct BoundSum<'p> {
@@ -23,8 +24,12 @@ struct BoundSum<'p> {
     minus: Option<usize>,
     /// Rows that it adds up, where not all.
     when: Vec<BoundCondition<'p>>,
+    /// Rows that it takes off, where another column than the amount says so.
+    minus_when: Vec<BoundCondition<'p>>,
     /// Title of the column, for messages.
     title: &'p str,
+    /// The title, and where two sums of the total are of one column what tells this one from the other.
+    called: String,
     /// Rows of a run that it adds up, and their figures.
     of_run: (Rows, Vec<i64>),
 }
@@ -153,18 +158,31 @@ impl<'p> Totals<'p> {
                     column,
                     minus: columns.any(&sum.minus, sum.optional).first().copied(),
                     when: BoundCondition::all(&sum.when, columns, sum.optional),
+                    minus_when: BoundCondition::all(&sum.minus_when, columns, sum.optional),
                     title: title.or(sum.columns.first()).map_or("", String::as_str),
+                    called: String::new(),
                     of_run: (0, vec![0; RUN_ROWS]),
                 }
             };
             counting.sums = total.sums.iter().map(bind).collect();
+            let titles: Vec<&str> = counting.sums.iter().map(|sum| sum.title).collect();
+            for bound in &mut counting.sums {
+                let is_one_of_two = titles.iter().filter(|title| **title == bound.title).count() > 1;
+                bound.called = bound.title.to_owned();
+                if is_one_of_two {
+                    bound.called += &told_apart(total, bound.sum);
+                }
+            }
         }
     }
 
-    /// Counts a row.
+    /// Counts a row; of one that the profile passes over it is said, since totals that are merely told are of the others.
     #[inline]
-    pub fn add(&mut self, row: &Row<'_>) {
+    pub fn add(&mut self, row: &Row<'_>, is_skipped: bool) {
         for counting in &mut self.all {
+            if is_skipped && !counting.total.counts_skipped {
+                continue;
+            }
             if !counting.when.is_empty() && !all_hold(&counting.when, row) {
                 continue;
             }
@@ -220,10 +238,12 @@ impl<'p> Totals<'p> {
                 match (bound.figure(row, bound.column), minus) {
                     (Ok(plus), Ok(minus)) => {
                         let scaled = plus - minus;
-                        *sum += match bound.sum.take {
+                        let scaled = match bound.sum.take {
                             Take::Signed | Take::Exact => scaled,
                             Take::Magnitude => scaled.abs(),
                         };
+                        let is_taken_off = !bound.minus_when.is_empty() && all_hold(&bound.minus_when, row);
+                        *sum += if is_taken_off { -scaled } else { scaled };
                     }
                     (Err(text), _) | (_, Err(text)) => {
                         let expected =
@@ -246,10 +266,10 @@ impl<'p> Totals<'p> {
                 && counting.and.is_none()
                 && counting.stating_rows.is_empty()
                 && by_column(&counting.when)
-                && counting
-                    .sums
-                    .iter()
-                    .all(|sum| sum.minus.is_none() && sum.blank.is_empty() && by_column(&sum.when))
+                && counting.sums.iter().all(|sum| {
+                    let conditions = by_column(&sum.when) && by_column(&sum.minus_when);
+                    sum.minus.is_none() && sum.blank.is_empty() && conditions
+                })
         })
     }
 
@@ -282,15 +302,26 @@ impl<'p> Totals<'p> {
                         None => closely |= 1 << row,
                     }
                 }
+                if !bound.minus_when.is_empty() {
+                    for row in each(cells.holding(&bound.minus_when, rows)) {
+                        match figures[row].checked_neg() {
+                            Some(taken_off) => figures[row] = taken_off,
+                            None => closely |= 1 << row,
+                        }
+                    }
+                }
             }
         }
         closely
     }
 
-    /// Counts rows of the run that were looked at.
-    pub fn add_run(&mut self, rows: Rows) {
+    /// Counts rows of the run that were looked at, and of which the profile passes over `skipped`.
+    pub fn add_run(&mut self, rows: Rows, skipped: Rows) {
         for counting in &mut self.all {
-            let counted = counting.of_run & rows;
+            let mut counted = counting.of_run & rows;
+            if !counting.total.counts_skipped {
+                counted &= !skipped;
+            }
             if counted == 0 {
                 continue;
             }
@@ -320,16 +351,14 @@ impl<'p> Totals<'p> {
     ///
     /// # Errors
     /// The total was stated before.
-    pub fn state_line(&mut self, line: u64, text: &str) -> Result<bool, FileRefused> {
+    pub fn state_line(&mut self, line: u64, text: &FrameLine<'_>) -> Result<bool, FileRefused> {
         let mut found = false;
         for counting in &mut self.all {
             let Stated::Line(pattern) = &counting.total.stated else {
                 continue;
             };
-            let Some(holes) = pattern.fit(text) else { continue };
-            let holes = holes
-                .into_iter()
-                .map(|(name, text)| (name.to_owned(), text.to_owned()));
+            let Some(holes) = text.fit(pattern) else { continue };
+            let holes = holes.into_iter().map(|(name, text)| (name.to_owned(), text));
             counting.state(self.section, line, holes.collect())?;
             found = true;
         }
@@ -368,6 +397,61 @@ impl<'p> Totals<'p> {
         Ok(())
     }
 
+    /// True when cells of a record may state a total.
+    pub fn are_in_rows(&self) -> bool {
+        let mut stated = self.all.iter().map(|counting| &counting.total.stated);
+        stated.any(|stated| matches!(stated, Stated::Row(_)))
+    }
+
+    /// Name of the total whose record begins as this text does.
+    pub fn begun_by(&self, text: &str) -> Option<&'p str> {
+        let begins = |counting: &&Counting<'p>| match &counting.total.stated {
+            Stated::Row(firsts) => firsts.iter().any(|first| text.starts_with(first.as_str())),
+            _ => false,
+        };
+        let found = self.all.iter().find(begins);
+        found.map(|counting| counting.total.name.as_str())
+    }
+
+    /// Titles under which records state figures.
+    pub fn titles_stated(&self) -> Vec<&'p str> {
+        let in_rows = |counting: &&Counting<'p>| matches!(counting.total.stated, Stated::Row(_));
+        let totals = self.all.iter().filter(in_rows).map(|counting| counting.total);
+        let titles = totals.flat_map(|total| {
+            let sums = total.sums.iter().flat_map(|sum| &sum.stated);
+            let others = total.count.iter().chain(&total.group_stated);
+            sums.chain(others).chain(&total.opening).chain(&total.closing)
+        });
+        titles.map(String::as_str).collect()
+    }
+
+    /// True when the file states how many rows it has or what they add up to, and it was compared.
+    pub fn are_stated(&self) -> bool {
+        self.all.iter().any(|counting| match counting.total.stated {
+            Stated::Line(_) | Stated::Row(_) | Stated::Summary => {
+                counting.is_whole && !counting.statements.is_empty()
+            }
+            Stated::Rows(_) => counting.tallies.iter().any(|tally| tally.stated.is_some()),
+            Stated::Nowhere => false,
+        })
+    }
+
+    /// True when a sum of the amounts is stated by now, or must be, so that another amount in the last row is found out. A
+    /// number of rows says nothing of their amounts.
+    pub fn prove_sums(&self) -> bool {
+        self.all.iter().any(|counting| {
+            let total = counting.total;
+            let is_stated = match total.stated {
+                Stated::Line(_) | Stated::Row(_) | Stated::Summary => {
+                    !total.optional || !counting.statements.is_empty()
+                }
+                Stated::Rows(_) => !total.optional,
+                Stated::Nowhere => false,
+            };
+            is_stated && !total.sums.is_empty()
+        })
+    }
+
     /// First bytes of the lines and records that state totals.
     pub fn first_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
@@ -392,6 +476,25 @@ impl<'p> Totals<'p> {
         }
         Ok(checked)
     }
+}
+
+/// What tells a sum from others of its column: where it stands, or the rows that it is of.
+fn told_apart(total: &Total, sum: &Sum) -> String {
+    match (&total.stated, sum.stated.first()) {
+        (Stated::Line(_), Some(hole)) => return format!(" {{{hole}}}"),
+        (Stated::Row(_) | Stated::Summary, Some(title)) if !title.starts_with('#') => {
+            return format!(" ({})", shown(title));
+        }
+        _ => {}
+    }
+    let condition = sum.when.first();
+    condition.map_or(String::new(), |condition| {
+        format!(
+            " ({} {})",
+            condition.columns.join("|"),
+            condition.texts.join(", ")
+        )
+    })
 }
 
 /// Cells by title and by number (`#0` is the first).
@@ -621,7 +724,7 @@ impl Counting<'_> {
         words += &format!(": {} rows", tally.rows);
         for (sum, scaled) in self.sums.iter().zip(&tally.sums) {
             if sum.column.is_some() {
-                words += &format!(", {} {}", sum.title, sum.shown(*scaled));
+                words += &format!(", {} {}", sum.called, sum.shown(*scaled));
             }
         }
         words
@@ -685,7 +788,7 @@ impl Counting<'_> {
                     continue;
                 }
                 if bound.column.is_some() && bound.sum.optional {
-                    not_stated.push(bound.title);
+                    not_stated.push(bound.called.as_str());
                     continue;
                 }
                 return Err(lacks(&bound.sum.stated));
@@ -697,9 +800,18 @@ impl Counting<'_> {
             });
             if !holds {
                 // Fen are shown as yuan on both sides, or on neither.
-                return Err(match expected.filter(|_| bound.number.unit != Unit::Major) {
-                    Some(expected) => fails(bound.title, bound.shown(*found), &bound.shown(expected)),
-                    None => fails(bound.title, shown_scaled(*found), text),
+                return Err(match (expected, bound.number.unit) {
+                    (Some(_), Unit::Major) => fails(&bound.called, shown_scaled(*found), text),
+                    (Some(expected), _) => fails(&bound.called, bound.shown(*found), &bound.shown(expected)),
+                    (None, _) => FileRefused::at(
+                        statement.line,
+                        format!(
+                            "{name}{of}: {}: it states `{}`, expected an amount as [number] or the field of the column says",
+                            bound.called,
+                            shown(text)
+                        ),
+                        "compare the line with the profile: `line` or `stated` takes another text than the figure, or [number] lacks how it is written; if both are right the file is damaged: fetch it again",
+                    ),
                 });
             }
         }
@@ -754,7 +866,7 @@ impl Counting<'_> {
                         format!(
                             "{name} {}: {}: found {}, expected {}",
                             tally.name(),
-                            bound.title,
+                            bound.called,
                             bound.shown(*found),
                             bound.shown(-stated)
                         ),
