@@ -308,12 +308,12 @@ fn wrong_keys_of_numbers_and_times_are_named_with_their_place() {
     check(
         "h:mm:ss a",
         "h:mm:ss",
-        "24:40: fields.txn_time.pattern: `M/d/yyyy h:mm:ss`: hh or h (1 to 12) goes with a (AM or PM), and HH or H (0 to 23) without",
+        "24:42: fields.txn_time.pattern: `M/d/yyyy h:mm:ss`: hh or h (1 to 12) goes with a (AM or PM), and HH or H (0 to 23) without",
     );
     check(
         "dd-MMM-yyyy Hmmss",
         "yyyyMd Hmmss",
-        "24:40: fields.txn_time.pattern: `yyyyMd Hmmss`: where one part ends and the next begins cannot be told; expected a sign between them, or MM, dd, HH in the place of M, d, H",
+        "24:42: fields.txn_time.pattern: `yyyyMd Hmmss`: where one part ends and the next begins cannot be told; expected a sign between them, or MM, dd, HH in the place of M, d, H",
     );
 }
 
