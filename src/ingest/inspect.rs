@@ -334,8 +334,10 @@ fn take(
         seen.encoding = facts.encoding;
     }
     // That nothing could be compared is nothing that holds.
-    let (unproven, held): (Vec<String>, Vec<String>) =
-        facts.checked.into_iter().partition(|words| words == table::NOT_PROVEN);
+    let (unproven, held): (Vec<String>, Vec<String>) = facts
+        .checked
+        .into_iter()
+        .partition(|words| words == table::NOT_PROVEN);
     seen.checked.extend(held);
     seen.notes.extend(unproven);
     seen.failed.extend(refused);

@@ -314,7 +314,7 @@ fn totals_and_frame_hold_or_the_file_is_refused() {
         "a row stands behind the line that ends the table",
     );
     check("服务费（元）", "服务费", "the header has no column 服务费（元）");
-    check("门店编号", "备注", "the column 备注 twice");
+    check("门店编号", "服务费（元）", "the column 服务费（元） twice");
     check(
         "#支付宝业务明细查询",
         "#支付宝账务明细查询",
