@@ -153,6 +153,8 @@ pub struct Profile {
     pub frame: Frame,
     /// Frame lines that are kept as facts, with their name.
     pub facts: Vec<(LinePattern, String)>,
+    /// Names of facts that every file must give.
+    pub required_facts: Vec<String>,
     /// Rows that move no money by what they say themselves.
     pub skipped_rows: Vec<Vec<Condition>>,
     /// Rows that are refused.
@@ -641,10 +643,24 @@ impl Profile {
 
     /// The fixed columns of a format whose files have no header, or nothing.
     pub fn own_titles(&self) -> Vec<String> {
-        if self.frame.fixed.is_empty() {
-            self.frame.columns.clone()
+        self.frame.own_titles()
+    }
+
+    /// The lines that give a fact, as the profile writes them.
+    pub fn lines_of_fact(&self, name: &str) -> String {
+        let lines = self.facts.iter().filter(|(_, known)| known == name);
+        let lines: Vec<String> = lines.map(|(line, _)| format!("`{}`", line.text())).collect();
+        lines.join(" or ")
+    }
+}
+
+impl Frame {
+    /// Titles that the profile gives itself, of files without a header.
+    pub fn own_titles(&self) -> Vec<String> {
+        if self.fixed.is_empty() {
+            self.columns.clone()
         } else {
-            self.frame.fixed.iter().map(|(title, _)| title.clone()).collect()
+            self.fixed.iter().map(|(title, _)| title.clone()).collect()
         }
     }
 }

@@ -10,7 +10,7 @@ fn looked(path: &std::path::Path) -> Vec<Inspected> {
     delivery
         .files
         .iter()
-        .map(|file| inspect(file, &profiles).unwrap())
+        .map(|file| inspect(file, &profiles, None).unwrap())
         .collect()
 }
 
@@ -222,7 +222,7 @@ fn looked_with(profiles: &[(&str, &str)], bytes: &[u8]) -> Inspected {
         .iter()
         .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
     let all: Vec<(String, String)> = own.chain(builtin_profiles()).collect();
-    inspect(&delivery.files[0], &all).unwrap()
+    inspect(&delivery.files[0], &all, None).unwrap()
 }
 
 #[test]
