@@ -201,18 +201,40 @@ fn tried(file: &Delivered, head: &[u8], draft: String, book: Option<&Settings>) 
         Ok(_) => {
             let mut seen = Inspected::default();
             by_profile(file, (DRAFT, &draft), head, book, &mut seen)?;
-            let at = |line: u64| if line > 0 { format!("line {line}: ") } else { String::new() };
-            found.extend(seen.failed.iter().map(|failed| format!("{}{}", at(failed.line), failed.message)));
+            let at = |line: u64| {
+                if line > 0 {
+                    format!("line {line}: ")
+                } else {
+                    String::new()
+                }
+            };
+            found.extend(
+                seen.failed
+                    .iter()
+                    .map(|failed| format!("{}{}", at(failed.line), failed.message)),
+            );
             let rejects = seen.rejects.iter().take(NEAR_MAX).map(|reject| {
-                format!("{}{}: found `{}`, expected {}", at(reject.line), reject.field, reject.found, reject.expected)
+                format!(
+                    "{}{}: found `{}`, expected {}",
+                    at(reject.line),
+                    reject.field,
+                    reject.found,
+                    reject.expected
+                )
             });
             found.extend(rejects);
-            found.push(format!("{} rows are read by it as it stands, {} are refused", seen.rows, seen.reject_count));
+            found.push(format!(
+                "{} rows are read by it as it stands, {} are refused",
+                seen.rows, seen.reject_count
+            ));
         }
     }
     let mut out = String::from("# Tried on the file:\n");
     for words in found {
-        let one_line: String = words.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        let one_line: String = words
+            .chars()
+            .map(|c| if c.is_control() { ' ' } else { c })
+            .collect();
         out += &format!("#   {one_line}\n");
     }
     Ok(out + &draft)
@@ -300,8 +322,16 @@ fn by_profile(
     let mut by_source = !may_name_account(&profile);
     let sources = book.map_or(&[][..], |book| &book.sources);
     let of_format = || sources.iter().filter(|source| source.format == name);
-    let channel = said_by_sources("channel", of_format().filter_map(|source| source.channel.as_deref()), seen);
-    let account = said_by_sources("account", of_format().filter_map(|source| source.account.as_deref()), seen);
+    let channel = said_by_sources(
+        "channel",
+        of_format().filter_map(|source| source.channel.as_deref()),
+        seen,
+    );
+    let account = said_by_sources(
+        "account",
+        of_format().filter_map(|source| source.account.as_deref()),
+        seen,
+    );
     let channel_of_file = may_name(&profile, "channel", profile::From::SourceChannel);
     for pass in 0.. {
         let (settings, mut source) = no_book(name, profile.role, &accounts)?;

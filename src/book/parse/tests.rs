@@ -337,6 +337,16 @@ fn names_must_exist_and_fit() {
         ),
         (
             "[settle]",
+            "[[source]]\nname = \"wx\"\nrole = \"channel\"\nformat = \"wechat-trade\"\nchannel = \"WX\"\nfiles = [\"wx/*\"]\n[settle]",
+            "no leg between platform and channel takes channel `WX`",
+        ),
+        (
+            "pool = \"default\"",
+            "other_numbers = [\"1\", \"1\"]",
+            "other_numbers[1]: the same number is given twice",
+        ),
+        (
+            "[settle]",
             "[channel.WX]\n[settle]",
             "rows of channel `WX` are without a leg",
         ),

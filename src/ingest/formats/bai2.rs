@@ -17,9 +17,7 @@ use std::io::Read;
 
 use super::FileRefused;
 use super::decode::peek;
-use super::desk::{
-    ASK_THE_BANK, Balance, DayText, Desk, OpenStatement, Purport, Tallies, Tally, identity, text_of,
-};
+use super::desk::{ASK_THE_BANK, Balance, DayText, Desk, OpenStatement, Purport, Tallies, identity, text_of};
 use super::pieces::Pieces;
 use super::values::shown;
 use crate::entries::rows::{BankRow, Place};

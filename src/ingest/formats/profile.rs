@@ -759,7 +759,7 @@ mod tests {
         for expected in [
             "9:29: unknown key `requird` in fields.entry_id, did you mean `required`?",
             "10:1: fields.amout: a bank table has no such field, did you mean `amount`?",
-            "10:21: fields.amout.columns: found a integer, expected a text or a list of texts",
+            "10:21: fields.amout.columns: found an integer, expected a text or a list of texts",
             "1:1: fields.account is missing",
         ] {
             assert!(

@@ -1099,7 +1099,9 @@ impl<'r> Table<'r> {
             match self.facts_told.get(name) {
                 // Most lines stand before the rows, and are compared with them; behind them they say it as well.
                 Some(named) => {
-                    if let (Fields::Bank(fields), Some(account)) = (&mut plan.fields, self.ctx.settings.account_index(own)) {
+                    if let (Fields::Bank(fields), Some(account)) =
+                        (&mut plan.fields, self.ctx.settings.account_index(own))
+                    {
                         let named = bind::stripped(rule, named.trim()).to_owned();
                         let named = rule.map.get(&named).unwrap_or(&named);
                         fields.compare_named(named, 0, account as u16, self.ctx);

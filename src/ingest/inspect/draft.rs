@@ -59,7 +59,14 @@ const BANK: &[Titles] = &[
     ("currency", &["币种", "货币", "currency", "ccy", "währung"]),
     (
         "bank_ref",
-        &["业务参考号", "企业流水号", "参考号", "reference", "referenz", "ref"],
+        &[
+            "业务参考号",
+            "企业流水号",
+            "参考号",
+            "reference",
+            "referenz",
+            "ref",
+        ],
     ),
     (
         "remark",
@@ -255,14 +262,20 @@ fn figure_of(cell: &str) -> Option<i128> {
     if matches!(bare, "" | "-") {
         return Some(0);
     }
-    let bare = SYMBOLS.iter().fold(bare.to_owned(), |bare, symbol| bare.replace(symbol, ""));
+    let bare = SYMBOLS
+        .iter()
+        .fold(bare.to_owned(), |bare, symbol| bare.replace(symbol, ""));
     let inside = bare.strip_prefix('(').and_then(|bare| bare.strip_suffix(')'));
     let behind = bare.strip_suffix('-');
     let (minus, bare) = match inside.or(behind) {
         Some(bare) => (true, bare),
         None => (false, bare.as_str()),
     };
-    let (thousands, decimal) = if has_decimal_comma(bare) { (b'.', b',') } else { (b',', b'.') };
+    let (thousands, decimal) = if has_decimal_comma(bare) {
+        (b'.', b',')
+    } else {
+        (b',', b'.')
+    };
     let number = Number {
         thousands: Some(thousands),
         decimal,
@@ -276,7 +289,9 @@ fn figure_of(cell: &str) -> Option<i128> {
 /// True of a figure whose last separator is a comma before one or two digits.
 fn has_decimal_comma(cell: &str) -> bool {
     let figure = cell.trim_end_matches(['-', ')', ' ']);
-    let comma = figure.rfind(',').filter(|at| figure.rfind('.').is_none_or(|point| point < *at));
+    let comma = figure
+        .rfind(',')
+        .filter(|at| figure.rfind('.').is_none_or(|point| point < *at));
     comma.is_some_and(|at| (1..=2).contains(&(figure.len() - at - 1)))
 }
 
@@ -409,7 +424,11 @@ fn records(text: &str, quoted: bool) -> Vec<(usize, String)> {
             && records
                 .last()
                 .is_some_and(|(_, record)| record.matches('"').count() % 2 == 1);
-        open = if odd && open < RECORD_LINES_MAX { open + 1 } else { 0 };
+        open = if odd && open < RECORD_LINES_MAX {
+            open + 1
+        } else {
+            0
+        };
     }
     // A record that was cut off at the end of what was looked at.
     if open > 0 {
@@ -873,15 +892,20 @@ fn toml_of(table: &Table, encoding: &'static Encoding, is_sure: bool) -> String 
                     }
                 }
                 if *name == "txn_type" {
-                    let (known, unknown): (Vec<&str>, Vec<&str>) =
-                        table.texts(at).into_iter().partition(|text| type_of(text).is_some());
+                    let (known, unknown): (Vec<&str>, Vec<&str>) = table
+                        .texts(at)
+                        .into_iter()
+                        .partition(|text| type_of(text).is_some());
                     let meant: Vec<String> = known
                         .iter()
                         .filter_map(|text| Some(format!("{} = {}", quoted(text), quoted(type_of(text)?))))
                         .collect();
                     keys.push(format!("map = {{ {} }}{CONFIRM}", meant.join(", ")));
                     for text in unknown {
-                        keys.push(format!("# {}: what it means is not known; add it to the map", quoted(text)));
+                        keys.push(format!(
+                            "# {}: what it means is not known; add it to the map",
+                            quoted(text)
+                        ));
                     }
                 }
                 if matches!(*name, "entry_id" | "channel_ref") {
@@ -945,7 +969,12 @@ fn side_of(text: &str) -> &'static str {
 /// Whether a row takes another back; `None` where its text does not tell.
 fn takes_back(text: &str) -> Option<bool> {
     let lower = text.trim().to_lowercase();
-    if lower.contains('红') || matches!(lower.as_str(), "冲正" | "冲销" | "已冲正" | "是" | "y" | "yes" | "1") {
+    if lower.contains('红')
+        || matches!(
+            lower.as_str(),
+            "冲正" | "冲销" | "已冲正" | "是" | "y" | "yes" | "1"
+        )
+    {
         return Some(true);
     }
     let usual = lower.contains('蓝') || matches!(lower.as_str(), "" | "正常" | "否" | "n" | "no" | "0");
@@ -958,13 +987,21 @@ fn type_of(text: &str) -> Option<&'static str> {
     let has = |words: &[&str]| words.iter().any(|word| lower.contains(word));
     if has(&["chargeback", "dispute", "拒付"]) {
         let is_back = has(&["revers", "won", "撤销", "返还"]);
-        return Some(if is_back { "CHARGEBACK_REVERSAL" } else { "CHARGEBACK" });
+        return Some(if is_back {
+            "CHARGEBACK_REVERSAL"
+        } else {
+            "CHARGEBACK"
+        });
     }
     if has(&["退", "refund", "return"]) {
         return Some("REFUND");
     }
-    let other = has(&["fee", "费", "revers", "撤销", "冲正", "payout", "failed", "失败", "cancel", "transfer"]);
-    let pays = has(&["payment", "sale", "purchase", "charge", "消费", "支付", "收款", "付款", "pay in"]);
+    let other = has(&[
+        "fee", "费", "revers", "撤销", "冲正", "payout", "failed", "失败", "cancel", "transfer",
+    ]);
+    let pays = has(&[
+        "payment", "sale", "purchase", "charge", "消费", "支付", "收款", "付款", "pay in",
+    ]);
     (pays && !(other && !lower.contains("消费"))).then_some("PAYMENT")
 }
 
@@ -1111,8 +1148,12 @@ mod tests {
             assert!(text.contains(expected), "{expected} is missing in\n{text}");
         }
         parses(&text);
-        let (_, text) = drafted("流水号,交易日期,借贷标志,冲正标志,交易金额\nT1,2026-03-31,贷,Z9,10.00\n".as_bytes());
-        assert!(text.contains("# [fields.direction]: 借贷标志 says the direction, and 冲正标志 may say"), "{text}");
+        let (_, text) =
+            drafted("流水号,交易日期,借贷标志,冲正标志,交易金额\nT1,2026-03-31,贷,Z9,10.00\n".as_bytes());
+        assert!(
+            text.contains("# [fields.direction]: 借贷标志 says the direction, and 冲正标志 may say"),
+            "{text}"
+        );
     }
 
     #[test]
@@ -1130,17 +1171,31 @@ mod tests {
         }
         parses(&text);
         let (_, text) = drafted(b"id,date,amount\n1,03/04/2026,5.00\n");
-        assert!(text.contains("pattern = \"dd/MM/yyyy\"  # confirm: or MM/dd/yyyy?"), "{text}");
+        assert!(
+            text.contains("pattern = \"dd/MM/yyyy\"  # confirm: or MM/dd/yyyy?"),
+            "{text}"
+        );
     }
 
     #[test]
     fn quotes_are_drafted_where_cells_stand_in_them() {
-        let (_, text) = drafted("交易时间\t平台流水号\t商户订单号\t备注\n2026-11-20\t42\t=\"0001\"\the said \"hi\"\n".as_bytes());
-        assert!(text.contains("delimiter = \"\\t\"") && !text.contains("quote ="), "{text}");
+        let (_, text) = drafted(
+            "交易时间\t平台流水号\t商户订单号\t备注\n2026-11-20\t42\t=\"0001\"\the said \"hi\"\n".as_bytes(),
+        );
+        assert!(
+            text.contains("delimiter = \"\\t\"") && !text.contains("quote ="),
+            "{text}"
+        );
         let lines = "Umsätze\n\nBuchungstag;Verwendungszweck;Betrag;Saldo;Referenz\n20.11.2026;\"Miete;\nEREF: 1\";\"1.205,70\";2.205,70;R1\n20.11.2026;\"a\nb\";5,00-;2.200,70;R2\n";
         let (seen, text) = drafted(lines.as_bytes());
         assert_eq!(seen.title, "unknown table");
-        for expected in ["quote = '\"'", "decimal = \",\"", "thousands = \".\"", "order = \"oldest first\"", "preamble_lines = 2"] {
+        for expected in [
+            "quote = '\"'",
+            "decimal = \",\"",
+            "thousands = \".\"",
+            "order = \"oldest first\"",
+            "preamble_lines = 2",
+        ] {
             assert!(text.contains(expected), "{expected} is missing in\n{text}");
         }
         parses(&text);
@@ -1149,7 +1204,10 @@ mod tests {
     #[test]
     fn one_row_does_not_contradict_its_balance() {
         let (_, text) = drafted("账号,日期,收入,支出,余额,摘要\n1,2026-04-13,100.00,,200.00,x\n".as_bytes());
-        assert!(text.contains("余额 may be the running balance, which one row does not show"), "{text}");
+        assert!(
+            text.contains("余额 may be the running balance, which one row does not show"),
+            "{text}"
+        );
     }
 
     #[test]
@@ -1158,7 +1216,10 @@ mod tests {
         let (bytes, _, _) = WINDOWS_1252.encode("Id;Datum;Betrag;Empfänger\n1;2026-11-20;5,00;Müller\n");
         draft(&bytes, false, &[], &mut seen);
         let text = seen.draft.unwrap_or_default();
-        assert!(text.contains("encodings = [\"windows-1252\"]  # confirm"), "{text}");
+        assert!(
+            text.contains("encodings = [\"windows-1252\"]  # confirm"),
+            "{text}"
+        );
     }
 
     #[test]

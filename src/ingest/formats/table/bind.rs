@@ -592,11 +592,7 @@ impl<'p> Bound<'p> {
             0 | 1 => at.map_or("", |at| row.cell(at)).to_owned(),
             _ => cells.join(", "),
         };
-        Err(self.bad(
-            at,
-            &found,
-            "a row that one of the rules of the profile is for",
-        ))
+        Err(self.bad(at, &found, "a row that one of the rules of the profile is for"))
     }
 
     /// Text of the field in a row, as bytes.

@@ -86,14 +86,20 @@ pub fn difference(profile: &Profile, head: &[u8], encoding: Option<&'static Enco
     };
     let in_another = read_in.filter(|read_in| !known.contains(read_in) && !text.is_ascii());
     if let Some(read_in) = in_another {
-        let known: Vec<String> = known.iter().map(|known| known.name().to_ascii_lowercase()).collect();
+        let known: Vec<String> = known
+            .iter()
+            .map(|known| known.name().to_ascii_lowercase())
+            .collect();
         let read_in = read_in.name().to_ascii_lowercase();
         let add = if !profile.frame.fixed.is_empty() {
-            "its places are counted in bytes, so fetch the file again as the sender wrote it, not converted".to_owned()
+            "its places are counted in bytes, so fetch the file again as the sender wrote it, not converted"
+                .to_owned()
         } else if encoding.is_some() {
             "correct `encoding` of the source in book.toml".to_owned()
         } else {
-            format!("add \"{read_in}\" to `encodings` of the profile, or to the source: encoding = \"{read_in}\"")
+            format!(
+                "add \"{read_in}\" to `encodings` of the profile, or to the source: encoding = \"{read_in}\""
+            )
         };
         let before = if found.words.is_empty() { "" } else { "; " };
         let _ = write!(
@@ -102,7 +108,9 @@ pub fn difference(profile: &Profile, head: &[u8], encoding: Option<&'static Enco
             known.join(" or ")
         );
     } else if found.words.is_empty() {
-        found.words.push_str("its first lines do not fit what the profile expects");
+        found
+            .words
+            .push_str("its first lines do not fit what the profile expects");
     }
     found
 }

@@ -11,9 +11,9 @@ use super::cut::Row;
 use super::whose::{Whose, whose};
 use crate::book::settings::Role;
 use crate::entries::rows::{BankRow, ChannelRow, Place, RowSink};
-use crate::ingest::formats::{FileRefused, FormatContext};
 use crate::ingest::formats::profile::Profile;
 use crate::ingest::formats::values::{WallTime, masked};
+use crate::ingest::formats::{FileRefused, FormatContext};
 use crate::terms::currency::Currency;
 use crate::terms::date::Date;
 use crate::terms::kinds::{Direction, Purpose, Status, TxnType};
@@ -407,7 +407,8 @@ impl BankFields<'_> {
                 self.unknown_account.get_or_insert(words);
             }
             Whose::Other(words, help) => {
-                self.other_account.get_or_insert_with(|| FileRefused::at(line, words, help));
+                self.other_account
+                    .get_or_insert_with(|| FileRefused::at(line, words, help));
             }
         }
         named.clone_into(&mut self.named_before);

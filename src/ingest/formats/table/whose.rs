@@ -82,7 +82,10 @@ pub fn whose(named: &str, account: usize, settings: &Settings) -> Whose {
                 "the file is of account {}, which book.toml does not have: it is not {}, the account that the source says ({})",
                 masked(settings, named),
                 own.id,
-                own.numbers().map(|number| masked(settings, number)).collect::<Vec<_>>().join(", ")
+                own.numbers()
+                    .map(|number| masked(settings, number))
+                    .collect::<Vec<_>>()
+                    .join(", ")
             ),
             format!(
                 "take the file out of the source, or add its account as an [[account]] with a source of its own; if the file only names {} \
@@ -134,7 +137,10 @@ impl Shown {
             };
             rest = &rest[length..];
         }
-        let digits = parts.iter().flat_map(|part| part.bytes()).filter(u8::is_ascii_digit);
+        let digits = parts
+            .iter()
+            .flat_map(|part| part.bytes())
+            .filter(u8::is_ascii_digit);
         (digits.count() >= SHOWS_MIN).then_some(Shown { parts })
     }
 
@@ -164,7 +170,11 @@ fn whole(named: &str, known: &str) -> Fit {
         return Fit::Same;
     }
     let (named, known) = (of_bank(named), of_bank(known));
-    let (short, long) = if named.len() < known.len() { (named, known) } else { (known, named) };
+    let (short, long) = if named.len() < known.len() {
+        (named, known)
+    } else {
+        (known, named)
+    };
     let digits = short.bytes().filter(u8::is_ascii_digit).count();
     if digits >= SHOWS_MIN && long.contains(short) {
         Fit::Part
@@ -213,7 +223,8 @@ fn is_mask(c: char) -> bool {
 
 /// True of a text without signs that numbers do not have.
 fn is_word(text: &str) -> bool {
-    text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, ' ' | '-'))
+    text.chars()
+        .all(|c| c.is_ascii_alphanumeric() || matches!(c, ' ' | '-'))
 }
 
 fn is_iban(number: &str) -> bool {
@@ -245,11 +256,23 @@ mod tests {
     #[test]
     fn a_number_that_contradicts_the_sources_account_is_of_another() {
         let book = [("6222000000000001", "CNY"), ("6222000000000002", "CNY")];
-        for named in ["6222****0009", "6222000000000009", "62220000 0000 0009", "XXXX0009", "6221 **** **** 0001", "DE02120300000000202051"] {
+        for named in [
+            "6222****0009",
+            "6222000000000009",
+            "62220000 0000 0009",
+            "XXXX0009",
+            "6221 **** **** 0001",
+            "DE02120300000000202051",
+        ] {
             let Whose::Other(words, help) = told(named, &book) else {
                 panic!("{named} is taken");
             };
-            assert!(words.contains("which book.toml does not have: it is not A0, the account that the source says (…0001)"), "{words}");
+            assert!(
+                words.contains(
+                    "which book.toml does not have: it is not A0, the account that the source says (…0001)"
+                ),
+                "{words}"
+            );
             assert!(help.contains("other_numbers"), "{help}");
         }
         for named in ["6222****0002", "6222 0000 0000 0002"] {
@@ -262,8 +285,22 @@ mod tests {
 
     #[test]
     fn a_number_is_known_however_it_is_written() {
-        let book = [("6222000000000001", "CNY"), ("DE89 3704 0044 0532 0130 00", "CNY")];
-        for named in ["6222****0001", "6222 0000 0000 0001", "6222-0000-0000-0001", "006222000000000001", "****0001", "6222 **** **** 0001", "xxxx0001", "62***", "", "店"] {
+        let book = [
+            ("6222000000000001", "CNY"),
+            ("DE89 3704 0044 0532 0130 00", "CNY"),
+        ];
+        for named in [
+            "6222****0001",
+            "6222 0000 0000 0001",
+            "6222-0000-0000-0001",
+            "006222000000000001",
+            "****0001",
+            "6222 **** **** 0001",
+            "xxxx0001",
+            "62***",
+            "",
+            "店",
+        ] {
             assert_eq!(told(named, &book), Whose::Own, "{named}");
         }
         let iban = [("DE89 3704 0044 0532 0130 00", "CNY")];
@@ -287,7 +324,8 @@ mod tests {
     #[test]
     fn another_name_of_an_account_is_its_own_once_the_book_has_it() {
         let mut settings = settings(&[("6222000000000001", "CNY"), ("6222000000000002", "CNY")]);
-        settings.accounts[0].other_numbers = vec!["6217****0009".to_owned(), "DE02120300000000202051".to_owned()];
+        settings.accounts[0].other_numbers =
+            vec!["6217****0009".to_owned(), "DE02120300000000202051".to_owned()];
         for named in ["6217****0009", "6217000000000009", "DE02 1203 0000 0000 2020 51"] {
             assert_eq!(whose(named, 0, &settings), Whose::Own, "{named}");
             assert!(matches!(whose(named, 1, &settings), Whose::Other(..)), "{named}");
