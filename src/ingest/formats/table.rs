@@ -835,6 +835,14 @@ impl<'r> Table<'r> {
         let mut missing = std::mem::take(&mut columns.missing);
         missing.sort();
         missing.dedup();
+        // A title that a field lacks is said with the field, and not once more for a total.
+        let title = |words: &String| words.split(" (").next().unwrap_or_default().to_owned();
+        let of_fields: Vec<String> = missing
+            .iter()
+            .filter(|words| words.contains(" (of "))
+            .map(title)
+            .collect();
+        missing.retain(|words| words.contains(" (of ") || !of_fields.contains(&title(words)));
         if !missing.is_empty() {
             return Err(FileRefused::at(
                 line,

@@ -37,8 +37,10 @@ pub(super) fn read_on(
     bytes: &[u8],
 ) -> (Result<FileFacts, FileRefused>, Kept) {
     let mut settings = settings(&[("6222", "CNY"), ("STRIPE", "USD")]);
-    // The cards by which two of the samples name the account.
-    settings.accounts[0].other_numbers = ["1234****9876", "6214********6222"].map(str::to_owned).to_vec();
+    // The numbers by which samples name the account.
+    settings.accounts[0].other_numbers = ["1234****9876", "6214********6222", "3201000000009"]
+        .map(str::to_owned)
+        .to_vec();
     let mut source = source(&profile.name, profile.role);
     if profile.role == crate::book::settings::Role::Bank {
         source.account = Some(
