@@ -212,10 +212,27 @@ impl Reader<'_> {
             sha256,
         };
         if legs_stand {
+            self.every_channel_has_a_leg(&settings);
             self.every_row_reaches_the_bank(&settings);
         }
         settings.accounts.sort_by(|a, b| a.id.cmp(&b.id));
         Some(settings)
+    }
+
+    /// Finds sources of a channel whose rows no leg compares with the platform: each of them would be refused.
+    fn every_channel_has_a_leg(&mut self, settings: &Settings) {
+        for (index, source) in settings.sources.iter().enumerate() {
+            let Some(channel) = source.channel.as_deref().filter(|_| source.role == Role::Channel) else {
+                continue;
+            };
+            if settings.bill_leg(channel).is_none() {
+                self.find(
+                    &format!("source[{index}].channel"),
+                    format!("no leg between platform and channel takes channel `{channel}`: every row of the source would be refused"),
+                    "add a [[leg]] with left = \"platform\", right = \"channel\", or add the channel to `channels` of one",
+                );
+            }
+        }
     }
 
     /// Notes a finding at a path, or at the nearest enclosing place that the text has.
@@ -352,16 +369,19 @@ impl Reader<'_> {
             let path = |key: &str| format!("account[{index}].{key}");
             self.id(&path("id"), &given.id, &mut taken);
             self.label(&path("bank"), &given.bank);
-            if let Some(number) = &given.number {
-                self.label(&path("number"), number);
+            let others = given.other_numbers.iter().enumerate();
+            let others = others.map(|(at, number)| (format!("other_numbers[{at}]"), number));
+            let numbered = given.number.iter().map(|number| ("number".to_owned(), number));
+            for (key, number) in numbered.chain(others) {
+                self.label(&path(&key), number);
                 let taken_as_id = book
                     .account
                     .iter()
                     .any(|other| other.id == *number && other.id != given.id);
                 if !numbers.insert(number) || taken_as_id {
                     self.find(
-                        &path("number"),
-                        "another account has the same number or has it as its id",
+                        &path(&key),
+                        "the same number is given twice, or another account has it as its id",
                         "statements name accounts by number, then by id: keep them apart",
                     );
                 }
@@ -379,6 +399,7 @@ impl Reader<'_> {
                 id: given.id.clone(),
                 bank: given.bank.clone(),
                 number: given.number.clone(),
+                other_numbers: given.other_numbers.clone(),
                 bic: given.bic.clone(),
                 cnaps: given.cnaps.clone(),
                 name: given.name.clone(),

@@ -118,6 +118,9 @@ pub(crate) struct AccountToml {
     pub bank: String,
     /// Account number or IBAN, as statements name it.
     pub number: Option<String>,
+    /// Other numbers by which files name the same account, such as its IBAN beside the local number.
+    #[serde(default)]
+    pub other_numbers: Vec<String>,
     /// BIC of the bank.
     pub bic: Option<String>,
     /// CNAPS code (联行号) of the bank.

@@ -88,6 +88,8 @@ pub struct Account {
     pub bank: String,
     /// Account number or IBAN at the bank, if given; what statements name (R27).
     pub number: Option<String>,
+    /// Other numbers by which files name it: its IBAN beside the local number, the number of its card.
+    pub other_numbers: Vec<String>,
     /// BIC, if given.
     pub bic: Option<String>,
     /// CNAPS code (联行号), if given.
@@ -100,6 +102,13 @@ pub struct Account {
     pub kind: AccountKind,
     /// Reserve pool; `default` unless given.
     pub pool: String,
+}
+
+impl Account {
+    /// All numbers by which files may name it.
+    pub fn numbers(&self) -> impl Iterator<Item = &str> {
+        self.number.iter().chain(&self.other_numbers).map(String::as_str)
+    }
 }
 
 /// What a file tells.
@@ -410,12 +419,12 @@ pub struct Privacy {
 }
 
 impl Settings {
-    /// Number of an account in [`Settings::accounts`], by number first, then by id (R27).
+    /// Number of an account in [`Settings::accounts`], by its numbers first, then by id (R27).
     pub fn account_index(&self, named: &str) -> Option<usize> {
         let by_number = self
             .accounts
             .iter()
-            .position(|a| a.number.as_deref() == Some(named));
+            .position(|a| a.numbers().any(|number| number == named));
         by_number.or_else(|| self.accounts.iter().position(|a| a.id == named))
     }
 

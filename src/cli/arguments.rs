@@ -100,10 +100,11 @@ pub struct CheckArgs {
 Examples:
   tieout inspect statement.sta
   tieout inspect bills.zip --json
-  tieout inspect bank.csv > profiles/mybank.toml.draft
+  tieout inspect bank.csv --draft > mybook/profiles/mybank.toml
 
 The format is told by the content, never by the file name. Exit codes: 0 every check holds, 65 one fails or
-the format is unknown.")]
+the format is unknown. With --draft: 0 a profile was drafted, 65 the file needs none or gives none, and why
+is said on standard error.")]
 pub struct InspectArgs {
     /// Files to look into; zip, gzip and zstd are opened
     #[arg(required = true, value_name = "FILE")]
@@ -111,6 +112,9 @@ pub struct InspectArgs {
     /// Try the profiles of this book before the built-in ones
     #[arg(long, value_name = "BOOK")]
     pub book: Option<PathBuf>,
+    /// Print only the profile that is drafted for a table that nobody knows
+    #[arg(long, conflicts_with = "json")]
+    pub draft: bool,
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,

@@ -18,14 +18,11 @@ use crate::terms::money::format_minor;
 /// # Errors
 /// 66 when a file is missing, 65 when one cannot be unpacked, 74 when it cannot be read; 78 for a wrong book.
 pub fn run(arguments: &InspectArgs, screen: &Screen) -> Result<u8, Stop> {
-    let mut profiles = match &arguments.book {
-        Some(root) => Book::open(root)?
-            .profiles
-            .iter()
-            .map(|(name, bytes)| (name.clone(), String::from_utf8_lossy(bytes).into_owned()))
-            .collect(),
-        None => Vec::new(),
-    };
+    let book = arguments.book.as_ref().map(|root| Book::open(root)).transpose()?;
+    let of_book = book.iter().flat_map(|book| &book.profiles);
+    let mut profiles: Vec<(String, String)> = of_book
+        .map(|(name, bytes)| (name.clone(), String::from_utf8_lossy(bytes).into_owned()))
+        .collect();
     profiles.extend(builtin_profiles());
     let mut seen: Vec<Inspected> = Vec::new();
     let mut stops = Vec::new();
@@ -43,7 +40,7 @@ pub fn run(arguments: &InspectArgs, screen: &Screen) -> Result<u8, Stop> {
             });
         }
         for file in &delivery.files {
-            match inspect(file, &profiles) {
+            match inspect(file, &profiles, book.as_ref().map(|book| &book.settings)) {
                 Ok(one) => seen.push(one),
                 Err(error) => stops.push(files::read_failed(file, &error)),
             }
@@ -70,6 +67,9 @@ pub fn run(arguments: &InspectArgs, screen: &Screen) -> Result<u8, Stop> {
         screen.out(&json::line(&told))?;
         return Ok(code);
     }
+    if arguments.draft {
+        return drafts(&seen, stop, screen);
+    }
     for (index, one) in seen.iter().enumerate() {
         let gap = if index > 0 { "\n" } else { "" };
         screen.out(&format!("{gap}{}", words(one)))?;
@@ -82,6 +82,31 @@ pub fn run(arguments: &InspectArgs, screen: &Screen) -> Result<u8, Stop> {
     Ok(code)
 }
 
+/// Prints the drafts alone, so that they can go into a file; of a file without one, standard error says why.
+fn drafts(seen: &[Inspected], stop: Option<Stop>, screen: &Screen) -> Result<u8, Stop> {
+    let mut code = stop.as_ref().map_or(0, |stop| stop.code as u8);
+    for one in seen {
+        match &one.draft {
+            Some(draft) => {
+                if seen.len() > 1 {
+                    screen.out(&format!("# drafted from {}\n", plain(&one.name)))?;
+                }
+                screen.out(draft)?;
+            }
+            None => {
+                screen.note(&words(one));
+                if code == 0 {
+                    code = StopCode::BadData as u8;
+                }
+            }
+        }
+    }
+    for finding in stop.iter().flat_map(|stop| &stop.findings) {
+        screen.finding(finding);
+    }
+    Ok(code)
+}
+
 fn text_of(minor: i128, currency: Currency) -> String {
     format!("{} {currency}", format_minor(minor, currency.digits()))
 }
@@ -89,7 +114,11 @@ fn text_of(minor: i128, currency: Currency) -> String {
 /// Text without control characters, which a terminal might obey.
 fn plain(text: &str) -> String {
     text.chars()
-        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .flat_map(|c| {
+            let escaped = c.is_control().then(|| c.escape_default());
+            let itself = (!c.is_control()).then_some(c);
+            escaped.into_iter().flatten().chain(itself)
+        })
         .collect()
 }
 

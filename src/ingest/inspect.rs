@@ -31,8 +31,12 @@ pub use shown::{EntryShown, SideSum};
 const HEAD_BYTES: usize = 64 << 10;
 /// What stands for the account of a source, for files that name none.
 const OWN_ACCOUNT: &str = "(account of the source)";
+/// What stands for the channel of a source, for bills that name none.
+const OWN_CHANNEL: &str = "(channel of the source)";
 /// Times that a table is read while its accounts become known: accounts, their currency, rows.
 const PASSES_MAX: usize = 5;
+/// What a drafted profile is called while it is tried.
+const DRAFT: &str = "draft";
 /// Profiles of which is said why a file is none of theirs.
 const NEAR_MAX: usize = 3;
 
@@ -100,11 +104,11 @@ pub fn builtin_profiles() -> Vec<(String, String)> {
         .collect()
 }
 
-/// Looks into one delivered file or member.
+/// Looks into one delivered file or member; what sources of a book say of its format is taken from there.
 ///
 /// # Errors
 /// It cannot be read or unpacked.
-pub fn inspect(file: &Delivered, profiles: Profiles<'_>) -> io::Result<Inspected> {
+pub fn inspect(file: &Delivered, profiles: Profiles<'_>, book: Option<&Settings>) -> io::Result<Inspected> {
     let (sha256, bytes) = files::hash_content(file)?;
     let mut head = Vec::new();
     files::open(file)?
@@ -129,7 +133,7 @@ pub fn inspect(file: &Delivered, profiles: Profiles<'_>) -> io::Result<Inspected
     } else if let Some(format) = grammars::recognise(&head) {
         grammar(file, format, &mut seen)?;
     } else if let Some((name, text)) = recognised(profiles, &head) {
-        by_profile(file, name, text, &head, &mut seen)?;
+        by_profile(file, (name, text), &head, book, &mut seen)?;
     } else if let Some(role) = canonical::role_of(&head) {
         canonical::csv(file, role, &mut seen)?;
     } else {
@@ -149,6 +153,9 @@ pub fn inspect(file: &Delivered, profiles: Profiles<'_>) -> io::Result<Inspected
             }
             None => {
                 draft::draft(&head, bytes > HEAD_BYTES as u64, &encodings, &mut seen);
+                if let Some(draft) = seen.draft.take() {
+                    seen.draft = Some(tried(file, &head, draft, book)?);
+                }
                 seen.notes.extend(nearest_profiles(profiles, &head));
             }
         }
@@ -181,6 +188,56 @@ fn encodings(file: &Delivered) -> io::Result<Vec<&'static Encoding>> {
             return Ok(decoders.into_iter().map(|(encoding, _)| encoding).collect());
         }
     }
+}
+
+/// A draft with what does not hold of it when the file is read by it, so that nobody has to find that out by hand.
+fn tried(file: &Delivered, head: &[u8], draft: String, book: Option<&Settings>) -> io::Result<String> {
+    let mut found: Vec<String> = Vec::new();
+    match Profile::parse(&draft, DRAFT) {
+        Err(findings) => found.extend(findings.iter().map(|finding| finding.message.clone())),
+        Ok(profile) if table::recognise(&profile, head, None).is_none() => {
+            found.push(table::difference(&profile, head, None).words);
+        }
+        Ok(_) => {
+            let mut seen = Inspected::default();
+            by_profile(file, (DRAFT, &draft), head, book, &mut seen)?;
+            let at = |line: u64| {
+                if line > 0 {
+                    format!("line {line}: ")
+                } else {
+                    String::new()
+                }
+            };
+            found.extend(
+                seen.failed
+                    .iter()
+                    .map(|failed| format!("{}{}", at(failed.line), failed.message)),
+            );
+            let rejects = seen.rejects.iter().take(NEAR_MAX).map(|reject| {
+                format!(
+                    "{}{}: found `{}`, expected {}",
+                    at(reject.line),
+                    reject.field,
+                    reject.found,
+                    reject.expected
+                )
+            });
+            found.extend(rejects);
+            found.push(format!(
+                "{} rows are read by it as it stands, {} are refused",
+                seen.rows, seen.reject_count
+            ));
+        }
+    }
+    let mut out = String::from("# Tried on the file:\n");
+    for words in found {
+        let one_line: String = words
+            .chars()
+            .map(|c| if c.is_control() { ' ' } else { c })
+            .collect();
+        out += &format!("#   {one_line}\n");
+    }
+    Ok(out + &draft)
 }
 
 fn recognised<'p>(profiles: Profiles<'p>, head: &[u8]) -> Option<(&'p str, &'p str)> {
@@ -243,7 +300,13 @@ fn grammar(file: &Delivered, format: &'static str, seen: &mut Inspected) -> io::
     Ok(())
 }
 
-fn by_profile(file: &Delivered, name: &str, text: &str, head: &[u8], seen: &mut Inspected) -> io::Result<()> {
+fn by_profile(
+    file: &Delivered,
+    (name, text): (&str, &str),
+    head: &[u8],
+    book: Option<&Settings>,
+    seen: &mut Inspected,
+) -> io::Result<()> {
     seen.format = name.to_owned();
     let Ok(profile) = Profile::parse(text, name) else {
         return Ok(());
@@ -257,9 +320,24 @@ fn by_profile(file: &Delivered, name: &str, text: &str, head: &[u8], seen: &mut 
     let mut accounts: Vec<Account> = Vec::new();
     // A format whose files name no account takes that of its source.
     let mut by_source = !may_name_account(&profile);
+    let sources = book.map_or(&[][..], |book| &book.sources);
+    let of_format = || sources.iter().filter(|source| source.format == name);
+    let channel = said_by_sources(
+        "channel",
+        of_format().filter_map(|source| source.channel.as_deref()),
+        seen,
+    );
+    let account = said_by_sources(
+        "account",
+        of_format().filter_map(|source| source.account.as_deref()),
+        seen,
+    );
+    let channel_of_file = may_name(&profile, "channel", profile::From::SourceChannel);
     for pass in 0.. {
         let (settings, mut source) = no_book(name, profile.role, &accounts)?;
-        source.account = by_source.then(|| OWN_ACCOUNT.to_owned());
+        source.account = by_source.then(|| account.clone().unwrap_or_else(|| OWN_ACCOUNT.to_owned()));
+        let placeholder = (by_source || !channel_of_file).then(|| OWN_CHANNEL.to_owned());
+        source.channel = channel.clone().or(placeholder);
         let (year, month, day) = NO_BUSINESS_DATE;
         let ctx = FormatContext {
             settings: &settings,
@@ -272,7 +350,7 @@ fn by_profile(file: &Delivered, name: &str, text: &str, head: &[u8], seen: &mut 
         let names_none = sink.unknown_accounts.contains("")
             || outcome
                 .as_ref()
-                .is_err_and(|refused| refused.message.contains("of the source in book.toml"));
+                .is_err_and(|refused| refused.message.contains(table::NOT_TOLD_BY_FILE));
         if !by_source && !last && names_none {
             by_source = true;
             accounts.clear();
@@ -293,10 +371,30 @@ fn by_profile(file: &Delivered, name: &str, text: &str, head: &[u8], seen: &mut 
 
 /// True of a profile whose files may say which account they are of, though a source can say it as well.
 fn may_name_account(profile: &Profile) -> bool {
-    let rules = profile.fields.get("account").into_iter().flatten();
+    may_name(profile, "account", profile::From::SourceAccount)
+}
+
+/// True of a profile whose files may say themselves what a source can say as well.
+fn may_name(profile: &Profile, field: &str, from: profile::From) -> bool {
+    let rules = profile.fields.get(field).into_iter().flatten();
     rules
-        .filter(|rule| rule.from == Some(profile::From::SourceAccount))
-        .any(|rule| rule.fact.is_some() || !rule.columns.is_empty())
+        .filter(|rule| rule.from == Some(from))
+        .any(|rule| rule.fact.is_some() || !rule.columns.is_empty() || rule.value.is_some())
+}
+
+/// What the sources of this format say of a channel or account: the first, and which it is where they differ.
+fn said_by_sources<'s>(
+    what: &str,
+    mut said: impl Iterator<Item = &'s str>,
+    seen: &mut Inspected,
+) -> Option<String> {
+    let first = said.next()?;
+    if said.any(|other| other != first) {
+        seen.notes.push(format!(
+            "several sources of the book have this format: shown with the {what} of the first, {first}"
+        ));
+    }
+    Some(first.to_owned())
 }
 
 /// Learns from refused rows which accounts a table names and in which currency they are; true when that is new.

@@ -34,6 +34,7 @@ pub fn settings(basis: Basis) -> Settings {
         id: id.to_owned(),
         bank: "BANK".to_owned(),
         number: None,
+        other_numbers: Vec::new(),
         bic: None,
         cnaps: None,
         name: None,

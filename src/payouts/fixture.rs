@@ -39,6 +39,7 @@ fn account(id: &str, code: &str) -> Account {
         id: id.to_owned(),
         bank: "BANK1".to_owned(),
         number: None,
+        other_numbers: Vec::new(),
         bic: None,
         cnaps: None,
         name: None,

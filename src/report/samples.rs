@@ -36,6 +36,7 @@ fn account(id: &str, number: &str, code: &str, kind: AccountKind) -> Account {
         id: id.to_owned(),
         bank: format!("Bank of {id}"),
         number: (!number.is_empty()).then(|| number.to_owned()),
+        other_numbers: Vec::new(),
         bic: None,
         cnaps: None,
         name: None,

@@ -336,6 +336,11 @@ fn names_must_exist_and_fit() {
             "when: no leg in it ends at the bank",
         ),
         (
+            "pool = \"default\"",
+            "other_numbers = [\"1\", \"1\"]",
+            "other_numbers[1]: the same number is given twice",
+        ),
+        (
             "[settle]",
             "[channel.WX]\n[settle]",
             "rows of channel `WX` are without a leg",
@@ -508,6 +513,14 @@ fn legs_stay_apart_and_are_few() {
     assert!(
         second.contains("more than one leg compares platform with bank"),
         "{second}"
+    );
+    let unmatched = told(
+        "[settle]",
+        "[[source]]\nname = \"wx\"\nrole = \"channel\"\nformat = \"wechat-trade\"\nchannel = \"WX\"\nfiles = [\"wx/*\"]\n[settle]",
+    );
+    assert!(
+        unmatched.contains("no leg between platform and channel takes channel `WX`"),
+        "{unmatched}"
     );
     let reserved = told("name = \"platform-bank\"", "name = \"wallet\"");
     assert!(

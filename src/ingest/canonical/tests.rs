@@ -14,6 +14,7 @@ pub(crate) fn account(id: &str, number: Option<&str>, currency: &str) -> Account
         id: id.to_owned(),
         bank: "BANK".to_owned(),
         number: number.map(str::to_owned),
+        other_numbers: Vec::new(),
         bic: None,
         cnaps: None,
         name: None,

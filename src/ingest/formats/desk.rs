@@ -660,6 +660,7 @@ pub fn unknown_account(named: &str, currency: Currency) -> Account {
         id: named.to_owned(),
         bank: String::new(),
         number: None,
+        other_numbers: Vec::new(),
         bic: None,
         cnaps: None,
         name: None,

@@ -153,6 +153,8 @@ pub struct Profile {
     pub frame: Frame,
     /// Frame lines that are kept as facts, with their name.
     pub facts: Vec<(LinePattern, String)>,
+    /// Names of facts that every file must give.
+    pub required_facts: Vec<String>,
     /// Rows that move no money by what they say themselves.
     pub skipped_rows: Vec<Vec<Condition>>,
     /// Rows that are refused.
@@ -675,10 +677,24 @@ impl Profile {
 
     /// The fixed columns of a format whose files have no header, or nothing.
     pub fn own_titles(&self) -> Vec<String> {
-        if self.frame.fixed.is_empty() {
-            self.frame.columns.clone()
+        self.frame.own_titles()
+    }
+
+    /// The lines that give a fact, as the profile writes them.
+    pub fn lines_of_fact(&self, name: &str) -> String {
+        let lines = self.facts.iter().filter(|(_, known)| known == name);
+        let lines: Vec<String> = lines.map(|(line, _)| format!("`{}`", line.text())).collect();
+        lines.join(" or ")
+    }
+}
+
+impl Frame {
+    /// Titles that the profile gives itself, of files without a header.
+    pub fn own_titles(&self) -> Vec<String> {
+        if self.fixed.is_empty() {
+            self.columns.clone()
         } else {
-            self.frame.fixed.iter().map(|(title, _)| title.clone()).collect()
+            self.fixed.iter().map(|(title, _)| title.clone()).collect()
         }
     }
 }
@@ -777,7 +793,7 @@ mod tests {
         for expected in [
             "9:29: unknown key `requird` in fields.entry_id, did you mean `required`?",
             "10:1: fields.amout: a bank table has no such field, did you mean `amount`?",
-            "10:21: fields.amout.columns: found a integer, expected a text or a list of texts",
+            "10:21: fields.amout.columns: found an integer, expected a text or a list of texts",
             "1:1: fields.account is missing",
         ] {
             assert!(

@@ -28,6 +28,7 @@ use crate::entries::rows::{Reject, RowSink};
 use crate::terms::digest::sha256_hex;
 
 use balance::Chain;
+pub use bind::NOT_TOLD_BY_FILE;
 use bind::{BoundCondition, Columns, Times, all_hold};
 use cells::{Cut, CutFrom, Edges};
 use clock::Clock;
@@ -57,6 +58,7 @@ mod runs;
 mod scan;
 mod totals;
 mod usual;
+mod whose;
 
 /// Lines of a file in which a header is looked for.
 const HEAD_LINES: usize = 64;
@@ -881,6 +883,13 @@ impl<'r> Table<'r> {
 
     fn header(&mut self, record: &Record<'_>) -> Result<(), FileRefused> {
         let line = record.place.line;
+        if has_bare_return(record.text.as_bytes()) {
+            return Err(FileRefused::at(
+                line,
+                "its lines end with a carriage return (CR) alone: found no line feed (LF) behind it, expected LF or CR LF",
+                "fetch the file again, in binary; where the sender writes it so, ask for lines that end with LF or CR LF",
+            ));
+        }
         let own = self.profile.own_titles();
         if !own.is_empty() {
             self.bind(line, own)?;
@@ -930,16 +939,32 @@ impl<'r> Table<'r> {
             .collect();
         self.totals.bind(&mut columns);
         let fields = bind_fields(profile, &mut columns, self.ctx);
-        let changed =
-            "the sender changed the table: compare its header with the profile, and ask for the known one";
+        let changed = if profile::builtin(&profile.name).is_some() {
+            "the sender changed the table: compare its header with the profile, and ask for the known one"
+        } else {
+            "correct the title in the profile; where the sender renamed the column, write the new title beside the old one; \
+             where a column is gone, ask the sender for it"
+        };
         let help = profile.choose_columns.as_deref().unwrap_or(changed);
         let mut missing = std::mem::take(&mut columns.missing);
         missing.sort();
         missing.dedup();
+        // A title that a field lacks is said with the field, and not once more for a total.
+        let title = |words: &String| words.split(" (").next().unwrap_or_default().to_owned();
+        let of_fields: Vec<String> = missing
+            .iter()
+            .filter(|words| words.contains(" (of "))
+            .map(title)
+            .collect();
+        missing.retain(|words| words.contains(" (of ") || !of_fields.contains(&title(words)));
         if !missing.is_empty() {
             return Err(FileRefused::at(
                 line,
-                format!("the header has no column {}", missing.join(", nor ")),
+                format!(
+                    "the header has no column {}; {}",
+                    missing.join(", nor "),
+                    differs::titles_shown(&columns.titles)
+                ),
                 help,
             ));
         }
@@ -1239,6 +1264,51 @@ impl<'r> Table<'r> {
         true
     }
 
+    /// Refuses a file without a line that every file must have, and says where the account of its rows is the source's
+    /// alone.
+    fn facts_not_told(&mut self) -> Result<(), FileRefused> {
+        let profile = self.profile;
+        let not_told = |name: &&String| !self.facts_told.contains_key(*name);
+        if let Some(name) = profile.required_facts.iter().find(not_told) {
+            return Err(FileRefused::at(
+                0,
+                format!(
+                    "no line of the file gives {name}: found none, expected {} ({})",
+                    profile.lines_of_fact(name),
+                    profile.title
+                ),
+                "open the file in a text editor: where the sender writes the line in another way, correct `line` of the [[fact]] in the profile; \
+                 where it is gone, fetch the file again",
+            ));
+        }
+        let (Some(plan), Some(own)) = (&mut self.plan, &self.ctx.source.account) else {
+            return Ok(());
+        };
+        let rules = profile.fields.get("account").into_iter().flatten();
+        for rule in rules.filter(|rule| rule.from == Some(profile::From::SourceAccount)) {
+            let Some(name) = &rule.fact else { continue };
+            let by_column = rule.columns.iter().any(|title| plan.titles.contains(title));
+            match self.facts_told.get(name) {
+                // Most lines stand before the rows, and are compared with them; behind them they say it as well.
+                Some(named) => {
+                    if let (Fields::Bank(fields), Some(account)) =
+                        (&mut plan.fields, self.ctx.settings.account_index(own))
+                    {
+                        let named = bind::stripped(rule, named.trim()).to_owned();
+                        let named = rule.map.get(&named).unwrap_or(&named);
+                        fields.compare_named(named, 0, account as u16, self.ctx);
+                    }
+                }
+                None if !by_column => self.facts.statements.push(format!(
+                    "no line of the file gives {name} ({}): the account is the source's, unchecked",
+                    profile.lines_of_fact(name)
+                )),
+                None => {}
+            }
+        }
+        Ok(())
+    }
+
     fn end(mut self) -> Result<FileFacts, FileRefused> {
         match self.at {
             At::Before | At::Header => return Err(self.broken(0, "the file ends before its header")),
@@ -1251,17 +1321,14 @@ impl<'r> Table<'r> {
             }
             At::Rows | At::Behind => {}
         }
+        self.facts_not_told()?;
         if let Some(Plan {
             fields: Fields::Bank(fields),
             ..
-        }) = &self.plan
+        }) = &mut self.plan
         {
-            if let Some((line, words)) = fields.other_account() {
-                return Err(FileRefused::at(
-                    *line,
-                    words.clone(),
-                    "put the file where the source of its account takes it, or correct `account` of the source in book.toml",
-                ));
+            if let Some(refused) = fields.other_account() {
+                return Err(refused);
             }
             self.facts.statements.extend(fields.unknown_account().cloned());
             self.facts.digests = digests(std::mem::take(&mut self.seen), fields.constant_account());
@@ -1318,6 +1385,11 @@ fn own_zones(profile: &Profile, columns: &Columns) -> Vec<String> {
         }
     }
     words
+}
+
+/// True of a text with a carriage return that no line feed follows.
+fn has_bare_return(text: &[u8]) -> bool {
+    memchr::memchr_iter(b'\r', text).any(|at| text.get(at + 1).is_some_and(|next| *next != b'\n'))
 }
 
 /// True when a record has the titles of the summary.

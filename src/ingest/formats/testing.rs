@@ -16,6 +16,7 @@ pub fn settings(accounts: &[(&str, &str)]) -> Settings {
         id: format!("A{at}"),
         bank: "Bank".to_owned(),
         number: Some((*number).to_owned()),
+        other_numbers: Vec::new(),
         bic: None,
         cnaps: None,
         name: None,

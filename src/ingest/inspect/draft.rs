@@ -1,7 +1,7 @@
 //! A profile drafted for a table that nobody knows: framing as it is seen, columns guessed by their titles, every guess
 //! marked to be confirmed. What no title tells is left open; an amount is never guessed from figures alone.
 
-use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
+use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 
 use super::Inspected;
 use crate::ingest::formats::FileRefused;
@@ -9,6 +9,8 @@ use crate::ingest::formats::values::Number;
 
 /// Lines that are looked at.
 const LINES_MAX: usize = 200;
+/// Texts of a column that are drafted one by one.
+const TEXTS_MAX: usize = 24;
 /// Columns that a table has at least.
 const COLUMNS_MIN: usize = 3;
 
@@ -45,15 +47,26 @@ const BANK: &[Titles] = &[
             "booking date",
             "posting date",
             "transaction date",
+            "buchungstag",
             "日期",
             "date",
         ],
     ),
-    ("value_date", &["起息日", "起息日期", "value date", "valuta"]),
-    ("currency", &["币种", "货币", "currency", "ccy"]),
+    (
+        "value_date",
+        &["起息日", "起息日期", "value date", "wertstellung", "valuta"],
+    ),
+    ("currency", &["币种", "货币", "currency", "ccy", "währung"]),
     (
         "bank_ref",
-        &["业务参考号", "企业流水号", "参考号", "reference", "ref"],
+        &[
+            "业务参考号",
+            "企业流水号",
+            "参考号",
+            "reference",
+            "referenz",
+            "ref",
+        ],
     ),
     (
         "remark",
@@ -63,6 +76,7 @@ const BANK: &[Titles] = &[
             "用途",
             "附言",
             "description",
+            "verwendungszweck",
             "remark",
             "memo",
             "details",
@@ -166,6 +180,7 @@ const AMOUNT: &[&str] = &[
     "商家实收",
     "amount",
     "gross",
+    "betrag",
 ];
 const SIDE: &[&str] = &[
     "借贷标志",
@@ -188,20 +203,34 @@ const BALANCE: &[&str] = &[
     "running balance",
     "closing balance",
     "balance",
+    "saldo",
 ];
 
+/// Columns that tell which rows take another back.
+const TAKEN_BACK: &[&str] = &["红蓝", "蓝红", "红字", "冲正", "冲销", "reversal"];
+/// Parts of titles of fees, and of what is no fee though it speaks of one.
+const FEES: &[&str] = &["手续费", "服务费", "fee", "commission"];
+const NO_FEES: &[&str] = &["费率", "rate", "%"];
+/// Signs of currencies before amounts.
+const SYMBOLS: [&str; 6] = ["US$", "$", "¥", "￥", "€", "£"];
+/// Lines that one record may go on over.
+const RECORD_LINES_MAX: usize = 50;
+
 /// Patterns of days and times, the longest first, and how they look.
-const TIMES: [(&str, &str); 10] = [
+const TIMES: [(&str, &str); 13] = [
     ("yyyy-MM-dd HH:mm:ss", "dddd-dd-dd dd:dd:dd"),
     ("yyyy/MM/dd HH:mm:ss", "dddd/dd/dd dd:dd:dd"),
     ("yyyyMMdd HH:mm:ss", "dddddddd dd:dd:dd"),
     ("dd.MM.yyyy HH:mm:ss", "dd.dd.dddd dd:dd:dd"),
+    ("dd/MM/yyyy HH:mm:ss", "dd/dd/dddd dd:dd:dd"),
+    ("MM/dd/yyyy HH:mm:ss", "dd/dd/dddd dd:dd:dd"),
     ("yyyyMMddHHmmss", "dddddddddddddd"),
     ("yyyy-MM-dd", "dddd-dd-dd"),
     ("yyyy/MM/dd", "dddd/dd/dd"),
     ("yyyyMMdd", "dddddddd"),
     ("dd.MM.yyyy", "dd.dd.dddd"),
     ("dd/MM/yyyy", "dd/dd/dddd"),
+    ("MM/dd/yyyy", "dd/dd/dddd"),
 ];
 
 /// Patterns of times of day that stand without their day, and how they look.
@@ -223,21 +252,47 @@ enum Moves {
     Sides(usize, usize),
     /// A column with a sign.
     Signed(usize),
-    /// A column without one, and the column that says it.
-    BySide(usize, usize),
+    /// A column without one, the column that says it, and one of rows that take another back.
+    BySide(usize, usize, Option<usize>),
 }
 
 /// A figure with or without thousands signs; an empty one is nothing.
 fn figure_of(cell: &str) -> Option<i128> {
+    let bare = cell.trim();
+    if matches!(bare, "" | "-") {
+        return Some(0);
+    }
+    let bare = SYMBOLS
+        .iter()
+        .fold(bare.to_owned(), |bare, symbol| bare.replace(symbol, ""));
+    let inside = bare.strip_prefix('(').and_then(|bare| bare.strip_suffix(')'));
+    let behind = bare.strip_suffix('-');
+    let (minus, bare) = match inside.or(behind) {
+        Some(bare) => (true, bare),
+        None => (false, bare.as_str()),
+    };
+    let (thousands, decimal) = if has_decimal_comma(bare) {
+        (b'.', b',')
+    } else {
+        (b',', b'.')
+    };
     let number = Number {
-        thousands: Some(b','),
+        thousands: Some(thousands),
+        decimal,
         plus: true,
         ..Number::default()
     };
-    match cell {
-        "" | "-" => Some(0),
-        cell => number.scaled(cell).ok(),
-    }
+    let scaled = number.scaled(bare).ok()?;
+    Some(if minus { -scaled } else { scaled })
+}
+
+/// True of a figure whose last separator is a comma before one or two digits.
+fn has_decimal_comma(cell: &str) -> bool {
+    let figure = cell.trim_end_matches(['-', ')', ' ']);
+    let comma = figure
+        .rfind(',')
+        .filter(|at| figure.rfind('.').is_none_or(|point| point < *at));
+    comma.is_some_and(|at| (1..=2).contains(&(figure.len() - at - 1)))
 }
 
 struct Table {
@@ -309,6 +364,8 @@ fn decoded(
     };
     let candidates = match marked {
         Some(one) => vec![one],
+        // Any bytes are text of it, so it is the last guess.
+        None if encodings.is_empty() && !head.iter().any(|byte| is_no_text(*byte)) => vec![WINDOWS_1252],
         None => encodings.to_vec(),
     };
     candidates.into_iter().find_map(|encoding| {
@@ -321,6 +378,11 @@ fn decoded(
         let is_sure = marked.is_some() || (encoding == UTF_8 && !text.is_ascii());
         (!text.contains('\0')).then(|| (text.into_owned(), encoding, is_sure))
     })
+}
+
+/// True of bytes that do not stand in a text of one byte to a letter.
+fn is_no_text(byte: u8) -> bool {
+    (byte < b' ' && !matches!(byte, b'\t' | b'\r' | b'\n')) || byte == 0x7f
 }
 
 fn cells(line: &str, delimiter: char, quoted: bool) -> Vec<String> {
@@ -343,20 +405,57 @@ fn cells(line: &str, delimiter: char, quoted: bool) -> Vec<String> {
         .collect()
 }
 
-/// The separator that cuts most lines into the same number of fields, and the first line of that many without figures.
+/// The records of a text: lines, or several where quotes go on over their ends. Each with the number of lines before it.
+fn records(text: &str, quoted: bool) -> Vec<(usize, String)> {
+    let mut records: Vec<(usize, String)> = Vec::new();
+    let mut open = 0;
+    for (at, line) in text.lines().enumerate().take(LINES_MAX) {
+        if open > 0
+            && let Some((_, record)) = records.last_mut()
+        {
+            record.push('\n');
+            record.push_str(line);
+        } else if line.trim().is_empty() {
+            continue;
+        } else {
+            records.push((at, line.to_owned()));
+        }
+        let odd = quoted
+            && records
+                .last()
+                .is_some_and(|(_, record)| record.matches('"').count() % 2 == 1);
+        open = if odd && open < RECORD_LINES_MAX {
+            open + 1
+        } else {
+            0
+        };
+    }
+    // A record that was cut off at the end of what was looked at.
+    if open > 0 {
+        records.pop();
+    }
+    records
+}
+
+/// True when cells stand in quotes. Quotes inside a cell, as in `he said "hi"` or `="0001"`, are a part of its text.
+fn has_quotes(text: &str, delimiter: char) -> bool {
+    let mut lines = text.lines().take(LINES_MAX);
+    lines.any(|line| {
+        line.split(delimiter)
+            .any(|cell| cell.trim_start_matches([' ', '\t', '\u{feff}']).starts_with('"'))
+    })
+}
+
+/// The separator that cuts most records into the same number of fields, and the first of that many without figures.
 fn table_of(text: &str) -> Option<Table> {
-    let lines: Vec<&str> = text
-        .lines()
-        .take(LINES_MAX)
-        .filter(|line| !line.trim().is_empty())
-        .collect();
-    let quoted = lines.iter().any(|line| line.contains('"'));
-    let mut best: Option<(usize, usize, char)> = None;
+    let mut best: Option<(usize, usize, char, bool, Vec<(usize, Vec<String>)>)> = None;
     for delimiter in [',', '\t', '|', ';'] {
-        let mut counts: Vec<usize> = lines
+        let quoted = has_quotes(text, delimiter);
+        let cut: Vec<(usize, Vec<String>)> = records(text, quoted)
             .iter()
-            .map(|line| cells(line, delimiter, quoted).len())
+            .map(|(before, record)| (*before, cells(record, delimiter, quoted)))
             .collect();
+        let mut counts: Vec<usize> = cut.iter().map(|(_, cells)| cells.len()).collect();
         counts.sort_unstable();
         let common = counts
             .chunk_by(|a, b| a == b)
@@ -364,14 +463,15 @@ fn table_of(text: &str) -> Option<Table> {
             .map(|run| (run.len(), run[0]))
             .max();
         if let Some((count, width)) = common
-            && best.is_none_or(|(lines, widest, _)| (count, width) > (lines, widest))
+            && best
+                .as_ref()
+                .is_none_or(|(lines, widest, ..)| (count, width) > (*lines, *widest))
         {
-            best = Some((count, width, delimiter));
+            best = Some((count, width, delimiter, quoted, cut));
         }
     }
-    let (_, width, delimiter) = best?;
-    let cut: Vec<Vec<String>> = lines.iter().map(|line| cells(line, delimiter, quoted)).collect();
-    let header = cut.iter().position(|cells| {
+    let (_, width, delimiter, quoted, cut) = best?;
+    let header = cut.iter().position(|(_, cells)| {
         cells.len() == width
             && cells.iter().filter(|cell| !cell.is_empty()).count() * 2 > width
             && cells.iter().all(|cell| !is_figure(cell))
@@ -379,12 +479,12 @@ fn table_of(text: &str) -> Option<Table> {
     Some(Table {
         delimiter,
         quoted,
-        preamble: header,
-        titles: cut[header].clone(),
+        preamble: cut[header].0,
+        titles: cut[header].1.clone(),
         rows: cut[header + 1..]
             .iter()
-            .filter(|row| row.len() == width)
-            .cloned()
+            .filter(|(_, row)| row.len() == width)
+            .map(|(_, row)| row.clone())
             .collect(),
     })
 }
@@ -445,16 +545,46 @@ impl Table {
     }
 
     fn pattern_of(&self, known: &[(&'static str, &str)], column: usize) -> Option<&'static str> {
-        let shape = |cell: &str| -> String {
-            cell.chars()
-                .map(|c| if c.is_ascii_digit() { 'd' } else { c })
-                .collect()
+        self.patterns_of(known, column).first().copied()
+    }
+
+    /// All patterns that the days or times of a column fit: of `03/04/2026` nobody can tell which is the month.
+    fn patterns_of(&self, known: &[(&'static str, &str)], column: usize) -> Vec<&'static str> {
+        let fits = |pattern: &str, shape: &str, cell: &str| {
+            let alike = cell.chars().count() == shape.len()
+                && cell.chars().zip(shape.chars()).all(|(c, wanted)| match wanted {
+                    'd' => c.is_ascii_digit(),
+                    wanted => c == wanted,
+                });
+            let part = |name: &str, most: u32| {
+                let at = pattern.find(name);
+                let digits = at.and_then(|at| cell.get(at..at + 2));
+                at.is_none()
+                    || digits
+                        .and_then(|digits| digits.parse().ok())
+                        .is_some_and(|number: u32| (1..=most).contains(&number))
+            };
+            alike && part("MM", 12) && part("dd", 31)
         };
-        let first = shape(self.values(column).next()?);
-        let (pattern, _) = known.iter().find(|(_, shaped)| *shaped == first)?;
-        self.values(column)
-            .all(|cell| shape(cell) == first)
-            .then_some(pattern)
+        if self.values(column).next().is_none() {
+            return Vec::new();
+        }
+        known
+            .iter()
+            .filter(|(pattern, shape)| self.values(column).all(|cell| fits(pattern, shape, cell)))
+            .map(|(pattern, _)| *pattern)
+            .collect()
+    }
+
+    /// Columns that look like fees: by their title, and as all that stands in them are figures.
+    fn fees(&self) -> Vec<usize> {
+        let is_fee = |title: &str| {
+            let title = title.to_lowercase();
+            FEES.iter().any(|part| title.contains(part)) && !NO_FEES.iter().any(|part| title.contains(part))
+        };
+        (0..self.titles.len())
+            .filter(|at| is_fee(&self.titles[*at]) && self.values(*at).all(|cell| figure_of(cell).is_some()))
+            .collect()
     }
 
     /// What a row moves, in parts of a minor unit; `None` where its figures do not read.
@@ -464,13 +594,11 @@ impl Table {
             Moves::Unknown => None,
             Moves::Sides(credit, debit) => Some(figure(credit)? - figure(debit)?),
             Moves::Signed(amount) => figure(amount),
-            Moves::BySide(amount, side) => {
+            Moves::BySide(amount, side, back) => {
                 let minor = figure(amount)?;
-                Some(if side_of(row.get(side)?) == "C" {
-                    minor
-                } else {
-                    -minor
-                })
+                let taken_back = back.and_then(|at| row.get(at)).and_then(|text| takes_back(text));
+                let into = (side_of(row.get(side)?) == "C") != taken_back.unwrap_or(false);
+                Some(if into { minor } else { -minor })
             }
         }
     }
@@ -498,8 +626,63 @@ impl Table {
         }
     }
 
-    fn has_thousands(&self, column: usize) -> bool {
-        self.values(column).any(|cell| cell.contains(','))
+    /// How the figures of some columns are written, as keys of a profile.
+    fn number_keys(&self, columns: &[usize], keys: &mut Vec<String>) {
+        let any = |test: &dyn Fn(&str) -> bool| columns.iter().any(|at| self.values(*at).any(test));
+        if any(&has_decimal_comma) {
+            keys.push("decimal = \",\"".to_owned());
+            if any(&|cell| cell.contains('.')) {
+                keys.push("thousands = \".\"".to_owned());
+            }
+        } else if any(&|cell| cell.contains(',')) {
+            keys.push("thousands = \",\"".to_owned());
+        }
+        let symbol = SYMBOLS.iter().find(|symbol| any(&|cell| cell.contains(*symbol)));
+        if let Some(symbol) = symbol {
+            keys.push(format!("symbols = [{}]", quoted(symbol)));
+        }
+        if any(&|cell| cell == "-") {
+            keys.push("blank = [\"-\"]".to_owned());
+        }
+    }
+
+    /// The texts of a column, each once.
+    fn texts(&self, column: usize) -> Vec<&str> {
+        let mut texts: Vec<&str> = self.values(column).collect();
+        texts.sort_unstable();
+        texts.dedup();
+        texts.truncate(TEXTS_MAX);
+        texts
+    }
+
+    /// The direction of entries by two columns: the side, and which rows take another back. `None` where a text of the
+    /// second says nothing that is known.
+    fn direction_of_both(&self, side: usize, back: usize) -> Option<String> {
+        let mut backs: Vec<(&str, bool)> = self
+            .texts(back)
+            .into_iter()
+            .map(|text| Some((text, takes_back(text)?)))
+            .collect::<Option<_>>()?;
+        for (seen, other, is_back) in [("蓝", "红", true), ("红", "蓝", false)] {
+            if backs.iter().any(|(text, _)| *text == seen) && !backs.iter().any(|(text, _)| *text == other) {
+                backs.push((other, is_back));
+            }
+        }
+        let mut out = String::new();
+        for text in self.texts(side) {
+            for (back_text, is_back) in &backs {
+                let into = (side_of(text) == "C") != *is_back;
+                out += &format!(
+                    "\n[[fields.direction]]\nwhen = [{{ column = {}, is = {} }}, {{ column = {}, is = {} }}]{CONFIRM}\nvalue = {}{CONFIRM}",
+                    quoted(&self.titles[side]),
+                    quoted(text),
+                    quoted(&self.titles[back]),
+                    quoted(back_text),
+                    quoted(if into { "C" } else { "D" })
+                );
+            }
+        }
+        (!out.is_empty()).then_some(out)
     }
 }
 
@@ -574,14 +757,7 @@ fn toml_of(table: &Table, encoding: &'static Encoding, is_sure: bool) -> String 
     // Amount and side first: nothing else may take their columns.
     let mut amounts = Vec::new();
     let mut moves = both.map_or(Moves::Unknown, |(credit, debit)| Moves::Sides(credit, debit));
-    let thousands = |at: &[usize], keys: &mut Vec<String>| {
-        if at.iter().any(|at| table.has_thousands(*at)) {
-            keys.push("thousands = \",\"".to_owned());
-        }
-        if at.iter().any(|at| table.values(*at).any(|cell| cell == "-")) {
-            keys.push("blank = [\"-\"]".to_owned());
-        }
-    };
+    let thousands = |at: &[usize], keys: &mut Vec<String>| table.number_keys(at, keys);
     match both {
         Some((credit, debit)) if !is_channel => {
             let mut keys = vec![
@@ -611,19 +787,29 @@ fn toml_of(table: &Table, encoding: &'static Encoding, is_sure: bool) -> String 
                 match table.column(SIDE, &taken) {
                     Some(at) => {
                         taken.push(at);
+                        let back = table.column(TAKEN_BACK, &taken);
                         if let Moves::Signed(amount) = moves {
-                            moves = Moves::BySide(amount, at);
+                            moves = Moves::BySide(amount, at, back);
                         }
-                        let mut texts: Vec<&str> = table.values(at).collect();
-                        texts.sort_unstable();
-                        texts.dedup();
-                        let meant: Vec<String> = texts
-                            .iter()
-                            .take(8)
-                            .map(|text| format!("{} = {}", quoted(text), quoted(side_of(text))))
-                            .collect();
-                        let map = format!("map = {{ {} }}{CONFIRM}", meant.join(", "));
-                        amounts.push(field("direction", &[columns(at), map]));
+                        match back.map(|back| (back, table.direction_of_both(at, back))) {
+                            Some((back, Some(rules))) => {
+                                taken.push(back);
+                                amounts.push(rules);
+                            }
+                            Some((back, None)) => amounts.push(format!(
+                                "\n# [fields.direction]: {} says the direction, and {} may say which rows take another back; add rules for both.",
+                                table.titles[at], table.titles[back]
+                            )),
+                            None => {
+                                let meant: Vec<String> = table
+                                    .texts(at)
+                                    .iter()
+                                    .map(|text| format!("{} = {}", quoted(text), quoted(side_of(text))))
+                                    .collect();
+                                let map = format!("map = {{ {} }}{CONFIRM}", meant.join(", "));
+                                amounts.push(field("direction", &[columns(at), map]));
+                            }
+                        }
                     }
                     None => amounts.push(field("direction", &[format!("from = \"amount sign\"{CONFIRM}")])),
                 }
@@ -643,13 +829,26 @@ fn toml_of(table: &Table, encoding: &'static Encoding, is_sure: bool) -> String 
                 line(&field("balance", &keys));
                 balance = Some(order);
             }
+            None if table.rows.iter().filter(|row| !row[at].is_empty()).count() < 2 => line(&format!(
+                "\n# {} may be the running balance, which one row does not show: left out.",
+                table.titles[at]
+            )),
             None => line(&format!(
                 "\n# {} may be the running balance, but the first rows do not follow from one another by it: left out.",
                 table.titles[at]
             )),
         }
     }
+    let fees = table.fees();
     for (name, titles) in fields {
+        if *name == "fee" && fees.len() > 1 {
+            let titles: Vec<String> = fees.iter().map(|at| quoted(&table.titles[*at])).collect();
+            let mut keys = vec![format!("sum = [{}]{CONFIRM}", titles.join(", "))];
+            table.number_keys(&fees, &mut keys);
+            line(&field(name, &keys));
+            taken.extend(&fees);
+            continue;
+        }
         let at = table.column(titles, &taken);
         // One time column may serve two fields.
         let time = matches!(*name, "booking_time" | "value_date" | "txn_time" | "settle_date");
@@ -677,24 +876,37 @@ fn toml_of(table: &Table, encoding: &'static Encoding, is_sure: bool) -> String 
                 }
                 taken.push(at);
                 let mut keys = vec![columns(at)];
+                if *name == "fee" {
+                    table.number_keys(&[at], &mut keys);
+                }
                 if time {
-                    match table.pattern(at) {
-                        Some(pattern) => keys.push(format!("pattern = {}{CONFIRM}", quoted(pattern))),
-                        None => keys.push(
+                    match table.patterns_of(&TIMES, at).as_slice() {
+                        [pattern] => keys.push(format!("pattern = {}{CONFIRM}", quoted(pattern))),
+                        [pattern, other, ..] => keys.push(format!(
+                            "pattern = {}{CONFIRM}: or {other}? The first rows fit both",
+                            quoted(pattern)
+                        )),
+                        [] => keys.push(
                             "# pattern: how its days are written, such as \"yyyy-MM-dd\"; add it".to_owned(),
                         ),
                     }
                 }
                 if *name == "txn_type" {
-                    let mut texts: Vec<&str> = table.values(at).collect();
-                    texts.sort_unstable();
-                    texts.dedup();
-                    let meant: Vec<String> = texts
+                    let (known, unknown): (Vec<&str>, Vec<&str>) = table
+                        .texts(at)
+                        .into_iter()
+                        .partition(|text| type_of(text).is_some());
+                    let meant: Vec<String> = known
                         .iter()
-                        .take(8)
-                        .map(|text| format!("{} = {}", quoted(text), quoted(type_of(text))))
+                        .filter_map(|text| Some(format!("{} = {}", quoted(text), quoted(type_of(text)?))))
                         .collect();
                     keys.push(format!("map = {{ {} }}{CONFIRM}", meant.join(", ")));
+                    for text in unknown {
+                        keys.push(format!(
+                            "# {}: what it means is not known; add it to the map",
+                            quoted(text)
+                        ));
+                    }
                 }
                 if matches!(*name, "entry_id" | "channel_ref") {
                     keys.push("required = true".to_owned());
@@ -754,13 +966,43 @@ fn side_of(text: &str) -> &'static str {
     }
 }
 
-fn type_of(text: &str) -> &'static str {
-    let lower = text.to_lowercase();
-    if lower.contains("退") || lower.contains("refund") || lower.contains("return") {
-        "REFUND"
-    } else {
-        "PAYMENT"
+/// Whether a row takes another back; `None` where its text does not tell.
+fn takes_back(text: &str) -> Option<bool> {
+    let lower = text.trim().to_lowercase();
+    if lower.contains('红')
+        || matches!(
+            lower.as_str(),
+            "冲正" | "冲销" | "已冲正" | "是" | "y" | "yes" | "1"
+        )
+    {
+        return Some(true);
     }
+    let usual = lower.contains('蓝') || matches!(lower.as_str(), "" | "正常" | "否" | "n" | "no" | "0");
+    usual.then_some(false)
+}
+
+/// What a type of a channel means; `None` of a word that nobody here knows, for it must not be taken for a payment.
+fn type_of(text: &str) -> Option<&'static str> {
+    let lower = text.to_lowercase();
+    let has = |words: &[&str]| words.iter().any(|word| lower.contains(word));
+    if has(&["chargeback", "dispute", "拒付"]) {
+        let is_back = has(&["revers", "won", "撤销", "返还"]);
+        return Some(if is_back {
+            "CHARGEBACK_REVERSAL"
+        } else {
+            "CHARGEBACK"
+        });
+    }
+    if has(&["退", "refund", "return"]) {
+        return Some("REFUND");
+    }
+    let other = has(&[
+        "fee", "费", "revers", "撤销", "冲正", "payout", "failed", "失败", "cancel", "transfer",
+    ]);
+    let pays = has(&[
+        "payment", "sale", "purchase", "charge", "消费", "支付", "收款", "付款", "pay in",
+    ]);
+    (pays && !(other && !lower.contains("消费"))).then_some("PAYMENT")
 }
 
 #[cfg(test)]
@@ -887,6 +1129,97 @@ mod tests {
         );
         let (bytes, _, _) = encoding_rs::GBK.encode("日期;b;c\n1;2;3\n");
         assert_eq!(encodings(&bytes), "encodings = [\"gb18030\"]  # confirm");
+    }
+
+    fn parses(drafted: &str) {
+        let parsed = Profile::parse(drafted, "x");
+        assert!(parsed.is_ok(), "{:?}\n{drafted}", parsed.err());
+    }
+
+    #[test]
+    fn rows_that_take_another_back_turn_the_direction() {
+        let text = "流水号,交易日期,借贷标志,红蓝标志,交易金额,账户余额\nT1,2026-03-31,贷,蓝,10.00,110.00\nT2,2026-03-31,贷,红,10.00,100.00\nT3,2026-03-31,借,蓝,5.00,95.00\n";
+        let (_, text) = drafted(text.as_bytes());
+        for expected in [
+            "[[fields.direction]]\nwhen = [{ column = \"借贷标志\", is = \"贷\" }, { column = \"红蓝标志\", is = \"红\" }]  # confirm\nvalue = \"D\"",
+            "when = [{ column = \"借贷标志\", is = \"借\" }, { column = \"红蓝标志\", is = \"红\" }]  # confirm\nvalue = \"C\"",
+            "order = \"oldest first\"",
+        ] {
+            assert!(text.contains(expected), "{expected} is missing in\n{text}");
+        }
+        parses(&text);
+        let (_, text) =
+            drafted("流水号,交易日期,借贷标志,冲正标志,交易金额\nT1,2026-03-31,贷,Z9,10.00\n".as_bytes());
+        assert!(
+            text.contains("# [fields.direction]: 借贷标志 says the direction, and 冲正标志 may say"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_type_that_nobody_knows_is_no_payment() {
+        let text = "Transaction ID,Merchant Reference,Type,Amount,Fixed Fee,Percent Fee,Fee Rate,Currency,Created\nA1,O1,Sale,\"$1,200.00\",$0.30,$2.00,2%,USD,11/21/2026 10:00:00\nA2,O2,Chargeback,$5.00,$0.30,$0.00,2%,USD,11/05/2026 10:00:00\nA3,O3,Top-Up,$5.00,$0.30,$0.00,2%,USD,11/05/2026 10:00:00\n";
+        let (_, text) = drafted(text.as_bytes());
+        for expected in [
+            "map = { \"Chargeback\" = \"CHARGEBACK\", \"Sale\" = \"PAYMENT\" }",
+            "# \"Top-Up\": what it means is not known; add it to the map",
+            "pattern = \"MM/dd/yyyy HH:mm:ss\"  # confirm\n",
+            "sum = [\"Fixed Fee\", \"Percent Fee\"]  # confirm",
+            "symbols = [\"$\"]",
+        ] {
+            assert!(text.contains(expected), "{expected} is missing in\n{text}");
+        }
+        parses(&text);
+        let (_, text) = drafted(b"id,date,amount\n1,03/04/2026,5.00\n");
+        assert!(
+            text.contains("pattern = \"dd/MM/yyyy\"  # confirm: or MM/dd/yyyy?"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn quotes_are_drafted_where_cells_stand_in_them() {
+        let (_, text) = drafted(
+            "交易时间\t平台流水号\t商户订单号\t备注\n2026-11-20\t42\t=\"0001\"\the said \"hi\"\n".as_bytes(),
+        );
+        assert!(
+            text.contains("delimiter = \"\\t\"") && !text.contains("quote ="),
+            "{text}"
+        );
+        let lines = "Umsätze\n\nBuchungstag;Verwendungszweck;Betrag;Saldo;Referenz\n20.11.2026;\"Miete;\nEREF: 1\";\"1.205,70\";2.205,70;R1\n20.11.2026;\"a\nb\";5,00-;2.200,70;R2\n";
+        let (seen, text) = drafted(lines.as_bytes());
+        assert_eq!(seen.title, "unknown table");
+        for expected in [
+            "quote = '\"'",
+            "decimal = \",\"",
+            "thousands = \".\"",
+            "order = \"oldest first\"",
+            "preamble_lines = 2",
+        ] {
+            assert!(text.contains(expected), "{expected} is missing in\n{text}");
+        }
+        parses(&text);
+    }
+
+    #[test]
+    fn one_row_does_not_contradict_its_balance() {
+        let (_, text) = drafted("账号,日期,收入,支出,余额,摘要\n1,2026-04-13,100.00,,200.00,x\n".as_bytes());
+        assert!(
+            text.contains("余额 may be the running balance, which one row does not show"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_text_of_western_letters_is_drafted_as_a_guess() {
+        let mut seen = Inspected::default();
+        let (bytes, _, _) = WINDOWS_1252.encode("Id;Datum;Betrag;Empfänger\n1;2026-11-20;5,00;Müller\n");
+        draft(&bytes, false, &[], &mut seen);
+        let text = seen.draft.unwrap_or_default();
+        assert!(
+            text.contains("encodings = [\"windows-1252\"]  # confirm"),
+            "{text}"
+        );
     }
 
     #[test]

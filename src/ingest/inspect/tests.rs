@@ -10,7 +10,7 @@ fn looked(path: &std::path::Path) -> Vec<Inspected> {
     delivery
         .files
         .iter()
-        .map(|file| inspect(file, &profiles).unwrap())
+        .map(|file| inspect(file, &profiles, None).unwrap())
         .collect()
 }
 
@@ -229,7 +229,7 @@ fn looked_with(profiles: &[(&str, &str)], bytes: &[u8]) -> Inspected {
         .iter()
         .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
     let all: Vec<(String, String)> = own.chain(builtin_profiles()).collect();
-    inspect(&delivery.files[0], &all).unwrap()
+    inspect(&delivery.files[0], &all, None).unwrap()
 }
 
 #[test]
@@ -358,4 +358,45 @@ fn archives_are_opened_and_names_decide_nothing() {
     assert_eq!(seen[1].format, "");
     let (delivery, findings) = files::deliver(&folder.path().join("missing"));
     assert!(delivery.files.is_empty() && findings.len() == 1);
+}
+
+#[test]
+fn the_channel_of_a_bill_is_that_of_its_source() {
+    let profile = "title = \"C\"\nrole = \"channel\"\nencodings = [\"utf-8\"]\n[recognise]\nheader = [\"id\", \"type\", \"amount\"]\n[frame]\ndelimiter = \",\"\n[fields]\nchannel = { from = \"source.channel\" }\nchannel_ref = { columns = \"id\" }\ntxn_type = { columns = \"type\", map = { S = \"PAYMENT\" } }\namount = { columns = \"amount\" }\nfee = { columns = \"fee\" }\ncurrency = { value = \"CNY\" }\ntxn_time = { columns = \"time\", pattern = \"yyyy-MM-dd HH:mm:ss\" }\nsettle_date = { from = \"business date\" }\nstatus = { value = \"SUCCESS\" }\n";
+    let file = b"id,type,fee,time,amount\nA1,S,1.00,2026-11-20 10:00:00,100.00\n";
+    let seen = looked_with(&[("c", profile)], file);
+    assert!(seen.holds(), "{:?} {:?}", seen.failed, seen.rejects);
+    assert!(
+        seen.first[0]
+            .fields
+            .contains(&("channel", "(channel of the source)".to_owned()))
+    );
+    let (mut settings, mut source) = no_book("c", Role::Channel, &[]).unwrap();
+    source.channel = Some("X".to_owned());
+    settings.sources = vec![source.clone()];
+    source.channel = Some("Y".to_owned());
+    settings.sources.push(source);
+    let mut written = tempfile::NamedTempFile::new().unwrap();
+    written.write_all(file).unwrap();
+    let (delivery, _) = files::deliver(written.path());
+    let profiles = [("c".to_owned(), profile.to_owned())];
+    let seen = inspect(&delivery.files[0], &profiles, Some(&settings)).unwrap();
+    assert!(seen.holds(), "{:?} {:?}", seen.failed, seen.rejects);
+    assert!(seen.first[0].fields.contains(&("channel", "X".to_owned())));
+    assert_eq!(
+        seen.notes[0],
+        "several sources of the book have this format: shown with the channel of the first, X"
+    );
+}
+
+#[test]
+fn a_draft_says_what_does_not_hold_of_it() {
+    let seen = looked_with(&[], "Transaction ID,Merchant Reference,Type,Amount,Fee,Created\nA1,O1,Sale,5.00,0.10,2026-11-20 10:00:00\nA2,O2,Lift,5.00,0.10,2026-11-20 10:00:00\n".as_bytes());
+    let draft = seen.draft.unwrap();
+    assert!(draft.starts_with("# Tried on the file:\n"), "{draft}");
+    assert!(draft.contains("txn_type: found `Lift`"), "{draft}");
+    assert!(
+        draft.contains("1 rows are read by it as it stands, 1 are refused"),
+        "{draft}"
+    );
 }

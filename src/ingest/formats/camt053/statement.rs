@@ -138,6 +138,9 @@ impl Page {
         } else {
             &self.id
         };
+        if name.is_empty() {
+            return format!("without id at line {}", self.line);
+        }
         shown(name)
     }
 

@@ -85,8 +85,12 @@ fn profile(node: &mut Node<'_>, name: &str, faults: &mut Faults) -> Option<Profi
         }
     };
     let mut facts = Vec::new();
+    let mut required_facts = Vec::new();
     for mut fact in node.tables(faults, "fact") {
         let fact_name = fact.needed(faults, "name");
+        if fact.flag(faults, "required") {
+            required_facts.push(fact_name.clone());
+        }
         facts.extend(line(&mut fact, faults, "line").map(|line| (line, fact_name)));
         fact.done(faults);
     }
@@ -107,7 +111,10 @@ fn profile(node: &mut Node<'_>, name: &str, faults: &mut Faults) -> Option<Profi
         });
     }
     let fields = match role {
-        Some(role) => fields(node, faults, role, &number),
+        Some(role) => {
+            let titles = frame.as_ref().map(Frame::own_titles).unwrap_or_default();
+            fields(node, faults, role, &number, &titles)
+        }
         None => {
             node.named_tables(faults, "fields");
             BTreeMap::new()
@@ -173,6 +180,7 @@ fn profile(node: &mut Node<'_>, name: &str, faults: &mut Faults) -> Option<Profi
         answers: recognise.answers,
         frame: frame?,
         facts,
+        required_facts,
         skipped_rows,
         refused_rows,
         fields,
@@ -182,6 +190,31 @@ fn profile(node: &mut Node<'_>, name: &str, faults: &mut Faults) -> Option<Profi
         currency,
         choose_columns: choose_columns.filter(|text| !text.is_empty()),
     })
+}
+
+/// Checks that the columns of a field are among the titles that the profile itself gives; a file with a header gives its own.
+fn known_titles(field: &Field, name: &str, at: usize, titles: &[String], faults: &mut Faults) {
+    if titles.is_empty() || field.optional {
+        return;
+    }
+    let any = [&field.columns, &field.credit_columns, &field.debit_columns];
+    let all = field.join.iter().chain(&field.sum).map(std::slice::from_ref);
+    for wanted in any.into_iter().map(Vec::as_slice).chain(all) {
+        let Some(first) = wanted.first() else { continue };
+        if wanted.iter().any(|title| titles.contains(title)) {
+            continue;
+        }
+        let near = nearest(first, titles.iter().map(String::as_str));
+        let near = near.map_or(String::new(), |near| format!(", did you mean `{near}`?"));
+        faults.add(
+            at,
+            format!(
+                "fields.{name}: [frame] has no column `{}`{near}; its columns are {}",
+                wanted.join("` or `"),
+                titles.join(", ")
+            ),
+        );
+    }
 }
 
 fn facts_used(fields: &BTreeMap<String, Vec<Field>>) -> Vec<(String, String)> {
@@ -588,6 +621,7 @@ fn fields(
     faults: &mut Faults,
     role: Role,
     number: &Number,
+    titles: &[String],
 ) -> BTreeMap<String, Vec<Field>> {
     let known = Profile::fields_of(role);
     let names: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
@@ -608,6 +642,7 @@ fn fields(
         for (index, rule) in rules.into_iter().enumerate() {
             let place = rule.at;
             let field = field(rule, faults, &name, number);
+            known_titles(&field, &name, place, titles, faults);
             if field.when.is_empty() && index + 1 < count {
                 faults.add(
                     place,

@@ -110,10 +110,13 @@ impl<'d> Node<'d> {
     }
 
     fn wrong_type(&self, faults: &mut Faults, key: &str, value: &Spanned<DeValue<'_>>, expected: &str) {
-        let found = value.get_ref().type_str();
+        let found = match value.get_ref().type_str() {
+            found @ ("array" | "integer") => format!("an {found}"),
+            found => format!("a {found}"),
+        };
         faults.add(
             value.span().start,
-            format!("{}: found a {found}, expected {expected}", self.name(key)),
+            format!("{}: found {found}, expected {expected}", self.name(key)),
         );
     }
 

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::tz::TimeZone;
 
+use crate::book::parse::nearest;
 use crate::entries::rows::Reject;
 use crate::ingest::canonical::values::Word;
 use crate::ingest::formats::FormatContext;
@@ -28,6 +29,8 @@ pub struct Columns {
     pub facts: BTreeMap<String, String>,
     /// Titles that are missing, collected while fields are bound.
     pub missing: Vec<String>,
+    /// What of the profile is bound, such as `fields.amount`; empty where that is told otherwise.
+    pub binds: String,
     /// Columns that were asked for.
     asked: RefCell<BTreeSet<usize>>,
     /// Titles that were asked for.
@@ -41,6 +44,7 @@ impl Columns {
             titles,
             facts,
             missing: Vec::new(),
+            binds: String::new(),
             asked: RefCell::default(),
             used: RefCell::default(),
         }
@@ -83,7 +87,19 @@ impl Columns {
     pub fn any(&mut self, titles: &[String], optional: bool) -> Vec<usize> {
         let found = self.of(titles);
         if found.is_empty() && !titles.is_empty() && !optional {
-            self.missing.push(titles.join(" or "));
+            let mut words = titles.join(" or ");
+            let near = titles
+                .iter()
+                .find_map(|title| nearest(title, self.titles.iter().map(String::as_str)));
+            let told = [
+                (!self.binds.is_empty()).then(|| format!("of {}", self.binds)),
+                near.map(|near| format!("did you mean `{}`?", shown(near))),
+            ];
+            let told: Vec<String> = told.into_iter().flatten().collect();
+            if !told.is_empty() {
+                words += &format!(" ({})", told.join(", "));
+            }
+            self.missing.push(words);
         }
         found
     }
@@ -572,11 +588,21 @@ impl<'p> Bound<'p> {
         }
         let condition = self.rules.first().and_then(|rule| rule.when.first());
         let at = condition.and_then(|condition| condition.columns.first()).copied();
-        Err(self.bad(
-            at,
-            at.map_or("", |at| row.cell(at)),
-            "a row that one of the rules of the profile is for",
-        ))
+        // All that the rules ask, for each may be the one that nobody thought of.
+        let asked = self.rules.iter().flat_map(|rule| &rule.when);
+        let mut cells: Vec<String> = Vec::new();
+        for condition in asked {
+            let cell = condition.columns.first().map_or("", |at| row.cell(*at));
+            let words = format!("{}={}", condition.condition.columns.join("|"), shown(cell));
+            if !cells.contains(&words) {
+                cells.push(words);
+            }
+        }
+        let found = match cells.len() {
+            0 | 1 => at.map_or("", |at| row.cell(at)).to_owned(),
+            _ => cells.join(", "),
+        };
+        Err(self.bad(at, &found, "a row that one of the rules of the profile is for"))
     }
 
     /// Text of the field in a row, as bytes.
@@ -1118,6 +1144,9 @@ fn that_can_apply(mut rules: Vec<Rule<'_>>) -> Vec<Rule<'_>> {
     rules
 }
 
+/// How a message says that the file does not name its account or channel, and where it can be said.
+pub const NOT_TOLD_BY_FILE: &str = "of the source in book.toml";
+
 fn rule<'p>(name: &str, field: &'p Field, columns: &mut Columns, ctx: &FormatContext<'_>) -> Rule<'p> {
     let optional = field.optional;
     let from_book = match field.from {
@@ -1133,9 +1162,9 @@ fn rule<'p>(name: &str, field: &'p Field, columns: &mut Columns, ctx: &FormatCon
     if told && constant.is_none() && field.columns.is_empty() {
         columns.missing.push(match &field.fact {
             Some(fact) => {
-                format!("for {name} (a line {fact} before it, or `{name}` of the source in book.toml)")
+                format!("for {name} (a line {fact} before it, or `{name}` {NOT_TOLD_BY_FILE})")
             }
-            None => format!("for {name}, which book.toml must then say as `{name}` of the source"),
+            None => format!("for {name}, which must then be `{name}` {NOT_TOLD_BY_FILE}"),
         });
     }
     let as_it_stands = field.strip_prefix.is_none()

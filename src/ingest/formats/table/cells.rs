@@ -217,7 +217,7 @@ impl Cut {
             if cut_marked(record.bytes, mark, record.delimiters, record.start, cells) {
                 return Ok(());
             }
-            return Err(format!("no `{}` before the first field", char::from(mark)));
+            return Err(format!("no {} before the first field", sign_in_words(mark)));
         }
         let marks = Marks::of(frame);
         if marks.cell_mark.is_some() && !is_row {
@@ -309,6 +309,15 @@ impl Cut {
             cells: &self.cells,
             id: "",
         }
+    }
+}
+
+/// A sign for a message: a back quote between back quotes cannot be read.
+fn sign_in_words(sign: u8) -> String {
+    match sign {
+        b'`' => "back quote (the sign left of the 1)".to_owned(),
+        b'\t' => "tab".to_owned(),
+        sign => format!("`{}`", char::from(sign)),
     }
 }
 

@@ -33,7 +33,7 @@ pub struct Difference {
 
 /// What keeps a file with these first bytes from being of a profile.
 pub fn difference(profile: &Profile, head: &[u8], encoding: Option<&'static Encoding>) -> Difference {
-    let text = text_of(profile, head, encoding);
+    let (text, read_in) = text_of(profile, head, encoding);
     let lines: Vec<&str> = text
         .lines()
         .take(HEAD_LINES)
@@ -48,7 +48,7 @@ pub fn difference(profile: &Profile, head: &[u8], encoding: Option<&'static Enco
     let first = lines.first().copied().unwrap_or_default();
     if profile.header.is_empty() && profile.first_lines.is_empty() {
         found.missing = 1;
-        let encoding = text_encoding(profile, head, encoding);
+        let encoding = read_in.unwrap_or(UTF_8);
         let (line, words) = shape(profile, encoding, behind_mark(head).1);
         (found.line, found.words) = (line, words);
         return found;
@@ -57,7 +57,7 @@ pub fn difference(profile: &Profile, head: &[u8], encoding: Option<&'static Enco
     let first_line = FrameLine::new(
         first.trim_end_matches(padding),
         &profile.frame,
-        text_encoding(profile, head, encoding),
+        read_in.unwrap_or(UTF_8),
     );
     let fits = profile
         .first_lines
@@ -80,6 +80,39 @@ pub fn difference(profile: &Profile, head: &[u8], encoding: Option<&'static Enco
         );
     }
     header(profile, &lines, &mut found);
+    let (marked, _) = behind_mark(head);
+    let known = match marked.or(encoding) {
+        Some(one) => vec![one],
+        None => profile.encodings.clone(),
+    };
+    let in_another = read_in.filter(|read_in| !known.contains(read_in) && !text.is_ascii());
+    if let Some(read_in) = in_another {
+        let known: Vec<String> = known
+            .iter()
+            .map(|known| known.name().to_ascii_lowercase())
+            .collect();
+        let read_in = read_in.name().to_ascii_lowercase();
+        let add = if !profile.frame.fixed.is_empty() {
+            "its places are counted in bytes, so fetch the file again as the sender wrote it, not converted"
+                .to_owned()
+        } else if encoding.is_some() {
+            "correct `encoding` of the source in book.toml".to_owned()
+        } else {
+            format!(
+                "add \"{read_in}\" to `encodings` of the profile, or to the source: encoding = \"{read_in}\""
+            )
+        };
+        let before = if found.words.is_empty() { "" } else { "; " };
+        let _ = write!(
+            found.words,
+            "{before}its bytes are {read_in}, and it is read in {}: {add}",
+            known.join(" or ")
+        );
+    } else if found.words.is_empty() {
+        found
+            .words
+            .push_str("its first lines do not fit what the profile expects");
+    }
     found
 }
 
@@ -164,23 +197,25 @@ fn header(profile: &Profile, lines: &[&str], found: &mut Difference) {
         return;
     }
     found.line = at as u64 + 1;
-    let more = titles.len().saturating_sub(TITLES_SHOWN);
-    let mut have: Vec<String> = titles
-        .iter()
-        .take(TITLES_SHOWN)
-        .map(|title| masked_line(title))
-        .collect();
-    if more > 0 {
-        have.push(format!("and {more} more"));
-    }
     let _ = write!(
         found.words,
-        "line {} has {count} of {} titles of the header and lacks {}; its titles are {}",
+        "line {} has {count} of {} titles of the header and lacks {}; {}",
         at + 1,
         profile.header.len(),
         expected.join(", "),
-        have.join(", ")
+        titles_shown(&titles)
     );
+}
+
+/// The first titles of a header, in words.
+pub fn titles_shown<T: AsRef<str>>(titles: &[T]) -> String {
+    let more = titles.len().saturating_sub(TITLES_SHOWN);
+    let have = titles.iter().take(TITLES_SHOWN);
+    let mut have: Vec<String> = have.map(|title| masked_line(title.as_ref())).collect();
+    if more > 0 {
+        have.push(format!("and {more} more"));
+    }
+    format!("its titles are {}", have.join(", "))
 }
 
 /// A title that may be the wanted one by another name.
@@ -195,34 +230,27 @@ fn near_title<'t>(wanted: &str, titles: &[&'t str]) -> Option<&'t str> {
         .or_else(|| nearest(wanted, titles.iter().copied().filter(alike)))
 }
 
-/// The first lines of a file in the first encoding of the profile that they are text in.
-fn text_of(profile: &Profile, head: &[u8], encoding: Option<&'static Encoding>) -> String {
-    let encoding = text_encoding(profile, head, encoding);
-    let (_, head) = behind_mark(head);
-    let whole = memchr::memrchr(b'\n', head).map_or(head, |end| &head[..end]);
-    if encoding == UTF_16LE || encoding == UTF_16BE {
-        return encoding.decode_without_bom_handling(head).0.into_owned();
-    }
-    match decode(encoding, whole) {
-        Some(text) => text.into_owned(),
-        None => String::from_utf8_lossy(whole).into_owned(),
-    }
-}
-
-/// The first encoding of the profile in which the first lines of a file are text.
-fn text_encoding(profile: &Profile, head: &[u8], encoding: Option<&'static Encoding>) -> &'static Encoding {
+/// The first lines of a file in the first encoding of the profile that they are text in, else in one in which they are.
+fn text_of(
+    profile: &Profile,
+    head: &[u8],
+    encoding: Option<&'static Encoding>,
+) -> (String, Option<&'static Encoding>) {
     let (marked, head) = behind_mark(head);
     let whole = memchr::memrchr(b'\n', head).map_or(head, |end| &head[..end]);
     let known = marked.or(encoding);
     let candidates = known.into_iter().chain(profile.encodings.iter().copied());
-    let mut candidates = candidates.chain([UTF_8, encoding_rs::GB18030]);
-    let is_text = |candidate: &&'static Encoding| {
-        if *candidate == UTF_16LE || *candidate == UTF_16BE {
-            return marked == Some(*candidate);
+    for candidate in candidates.chain([UTF_8, encoding_rs::GB18030]) {
+        if candidate == UTF_16LE || candidate == UTF_16BE {
+            if marked == Some(candidate) {
+                let text = candidate.decode_without_bom_handling(head).0.into_owned();
+                return (text, Some(candidate));
+            }
+        } else if let Some(text) = decode(candidate, whole) {
+            return (text.into_owned(), Some(candidate));
         }
-        decode(candidate, whole).is_some()
-    };
-    candidates.find(is_text).unwrap_or(UTF_8)
+    }
+    (String::from_utf8_lossy(whole).into_owned(), None)
 }
 
 /// A frame line for a message; of long numbers, which may be accounts, the last four digits.

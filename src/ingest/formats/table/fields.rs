@@ -8,11 +8,12 @@ use super::balance::Link;
 use super::bind::{Bad, Bound, Columns, RowTime, Times};
 use super::clock::TimeText;
 use super::cut::Row;
-use crate::book::settings::{Role, Settings};
+use super::whose::{Whose, whose};
+use crate::book::settings::Role;
 use crate::entries::rows::{BankRow, ChannelRow, Place, RowSink};
-use crate::ingest::formats::FormatContext;
 use crate::ingest::formats::profile::Profile;
 use crate::ingest::formats::values::{WallTime, masked};
+use crate::ingest::formats::{FileRefused, FormatContext};
 use crate::terms::currency::Currency;
 use crate::terms::date::Date;
 use crate::terms::kinds::{Direction, Purpose, Status, TxnType};
@@ -83,8 +84,8 @@ pub struct BankFields<'p> {
     pub(super) account_before: Option<(Vec<u8>, u16)>,
     /// The account that the file named last, and that was found to be no other than the source's.
     pub(super) named_before: String,
-    /// First row of another account than the source says, in words.
-    other_account: Option<(u64, String)>,
+    /// First row of another account than the source says.
+    other_account: Option<FileRefused>,
     /// The account that the file names and the book does not have, in words.
     unknown_account: Option<String>,
 }
@@ -98,7 +99,10 @@ pub fn bind_fields<'p>(
     let fee_rules = profile.fields.get("fee").map_or(&[][..], Vec::as_slice);
     let mut bound = |name: &'static str| {
         let rules = profile.fields.get(name)?;
-        Some(Bound::new(name, rules, columns, ctx))
+        columns.binds = format!("fields.{name}");
+        let bound = Bound::new(name, rules, columns, ctx);
+        columns.binds.clear();
+        Some(bound)
     };
     Some(match profile.role {
         Role::Channel => Fields::Channel(ChannelFields {
@@ -286,35 +290,6 @@ impl ChannelFields<'_> {
     }
 }
 
-/// The account of the book that a file names, by its number or id, or by what a mask leaves of its number (`6222****0001`):
-/// `expected` where it fits that one, else the first that it fits.
-fn account_named(named: &str, expected: usize, settings: &Settings) -> Option<usize> {
-    let Some((head, tail)) = named.split_once('*') else {
-        return settings.account_index(named);
-    };
-    let tail = tail.trim_start_matches('*');
-    if head.len() + tail.len() < MASK_SHOWS_MIN
-        || !(head.bytes().chain(tail.bytes())).all(|b| b.is_ascii_digit())
-    {
-        return None;
-    }
-    let fits = |index: &usize| {
-        let account = settings.accounts.get(*index);
-        let number = account.and_then(|account| account.number.as_deref());
-        number.is_some_and(|number| {
-            number.len() >= head.len() + tail.len() && number.starts_with(head) && number.ends_with(tail)
-        })
-    };
-    [expected]
-        .into_iter()
-        .chain(0..settings.accounts.len())
-        .find(fits)
-        .or_else(|| settings.account_index(named))
-}
-
-/// Digits that a masked number must show to name an account: fewer fit too many.
-const MASK_SHOWS_MIN: usize = 4;
-
 /// The place of a row's second entry: a row is found again by its place, so that no two may have the same. It is one byte
 /// into the row, where no other begins.
 fn second_of(place: Place) -> Place {
@@ -386,9 +361,9 @@ impl BankFields<'_> {
         self.account.is_constant().then_some(*account)
     }
 
-    /// The first row of another account of the book than the source says: its line, and the two accounts in words.
-    pub fn other_account(&self) -> Option<&(u64, String)> {
-        self.other_account.as_ref()
+    /// The refusal for the first row of another account than the source says.
+    pub fn other_account(&mut self) -> Option<FileRefused> {
+        self.other_account.take()
     }
 
     /// The first account that the file names and the book does not have, in words. Its rows are the source's all the same:
@@ -411,43 +386,32 @@ impl BankFields<'_> {
         Ok(index as u16)
     }
 
-    /// Notes a row that names another account than the source says: one of the book, or a whole number that the book does
-    /// not have. A masked number names none.
+    /// Notes a row that names another account than the source says.
     #[inline]
     fn compare_accounts(&mut self, row: &Row<'_>, account: u16, ctx: &FormatContext<'_>) {
         let Some(named) = self.account.named_by_file(row) else {
             return;
         };
-        if same(self.named_before.as_bytes(), named.as_bytes()) {
-            return;
+        if !same(self.named_before.as_bytes(), named.as_bytes()) {
+            let named = named.to_owned();
+            self.compare_named(&named, row.place.line, account, ctx);
         }
-        let Some(other) = account_named(named, usize::from(account), ctx.settings) else {
-            let is_whole = named
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || matches!(c, ' ' | '-' | '*'));
-            let digits = named.bytes().filter(u8::is_ascii_digit).count();
-            if is_whole && digits > 0 && (digits >= MASK_SHOWS_MIN || !named.contains('*')) {
-                let words = format!(
-                    "the file is of account {}, which book.toml does not have: its rows are taken for those of {}, as the source says",
-                    masked(ctx.settings, named),
-                    ctx.settings.accounts[usize::from(account)].id
-                );
+    }
+
+    /// Notes whose account the file names.
+    #[cold]
+    pub(super) fn compare_named(&mut self, named: &str, line: u64, account: u16, ctx: &FormatContext<'_>) {
+        match whose(named, usize::from(account), ctx.settings) {
+            Whose::Own => {}
+            Whose::Taken(words) => {
                 self.unknown_account.get_or_insert(words);
             }
-            named.clone_into(&mut self.named_before);
-            return;
-        };
-        if other == usize::from(account) {
-            named.clone_into(&mut self.named_before);
-            return;
+            Whose::Other(words, help) => {
+                self.other_account
+                    .get_or_insert_with(|| FileRefused::at(line, words, help));
+            }
         }
-        let words = format!(
-            "the file is of account {}, which is {} of the book, but the source says {}",
-            masked(ctx.settings, named),
-            ctx.settings.accounts[other].id,
-            ctx.settings.accounts[usize::from(account)].id
-        );
-        self.other_account.get_or_insert((row.place.line, words));
+        named.clone_into(&mut self.named_before);
     }
 
     /// The signed amount of a row: positive is into the account.

@@ -132,7 +132,7 @@ fn two_columns_say_the_direction_together() {
     let found = &kept.rejects[0];
     assert_eq!(
         (found.line, found.field.as_str(), found.found.as_str()),
-        (6, "direction", "借")
+        (6, "direction", "借贷=借, 红蓝=紫")
     );
     assert!(result.unwrap_err().message.contains("cannot be checked"));
 }
@@ -149,5 +149,151 @@ fn a_long_statement_is_read_as_a_short_one() {
             "合计: 60 rows, 借方金额(元) 145.90, 贷方金额(元) 291.80",
             "running balance: 60 rows from 200.00 CNY to 345.90 CNY",
         ]
+    );
+}
+
+/// A profile of few columns, with some of its text changed, and a file of it.
+const SMALL: &str = "title = \"Small\"\nrole = \"bank\"\nencodings = [\"utf-8\"]\n[recognise]\nheader = [\"日期\", \"id\"]\n[frame]\ndelimiter = \",\"\n[[fact]]\nname = \"账号\"\nline = \"账号: {n}\"\n[fields]\nentry_id = { columns = \"id\", required = true }\naccount = { from = \"source.account\", fact = \"账号\" }\nbooking_time = { columns = \"日期\", pattern = \"yyyy-MM-dd\" }\nvalue_date = { columns = \"日期\", pattern = \"yyyy-MM-dd\" }\namount = { credit_columns = \"credit\", debit_columns = \"debit\", required = true }\ncurrency = { value = \"CNY\" }\n";
+const SMALL_FILE: &str = "日期,id,debit,credit,memo\n2026-03-31,1,,100.00,a\n";
+
+fn small(from: &str, to: &str) -> Profile {
+    assert!(SMALL.contains(from), "{from}");
+    match Profile::parse(&SMALL.replace(from, to), "small") {
+        Ok(profile) => profile,
+        Err(findings) => panic!("{findings:?}"),
+    }
+}
+
+fn refusal(profile: &Profile, bytes: &[u8]) -> FileRefused {
+    let (result, _) = read_on(profile, (2026, 3, 31), bytes);
+    result.unwrap_err()
+}
+
+#[test]
+fn an_account_that_no_line_gives_is_said() {
+    let profile = small("title", "title");
+    for line in ["", "account: 6222\n"] {
+        let (result, kept) = read_on(&profile, (2026, 3, 31), format!("{line}{SMALL_FILE}").as_bytes());
+        let said = "no line of the file gives 账号 (`账号: {n}`): the account is the source's, unchecked";
+        assert!(
+            result.unwrap().statements.iter().any(|words| words == said),
+            "{line}"
+        );
+        assert_eq!(kept.rows.len(), 1);
+    }
+    let (result, _) = read_on(
+        &profile,
+        (2026, 3, 31),
+        format!("账号: 6222\n{SMALL_FILE}").as_bytes(),
+    );
+    assert!(
+        !result
+            .unwrap()
+            .statements
+            .iter()
+            .any(|words| words.contains("unchecked"))
+    );
+    let required = small("line =", "required = true\nline =");
+    let refused = refusal(&required, format!("account: 6222\n{SMALL_FILE}").as_bytes());
+    assert_eq!(
+        refused.message,
+        "no line of the file gives 账号: found none, expected `账号: {n}` (Small)"
+    );
+    let (result, _) = read_on(
+        &required,
+        (2026, 3, 31),
+        format!("账号: 6222\n{SMALL_FILE}").as_bytes(),
+    );
+    assert!(result.is_ok(), "{result:?}");
+    let wrong = Profile::parse(&SMALL.replace("line =", "required = \"yes\"\nline ="), "small");
+    assert!(format!("{:?}", wrong.err()).contains("expected true or false"));
+}
+
+#[test]
+fn a_file_of_a_foreign_account_is_refused_masked_or_whole() {
+    let profile = small("title", "title");
+    for foreign in ["6217****0009", "6217000000000009"] {
+        let refused = refusal(&profile, format!("账号: {foreign}\n{SMALL_FILE}").as_bytes());
+        assert!(
+            refused
+                .message
+                .contains("…0009, which book.toml does not have: it is not A0"),
+            "{refused:?}"
+        );
+        assert!(refused.help.contains("other_numbers"), "{refused:?}");
+    }
+}
+
+#[test]
+fn a_wrong_title_names_its_field_and_the_titles_that_are_there() {
+    let refused = refusal(&small("\"credit\"", "\"credits\""), SMALL_FILE.as_bytes());
+    assert_eq!(
+        refused.message,
+        "the header has no column credits (of fields.amount, did you mean `credit`?); its titles are 日期, id, debit, credit, memo"
+    );
+    assert!(
+        refused.help.starts_with("correct the title in the profile"),
+        "{refused:?}"
+    );
+    // Where the profile itself gives the titles, the profile is wrong.
+    let own = SMALL
+        .replace(
+            "delimiter = \",\"",
+            "delimiter = \",\"\ncolumns = [\"日期\", \"id\", \"debit\", \"credit\", \"memo\"]",
+        )
+        .replace("\"credit\", debit", "\"credits\", debit");
+    let found = format!("{:?}", Profile::parse(&own, "small").err());
+    assert!(
+        found.contains("fields.amount: [frame] has no column `credits`, did you mean `credit`?"),
+        "{found}"
+    );
+}
+
+#[test]
+fn a_file_in_another_encoding_is_told_what_to_add() {
+    let (gbk, _, _) = encoding_rs::GB18030.encode(SMALL_FILE);
+    let refused = refusal(&small("title", "title"), &gbk);
+    assert!(
+        refused.message.contains(
+            "its bytes are gb18030, and it is read in utf-8: add \"gb18030\" to `encodings` of the profile"
+        ),
+        "{refused:?}"
+    );
+    let refused = refusal(&small("\"utf-8\"", "\"iso-8859-1\""), SMALL_FILE.as_bytes());
+    assert!(!refused.message.ends_with(": "), "{refused:?}");
+}
+
+#[test]
+fn lines_that_end_with_a_carriage_return_alone_are_said() {
+    let refused = refusal(
+        &small("title", "title"),
+        SMALL_FILE.replace('\n', "\r").as_bytes(),
+    );
+    assert!(
+        refused.message.contains("carriage return (CR) alone"),
+        "{refused:?}"
+    );
+}
+
+#[test]
+fn a_row_that_no_rule_is_for_shows_all_that_the_rules_ask() {
+    let sides = "[[fields.direction]]\nwhen = [{ column = \"借贷\", is = \"贷\" }, { column = \"红蓝\", is = \"蓝\" }]\nvalue = \"C\"\n[[fields.direction]]\nwhen = [{ column = \"借贷\", is = \"借\" }, { column = \"红蓝\", is = \"蓝\" }]\nvalue = \"D\"\n";
+    let text = SMALL.replace(
+        "amount = { credit_columns = \"credit\", debit_columns = \"debit\", required = true }",
+        "amount = { columns = \"金额\", required = true }",
+    );
+    let Ok(profile) = Profile::parse(&format!("{text}{sides}"), "small") else {
+        panic!("the profile does not read");
+    };
+    let (result, kept) = read_on(
+        &profile,
+        (2026, 3, 31),
+        "日期,id,借贷,红蓝,金额\n2026-03-31,1,贷,红,5.00\n".as_bytes(),
+    );
+    assert!(result.is_ok(), "{result:?}");
+    assert!(
+        format!("{:?}", kept.rejects).contains("借贷=贷, 红蓝=红"),
+        "{:?}",
+        kept.rejects
     );
 }
