@@ -338,7 +338,7 @@ fn names_must_exist_and_fit() {
         (
             "pool = \"default\"",
             "other_numbers = [\"1\", \"1\"]",
-            "other_numbers[1]: the same number is given twice",
+            "other_numbers: the same number is given twice",
         ),
         (
             "[settle]",

@@ -446,12 +446,15 @@ fn has_quotes(text: &str, delimiter: char) -> bool {
     })
 }
 
+/// Cells of records, each with the number of lines before it.
+type CutRecords = Vec<(usize, Vec<String>)>;
+
 /// The separator that cuts most records into the same number of fields, and the first of that many without figures.
 fn table_of(text: &str) -> Option<Table> {
-    let mut best: Option<(usize, usize, char, bool, Vec<(usize, Vec<String>)>)> = None;
+    let mut best: Option<(usize, usize, char, bool, CutRecords)> = None;
     for delimiter in [',', '\t', '|', ';'] {
         let quoted = has_quotes(text, delimiter);
-        let cut: Vec<(usize, Vec<String>)> = records(text, quoted)
+        let cut: CutRecords = records(text, quoted)
             .iter()
             .map(|(before, record)| (*before, cells(record, delimiter, quoted)))
             .collect();
@@ -996,13 +999,17 @@ fn type_of(text: &str) -> Option<&'static str> {
     if has(&["退", "refund", "return"]) {
         return Some("REFUND");
     }
-    let other = has(&[
+    // The sign of a fee stands in the word for buying as well.
+    let bare = lower.replace("消费", "");
+    let other = [
         "fee", "费", "revers", "撤销", "冲正", "payout", "failed", "失败", "cancel", "transfer",
-    ]);
+    ]
+    .iter()
+    .any(|word| bare.contains(word));
     let pays = has(&[
         "payment", "sale", "purchase", "charge", "消费", "支付", "收款", "付款", "pay in",
     ]);
-    (pays && !(other && !lower.contains("消费"))).then_some("PAYMENT")
+    (pays && !other).then_some("PAYMENT")
 }
 
 #[cfg(test)]
@@ -1198,7 +1205,6 @@ mod tests {
         ] {
             assert!(text.contains(expected), "{expected} is missing in\n{text}");
         }
-        parses(&text);
     }
 
     #[test]

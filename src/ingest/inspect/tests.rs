@@ -263,7 +263,8 @@ fn a_file_of_no_profile_is_compared_with_the_nearest() {
     assert!(seen.draft.is_some());
     assert_eq!(
         seen.notes[0],
-        "no file of format rural: line 2 has 4 of 5 titles of the header and lacks `红蓝` (it has `红字`); its titles are 日期, 流水号, 借贷, 红字, 金额"
+        "no file of format rural: line 2 has 4 of 5 titles of the header and lacks `红蓝` (it has `红字`); its titles are 日期, 流水号, 借贷, 红字, 金额; \
+         its bytes are utf-8, and it is read in gb18030: add \"utf-8\" to `encodings` of the profile, or to the source: encoding = \"utf-8\""
     );
     // A book's own profile is compared however far it is.
     let seen = looked_with(&[("rural", profile)], b"a;b;c\n1;2;3\n");

@@ -268,7 +268,7 @@ fn wrong_keys_of_numbers_and_times_are_named_with_their_place() {
     check(
         "parentheses = true",
         "sign_behind = 1",
-        "9:15: number.sign_behind: found a integer, expected true or false",
+        "9:15: number.sign_behind: found an integer, expected true or false",
     );
     check(
         "parentheses = true",
