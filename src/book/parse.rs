@@ -212,27 +212,10 @@ impl Reader<'_> {
             sha256,
         };
         if legs_stand {
-            self.every_channel_has_a_leg(&settings);
             self.every_row_reaches_the_bank(&settings);
         }
         settings.accounts.sort_by(|a, b| a.id.cmp(&b.id));
         Some(settings)
-    }
-
-    /// Finds sources of a channel whose rows no leg compares with the platform: each of them would be refused.
-    fn every_channel_has_a_leg(&mut self, settings: &Settings) {
-        for (index, source) in settings.sources.iter().enumerate() {
-            let Some(channel) = source.channel.as_deref().filter(|_| source.role == Role::Channel) else {
-                continue;
-            };
-            if settings.bill_leg(channel).is_none() {
-                self.find(
-                    &format!("source[{index}].channel"),
-                    format!("no leg between platform and channel takes channel `{channel}`: every row of the source would be refused"),
-                    "add a [[leg]] with left = \"platform\", right = \"channel\", or add the channel to `channels` of one",
-                );
-            }
-        }
     }
 
     /// Notes a finding at a path, or at the nearest enclosing place that the text has.

@@ -3,14 +3,14 @@
 use serde_json::json;
 
 use crate::book::calendars::due_date;
-use crate::book::settings::Cycle;
+use crate::book::settings::{Cycle, Role, Settings};
 use crate::book::{Book, needed_calendars};
 use crate::cli::arguments::CheckArgs;
 use crate::cli::json;
 use crate::cli::screen::{Screen, quoted};
 use crate::day::history::History;
 use crate::day::read::check_formats;
-use crate::findings::{Finding, Stop};
+use crate::findings::{Finding, Stop, StopCode};
 use crate::ingest::files::{Delivery, discover};
 use crate::report::show;
 use crate::terms::date::Date;
@@ -26,6 +26,7 @@ pub fn run(arguments: &CheckArgs, screen: &Screen) -> Result<u8, Stop> {
     let book = Book::open(&arguments.book)?;
     let mut stops = Vec::new();
     stops.extend(check_formats(&book).err());
+    stops.extend(channels_without_a_leg(&book.settings));
     if let Some(date) = arguments.date {
         stops.extend(days_needed(&book, date).err());
     }
@@ -68,6 +69,28 @@ pub fn run(arguments: &CheckArgs, screen: &Screen) -> Result<u8, Stop> {
         None => format!("tieout status {root}"),
     }));
     Ok(0)
+}
+
+/// Sources of a channel whose rows no leg compares with the platform: a close would refuse each of them.
+fn channels_without_a_leg(settings: &Settings) -> Option<Stop> {
+    let mut findings = Vec::new();
+    for source in &settings.sources {
+        let channel = source.channel.as_deref().filter(|_| source.role == Role::Channel);
+        if let Some(channel) = channel.filter(|channel| settings.bill_leg(channel).is_none()) {
+            findings.push(Finding::about(
+                "book.toml",
+                format!(
+                    "source `{}`: no leg between platform and channel takes channel `{channel}`: every row of the source would be refused",
+                    source.name
+                ),
+                "add a [[leg]] with left = \"platform\" and right = \"channel\", or add the channel to `channels` of one",
+            ));
+        }
+    }
+    (!findings.is_empty()).then_some(Stop {
+        code: StopCode::Settings,
+        findings,
+    })
 }
 
 /// The files of the day: there, claimed by one source each, required ones present.
