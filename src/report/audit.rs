@@ -404,9 +404,9 @@ pub fn inputs_sql(audited: &Audited<'_>) -> String {
         let accounts = &day.settings.accounts;
         let is_number = accounts
             .iter()
-            .any(|other| other.number.as_ref() == Some(&named.id));
+            .any(|other| other.numbers().any(|number| number == named.id));
         let id = Some(named.id.as_str()).filter(|_| !is_number);
-        let names: Vec<String> = named.number.as_deref().into_iter().chain(id).map(text).collect();
+        let names: Vec<String> = named.numbers().chain(id).map(text).collect();
         let names = if names.is_empty() {
             "''".to_owned()
         } else {

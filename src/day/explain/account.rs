@@ -16,7 +16,8 @@ pub(super) fn explain(days: &Days, what: &str, date: Option<Date>) -> Result<Vec
     for day in days.looked_into(date) {
         let book = day.book()?;
         let mut accounts = book.settings.accounts.iter();
-        let account = accounts.find(|account| account.id == what || account.number.as_deref() == Some(what));
+        let account =
+            accounts.find(|account| account.id == what || account.numbers().any(|number| number == what));
         if let Some(account) = account {
             return Ok(vec![
                 balances(days, day, account)?,

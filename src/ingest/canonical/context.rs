@@ -35,7 +35,7 @@ impl ReadContext {
         let mut accounts = IdTable::with_capacity(2 * settings.accounts.len());
         // A number goes before an id, and the first account before later ones (R27): the first name given stays.
         for (index, account) in (0u32..).zip(&settings.accounts) {
-            if let Some(number) = &account.number {
+            for number in account.numbers() {
                 accounts.insert(number.as_bytes(), index);
             }
         }

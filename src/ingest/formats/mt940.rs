@@ -43,7 +43,12 @@ pub fn recognise(head: &[u8]) -> Option<&'static str> {
         .filter_map(|line| line.rfind("{4:").map_or(Some(line), |at| line.get(at + 3..)))
         .filter_map(|line| tag_of(line).map(|(tag, _)| tag))
         .collect();
-    let interim = match text.find("{2:").and_then(|at| is_interim_envelope(&text[at..])) {
+    // One envelope of a statement makes it a file of statements.
+    let blocks = text.match_indices("{2:");
+    let interim = blocks
+        .filter_map(|(at, _)| is_interim_envelope(&text[at..]))
+        .reduce(|all, next| all && next);
+    let interim = match interim {
         Some(interim) => interim,
         None => tags.contains(&"34F") && !tags.iter().any(|tag| tag.starts_with("60")),
     };
@@ -374,6 +379,7 @@ impl Reading<'_, '_> {
             }
             self.unfinished = false;
             self.end_message();
+            self.envelope = None;
             return Ok(());
         }
         let closed = self

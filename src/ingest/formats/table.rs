@@ -68,6 +68,9 @@ const DIGEST_CHARS: usize = 32;
 /// Characters of a line that is not ended that are shown.
 const OPEN_END_CHARS: usize = 40;
 
+/// Lines that say a fact once more and otherwise, and that are compared; a file of one account has none.
+const FACTS_AGAIN_MAX: usize = 100;
+
 /// What is said of an answer that no profile knows.
 pub const UNKNOWN_ANSWER: &str = "an answer of the sender's system";
 
@@ -494,6 +497,8 @@ struct Table<'r> {
     facts: FileFacts,
     /// First hole of each fact, by name.
     facts_told: BTreeMap<String, String>,
+    /// Facts that were told once more, and otherwise.
+    facts_told_again: Vec<(String, String)>,
     totals: Totals<'r>,
     chain: Option<Chain>,
     plan: Option<Plan<'r>>,
@@ -585,6 +590,7 @@ impl<'r> Table<'r> {
                 ..FileFacts::default()
             },
             facts_told: BTreeMap::new(),
+            facts_told_again: Vec::new(),
             totals,
             chain: profile.balance.map(Chain::new),
             plan: None,
@@ -673,7 +679,12 @@ impl<'r> Table<'r> {
                 .trim_end_matches(padding);
             is_comment = true;
         }
-        if self.frame_line(line, framed)? {
+        // Where lines of the frame are comments, a row is none, however its first cell begins.
+        let is_row = !is_comment
+            && !frame.comments.is_empty()
+            && self.at == At::Rows
+            && (self.plan.as_ref()).is_some_and(|plan| record.delimiters.len() + 1 == plan.titles.len());
+        if self.frame_line(line, framed, is_row)? {
             // What states one total as a line may state another in its cells.
             if !is_comment && matches!(self.at, At::Rows | At::Behind) && self.totals.are_in_rows() {
                 self.stated_in_cells(record)?;
@@ -739,7 +750,7 @@ impl<'r> Table<'r> {
     }
 
     /// Takes a line of the frame; false when it says nothing that the profile knows.
-    fn frame_line(&mut self, line: u64, text: &str) -> Result<bool, FileRefused> {
+    fn frame_line(&mut self, line: u64, text: &str, is_row: bool) -> Result<bool, FileRefused> {
         let frame = &self.profile.frame;
         let framed = FrameLine::new(text, frame, self.encoding);
         let is = |pattern: &Option<LinePattern>| pattern.as_ref().is_some_and(|it| framed.fit(it).is_some());
@@ -765,7 +776,7 @@ impl<'r> Table<'r> {
             self.at = At::Behind;
             return Ok(true);
         }
-        Ok(totals || self.fact_line(&framed))
+        Ok(totals || (!is_row && self.fact_line(&framed)))
     }
 
     /// Keeps what a line of the frame says; false when it says nothing that the profile knows.
@@ -782,15 +793,20 @@ impl<'r> Table<'r> {
             told.push(name);
             let trim = |text: &str| self.profile.frame.trim.text(text).to_owned();
             let texts: Vec<String> = holes.iter().map(|(_, text)| trim(text)).collect();
-            if let Some(first) = texts.first() {
-                self.facts_told
-                    .entry(name.clone())
-                    .or_insert_with(|| first.clone());
-            }
             let of_account = self.profile.fields.get("account").into_iter().flatten();
             let is_account = of_account
                 .into_iter()
                 .any(|field| field.fact.as_ref() == Some(name));
+            if let Some(first) = texts.first() {
+                let before = self
+                    .facts_told
+                    .entry(name.clone())
+                    .or_insert_with(|| first.clone());
+                // Two exports put together: the second may be of another account.
+                if is_account && before != first && self.facts_told_again.len() < FACTS_AGAIN_MAX {
+                    self.facts_told_again.push((name.clone(), first.clone()));
+                }
+            }
             let in_words = |((hole, _), text): (&(&str, String), &String)| {
                 if is_account || matches!(*hole, "account" | "card") {
                     masked(self.ctx.settings, text)
@@ -1223,14 +1239,34 @@ impl<'r> Table<'r> {
 
     /// True when a row that is cut off at the end of the file would be found out, or nobody expects a line end there.
     fn last_line_is_proven(&self) -> bool {
-        let has_balance = match &self.plan {
-            Some(Plan {
-                fields: Fields::Bank(fields),
-                ..
-            }) => fields.has_balance(),
-            _ => false,
+        self.profile.frame.last_line_open || self.totals.prove_sums() || self.balance_proves_the_last()
+    }
+
+    /// True when the running balance would show that the last row was cut off: it stands behind the amount, so that what is
+    /// cut is cut from it, or it follows from the row before whatever stands where.
+    fn balance_proves_the_last(&self) -> bool {
+        let (Some(balance), Some(plan), Some(_)) = (&self.profile.balance, &self.plan, &self.chain) else {
+            return false;
         };
-        self.profile.frame.last_line_open || self.totals.prove_sums() || (has_balance && self.chain.is_some())
+        let Fields::Bank(fields) = &plan.fields else {
+            return false;
+        };
+        let last_of = |name: &str| {
+            let rules = self.profile.fields.get(name).into_iter().flatten();
+            let titles = rules.flat_map(|rule| {
+                rule.columns
+                    .iter()
+                    .chain(&rule.credit_columns)
+                    .chain(&rule.debit_columns)
+                    .chain(&rule.sum)
+            });
+            titles
+                .filter_map(|title| plan.titles.iter().position(|it| it == title))
+                .max()
+        };
+        fields.has_balance()
+            && !balance.may_break
+            && (balance.order == profile::Order::OldestFirst || last_of("balance") > last_of("amount"))
     }
 
     /// Refuses the row at the end of the file, which may go on: an amount that is cut off is an amount too. False where the
@@ -1284,9 +1320,36 @@ impl<'r> Table<'r> {
         let (Some(plan), Some(own)) = (&mut self.plan, &self.ctx.source.account) else {
             return Ok(());
         };
+        if self.facts_told_again.len() == FACTS_AGAIN_MAX {
+            return Err(FileRefused::at(
+                0,
+                format!(
+                    "{FACTS_AGAIN_MAX} lines of the file name an account, and not the same ({})",
+                    profile.title
+                ),
+                "this is no file of one account: fetch that of each account by itself",
+            ));
+        }
         let rules = profile.fields.get("account").into_iter().flatten();
-        for rule in rules.filter(|rule| rule.from == Some(profile::From::SourceAccount)) {
+        for rule in rules {
             let Some(name) = &rule.fact else { continue };
+            let mut again = self.facts_told_again.iter().filter(|(told, _)| told == name);
+            if rule.from != Some(profile::From::SourceAccount) {
+                // Which account the rows are of is what the first line says.
+                if let (Some((_, again)), Some(first)) = (again.next(), self.facts_told.get(name)) {
+                    return Err(FileRefused::at(
+                        0,
+                        format!(
+                            "two lines of the file say {name}, and not the same: {} and {} ({})",
+                            masked(self.ctx.settings, first),
+                            masked(self.ctx.settings, again),
+                            profile.title
+                        ),
+                        "two files were put together: fetch each by itself",
+                    ));
+                }
+                continue;
+            }
             let by_column = rule.columns.iter().any(|title| plan.titles.contains(title));
             match self.facts_told.get(name) {
                 // Most lines stand before the rows, and are compared with them; behind them they say it as well.
@@ -1294,9 +1357,11 @@ impl<'r> Table<'r> {
                     if let (Fields::Bank(fields), Some(account)) =
                         (&mut plan.fields, self.ctx.settings.account_index(own))
                     {
-                        let named = bind::stripped(rule, named.trim()).to_owned();
-                        let named = rule.map.get(&named).unwrap_or(&named);
-                        fields.compare_named(named, 0, account as u16, self.ctx);
+                        for named in std::iter::once(named).chain(again.map(|(_, named)| named)) {
+                            let named = bind::stripped(rule, named.trim()).to_owned();
+                            let named = rule.map.get(&named).unwrap_or(&named);
+                            fields.compare_named(named, 0, account as u16, self.ctx);
+                        }
                     }
                 }
                 None if !by_column => self.facts.statements.push(format!(

@@ -494,7 +494,11 @@ impl Number {
     /// needs another profile, and not another file.
     #[cold]
     pub fn or_by_key(&self, expected: String, text: &str, error: AmountError) -> String {
-        match self.key_for(text).filter(|_| error == AmountError::Form) {
+        let key = match error {
+            AmountError::Form => self.key_for(text),
+            _ => None,
+        };
+        match key {
             Some(key) => format!("{expected}, or, if the file is right, {key} in the profile"),
             None => expected,
         }

@@ -521,10 +521,17 @@ fn the_envelope_says_which_message_it_is() {
             .message
             .contains("an interim report (MT942) with an opening balance")
     );
+    // A report before the statements of the file, in an envelope of its own.
+    let bare = statement(":61:260331C1,00NMSCX\n", "C260331EUR11,00");
+    let (result, kept) = read(&format!("{report}\n{bare}"));
+    result.unwrap();
+    assert_eq!(kept.rows.len(), 1);
+    let enveloped = format!("{report}\n{{1:F01BANKNL2AXXXX}}{{2:O9401200}}{{4:\n{bare}-}}");
+    assert_eq!(super::recognise(enveloped.as_bytes()), Some(MT940));
     // An envelope of a statement is one, floor limit or not.
-    let statement = text.replace("{2:O942", "{2:O940");
-    assert_eq!(super::recognise(statement.as_bytes()), Some(MT940));
-    assert_eq!(read(&statement).1.rows.len(), 1);
+    let with_limit = text.replace("{2:O942", "{2:O940");
+    assert_eq!(super::recognise(with_limit.as_bytes()), Some(MT940));
+    assert_eq!(read(&with_limit).1.rows.len(), 1);
 }
 
 #[test]

@@ -352,7 +352,18 @@ fn number(node: &mut Node<'_>, faults: &mut Faults, default: &Number) -> Number 
     number.parentheses |= node.flag(faults, "parentheses");
     number.marks.extend(sign_texts(node, faults, "sign_marks"));
     number.words.extend(sign_texts(node, faults, "sign_words"));
+    let at = node.place("symbols");
     let symbols = node.texts(faults, "symbols");
+    let is_sign = |c: char| c.is_ascii_digit() || matches!(c, '-' | '+' | '\u{2212}' | '(' | ')');
+    if let Some(symbol) = symbols.iter().find(|symbol| symbol.contains(is_sign)) {
+        faults.add(
+            at,
+            format!(
+                "{}: found `{symbol}`, expected signs that mean nothing, such as a currency's: no digit, plus, minus or parenthesis",
+                node.name("symbols")
+            ),
+        );
+    }
     if !symbols.is_empty() {
         number.symbols = symbols;
     }

@@ -221,7 +221,26 @@ fn a_file_of_a_foreign_account_is_refused_masked_or_whole() {
             "{refused:?}"
         );
         assert!(refused.help.contains("other_numbers"), "{refused:?}");
+        // Two exports put together: the second line counts as well.
+        let refused = refusal(
+            &profile,
+            format!("账号: 6222\n{SMALL_FILE}账号: {foreign}\n").as_bytes(),
+        );
+        assert!(refused.message.contains("it is not A0"), "{refused:?}");
     }
+    let named = small("from = \"source.account\", fact", "fact");
+    let twice = |second: &str| {
+        let text = format!("账号: A0\n{SMALL_FILE}账号: {second}\n");
+        read_on(&named, (2026, 3, 31), text.as_bytes()).0
+    };
+    assert!(twice("A0").is_ok());
+    let refused = twice("A1").unwrap_err();
+    assert!(
+        refused
+            .message
+            .contains("two lines of the file say 账号, and not the same: A0 and A1"),
+        "{refused:?}"
+    );
 }
 
 #[test]

@@ -245,13 +245,15 @@ impl<'p> Totals<'p> {
                         let is_taken_off = !bound.minus_when.is_empty() && all_hold(&bound.minus_when, row);
                         *sum += if is_taken_off { -scaled } else { scaled };
                     }
+                    // The first is told.
+                    (Err(_), _) | (_, Err(_)) if uncounted.is_some() => {}
                     (Err(text), _) | (_, Err(text)) => {
                         let expected =
                             bound
                                 .number
                                 .or_by_key("an amount".to_owned(), text, AmountError::Form);
                         let words = format!("{}: found `{}`, expected {expected}", bound.title, shown(text));
-                        uncounted.get_or_insert((row.place.line, words));
+                        *uncounted = Some((row.place.line, words));
                     }
                 }
             }
@@ -448,7 +450,10 @@ impl<'p> Totals<'p> {
                 Stated::Rows(_) => !total.optional,
                 Stated::Nowhere => false,
             };
-            is_stated && !total.sums.is_empty()
+            // A sum that a file may lack, or that is of some rows alone, may not be of the last one; what comes in and what
+            // goes out are two.
+            let must_stand = || total.sums.iter().filter(|sum| !sum.optional);
+            is_stated && (must_stand().any(|sum| sum.when.is_empty()) || must_stand().count() > 1)
         })
     }
 

@@ -9,6 +9,8 @@ use crate::ingest::formats::values::masked;
 
 /// Digits that a number must show to name an account: fewer fit too many.
 const SHOWS_MIN: usize = 4;
+/// Digits that make a number beside other words an account's: fewer are a branch, a day, a kind.
+const ACCOUNT_DIGITS_MIN: usize = 9;
 /// Letters x that are a mask, side by side. Fewer may stand in an IBAN.
 const MASK_OF_X: usize = 3;
 /// Letters and check digits before the bank's own part of an IBAN.
@@ -56,25 +58,32 @@ pub fn whose(named: &str, account: usize, settings: &Settings) -> Whose {
             own.id
         ))
     };
-    let Some(shown) = Shown::of(named) else {
-        let digits = named.bytes().filter(u8::is_ascii_digit).count();
-        let is_masked = named.chars().any(is_mask);
-        return if digits >= SHOWS_MIN || (digits > 0 && !is_masked && is_word(named)) {
+    let named_bare = folded(named);
+    let (shown, is_alone) = match Shown::of(&named_bare) {
+        Some(shown) => (vec![shown], true),
+        None => (Shown::within(&named_bare), false),
+    };
+    if shown.is_empty() {
+        let digits = named_bare.bytes().filter(u8::is_ascii_digit).count();
+        let is_masked = named_bare.chars().any(is_mask);
+        return if digits >= SHOWS_MIN || (digits > 0 && !is_masked && is_word(&named_bare)) {
             taken()
         } else {
             Whose::Own
         };
-    };
-    let of_own = shown.fits(own);
-    if of_own == Fit::Same {
+    }
+    if shown.iter().any(|shown| shown.fits(own) == Fit::Same) {
         return Whose::Own;
     }
     let mut others = settings.accounts.iter().enumerate();
-    let other = others.find(|(at, other)| *at != account && shown.fits(other) == Fit::Same);
-    if let Some((_, other)) = other {
+    let is_other = |other: &Account| shown.iter().any(|shown| shown.fits(other) == Fit::Same);
+    if let Some((_, other)) = others.find(|(at, other)| *at != account && is_other(other)) {
         return other_of_book(other);
     }
-    match of_own {
+    // Beside other words the number comes first, and a short one may be anything.
+    let first = &shown[0];
+    match first.fits(own) {
+        Fit::No if !is_alone && first.digits() < ACCOUNT_DIGITS_MIN => taken(),
         Fit::Same => Whose::Own,
         Fit::Part | Fit::Unknown => taken(),
         Fit::No => Whose::Other(
@@ -119,7 +128,7 @@ impl Shown {
     fn of(text: &str) -> Option<Shown> {
         let bare: String = text
             .chars()
-            .filter(|c| !c.is_whitespace() && !matches!(c, '-' | '/'))
+            .filter(|c| !c.is_whitespace() && !is_separator(*c))
             .map(|c| c.to_ascii_uppercase())
             .collect();
         let mut parts = vec![String::new()];
@@ -137,11 +146,20 @@ impl Shown {
             };
             rest = &rest[length..];
         }
-        let digits = parts
-            .iter()
-            .flat_map(|part| part.bytes())
-            .filter(u8::is_ascii_digit);
-        (digits.count() >= SHOWS_MIN).then_some(Shown { parts })
+        let shown = Shown { parts };
+        (shown.digits() >= SHOWS_MIN).then_some(shown)
+    }
+
+    /// The numbers in a text that says other things as well: `6222000000000001（基本户）`, `6222****0001,户名：…`.
+    fn within(text: &str) -> Vec<Shown> {
+        let is_of_number = |c: char| c.is_ascii_alphanumeric() || c == ' ' || is_separator(c) || is_mask(c);
+        text.split(|c| !is_of_number(c)).filter_map(Shown::of).collect()
+    }
+
+    /// Digits that it shows.
+    fn digits(&self) -> usize {
+        let all = self.parts.iter().flat_map(|part| part.bytes());
+        all.filter(u8::is_ascii_digit).count()
     }
 
     fn fits(&self, account: &Account) -> Fit {
@@ -165,8 +183,7 @@ impl Shown {
 
 /// Two whole numbers.
 fn whole(named: &str, known: &str) -> Fit {
-    let (named, known) = (without_zeros(named), without_zeros(known));
-    if named == known {
+    if without_zeros(named) == without_zeros(known) {
         return Fit::Same;
     }
     let (named, known) = (of_bank(named), of_bank(known));
@@ -175,8 +192,10 @@ fn whole(named: &str, known: &str) -> Fit {
     } else {
         (known, named)
     };
-    let digits = short.bytes().filter(u8::is_ascii_digit).count();
-    if digits >= SHOWS_MIN && long.contains(short) {
+    let is_part =
+        |part: &str| part.bytes().filter(u8::is_ascii_digit).count() >= SHOWS_MIN && long.contains(part);
+    // Zeros before a number may be padding, and may be its own: the last four digits of …0001 are 0001.
+    if is_part(short) || is_part(without_zeros(short)) {
         Fit::Part
     } else {
         Fit::No
@@ -201,7 +220,10 @@ fn masked_fits(parts: &[String], known: &str) -> bool {
     };
     if !is_one_iban {
         let begun = rest.strip_prefix(head);
-        let Some(behind) = begun.or_else(|| without_zeros(rest).strip_prefix(without_zeros(head))) else {
+        // Zeros alone are no beginning that could be written otherwise.
+        let bare = Some(without_zeros(head)).filter(|bare| !bare.is_empty() || head.is_empty());
+        let padded = || without_zeros(rest).strip_prefix(bare?);
+        let Some(behind) = begun.or_else(padded) else {
             return false;
         };
         rest = behind;
@@ -215,6 +237,23 @@ fn masked_fits(parts: &[String], known: &str) -> bool {
         rest = found.map_or("", |at| &rest[at + part.len()..]);
         found.is_some()
     })
+}
+
+/// Digits and stars of full width as those of ASCII, and dots as the mask that they are.
+fn folded(text: &str) -> String {
+    let folded: String = text
+        .chars()
+        .map(|c| match c {
+            '０'..='９' | 'Ａ'..='Ｚ' => char::from_u32(u32::from(c) - 0xfee0).unwrap_or(c),
+            c => c,
+        })
+        .collect();
+    folded.replace("...", "…").replace("..", "…")
+}
+
+/// What only makes a number easier to read, or keeps a spreadsheet from changing it.
+fn is_separator(c: char) -> bool {
+    matches!(c, '-' | '/' | '.' | '\'' | '’' | '"' | '=')
 }
 
 fn is_mask(c: char) -> bool {
@@ -319,6 +358,44 @@ mod tests {
         assert!(matches!(told("DE89370400440532013000", &local), Whose::Taken(_)));
         assert_eq!(told("DE89****3000", &local), Whose::Own);
         assert!(matches!(told("DE89370400440532013001", &local), Whose::Other(..)));
+    }
+
+    #[test]
+    fn a_number_is_seen_beside_other_words() {
+        let book = [("6222000000000001", "CNY"), ("6222000000000002", "CNY")];
+        for (own, other) in [
+            ("6222000000000001,户名：某公司", "6222000000000002,户名：某公司"),
+            ("6222000000000001 币种：人民币", "6222000000000002 币种：人民币"),
+            ("6222000000000001(基本户)", "6222000000000002（基本户）"),
+            ("6222.0000.0000.0001", "6222.0000.0000.0002"),
+            ("'6222000000000001", "'6222000000000002"),
+            ("6222...0001", "6222...0002"),
+            ("某公司 6222****0001", "某公司 6222****0002"),
+        ] {
+            assert_eq!(told(own, &book), Whose::Own, "{own}");
+            let Whose::Other(words, _) = told(other, &book) else {
+                panic!("{other} is taken");
+            };
+            assert!(words.contains("which is A1 of the book"), "{words}");
+        }
+        assert!(matches!(
+            told("6222000000000009,户名：某公司", &book),
+            Whose::Other(..)
+        ));
+        let wide = |number: &str| -> String {
+            let wide = |c: char| char::from_u32(u32::from(c) + 0xfee0).unwrap();
+            number.chars().map(wide).collect()
+        };
+        assert_eq!(told(&wide("6222000000000001"), &book), Whose::Own);
+        assert!(matches!(told(&wide("6222000000000002"), &book), Whose::Other(..)));
+        // A day or a branch is no account.
+        assert!(matches!(told("某公司，20260331", &book), Whose::Taken(_)));
+        // The end of a number, with its zeros.
+        for tail in ["0001", "尾号：0001"] {
+            assert!(matches!(told(tail, &book), Whose::Taken(_)), "{tail}");
+        }
+        assert!(matches!(told("0009", &book), Whose::Other(..)));
+        assert!(matches!(told("0000****0001", &book), Whose::Other(..)));
     }
 
     #[test]
