@@ -428,7 +428,8 @@ impl Shared<'_> {
         files::check_unchanged(task.file).map_err(read_failed)?;
         let (hasher, bytes) = lock(&hashed).clone();
         self.advance(bytes);
-        let notes = facts.checked.into_iter().chain(facts.statements).collect();
+        let said = facts.checked.into_iter().chain(facts.noted);
+        let notes = said.chain(facts.statements).collect();
         let is_table = |task: &&Task<'_>| {
             let source = &self.book.settings.sources[task.file.source];
             source.role == Role::Bank && source.format != CANONICAL

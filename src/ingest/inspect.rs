@@ -431,13 +431,8 @@ fn take(
     if !facts.encoding.is_empty() {
         seen.encoding = facts.encoding;
     }
-    // That nothing could be compared is nothing that holds.
-    let (unproven, held): (Vec<String>, Vec<String>) = facts
-        .checked
-        .into_iter()
-        .partition(|words| words == table::NOT_PROVEN);
-    seen.checked.extend(held);
-    seen.notes.extend(unproven);
+    seen.checked.extend(facts.checked);
+    seen.notes.extend(facts.noted);
     seen.failed.extend(refused);
     seen.statements = facts.told;
     seen.accounts = accounts;

@@ -70,7 +70,7 @@ pub fn read<'a>(mut bytes: Box<dyn Read + 'a>, desk: &mut Desk<'_>) -> Result<()
     let facts = &mut desk.facts;
     facts.variant = variant.to_owned();
     facts.encoding = records.lines.encoding();
-    facts.checked.extend(records.lines.guess_in_words());
+    facts.noted.extend(records.lines.guess_in_words());
     Ok(())
 }
 

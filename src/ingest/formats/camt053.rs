@@ -773,7 +773,12 @@ impl Reading<'_, '_> {
         if open_ended > 0 {
             words += &format!("; the details of {open_ended} give no amount in {currency}");
         }
-        self.desk.facts.checked.push(words);
+        let facts = &mut self.desk.facts;
+        if residual == charges && open_ended == 0 {
+            facts.checked.push(words);
+        } else {
+            facts.noted.push(words);
+        }
     }
 }
 

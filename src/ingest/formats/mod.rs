@@ -72,6 +72,8 @@ pub struct FormatContext<'a> {
 pub struct FileFacts {
     /// Control totals that the format has and that held, in words: `payments: 6 rows, 0.06`.
     pub checked: Vec<String>,
+    /// What is said beside that: what was guessed, passed over or left over, and what nobody could compare.
+    pub noted: Vec<String>,
     /// Identity of each statement: account number, id, sequence number and period, as the format gives them.
     pub statements: Vec<String>,
     /// The variant of the format: version, dialect.

@@ -116,14 +116,14 @@ pub fn read<'a>(
         if interim { "MT942" } else { "MT940" },
         if enveloped { " in FIN envelopes" } else { "" }
     );
-    facts.checked.extend(lines.guess_in_words());
+    facts.noted.extend(lines.guess_in_words());
     if passed_over > 0 {
-        facts.checked.push(format!(
+        facts.noted.push(format!(
             "{passed_over} lines that belong to no field were passed over, from line {passed_over_line} on"
         ));
     }
     if moved_days > 0 {
-        facts.checked.push(format!(
+        facts.noted.push(format!(
             "{moved_days} dates are days of a 30-day month (30 February): read as the last day of the month"
         ));
     }
@@ -893,7 +893,7 @@ impl Reading<'_, '_> {
                 "report {}: an interim report (MT942) among statements, which books nothing",
                 part.name()
             );
-            self.desk.facts.checked.push(words);
+            self.desk.facts.noted.push(words);
         }
         let declared = self.check_declared(&mut part, currency, true)?;
         if declared > 0 {

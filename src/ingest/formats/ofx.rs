@@ -172,9 +172,9 @@ pub fn read<'a>(mut bytes: Box<dyn Read + 'a>, desk: &mut Desk<'_>) -> Result<()
     } else {
         "OFX 1 (SGML)".to_owned()
     };
-    facts.checked.extend(pieces.guess_in_words());
+    facts.noted.extend(pieces.guess_in_words());
     if is_utf8_after_all {
-        facts.checked.push(
+        facts.noted.push(
             "the header names an encoding of one byte a letter, but the letters are UTF-8 and were read as such: \
              set `encoding` of the source if names look wrong"
                 .to_owned(),

@@ -1409,7 +1409,7 @@ impl<'r> Table<'r> {
             self.facts.undated = told.undated;
         }
         if !is_proven {
-            self.facts.checked.push(NOT_PROVEN.to_owned());
+            self.facts.noted.push(NOT_PROVEN.to_owned());
         }
         if self.profile.verified == Some(Verified::Published) {
             self.facts.statements.push(format!(

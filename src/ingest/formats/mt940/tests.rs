@@ -285,7 +285,7 @@ fn layout_may_be_anything() {
     let (facts, _) = read(&format!("hello\n\n{}bye\n", statement(one, "C260331EUR11,00")), 1);
     assert!(
         facts
-            .checked
+            .noted
             .iter()
             .any(|words| words.starts_with("2 lines that belong to no field were passed over, from line 1"))
     );
@@ -327,7 +327,7 @@ fn layout_may_be_anything() {
     assert!(
         result
             .unwrap()
-            .checked
+            .noted
             .iter()
             .any(|words| words.contains("windows-1252"))
     );
@@ -489,12 +489,12 @@ fn interim_reports_among_statements_book_nothing() {
         assert!(kept.rows[0].contains("|C|100|"), "{:?}", kept.rows);
         assert!(
             facts
-                .checked
+                .noted
                 .iter()
                 .any(|words| words
                     .starts_with("report R number 1/1: an interim report (MT942) among statements")),
             "{:?}",
-            facts.checked
+            facts.noted
         );
     }
     // A statement whose balance was lost is none.

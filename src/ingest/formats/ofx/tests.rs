@@ -301,7 +301,7 @@ fn headers_name_the_encoding() {
         let (result, kept) = read(&[before.as_bytes(), letters, behind.as_bytes()].concat());
         let says_so = result
             .unwrap()
-            .checked
+            .noted
             .iter()
             .any(|words| words.contains("the letters are UTF-8"));
         assert!(kept.rows[0].contains("CAFÉ"), "{:?}", kept.rows);

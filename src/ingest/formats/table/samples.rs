@@ -70,7 +70,9 @@ pub(super) fn good(name: &str, date: (i32, u32, u32), bytes: &[u8]) -> (Vec<Stri
         Err(refused) => panic!("{name}: {refused:?}"),
     };
     assert_eq!(kept.rejects, [], "{name}");
-    (kept.rows.clone(), facts.checked, kept)
+    // What holds and what is said beside it, as a close tells them.
+    let told = facts.checked.into_iter().chain(facts.noted).collect();
+    (kept.rows.clone(), told, kept)
 }
 
 /// Line and message of a refused file.

@@ -30,7 +30,8 @@ fn read_text(profile: &str, text: &str) -> (Result<FileFacts, FileRefused>, Kept
 fn checked(profile: &str, text: &str) -> Vec<String> {
     let (result, kept) = read_text(profile, text);
     assert_eq!(kept.rejects, []);
-    result.unwrap().checked
+    let facts = result.unwrap();
+    facts.checked.into_iter().chain(facts.noted).collect()
 }
 
 fn refused(profile: &str, text: &str) -> (u64, String, String) {
