@@ -657,6 +657,14 @@ pub struct Balance {
     pub may_break: bool,
 }
 
+impl Field {
+    /// Titles of the columns that it takes a text or an amount from.
+    pub fn titles(&self) -> impl Iterator<Item = &String> {
+        let amounts = self.credit_columns.iter().chain(&self.debit_columns);
+        self.columns.iter().chain(amounts).chain(&self.sum)
+    }
+}
+
 impl Profile {
     /// Reads and checks a profile.
     ///

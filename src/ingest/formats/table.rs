@@ -1253,13 +1253,7 @@ impl<'r> Table<'r> {
         };
         let last_of = |name: &str| {
             let rules = self.profile.fields.get(name).into_iter().flatten();
-            let titles = rules.flat_map(|rule| {
-                rule.columns
-                    .iter()
-                    .chain(&rule.credit_columns)
-                    .chain(&rule.debit_columns)
-                    .chain(&rule.sum)
-            });
+            let titles = rules.flat_map(profile::Field::titles);
             titles
                 .filter_map(|title| plan.titles.iter().position(|it| it == title))
                 .max()
@@ -1317,9 +1311,6 @@ impl<'r> Table<'r> {
                  where it is gone, fetch the file again",
             ));
         }
-        let (Some(plan), Some(own)) = (&mut self.plan, &self.ctx.source.account) else {
-            return Ok(());
-        };
         if self.facts_told_again.len() == FACTS_AGAIN_MAX {
             return Err(FileRefused::at(
                 0,
@@ -1330,26 +1321,31 @@ impl<'r> Table<'r> {
                 "this is no file of one account: fetch that of each account by itself",
             ));
         }
-        let rules = profile.fields.get("account").into_iter().flatten();
-        for rule in rules {
+        let rules = || profile.fields.get("account").into_iter().flatten();
+        let is_of_source = |rule: &&profile::Field| rule.from == Some(profile::From::SourceAccount);
+        // Elsewhere the first line says which account the rows are of, and a second one says that two files were put together.
+        for rule in rules().filter(|rule| !is_of_source(rule)) {
             let Some(name) = &rule.fact else { continue };
-            let mut again = self.facts_told_again.iter().filter(|(told, _)| told == name);
-            if rule.from != Some(profile::From::SourceAccount) {
-                // Which account the rows are of is what the first line says.
-                if let (Some((_, again)), Some(first)) = (again.next(), self.facts_told.get(name)) {
-                    return Err(FileRefused::at(
-                        0,
-                        format!(
-                            "two lines of the file say {name}, and not the same: {} and {} ({})",
-                            masked(self.ctx.settings, first),
-                            masked(self.ctx.settings, again),
-                            profile.title
-                        ),
-                        "two files were put together: fetch each by itself",
-                    ));
-                }
-                continue;
+            let again = self.facts_told_again.iter().find(|(told, _)| told == name);
+            if let (Some((_, again)), Some(first)) = (again, self.facts_told.get(name)) {
+                return Err(FileRefused::at(
+                    0,
+                    format!(
+                        "two lines of the file say {name}, and not the same: {} and {} ({})",
+                        masked(self.ctx.settings, first),
+                        masked(self.ctx.settings, again),
+                        profile.title
+                    ),
+                    "two files were put together: fetch each by itself",
+                ));
             }
+        }
+        let (Some(plan), Some(own)) = (&mut self.plan, &self.ctx.source.account) else {
+            return Ok(());
+        };
+        for rule in rules().filter(is_of_source) {
+            let Some(name) = &rule.fact else { continue };
+            let again = self.facts_told_again.iter().filter(|(told, _)| told == name);
             let by_column = rule.columns.iter().any(|title| plan.titles.contains(title));
             match self.facts_told.get(name) {
                 // Most lines stand before the rows, and are compared with them; behind them they say it as well.

@@ -241,6 +241,17 @@ fn a_file_of_a_foreign_account_is_refused_masked_or_whole() {
             .contains("two lines of the file say 账号, and not the same: A0 and A1"),
         "{refused:?}"
     );
+    // So it is where the source names no account: the first line alone says whose the rows are.
+    let settings = crate::ingest::formats::testing::settings(&[("6222", "CNY"), ("6223", "CNY")]);
+    let source = crate::ingest::formats::testing::source("small", named.role);
+    let ctx = FormatContext {
+        settings: &settings,
+        source: &source,
+        business_date: crate::terms::date::Date::from_ymd(2026, 3, 31).unwrap(),
+    };
+    let text = format!("账号: A0\n{SMALL_FILE}账号: A1\n");
+    let again = super::samples::read_both_ways(&named, text.as_bytes(), &ctx, &mut Kept::default());
+    assert_eq!(again.unwrap_err(), refused);
 }
 
 #[test]

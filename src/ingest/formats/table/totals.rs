@@ -522,36 +522,17 @@ fn texts_of(row: &Row<'_>, titles: &[String]) -> Vec<(String, String)> {
 
 /// How the numbers of a column are written: as in the field that comes from it, else as the profile says for all.
 fn number_of<'p>(profile: &'p Profile, titles: &[String]) -> &'p Number {
-    let rules = profile.fields.values().flatten();
-    let uses = |columns: &[String]| columns.iter().any(|column| titles.contains(column));
-    let field = rules.filter(|rule| rule.number != profile.number).find(|rule| {
-        [
-            &rule.columns,
-            &rule.credit_columns,
-            &rule.debit_columns,
-            &rule.sum,
-        ]
-        .into_iter()
-        .any(|columns| uses(columns))
-    });
+    let mut rules = profile.fields.values().flatten();
+    let field =
+        rules.find(|rule| rule.number != profile.number && rule.titles().any(|title| titles.contains(title)));
     field.map_or(&profile.number, |field| &field.number)
 }
 
 /// What stands for nothing in a column: as the field says that comes from it.
 fn blank_of<'p>(profile: &'p Profile, titles: &[String]) -> &'p [String] {
-    let uses = |columns: &[String]| columns.iter().any(|column| titles.contains(column));
     let mut rules = profile.fields.values().flatten();
-    let field = rules.find(|rule| {
-        !rule.blank.is_empty()
-            && [
-                &rule.columns,
-                &rule.credit_columns,
-                &rule.debit_columns,
-                &rule.sum,
-            ]
-            .into_iter()
-            .any(|columns| uses(columns))
-    });
+    let field =
+        rules.find(|rule| !rule.blank.is_empty() && rule.titles().any(|title| titles.contains(title)));
     field.map_or(&[], |field| &field.blank)
 }
 
