@@ -6,6 +6,8 @@
 
 use std::collections::BTreeMap;
 
+use rayon::prelude::*;
+
 use crate::book::settings::{AccountKind, Basis};
 use crate::day::batches::BatchSums;
 use crate::day::figures::{AccountEventKind, PayoutLine, PayoutStatus, Position};
@@ -71,23 +73,31 @@ pub struct Checked<'a> {
 
 /// Runs every check, in the order they are listed.
 pub fn run_all(checked: &Checked<'_>) -> Vec<Invariant> {
-    let mut found = Vec::new();
-    each_row_has_one_fate(checked, &mut found);
-    batches_are_their_rows(checked, &mut found);
-    positions_sum_to_zero(checked, &mut found);
-    payout_lines_add_up(checked, &mut found);
-    merchant_state_ties(checked, &mut found);
-    issued_payouts_tie(checked, &mut found);
-    statements_add_up(checked, &mut found);
-    customers_add_up(checked, &mut found);
-    adjustments_tie(checked, &mut found);
-    journal_balances(checked, &mut found);
-    trial_balance_rolls(checked, &mut found);
-    ledger_ties(checked, &mut found);
-    reserve_holds(checked, &mut found);
-    reserve_rolls(checked, &mut found);
-    found
+    let found = CHECKS.par_iter().map(|check| {
+        let mut found = Vec::new();
+        check(checked, &mut found);
+        found
+    });
+    found.flatten_iter().collect()
 }
+
+/// All checks, in the order in which they are listed.
+const CHECKS: [fn(&Checked<'_>, &mut Vec<Invariant>); 14] = [
+    each_row_has_one_fate,
+    batches_are_their_rows,
+    positions_sum_to_zero,
+    payout_lines_add_up,
+    merchant_state_ties,
+    issued_payouts_tie,
+    statements_add_up,
+    customers_add_up,
+    adjustments_tie,
+    journal_balances,
+    trial_balance_rolls,
+    ledger_ties,
+    reserve_holds,
+    reserve_rolls,
+];
 
 /// Stops the day when any invariant fails, naming all that do.
 ///

@@ -208,6 +208,9 @@ pub fn name_of(side: &[EntryBlock], row: RowRef) -> Option<RowName> {
     (row != RowRef::NONE).then(|| (row.block(), side[row.block()].ordinal(row.position())))
 }
 
+/// Partitions that a thread takes at a time.
+const PARTITIONS_AT_A_TIME: usize = 8;
+
 /// One leg under way.
 struct LegRun<'a> {
     pool: &'a Pool,
@@ -249,6 +252,8 @@ impl<'a> LegRun<'a> {
     fn all(&self) -> Vec<Matches> {
         (0..1usize << self.bits)
             .into_par_iter()
+            // Small pieces, or one thread has the last large one when the others have nothing left.
+            .with_max_len(PARTITIONS_AT_A_TIME)
             .map_init(Scratch::default, |scratch, partition| {
                 self.one(partition, scratch)
             })

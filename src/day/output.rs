@@ -359,7 +359,7 @@ impl Outputs<'_> {
         Ok(())
     }
 
-    /// Makes a table a part at a time, so that no more than that is in memory beside its lines, and writes it.
+    /// Makes a table a part at a time, so that no more than two of them are in memory beside its lines, and writes it.
     fn table(&mut self, (lines, table): MakeTable<'_>, parquet_too: bool) -> Result<(), Stop> {
         let part = |start: usize| table(start..lines.min(start + PART_ROWS));
         let first = part(0)?;
@@ -377,13 +377,19 @@ impl Outputs<'_> {
         let mut next = Some(first);
         let mut start = 0;
         while let Some(rows) = next.take() {
-            let (as_parquet, as_csv) = rayon::join(
-                || parquet.as_mut().map_or(Ok(()), |parquet| parquet.write(&rows)),
-                || {
-                    rows.csv_rows_into(&mut text);
-                    csv.write_all(&text).map_err(csv_failed)
-                },
-            );
+            start += PART_ROWS;
+            // The next part is made while this one is written.
+            let make = || (start < lines).then(|| part(start)).transpose();
+            let write = || {
+                rayon::join(
+                    || parquet.as_mut().map_or(Ok(()), |parquet| parquet.write(&rows)),
+                    || {
+                        rows.csv_rows_into(&mut text);
+                        csv.write_all(&text).map_err(csv_failed)
+                    },
+                )
+            };
+            let (made, (as_parquet, as_csv)) = rayon::join(make, write);
             as_csv.and(as_parquet)?;
             text.clear();
             for (column, of_part) in rows.sums() {
@@ -392,11 +398,7 @@ impl Outputs<'_> {
                     *mine.entry(currency).or_insert(0) += minor;
                 }
             }
-            drop(rows);
-            start += PART_ROWS;
-            if start < lines {
-                next = Some(part(start)?);
-            }
+            next = made?;
         }
         let sealed = self.staging.seal(&csv_path, csv)?;
         self.sealed(sealed, Some(lines as u64), sums.clone());

@@ -8,7 +8,6 @@ use std::io::Read;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 use crate::book::Book;
@@ -96,7 +95,6 @@ pub fn read_all(
             state: Mutex::new(TaskState::NotStarted),
         })
         .collect();
-    digest_in_pairs(&tasks);
     let shared = Shared {
         book,
         context,
@@ -108,6 +106,12 @@ pub fn read_all(
     let blocks = Mutex::new(Vec::new());
     let threads = rayon::current_num_threads().max(1);
     rayon::scope(|scope| {
+        // They take as long as the disk or SHA-256 does, while other threads read rows.
+        let whole: Vec<&Task<'_>> = tasks.iter().filter(|task| task.file.parquet).collect();
+        for pair in whole.chunks(2) {
+            let pair = pair.to_vec();
+            scope.spawn(move |_| digest(&pair));
+        }
         for thread in 0..threads {
             let (shared, blocks) = (&shared, &blocks);
             scope.spawn(move |_| {
@@ -124,7 +128,10 @@ pub fn read_all(
     let mut stops = Vec::new();
     for task in tasks {
         match task.state.into_inner().unwrap_or_else(PoisonError::into_inner) {
-            TaskState::Done(report) => reading.reports.push(report),
+            TaskState::Done(report) => match with_digest(report, task.file, task.digest) {
+                Ok(report) => reading.reports.push(report),
+                Err(stop) => stops.push(stop),
+            },
             TaskState::Failed(stop) => stops.push(stop),
             TaskState::NotStarted | TaskState::Open(_) => {
                 stops.push(Stop::invariant(format!(
@@ -145,24 +152,44 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Takes the digests of files in Parquet, two side by side where there are two.
-fn digest_in_pairs(tasks: &[Task<'_>]) {
-    let whole: Vec<&Task<'_>> = tasks.iter().filter(|task| task.file.parquet).collect();
-    whole.par_chunks(2).for_each(|pair| {
-        if let [one, other] = pair {
-            let digests = files::hash_contents([one.file, other.file]);
-            for (task, digest) in pair.iter().zip(digests) {
-                *lock(&task.digest) = Some(digest);
-            }
-        }
-    });
+/// A digest, and bytes of the unpacked content.
+type ContentDigest = std::io::Result<(String, u64)>;
+
+/// Takes the digests of files in Parquet, of two side by side.
+fn digest(files: &[&Task<'_>]) {
+    let digests: Vec<ContentDigest> = match files {
+        [one, other] => files::hash_contents([one.file, other.file]).into(),
+        _ => files.iter().map(|task| files::hash_content(task.file)).collect(),
+    };
+    for (task, digest) in files.iter().zip(digests) {
+        *lock(&task.digest) = Some(digest);
+    }
+}
+
+/// Completes the report of a file whose digest was taken apart from its rows. What was hashed is what was read if the file is
+/// still the one that was found.
+fn with_digest(
+    report: FileReport,
+    file: &Delivered,
+    digest: Mutex<Option<ContentDigest>>,
+) -> Result<FileReport, Stop> {
+    let Some(digest) = digest.into_inner().unwrap_or_else(PoisonError::into_inner) else {
+        return Ok(report);
+    };
+    let digest = digest.and_then(|digest| files::check_unchanged(file).map(|()| digest));
+    let (sha256, bytes) = digest.map_err(|error| files::read_failed(file, &error))?;
+    Ok(FileReport {
+        sha256,
+        bytes,
+        ..report
+    })
 }
 
 struct Task<'a> {
     file: &'a Delivered,
     context: &'a ReadContext,
-    /// Of a file in Parquet, whose digest is taken before its rows are read.
-    digest: Mutex<Option<std::io::Result<(String, u64)>>>,
+    /// Of a file in Parquet, whose digest is taken beside its rows.
+    digest: Mutex<Option<ContentDigest>>,
     state: Mutex<TaskState>,
 }
 
@@ -182,8 +209,6 @@ enum Opened {
         file: ParquetFile,
         next: AtomicUsize,
         left: AtomicUsize,
-        sha256: String,
-        bytes: u64,
     },
 }
 
@@ -230,13 +255,7 @@ impl Shared<'_> {
         };
         let outcome = match &*opened {
             Opened::Csv { reader, binding } => self.csv(number, task, reader, binding, intake, work, buffer),
-            Opened::Parquet {
-                file,
-                next,
-                left,
-                sha256,
-                bytes,
-            } => self.parquet(number, task, (file, next, left), (sha256, *bytes), intake),
+            Opened::Parquet { file, next, left } => self.parquet(number, task, (file, next, left), intake),
         };
         let mut state = lock(&task.state);
         match outcome {
@@ -293,17 +312,12 @@ impl Shared<'_> {
         let file = task.file;
         let read_failed = |error: std::io::Error| files::read_failed(file, &error);
         if file.parquet {
-            let known = lock(&task.digest).take();
-            let digest = known.unwrap_or_else(|| files::hash_content(file));
-            let (sha256, bytes) = digest.map_err(read_failed)?;
             let table = open_parquet(file, role, task.context)?;
             let groups = table.row_groups();
             return Ok(Opened::Parquet {
                 file: table,
                 next: AtomicUsize::new(0),
                 left: AtomicUsize::new(groups),
-                sha256,
-                bytes,
             });
         }
         // The lease comes first: what is read from then on is what lies there until the end.
@@ -365,7 +379,6 @@ impl Shared<'_> {
         number: u32,
         task: &Task<'_>,
         (file, next, left): (&ParquetFile, &AtomicUsize, &AtomicUsize),
-        (sha256, bytes): (&str, u64),
         intake: &mut Intake<'_>,
     ) -> Result<Option<FileReport>, Stop> {
         let groups = file.row_groups();
@@ -378,17 +391,13 @@ impl Shared<'_> {
             intake.restart(number, group as u32);
             file.read_row_group(group, Columns::Judged, task.context, intake)
                 .map_err(|refused| refuse(task.file, refused))?;
-            self.advance(bytes / groups as u64);
+            self.advance(task.file.seen.bytes / groups as u64);
             done = left.fetch_sub(1, Ordering::AcqRel) == 1;
         }
         if done {
             files::check_unchanged(task.file).map_err(|error| files::read_failed(task.file, &error))?;
         }
-        Ok(done.then(|| FileReport {
-            sha256: sha256.to_owned(),
-            bytes,
-            ..FileReport::default()
-        }))
+        Ok(done.then(FileReport::default))
     }
 
     fn foreign(&self, number: u32, task: &Task<'_>, intake: &mut Intake<'_>) -> Result<FileReport, Stop> {

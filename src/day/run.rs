@@ -155,7 +155,6 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
         taken: &taken,
     });
     let batch_sums = batches::sums(&matched, settings, bank_leg);
-    matched.pool.keep_what_is_shown(settings);
 
     progress.stage("reserve", 0);
     let age_business_days = age_on(terms.calendar, date);
@@ -168,7 +167,10 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
         breaks: &breaks,
         age_business_days: &age_business_days,
     };
-    let mut paid = pay_and_reserve(&unpaid)?;
+    // Payouts, reserve and ledger are made of sums: the rows that no file shows are let go beside that.
+    let pool = &mut matched.pool;
+    let (paid, ()) = rayon::join(|| pay_and_reserve(&unpaid), || pool.keep_what_is_shown(settings));
+    let mut paid = paid?;
 
     progress.stage("check", 0);
     let invariants = check(&unpaid, &paid, &fates, &batch_sums, &matched.agreed)?;

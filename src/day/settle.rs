@@ -35,7 +35,7 @@ use crate::wallets::{WalletDay, WalletKind, WalletRow, post_wallets};
 
 /// Finds settled payments of earlier closes by txn_id.
 pub type Originals<'a> =
-    &'a dyn Fn(&FxHashSet<Vec<u8>>) -> Result<BTreeMap<Vec<u8>, originals::Settled>, Stop>;
+    &'a (dyn Fn(&FxHashSet<Vec<u8>>) -> Result<BTreeMap<Vec<u8>, originals::Settled>, Stop> + Sync);
 
 /// What settling works on.
 #[derive(Clone, Copy)]

@@ -2,7 +2,7 @@
 //!
 //! Bytes are read (or looked at where a plain file lies: [`crate::ingest::leased`]), hashed and cut under one lock; parsing happens outside it. Two files of a [`Group`] are read at a time,
 //! because two hashes side by side cost little more than one ([`crate::terms::sha256_pair`]); the second file's block waits
-//! for whoever wants it. A block ends at a line end outside quotes, found by counting quotes. The hash is of the content
+//! for whoever wants it, and a file's next blocks are made while its last ones are parsed. A block ends at a line end outside quotes, found by counting quotes. The hash is of the content
 //! as unpacked, before any decoding. Where the blocks are cut depends on the bytes alone, never on threads. Text is UTF-8; GB18030 and others when the source declares them;
 //! UTF-16 when declared or when the file begins with its mark. A byte-order mark is passed over and goes before a
 //! declaration.
@@ -10,7 +10,7 @@
 use std::collections::VecDeque;
 use std::io::{self, Read};
 use std::ops::{Deref, Range};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 
 use encoding_rs::{Decoder, DecoderResult, Encoding};
 
@@ -78,8 +78,11 @@ pub struct TextFacts {
     pub lines: u64,
 }
 
-/// Blocks of a file that may wait for whoever wants them.
-const WAITING_MAX: usize = 2;
+/// Blocks of a file that are made before anybody wants them, so that a thread hardly ever waits for another to hash.
+const WAITING_WANTED: usize = 2;
+
+/// Blocks of a file that may wait for whoever wants them: those of the other file of its pair come with each of its own.
+const WAITING_MAX: usize = 6;
 
 /// Files that are read at the same time.
 #[derive(Default)]
@@ -98,6 +101,8 @@ pub struct BlockReader {
 struct Text {
     inner: Mutex<Inner>,
     waiting: Mutex<Waiting>,
+    /// Told when a maker is done.
+    made: Condvar,
 }
 
 /// The bytes of a block, or as many of them as are there: copied, or where they lie in a file.
@@ -131,6 +136,51 @@ impl Deref for BlockBytes {
 struct Waiting {
     blocks: VecDeque<Result<Block, BlockError>>,
     spare: Vec<Vec<u8>>,
+    /// True while some thread makes blocks.
+    has_maker: bool,
+}
+
+/// The one thread that makes the next block of a text.
+struct Maker(Arc<Text>);
+
+impl Maker {
+    fn of(text: &Arc<Text>) -> Option<Maker> {
+        let had_one = std::mem::replace(&mut lock(&text.waiting).has_maker, true);
+        (!had_one).then(|| Maker(Arc::clone(text)))
+    }
+}
+
+impl Drop for Maker {
+    fn drop(&mut self) {
+        lock(&self.0.waiting).has_maker = false;
+        self.0.made.notify_all();
+    }
+}
+
+/// Who makes the next block of a text, and of another one side by side.
+struct Makers {
+    mine: Maker,
+    other: Option<Maker>,
+}
+
+impl Makers {
+    fn make(self) {
+        let mine = &*self.mine.0;
+        let mut inner = lock(&mine.inner);
+        let mut filling = inner.begin(mine);
+        if let Some(Maker(other)) = &self.other {
+            let mut other_inner = lock(&other.inner);
+            let mut others = other_inner.begin(other);
+            while inner.wants(&filling) && other_inner.wants(&others) {
+                Inner::step_both((&mut inner, &mut filling), (&mut other_inner, &mut others));
+            }
+            // What one of them still lacks is little.
+            let block = other_inner.fill_and_cut(others);
+            lock(&other.waiting).blocks.extend(block);
+        }
+        let block = inner.fill_and_cut(filling);
+        lock(&mine.waiting).blocks.extend(block);
+    }
 }
 
 struct Block {
@@ -191,6 +241,7 @@ impl BlockReader {
         let text = Text {
             inner: Mutex::new(inner),
             waiting: Mutex::default(),
+            made: Condvar::new(),
         };
         Ok(BlockReader {
             header,
@@ -239,61 +290,55 @@ impl BlockReader {
     /// A text that does not decode, a record above [`RECORD_BYTES_MAX`], or a failed read. After an error
     /// no block follows.
     pub fn next_block(&self, buffer: &mut BlockBytes) -> Result<Option<BlockHead>, BlockError> {
-        if let Some(block) = self.text.take(buffer) {
-            let none_waits = lock(&self.text.waiting).blocks.is_empty();
-            // The next is made while nobody needs it yet, so that nobody waits for it.
-            if self.group.is_some()
-                && none_waits
-                && let Ok(mut inner) = self.text.inner.try_lock()
-                && inner.has_more()
-            {
-                self.make(&mut inner);
-            }
-            return block.map(Some);
-        }
-        let mut inner = lock(&self.text.inner);
-        // Another thread may have made it in the meantime.
         loop {
             if let Some(block) = self.text.take(buffer) {
+                self.make_ahead();
                 return block.map(Some);
             }
-            if !inner.has_more() {
-                return Ok(None);
+            let Some(makers) = self.makers() else {
+                self.text.wait_for_maker();
+                continue;
+            };
+            if lock(&self.text.inner).has_more() {
+                makers.make();
+                continue;
             }
-            self.make(&mut inner);
+            // The last may have been made before this thread became the maker; nobody makes any now.
+            return self.text.take(buffer).transpose();
         }
     }
 
-    /// Cuts the next block, and one of another text of the group where one is free.
-    fn make(&self, inner: &mut Inner) {
-        let others = self.group.as_ref().map(|group| {
-            let mut texts = lock(&group.texts);
-            texts.retain(|text| text.strong_count() > 0);
-            texts.iter().filter_map(Weak::upgrade).collect::<Vec<_>>()
-        });
-        for other in others.iter().flatten() {
-            if Arc::ptr_eq(other, &self.text) || lock(&other.waiting).blocks.len() >= WAITING_MAX {
-                continue;
-            }
-            let Ok(mut other_inner) = other.inner.try_lock() else {
-                continue;
-            };
-            if inner.is_alike(&other_inner) {
-                let (mut mine, mut others) = (inner.begin(&self.text), other_inner.begin(other));
-                while inner.wants(&mine) && other_inner.wants(&others) {
-                    Inner::step_both((inner, &mut mine), (&mut other_inner, &mut others));
-                }
-                // What one of them still lacks is little.
-                let block = other_inner.fill_and_cut(others);
-                lock(&other.waiting).blocks.extend(block);
-                let block = inner.fill_and_cut(mine);
-                lock(&self.text.waiting).blocks.extend(block);
-                return;
+    /// Makes the next block while nobody needs it yet, so that nobody waits for it.
+    fn make_ahead(&self) {
+        let few_wait = lock(&self.text.waiting).blocks.len() < WAITING_WANTED;
+        if !few_wait || self.group.is_none() {
+            return;
+        }
+        if let Some(makers) = self.makers() {
+            let has_more = lock(&self.text.inner).has_more();
+            if has_more {
+                makers.make();
             }
         }
-        let mine = inner.begin(&self.text);
-        let block = inner.fill_and_cut(mine);
-        lock(&self.text.waiting).blocks.extend(block);
+    }
+
+    /// Becomes the maker of this text's next block, and of one of another text of the group where one is free. `None` where
+    /// somebody else is.
+    fn makers(&self) -> Option<Makers> {
+        // Pairs are found one thread at a time: two threads with half a pair each would hash one text at a time.
+        let mut texts = self.group.as_ref().map(|group| lock(&group.texts));
+        let mine = Maker::of(&self.text)?;
+        let texts = texts.as_mut().map(|texts| {
+            texts.retain(|text| text.strong_count() > 0);
+            texts.iter().filter_map(Weak::upgrade)
+        });
+        let other = texts.into_iter().flatten().find_map(|other| {
+            let is_free = !Arc::ptr_eq(&other, &self.text) && lock(&other.waiting).blocks.len() < WAITING_MAX;
+            let maker = is_free.then(|| Maker::of(&other)).flatten()?;
+            let alike = lock(&self.text.inner).is_alike(&lock(&other.inner));
+            alike.then_some(maker)
+        });
+        Some(Makers { mine, other })
     }
 
     /// Hash and size, once [`BlockReader::next_block`] has given `None`; before, `None`.
@@ -311,6 +356,17 @@ impl BlockReader {
 }
 
 impl Text {
+    /// Waits until a block is there, or nobody makes one.
+    fn wait_for_maker(&self) {
+        let waiting = lock(&self.waiting);
+        let in_vain = |waiting: &mut Waiting| waiting.has_maker && waiting.blocks.is_empty();
+        drop(
+            self.made
+                .wait_while(waiting, in_vain)
+                .unwrap_or_else(PoisonError::into_inner),
+        );
+    }
+
     /// A block that waits, put into `buffer`, whose memory waits for the next.
     fn take(&self, buffer: &mut BlockBytes) -> Option<Result<BlockHead, BlockError>> {
         let mut waiting = lock(&self.waiting);

@@ -42,12 +42,18 @@ impl IdOrder {
         }
     }
 
-    fn push(&mut self, row: RowRef) {
+    fn push_row(&mut self, row: RowRef) {
+        self.push(Run { first: row, rows: 1 });
+    }
+
+    fn push(&mut self, next: Run) {
         match self.runs.last_mut() {
-            Some(run) if run.row(run.rows as usize) == row && run.first.block() == row.block() => {
-                run.rows += 1
+            Some(run)
+                if run.row(run.rows as usize) == next.first && run.first.block() == next.first.block() =>
+            {
+                run.rows += next.rows
             }
-            _ => self.runs.push(Run { first: row, rows: 1 }),
+            _ => self.runs.push(next),
         }
     }
 
@@ -90,32 +96,35 @@ impl IdOrder {
 /// Orders the rows of a side by id.
 pub fn order_by_id(blocks: &[EntryBlock]) -> IdOrder {
     let split = Split::new(blocks);
-    let mut order = IdOrder {
-        runs: Vec::new(),
-        shared: split.shared(),
-    };
-    let mut late = split.late.iter().copied().peekable();
-    for part in &split.parts {
-        let (in_order, mut from) = (InOrder::of(&blocks[part.number]), part.skip);
-        while let Some(row) = late.peek().copied() {
-            let upto = from + in_order.partition_point(from, |p| split.is_before(part.number, p, row));
-            if upto == in_order.len() {
-                break;
-            }
-            (from..upto).for_each(|at| order.push(RowRef::new(part.number, in_order.position(at))));
-            order.push(row);
-            late.next();
-            from = upto;
-        }
-        (from..in_order.len()).for_each(|at| order.push(RowRef::new(part.number, in_order.position(at))));
+    let (stretches, behind) = split.stretches();
+    let ordered: Vec<IdOrder> = stretches
+        .into_par_iter()
+        .map(|stretch| split.order(stretch))
+        .collect();
+    let mut whole = IdOrder::default();
+    for part in ordered {
+        part.runs.into_iter().for_each(|run| whole.push(run));
+        whole.shared.extend(part.shared);
     }
-    late.for_each(|row| order.push(row));
-    order
+    behind.iter().for_each(|row| whole.push_row(*row));
+    whole.shared.extend(split.shared(behind, None));
+    whole
 }
 
 /// Rows of a side that share an id, without ordering the others.
 pub fn shared_ids(blocks: &[EntryBlock]) -> Vec<Vec<RowRef>> {
-    Split::new(blocks).shared()
+    let split = Split::new(blocks);
+    let (stretches, behind) = split.stretches();
+    let shared = stretches.into_par_iter().map(|stretch| match stretch.late {
+        [] => Vec::new(),
+        late => split.shared(
+            late,
+            Some((stretch.part, &InOrder::of(&blocks[stretch.part.number]))),
+        ),
+    });
+    let shared: Vec<Vec<Vec<RowRef>>> = shared.collect();
+    let behind = split.shared(behind, None);
+    shared.into_iter().flatten().chain(behind).collect()
 }
 
 /// Positions of a block's rows in order, ids ascending.
@@ -221,37 +230,63 @@ impl<'a> Split<'a> {
             .is_lt()
     }
 
-    /// Only a late row can share its id: with other late rows, and with at most one row in order.
-    fn shared(&self) -> Vec<Vec<RowRef>> {
+    /// The parts, each with the late rows whose ids are not above its highest, and not below that of the part before; then the
+    /// late rows behind all parts.
+    fn stretches(&self) -> (Vec<Stretch<'_>>, &[RowRef]) {
+        let mut late = &self.late[..];
+        let stretches = self.parts.iter().map(|part| {
+            let block = &self.blocks[part.number];
+            let highest = block.id(block.highest());
+            let (mine, behind) = late.split_at(late.partition_point(|row| self.id(*row) <= highest));
+            late = behind;
+            Stretch { part, late: mine }
+        });
+        (stretches.collect(), late)
+    }
+
+    /// The order of the rows of one stretch.
+    fn order(&self, Stretch { part, late }: Stretch<'_>) -> IdOrder {
+        let in_order = InOrder::of(&self.blocks[part.number]);
+        let mut order = IdOrder::of_shared(self.shared(late, Some((part, &in_order))));
+        let mut from = part.skip;
+        for row in late {
+            let upto = from + in_order.partition_point(from, |p| self.is_before(part.number, p, *row));
+            (from..upto).for_each(|at| order.push_row(RowRef::new(part.number, in_order.position(at))));
+            order.push_row(*row);
+            from = upto;
+        }
+        (from..in_order.len()).for_each(|at| order.push_row(RowRef::new(part.number, in_order.position(at))));
+        order
+    }
+
+    /// Only a late row can share its id: with other late rows, and with at most one row in order, of the part that its id
+    /// falls into.
+    fn shared(&self, late: &[RowRef], part: Option<(&Part, &InOrder)>) -> Vec<Vec<RowRef>> {
         let mut shared = Vec::new();
-        let mut laid_out: Option<(usize, InOrder)> = None;
-        for run in self.late.chunk_by(|a, b| self.id(*a) == self.id(*b)) {
+        for run in late.chunk_by(|a, b| self.id(*a) == self.id(*b)) {
             let wanted = self.id(run[0]);
-            let part = self.parts.partition_point(|part| {
+            let row_in_order = part.and_then(|(part, in_order)| {
                 let block = &self.blocks[part.number];
-                block.id(block.highest()) < wanted
+                let at = in_order.partition_point(0, |position| block.id(position) < wanted);
+                let is_its =
+                    at >= part.skip && at < in_order.len() && block.id(in_order.position(at)) == wanted;
+                is_its.then(|| RowRef::new(part.number, in_order.position(at)))
             });
-            let mut rows = run.to_vec();
-            if let Some(part) = self.parts.get(part) {
-                let block = &self.blocks[part.number];
-                // Late rows come by id, so a block's order is laid out once.
-                if laid_out.as_ref().is_none_or(|(number, _)| *number != part.number) {
-                    laid_out = Some((part.number, InOrder::of(block)));
-                }
-                if let Some((_, in_order)) = &laid_out {
-                    let at = in_order.partition_point(0, |position| block.id(position) < wanted);
-                    if at >= part.skip && at < in_order.len() && block.id(in_order.position(at)) == wanted {
-                        rows.push(RowRef::new(part.number, in_order.position(at)));
-                    }
-                }
-            }
-            if rows.len() > 1 {
+            if run.len() > 1 || row_in_order.is_some() {
+                let mut rows: Vec<RowRef> = run.iter().copied().chain(row_in_order).collect();
                 rows.sort_unstable();
                 shared.push(rows);
             }
         }
         shared
     }
+}
+
+/// A part, and the late rows that fall into it, by (id, row).
+#[derive(Clone, Copy)]
+struct Stretch<'a> {
+    part: &'a Part,
+    late: &'a [RowRef],
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use rayon::prelude::*;
+
 use crate::entries::block::{BUCKET_BITS, EntryBlock, RowRef};
 use crate::matching::group::Pair;
 
@@ -87,8 +89,9 @@ impl Met {
                 .take(block.len())
                 .collect()
         };
+        // A word a row, touched here for the first time.
         Met {
-            blocks: left.iter().map(words).collect(),
+            blocks: left.par_iter().map(words).collect(),
         }
     }
 

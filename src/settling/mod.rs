@@ -6,6 +6,7 @@
 //! Not done here: what is due and paid (payouts), wallets, fees given back (they need the originals).
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use rayon::prelude::*;
 
@@ -376,26 +377,38 @@ pub fn settle_pairs(
 ) -> Result<SettledPairs, Stop> {
     // One stretch of blocks a thread: the accumulators are as large as the master, so there is one set a thread and
     // not one a task. Sums of integers do not depend on where the stretches are cut.
-    let stretch = leg
-        .left
-        .len()
-        .div_ceil(rayon::current_num_threads().max(1))
-        .max(1);
-    let numbers: Vec<usize> = (0..leg.left.len()).collect();
-    let settle = |numbers: &[usize]| {
+    let stretches = stretches(leg.left, rayon::current_num_threads());
+    let settle = |mut numbers: Range<usize>| {
         let mut part = Settling::new(context);
         numbers
-            .iter()
-            .try_for_each(|number| part.block(*number, leg, completes, context))
+            .try_for_each(|number| part.block(number, leg, completes, context))
             .map(|()| part)
     };
-    let parts: Vec<Result<Settling, Stop>> = numbers.par_chunks(stretch).map(settle).collect();
+    let parts: Vec<Result<Settling, Stop>> = stretches.into_par_iter().map(settle).collect();
     let mut parts = parts.into_iter();
     let mut whole = parts.next().unwrap_or_else(|| Ok(Settling::new(context)))?;
     for part in parts {
         whole.merge(part?);
     }
     Ok(whole.finish(context))
+}
+
+/// Cuts blocks into stretches of about as many rows each, `wanted` of them at most. Not of as many blocks: those of other
+/// sources have their numbers on this side too, and no rows.
+fn stretches(blocks: &[EntryBlock], wanted: usize) -> Vec<Range<usize>> {
+    let mut left: usize = blocks.iter().map(EntryBlock::len).sum();
+    let share = left.div_ceil(wanted.max(1)).max(1);
+    let (mut stretches, mut first, mut taken) = (Vec::new(), 0, 0);
+    for (number, block) in blocks.iter().enumerate() {
+        taken += block.len();
+        left -= block.len();
+        if taken >= share && left > 0 {
+            stretches.push(first..number + 1);
+            (first, taken) = (number + 1, 0);
+        }
+    }
+    stretches.push(first..blocks.len());
+    stretches
 }
 
 /// Pairs being settled: sums so far, and what is known of single rows.
@@ -548,4 +561,38 @@ pub fn unknown_merchant(txn_id: Id<'_>) -> Stop {
             "put the merchant back into the master (status `closed` keeps it from being paid), then close the day again",
         ),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::entries::block::BlockBuilder;
+    use crate::terms::kinds::Direction;
+
+    fn block(rows: u32) -> EntryBlock {
+        let meta = Meta::bank(Direction::Credit, Currency::parse(b"CNY").unwrap());
+        let mut builder = BlockBuilder::default();
+        for ordinal in 0..rows {
+            let name = format!("K{ordinal}");
+            builder.push(name.as_bytes(), name.as_bytes(), 1, meta, 0, ordinal);
+        }
+        builder.finish()
+    }
+
+    proptest! {
+        #[test]
+        fn stretches_are_all_blocks_in_order_and_alike_in_rows(sizes in prop::collection::vec(0u32..40, 0..20), wanted in 1usize..6) {
+            // Half of the blocks are of another source, as where two files are read.
+            let blocks: Vec<EntryBlock> = sizes.iter().map(|rows| block(*rows)).chain(sizes.iter().map(|_| block(0))).collect();
+            let stretches = stretches(&blocks, wanted);
+            prop_assert!(stretches.len() <= wanted);
+            prop_assert_eq!(stretches.iter().cloned().flatten().collect::<Vec<_>>(), (0..blocks.len()).collect::<Vec<_>>());
+            let rows = |numbers: &Range<usize>| sizes[numbers.start.min(sizes.len())..numbers.end.min(sizes.len())].iter().sum::<u32>();
+            let share = sizes.iter().sum::<u32>().div_ceil(wanted as u32);
+            let largest = sizes.iter().max().copied().unwrap_or(0);
+            prop_assert!(stretches.iter().all(|numbers| rows(numbers) < share + largest.max(1)));
+        }
+    }
 }
