@@ -660,7 +660,7 @@ impl Table {
             .collect()
     }
 
-    /// All patterns with AM and PM, or with the name of the month, that the texts of a column fit; before them goes `days`.
+    /// All patterns with AM and PM, or with the name of the month, that the texts of a column fit; their days are of `days`.
     fn rare_patterns_of(&self, days: &[&str], column: usize) -> Vec<String> {
         if self.values(column).next().is_none() {
             return Vec::new();
@@ -671,9 +671,17 @@ impl Table {
             let join = move |day: &&str| format!("{day} {clock}").trim().to_owned();
             days.iter().map(join).collect::<Vec<_>>()
         });
+        // A pattern has a day: where a column has none, one goes before both.
+        let (day, of_day) = if days == [""] {
+            ("yyyy-MM-dd ", "2000-01-01 ")
+        } else {
+            ("", "")
+        };
         let fits = |pattern: &String| {
-            TimePattern::parse(pattern)
-                .is_ok_and(|pattern| self.values(column).all(|cell| pattern.read(cell).is_some()))
+            TimePattern::parse(&format!("{day}{pattern}")).is_ok_and(|pattern| {
+                self.values(column)
+                    .all(|cell| pattern.read(&format!("{of_day}{cell}")).is_some())
+            })
         };
         let mut fitting: Vec<String> = all.filter(|pattern| !pattern.is_empty()).filter(fits).collect();
         // A part of one digit or two fits what one of two does.

@@ -55,20 +55,24 @@ pub(super) fn drafted(table: &Table, is_channel: bool, moves: Moves, fees: &[usi
             let filled = cells.iter().rposition(|cell| !cell.is_empty()).map_or(0, |at| at + 1);
             let cells: Vec<&str> = cells[..filled].iter().map(String::as_str).collect();
             let bare = record.trim_end_matches([delimiter, ' ', '\t']);
+            // A separator may stand inside a figure of a line that is no record: what says more is taken.
             let by_cells = pattern(&cells, delimiter, table.rows.len(), &known);
-            let by_line = || pattern(&[bare], delimiter, table.rows.len(), &known);
-            by_cells.or_else(by_line).unwrap_or_else(|| {
+            let by_line = pattern(&[bare], delimiter, table.rows.len(), &known);
+            let said = |found: &Option<(usize, String)>| found.as_ref().map_or(0, |(figures, _)| *figures);
+            let more = if said(&by_line) > said(&by_cells) { by_line } else { by_cells };
+            let unknown = || {
                 format!(
                     "\n# This line behind the rows may state totals, which its figures do not show; add a [[total]] or a comment: {}",
                     quoted(bare)
                 )
-            })
+            };
+            more.map_or_else(unknown, |(_, text)| text)
         })
         .collect()
 }
 
-/// The [[total]] of a record whose figures are known; `None` where none of them is.
-fn pattern(parts: &[&str], delimiter: char, rows: usize, known: &[Known]) -> Option<String> {
+/// How many figures of a record are known, and its [[total]]; `None` where none of them is.
+fn pattern(parts: &[&str], delimiter: char, rows: usize, known: &[Known]) -> Option<(usize, String)> {
     let (mut line, mut has_count) = (String::new(), false);
     let mut sums: Vec<&Known> = Vec::new();
     for (index, part) in parts.iter().enumerate() {
@@ -97,10 +101,10 @@ fn pattern(parts: &[&str], delimiter: char, rows: usize, known: &[Known]) -> Opt
         }
         line += rest;
     }
-    let is_known = has_count || !sums.is_empty();
     // A pattern begins with a text, and a hole ends at one.
     let has_braces = parts.iter().any(|part| part.contains(['{', '}']));
-    if !is_known || has_braces || line.starts_with('{') || line.contains("}{") {
+    let figures = sums.len() + usize::from(has_count);
+    if figures == 0 || has_braces || line.starts_with('{') || line.contains("}{") {
         return None;
     }
     let ends_name = |c: char| c == delimiter || " \t:：{".contains(c);
@@ -120,7 +124,7 @@ fn pattern(parts: &[&str], delimiter: char, rows: usize, known: &[Known]) -> Opt
             .collect();
         out += &format!("\nsums = [{}]{CONFIRM}", sums.join(", "));
     }
-    Some(out)
+    Some((figures, out))
 }
 
 /// Where the next figure of a text begins and ends. A sign before it is a part of it; a day or time is one figure, which nobody
