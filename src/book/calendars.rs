@@ -56,7 +56,7 @@ impl From<UnknownYear> for Stop {
                 format!("calendars/{}.json", unknown.calendar),
                 unknown.to_string(),
                 format!(
-                    "put the holidays and make-up workdays of {} into calendars/{}.json, then run the day again",
+                    "put the holidays and make-up workdays of {} into calendars/{}.json",
                     unknown.year, unknown.calendar
                 ),
             ),

@@ -220,6 +220,17 @@ fn claims(source: &Source, names: &[String]) -> bool {
         .any(|glob| names.iter().any(|name| matches(glob, name)))
 }
 
+/// True when a source would take a file of this name, in whichever folder of the inbox its files lie.
+pub fn may_take(source: &Source, name: &str) -> bool {
+    let last = |path: &str| path.rsplit('/').next().unwrap_or(path).to_owned();
+    let names: Vec<String> = names_of(name).iter().map(|name| last(name)).collect();
+    claims(source, &names_of(name))
+        || source
+            .files
+            .iter()
+            .any(|glob| names.iter().any(|name| matches(&last(glob), name)))
+}
+
 /// Finds what lies below `inbox` whoever claims it, and beside it what cannot be taken: for checks after the fact,
 /// when one bad file must not hide the others.
 pub fn discover_all(inbox: &Path) -> (Delivery, Vec<Finding>) {

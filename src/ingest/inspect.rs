@@ -16,7 +16,9 @@ use crate::entries::rows::Reject;
 use crate::ingest::files::{self, Delivered};
 use crate::ingest::formats::desk::{Desk, StatementTold, unknown_account};
 use crate::ingest::formats::profile::{self, Profile};
-use crate::ingest::formats::{FileFacts, FileRefused, FormatContext, grammars, read_foreign, table};
+use crate::ingest::formats::{
+    FileFacts, FileRefused, FormatContext, grammars, read_foreign, recognise, table,
+};
 use crate::terms::currency::Currency;
 use crate::terms::date::Date;
 
@@ -159,6 +161,9 @@ pub fn inspect(file: &Delivered, profiles: Profiles<'_>, book: Option<&Settings>
                 seen.notes.extend(nearest_profiles(profiles, &head));
             }
         }
+    }
+    if let Some(book) = book.filter(|_| !file.parquet) {
+        by_book(file, profiles, &head, book, &mut seen)?;
     }
     if seen.failed.is_empty() && seen.draft.is_none() && seen.statements.is_empty() {
         let idle = seen.rows == 0 && seen.not_booked == 0 && seen.reject_count == 0;
@@ -365,6 +370,64 @@ fn by_profile(
         };
         take(facts, refused, accounts, sink, seen);
         return Ok(());
+    }
+    Ok(())
+}
+
+/// Reads the file once more as a close of the book would: what it refuses, such as a file of an account that is not the
+/// source's, is refused here in the same words. Of several sources that may take it, it is enough that one does.
+fn by_book(
+    file: &Delivered,
+    profiles: Profiles<'_>,
+    head: &[u8],
+    book: &Settings,
+    seen: &mut Inspected,
+) -> io::Result<()> {
+    let of_book = |name: &str| {
+        let own = profiles.iter().find(|(known, _)| known == name)?;
+        (profile::builtin(name) != Some(own.1.as_str())).then(|| own.1.clone())
+    };
+    let is_of = |source: &&Source| {
+        source.format != "canonical"
+            && matches!(
+                recognise(&source.format, &of_book, head),
+                Ok(Some(table::Kind::Rows))
+            )
+    };
+    let mut sources: Vec<&Source> = book.sources.iter().filter(is_of).collect();
+    // Where the name says whose file it is, the other sources of the format do not count.
+    if sources.iter().any(|source| files::may_take(source, &file.name)) {
+        sources.retain(|source| files::may_take(source, &file.name));
+    }
+    let (year, month, day) = NO_BUSINESS_DATE;
+    let mut first = None;
+    for source in sources {
+        let ctx = FormatContext {
+            settings: book,
+            source,
+            business_date: Date::from_ymd(year, month, day).unwrap_or(Date(0)),
+        };
+        let mut sink = Shown::default();
+        let outcome = read_foreign(&source.format, &of_book, files::open(file)?, &ctx, &mut sink);
+        let (reject_count, rejects) = sink.refused();
+        if outcome.is_ok() && reject_count == 0 {
+            return Ok(());
+        }
+        first.get_or_insert((outcome.err(), reject_count, rejects));
+    }
+    let Some((refused, reject_count, rejects)) = first else {
+        return Ok(());
+    };
+    if let Some(refused) = refused {
+        // A table is refused for one reason: that of the close is the more exact one.
+        if !grammars::is_grammar(&seen.format) {
+            seen.failed.clear();
+        }
+        if !seen.failed.contains(&refused) {
+            seen.failed.push(refused);
+        }
+    } else if reject_count > seen.reject_count {
+        (seen.reject_count, seen.rejects) = (reject_count, rejects);
     }
     Ok(())
 }

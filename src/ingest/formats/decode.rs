@@ -93,6 +93,8 @@ pub struct Utf8Watch {
     /// Lines before the first byte beyond ASCII.
     line_feeds: u64,
     has_letters: bool,
+    /// A letter has three bytes or more.
+    has_wide_letters: bool,
     is_other: bool,
     /// The beginning of a character that goes on in the next bytes.
     open: Vec<u8>,
@@ -109,6 +111,7 @@ impl Utf8Watch {
             self.line_feeds += memchr::memchr_iter(b'\n', ascii).count() as u64;
             self.has_letters = ascii.len() < bytes.len();
         }
+        self.has_wide_letters |= self.has_letters && bytes.iter().any(|byte| *byte >= 0xe0);
         let joined;
         let mut bytes = bytes;
         if !self.open.is_empty() {
@@ -125,6 +128,11 @@ impl Utf8Watch {
         if self.is_other {
             self.open = Vec::new();
         }
+    }
+
+    /// True where a letter was seen that has three bytes or more, as those of Chinese have.
+    pub fn has_wide_letters(&self) -> bool {
+        self.has_wide_letters
     }
 
     /// The line of the first letter beyond ASCII, where all that was seen is UTF-8.
@@ -282,6 +290,26 @@ pub fn not_decodable(encoding: &'static Encoding, line: u64) -> FileRefused {
         line,
         format!("the bytes of this line are not {}", encoding.name()),
         "fetch the file again; if the sender writes another encoding, set `encoding` of the source in book.toml",
+    )
+}
+
+/// What to do about a file that is UTF-8 and was not.
+pub const SAVED_ANEW: &str = "the file was saved as UTF-8 on its way, as editors do: fetch it again and leave it as it was sent; \
+     only where the sender itself writes UTF-8, say so: encoding = \"utf-8\" of the source in book.toml";
+
+/// As [`not_decodable`], of a line whose bytes are at hand: text that was saved as UTF-8 on its way is told as that, for another
+/// encoding in the settings would not make it the file that was sent.
+pub fn not_decodable_line(encoding: &'static Encoding, line: u64, bytes: &[u8]) -> FileRefused {
+    if bytes.is_ascii() || std::str::from_utf8(bytes).is_err() {
+        return not_decodable(encoding, line);
+    }
+    FileRefused::at(
+        line,
+        format!(
+            "the bytes of this line are not {}, in which the file is read: found UTF-8",
+            encoding.name()
+        ),
+        SAVED_ANEW,
     )
 }
 

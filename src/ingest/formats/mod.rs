@@ -306,7 +306,7 @@ fn profile_of(
                 "the profile of format `{format}` is wrong:\n    {}",
                 message.join("\n    ")
             ),
-            format!("mend profiles/{format}.toml (docs/profiles.md says what each key means) and run the day again"),
+            format!("mend profiles/{format}.toml (docs/profiles.md says what each key means); `tieout check` says whether anything is left"),
         )
     })
 }

@@ -129,13 +129,15 @@ pub fn recognise(head: &[u8]) -> bool {
 pub fn read<'a>(mut bytes: Box<dyn Read + 'a>, desk: &mut Desk<'_>) -> Result<(), FileRefused> {
     let head = peek(&mut *bytes, HEAD_BYTES)?;
     let declared = declared(&head);
-    let is_utf8_after_all = declared
-        .as_deref()
-        .is_some_and(|label| is_utf8_instead(label, &head));
     let named = desk.ctx.source.encoding.clone();
-    let is_utf8_after_all = is_utf8_after_all && named.is_none();
-    let named = named.or(declared.filter(|_| !is_utf8_after_all));
+    let is_of_header = named.is_none();
+    let named = named.or(declared);
     let mut pieces = Pieces::new(head.clone(), bytes, b'<', named.as_deref())?;
+    if is_of_header {
+        // Banks leave `CHARSET:1252` in a header as it always was; letters that are sequences of UTF-8 by chance do not occur in a
+        // language's text.
+        pieces.doubt_header();
+    }
     let mut reading = Reading {
         desk,
         path: Vec::new(),
@@ -173,7 +175,7 @@ pub fn read<'a>(mut bytes: Box<dyn Read + 'a>, desk: &mut Desk<'_>) -> Result<()
         "OFX 1 (SGML)".to_owned()
     };
     facts.noted.extend(pieces.guess_in_words());
-    if is_utf8_after_all {
+    if pieces.is_utf8_after_all() {
         facts.noted.push(
             "the header names an encoding of one byte a letter, but the letters are UTF-8 and were read as such: \
              set `encoding` of the source if names look wrong"
@@ -181,16 +183,6 @@ pub fn read<'a>(mut bytes: Box<dyn Read + 'a>, desk: &mut Desk<'_>) -> Result<()
         );
     }
     Ok(())
-}
-
-/// True where the header names an encoding of one byte a letter, and the text that is at hand is UTF-8 beyond ASCII. Banks
-/// leave `CHARSET:1252` in a header as it always was; letters that are sequences of UTF-8 by chance do not occur in a
-/// language's text.
-fn is_utf8_instead(label: &str, head: &[u8]) -> bool {
-    let one_byte = Encoding::for_label(label.as_bytes()).is_some_and(Encoding::is_single_byte);
-    // The last letter may be cut.
-    let is_utf8 = std::str::from_utf8(head).map_or_else(|error| error.error_len().is_none(), |_| true);
-    one_byte && is_utf8 && !head.is_ascii()
 }
 
 /// The encoding that the header names: `ENCODING`, `CHARSET`, or that of an XML declaration.

@@ -26,6 +26,8 @@ pub struct Pieces<'a> {
     ends_with: u8,
     /// The encoding that somebody named.
     named: Option<&'static Encoding>,
+    /// Whether what is named is believed of a file whose letters are UTF-8.
+    doubt: Doubt,
     buffer: Vec<u8>,
     at: usize,
     end: usize,
@@ -39,6 +41,17 @@ pub struct Pieces<'a> {
     pub guessed: u64,
     /// First line of such a piece.
     pub guessed_line: u64,
+}
+
+/// What is thought of an encoding of one byte a letter that a header names.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Doubt {
+    /// It is believed.
+    None,
+    /// It is believed until a letter beyond ASCII shows what the file is.
+    Open(&'static Encoding),
+    /// The letters are UTF-8; what is not is in this one.
+    Utf8(&'static Encoding),
 }
 
 impl<'a> Pieces<'a> {
@@ -76,6 +89,7 @@ impl<'a> Pieces<'a> {
             source,
             ends_with,
             named,
+            doubt: Doubt::None,
             buffer: vec![0; CHUNK_BYTES],
             at: 0,
             end: 0,
@@ -96,12 +110,47 @@ impl<'a> Pieces<'a> {
         Ok(pieces)
     }
 
+    /// Says that the encoding was named by a header that banks copy from file to file: where it is one of one byte a letter and
+    /// the first letters beyond ASCII, wherever they stand, are UTF-8, the file is.
+    pub fn doubt_header(&mut self) {
+        self.doubt = match self.named {
+            Some(named) if named.is_single_byte() => Doubt::Open(named),
+            _ => Doubt::None,
+        };
+    }
+
+    /// True where letters were UTF-8 under a header that names another encoding.
+    pub fn is_utf8_after_all(&self) -> bool {
+        matches!(self.doubt, Doubt::Utf8(_))
+    }
+
+    /// What is taken for the encoding of what is not UTF-8.
+    fn guess(&self) -> &'static Encoding {
+        match self.doubt {
+            Doubt::Utf8(named) => named,
+            _ => WINDOWS_1252,
+        }
+    }
+
+    /// Decides by the letters from `start` on, as far as they are at hand, what the file is.
+    #[cold]
+    fn decide(&mut self, named: &'static Encoding, start: usize) {
+        // The last letter may be cut.
+        let is_utf8 = std::str::from_utf8(&self.buffer[start..self.end])
+            .map_or_else(|error| error.error_len().is_none(), |_| true);
+        if is_utf8 {
+            (self.named, self.doubt) = (None, Doubt::Utf8(named));
+        } else {
+            self.doubt = Doubt::None;
+        }
+    }
+
     /// What names are read in.
     pub fn encoding(&self) -> String {
         match (self.named, self.guessed) {
             (Some(named), _) => named.name().to_owned(),
             (None, 0) => UTF_8.name().to_owned(),
-            (None, _) => format!("{} in part, else {}", WINDOWS_1252.name(), UTF_8.name()),
+            (None, _) => format!("{} in part, else {}", self.guess().name(), UTF_8.name()),
         }
     }
 
@@ -109,8 +158,10 @@ impl<'a> Pieces<'a> {
     pub fn guess_in_words(&self) -> Option<String> {
         (self.guessed > 0).then(|| {
             format!(
-                "{} lines from line {} on are not UTF-8 and were read as windows-1252: set `encoding` of the source if names look wrong",
-                self.guessed, self.guessed_line
+                "{} lines from line {} on are not UTF-8 and were read as {}: set `encoding` of the source if names look wrong",
+                self.guessed,
+                self.guessed_line,
+                self.guess().name()
             )
         })
     }
@@ -165,6 +216,12 @@ impl<'a> Pieces<'a> {
             ));
         }
         self.text.clear();
+        if let Doubt::Open(named) = self.doubt
+            && !self.buffer[start..stop].is_ascii()
+        {
+            self.decide(named, start);
+        }
+        let piece = &self.buffer[start..stop];
         match (self.named, simdutf8::basic::from_utf8(piece)) {
             (None, Ok(text)) => self.text.push_str(text),
             (Some(named), Ok(text)) if named == UTF_8 || piece.is_ascii() => self.text.push_str(text),
@@ -173,7 +230,7 @@ impl<'a> Pieces<'a> {
                 None => return Err(not_decodable(named, self.place.line)),
             },
             (None, Err(_)) => {
-                let (text, _) = WINDOWS_1252.decode_without_bom_handling(piece);
+                let (text, _) = self.guess().decode_without_bom_handling(piece);
                 self.text.push_str(&text);
                 if self.guessed == 0 {
                     self.guessed_line = self.place.line;
@@ -259,6 +316,42 @@ mod tests {
         assert_eq!(pieces(b"a\n\xff", Some("utf-8")).unwrap_err().line, 2);
         assert_eq!(pieces(b"a\n\0", None).unwrap_err().line, 2);
         assert!(pieces(b"a", Some("ebcdic")).is_err());
+    }
+
+    #[test]
+    fn the_first_letters_say_whether_a_header_is_believed() {
+        let read = |bytes: &[u8]| {
+            let mut pieces = Pieces::new(Vec::new(), Box::new(bytes), b'\n', Some("iso-8859-5")).unwrap();
+            pieces.doubt_header();
+            let mut texts = Vec::new();
+            while pieces.advance().unwrap() {
+                texts.push(pieces.text.clone());
+            }
+            let told = (
+                pieces.is_utf8_after_all(),
+                pieces.encoding(),
+                pieces.guess_in_words(),
+            );
+            (texts.last().cloned().unwrap_or_default(), told)
+        };
+        let far = "a\n".repeat(CHUNK_BYTES);
+        for before in ["", &far] {
+            let of = |letters: &[u8]| read(&[before.as_bytes(), letters].concat());
+            let (text, told) = of("é\nБ".as_bytes());
+            assert_eq!((text.as_str(), told), ("Б", (true, "UTF-8".to_owned(), None)));
+            let (text, told) = of(b"x\n\xb1");
+            assert_eq!(
+                (text.as_str(), told),
+                ("Б", (false, "ISO-8859-5".to_owned(), None))
+            );
+        }
+        // What is not UTF-8 later on is in the encoding of the header, and that is said.
+        let (text, (is_utf8, encoding, words)) = read(&["é\n".as_bytes(), far.as_bytes(), b"\xb1"].concat());
+        assert_eq!(
+            (text.as_str(), is_utf8, encoding.as_str()),
+            ("Б", true, "ISO-8859-5 in part, else UTF-8")
+        );
+        assert!(words.is_some_and(|words| words.contains("were read as ISO-8859-5")));
     }
 
     #[test]

@@ -235,6 +235,8 @@ pub struct Frame {
     pub begin: Option<LinePattern>,
     /// Line behind the last row.
     pub end: Option<LinePattern>,
+    /// The header may stand again among the rows, at the top of each page.
+    pub header_again: bool,
     /// Lines before the header that are not looked at.
     pub preamble_lines: u32,
     /// Header and rows may end with a delimiter.
@@ -811,6 +813,63 @@ mod tests {
         }
         let broken = Profile::parse("title = \"x\nrole = 1\n", "x").unwrap_err();
         assert_eq!(broken[0].line, 1);
+    }
+
+    #[test]
+    fn a_fee_of_what_goes_out_is_given_back_or_charged_as_the_profile_says() {
+        let words = |types: &str, fee: &str| {
+            let text = format!(
+                "title = \"x\"\nrole = \"channel\"\nencodings = [\"utf-8\"]\n[recognise]\nheader = [\"a\"]\n[frame]\ndelimiter = \",\"\n\
+                 [fields]\nchannel = {{ value = \"X\" }}\nchannel_ref = {{ columns = \"a\" }}\n{types}\namount = {{ columns = \"b\" }}\n{fee}\n\
+                 currency = {{ value = \"CNY\" }}\ntxn_time = {{ columns = \"t\", pattern = \"yyyy-MM-dd HH:mm:ss\" }}\n\
+                 settle_date = {{ from = \"business date\" }}\nstatus = {{ value = \"SUCCESS\" }}\n"
+            );
+            let findings = Profile::parse(&text, "x").err().unwrap_or_default();
+            findings
+                .iter()
+                .map(|finding| (finding.line, finding.message.clone()))
+                .collect::<Vec<_>>()
+        };
+        let types =
+            "txn_type = { columns = \"k\", map = { S = \"PAYMENT\", R = \"REFUND\", C = \"CHARGEBACK\" } }";
+        let found = words(types, "fee = { columns = \"f\" }");
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert_eq!(found[0].0, 13);
+        let expected = "fields.fee: rows can be REFUND and CHARGEBACK, and nothing says whether a fee in such a row is given back with the amount or is charged for it: \
+            name the column of what is left as fields.net; or say `sign = { REFUND = \"positive\" }` of a fee that is given back and stands there without a minus sign, \
+            `sign = { REFUND = \"negative\" }, apart = [\"REFUND\"]` of one that is charged";
+        assert_eq!(found[0].1, expected);
+        let of_one = words(
+            types,
+            "fee = { sum = [\"f\", \"g\"], sign = { REFUND = \"positive\" } }",
+        );
+        assert!(
+            of_one[0].1.starts_with("fields.fee: rows can be CHARGEBACK, and"),
+            "{of_one:?}"
+        );
+        let value = words(
+            "txn_type = { value = \"WITHDRAWAL\" }",
+            "fee = { columns = \"f\" }",
+        );
+        assert!(
+            value[0].1.starts_with("fields.fee: rows can be WITHDRAWAL, and"),
+            "{value:?}"
+        );
+        let optional = words(
+            types,
+            "fee = { columns = \"f\" }\nnet = { columns = \"n\", optional = true }",
+        );
+        assert_eq!(optional.len(), 1, "{optional:?}");
+        for right in [
+            "fee = { columns = \"f\", sign = { ANY = \"positive\" } }",
+            "fee = { columns = \"f\", sign = { REFUND = \"positive\", CHARGEBACK = \"negative\" }, apart = [\"CHARGEBACK\"] }",
+            "fee = { columns = \"f\" }\nnet = { columns = \"n\" }",
+            "fee = { value = \"0\" }",
+        ] {
+            assert_eq!(words(types, right), [], "{right}");
+        }
+        let payments = "txn_type = { columns = \"k\", map = { S = \"PAYMENT\", T = \"TOPUP\", V = \"CHARGEBACK_REVERSAL\" } }";
+        assert_eq!(words(payments, "fee = { columns = \"f\" }"), []);
     }
 
     #[test]

@@ -17,10 +17,12 @@ use std::io::Read;
 use std::rc::Rc;
 
 use bumpalo::Bump;
-use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
+use encoding_rs::{Encoding, GB18030, GBK, UTF_8, UTF_16BE, UTF_16LE};
 use rustc_hash::FxHashMap;
 
-use super::decode::{TextReader, Utf8Watch, Watched, behind_mark, by_label, byte_order_mark, peek};
+use super::decode::{
+    SAVED_ANEW, TextReader, Utf8Watch, Watched, behind_mark, by_label, byte_order_mark, peek,
+};
 use super::profile::{self, Frame, LinePattern, Other, Profile, Stated, TimePattern, Verified};
 use super::values::{masked, shown, zone};
 use super::{FileFacts, FileRefused, FormatContext, HEAD_BYTES, RowDigest, grammars};
@@ -32,7 +34,7 @@ pub use bind::NOT_TOLD_BY_FILE;
 use bind::{BoundCondition, Columns, Times, all_hold};
 use cells::{Cut, CutFrom, Edges};
 use clock::Clock;
-use cut::{Row, anchor, cut_fixed, record_bytes};
+use cut::{Row, Standing, anchor, cut_fixed, record_bytes, standing};
 use fields::{Fields, bind_fields};
 use frame_line::FrameLine;
 use lines::{Blocks, Quotes, Record, Room, decode};
@@ -201,8 +203,9 @@ fn misshapen(profile: &Profile, encoding: &'static Encoding, line: &[u8]) -> Opt
     }
     if let Err(found) = cut_fixed(line, encoding, frame, &mut plain, &mut cells) {
         let expected = record_bytes(frame);
+        let returns = if line.ends_with(b"\r") { TWO_RETURNS } else { "" };
         return Some(format!(
-            "{found}, expected {expected} bytes with its fields at their places"
+            "{found}{returns}, expected {expected} bytes with its fields at their places"
         ));
     }
     let titles = profile.own_titles();
@@ -348,6 +351,12 @@ fn markup(text: &str) -> Option<FileRefused> {
     None
 }
 
+/// What is expected in the place of a second header.
+const HEADER_AGAIN: &str = "a row: two files may have been put together, so fetch each by itself; where the sender writes the header at the top of each page, say `header_again = true` in [frame]";
+
+/// What is said of a record at fixed places that is longer by a return.
+const TWO_RETURNS: &str = " with two carriage returns (CR CR LF) at the end of the line, of which a transfer in text mode adds one: fetch the file again, in binary";
+
 /// What is said of a file that could have lost rows without a trace.
 pub const NOT_PROVEN: &str = "nothing in this file says that it is whole: it states no total, no running balance and no end, so rows missing at its end would not be seen";
 
@@ -410,7 +419,10 @@ pub fn read_in<'a>(
     let mark = byte_order_mark(&head).map_or(0, |(_, mark)| mark);
     let mut source: Box<dyn Read + 'a> = Box::new(std::io::Cursor::new(head[mark..].to_vec()).chain(bytes));
     // Every file is a text in an encoding of single bytes. Only the book can insist on one for what is UTF-8.
-    let watched = (encoding.is_single_byte() && configured.is_none()).then(Rc::<RefCell<Utf8Watch>>::default);
+    // Where places are counted in bytes of Chinese, letters that were saved as UTF-8 move all that stands behind them.
+    let is_fixed = !profile.frame.fixed.is_empty();
+    let may_be_other = encoding.is_single_byte() || (is_fixed && [GB18030, GBK].contains(&encoding));
+    let watched = (may_be_other && configured.is_none()).then(Rc::<RefCell<Utf8Watch>>::default);
     if let Some(watch) = &watched {
         source = Box::new(Watched(source, Rc::clone(watch)));
     }
@@ -430,8 +442,22 @@ pub fn read_in<'a>(
     while let Some(block) = blocks.next()? {
         table.block(block)?;
     }
-    if let Some(line) = watched.and_then(|watch| watch.borrow().line_of_letters()) {
+    if let Some(line) = watched.and_then(|watch| {
+        let watch = watch.borrow();
+        // Two letters of Chinese can be two of UTF-8 by chance, and never Chinese ones.
+        let is_chinese = encoding.is_single_byte() || watch.has_wide_letters();
+        watch.line_of_letters().filter(|_| is_chinese)
+    }) {
         let name = encoding.name();
+        if is_fixed {
+            return Err(FileRefused::at(
+                line,
+                format!(
+                    "its letters are UTF-8, and its places are counted in bytes of {name}: found UTF-8, expected {name}"
+                ),
+                SAVED_ANEW,
+            ));
+        }
         return Err(FileRefused::at(
             line,
             format!("its letters are UTF-8 and would be read as others in {name}"),
@@ -516,6 +542,9 @@ struct Table<'r> {
     ends_with_delimiter: bool,
     /// Where a record in GBK is decoded.
     room: Room,
+    /// The header as delivered, where files have one; and how often it stood again, first in which line.
+    header: Vec<u8>,
+    headers_again: (u64, u64),
     /// The records are those of the end of the file, and no line end stands behind them.
     is_open: bool,
     /// Rows of these very texts.
@@ -603,6 +632,8 @@ impl<'r> Table<'r> {
             arena: Bump::new(),
             ends_with_delimiter: false,
             room: Room::default(),
+            header: Vec::new(),
+            headers_again: (0, 0),
             is_open: false,
             seen: FxHashMap::default(),
             digest: Digest::default(),
@@ -621,6 +652,11 @@ impl<'r> Table<'r> {
 
     #[inline]
     fn record(&mut self, record: &Record<'_>) -> Result<(), FileRefused> {
+        if self.profile.frame.header_again && self.is_header_again(record) {
+            let (count, first) = self.headers_again;
+            self.headers_again = (count + 1, if count == 0 { record.place.line } else { first });
+            return Ok(());
+        }
         let is_row = match record.bytes.first() {
             Some(0x80..) if record.in_gbk => self.at == At::Rows && !self.may_be_frame_high,
             Some(first) => self.at == At::Rows && !self.may_be_frame[usize::from(*first)],
@@ -633,6 +669,12 @@ impl<'r> Table<'r> {
             return self.other(record);
         }
         self.record_in_gbk(record, is_row)
+    }
+
+    /// True of a line among the rows that is the header, byte for byte.
+    #[inline]
+    fn is_header_again(&self, record: &Record<'_>) -> bool {
+        self.at == At::Rows && !self.header.is_empty() && self.header == record.raw
     }
 
     /// A record in GBK, as text.
@@ -906,6 +948,13 @@ impl<'r> Table<'r> {
                 "fetch the file again, in binary; where the sender writes it so, ask for lines that end with LF or CR LF",
             ));
         }
+        if record.text.ends_with('\r') && !self.profile.frame.trim.has_byte(b'\r') {
+            return Err(FileRefused::at(
+                line,
+                "its lines end with two carriage returns: found CR CR LF, expected LF or CR LF",
+                "a transfer in text mode adds such a return to each line: fetch the file again, in binary",
+            ));
+        }
         let own = self.profile.own_titles();
         if !own.is_empty() {
             self.bind(line, own)?;
@@ -925,6 +974,7 @@ impl<'r> Table<'r> {
             titles.pop();
             self.ends_with_delimiter = frame.cell_mark.is_none();
         }
+        self.header = record.raw.to_vec();
         self.bind(line, titles)
     }
 
@@ -1095,6 +1145,9 @@ impl<'r> Table<'r> {
             return self.refuse_open(record);
         }
         let (encoding, marks) = (self.encoding, self.marks);
+        let is_short = self.profile.frame.blanks_cut && record.raw.len() < record_bytes(&self.profile.frame);
+        let follows = is_short && self.balance_proves_the_last();
+        let is_header = self.is_header_again(record);
         let Table {
             profile,
             ctx,
@@ -1154,7 +1207,10 @@ impl<'r> Table<'r> {
             return true;
         }
         if !fits || result.is_err() {
-            let (found, expected) = misfit(frame, record.raw.len(), result, found, expected);
+            let (mut found, expected) = misfit(frame, record.raw.len(), result, found, expected);
+            if !frame.fixed.is_empty() && record.raw.ends_with(b"\r") {
+                found += TWO_RETURNS;
+            }
             let words = format!("a row: found {found}, expected {expected}");
             totals.add_unknown(record.place.line, &words);
             if let Some(chain) = chain {
@@ -1178,6 +1234,45 @@ impl<'r> Table<'r> {
             row = cut.row(record);
         }
         let is_skipped = plan.skipped.iter().any(|when| all_hold(when, &row));
+        if is_short && !is_skipped && !follows {
+            let cut_off = plan.fields.figures().find_map(|figure| {
+                figure.cut_off(
+                    &row,
+                    |at| standing(record.raw, frame, at),
+                    |at| totals.prove(&row, at),
+                )
+            });
+            if let Some(at) = cut_off {
+                let reject = cut_figure(record, frame, &row, at);
+                let words = format!(
+                    "{}: found {}, expected {}",
+                    reject.field, reject.found, reject.expected
+                );
+                totals.add_unknown(record.place.line, &words);
+                if let Some(chain) = chain {
+                    chain.add_unknown(record.place.line, &words);
+                }
+                sink.reject(reject);
+                return true;
+            }
+        }
+        if is_header && !is_skipped {
+            let reject = Reject {
+                line: record.place.line,
+                column: 0,
+                field: "row".to_owned(),
+                found: "the header once more".to_owned(),
+                expected: HEADER_AGAIN.to_owned(),
+                amount: None,
+            };
+            let words = format!("a row: found {}, expected {}", reject.found, reject.expected);
+            totals.add_no_row(&row, &words);
+            if let Some(chain) = chain {
+                chain.add_unknown(record.place.line, &words);
+            }
+            sink.reject(reject);
+            return true;
+        }
         totals.add(&row, is_skipped);
         if is_skipped {
             sink.not_booked(row.place);
@@ -1394,7 +1489,18 @@ impl<'r> Table<'r> {
             self.facts.statements.extend(fields.unknown_account().cloned());
             self.facts.digests = digests(std::mem::take(&mut self.seen), fields.constant_account());
         }
-        self.facts.checked = self.totals.check()?;
+        let (count, first) = self.headers_again;
+        if count > 0 {
+            let often = match count {
+                1 => format!("once, in line {first}"),
+                _ => format!("{count} times, first in line {first}"),
+            };
+            let words = format!("the header stands again among the rows, {often}: it is no row");
+            self.facts.noted.push(words);
+        }
+        let compared = self.totals.check()?;
+        self.facts.checked = compared.checked;
+        self.facts.noted.extend(compared.noted);
         let frame = &self.profile.frame;
         let mut is_proven = frame.end.is_some() || frame.last_type.is_some() || self.totals.are_stated();
         if let Some(chain) = &mut self.chain {
@@ -1495,6 +1601,34 @@ fn misfit(
             format!("{found} fields"),
             format!("{expected} fields, as in the header"),
         ),
+    }
+}
+
+/// A figure of which nothing shows that it ends where its record does: digits may have been cut off with the blanks.
+#[cold]
+fn cut_figure(record: &Record<'_>, frame: &Frame, row: &Row<'_>, at: usize) -> Reject {
+    let (title, width) = frame
+        .fixed
+        .get(at)
+        .map_or(("", 0), |(title, width)| (title.as_str(), *width));
+    let (found, ends, help) = match standing(record.raw, frame, at) {
+        Standing::Ends(bytes) => (shown(row.cell(at)), format!("with {bytes} of them"), ""),
+        _ => (
+            "no figure".to_owned(),
+            "before it".to_owned(),
+            ", and where the sender leaves it blank, say `empty = \"0\"` in its field",
+        ),
+    };
+    Reject {
+        line: record.place.line,
+        column: 0,
+        field: title.to_owned(),
+        found,
+        expected: format!(
+            "a figure of {width} bytes: the record ends {ends}, and no sum of this column shows that only blanks were cut off; \
+             fetch the file again; where all files are so, ask the sender for a total of this column and say it in `sums` of a [[total]]{help}"
+        ),
+        amount: None,
     }
 }
 

@@ -529,8 +529,11 @@ impl Number {
             for (key, number) in &others {
                 let mut number = number.clone();
                 let of_symbol = symbols.as_ref().map(|symbol| {
-                    number.symbols = vec![symbol.clone()];
-                    format!("`symbols = [{}]`", quoted(symbol))
+                    if !number.symbols.contains(symbol) {
+                        number.symbols.push(symbol.clone());
+                    }
+                    let all: Vec<String> = number.symbols.iter().map(|symbol| quoted(symbol)).collect();
+                    format!("`symbols = [{}]`", all.join(", "))
                 });
                 for (of_separators, number) in number.with_separators(text) {
                     if number.read(text).is_ok() {
@@ -571,11 +574,20 @@ impl Number {
             }
             for sign in signs.iter().filter(|sign| **sign != char::from(*decimal)) {
                 let mut keys = keys.clone();
-                keys.push(format!("`thousands = {}`", quoted(&sign.to_string())));
+                let known = self.thousands.map(|sign| char::from(sign).to_string());
+                let known = known.iter().chain(&self.other_thousands);
+                let mut all: Vec<String> = known
+                    .filter(|known| !known.starts_with(char::from(*decimal)))
+                    .cloned()
+                    .collect();
+                if !all.contains(&sign.to_string()) {
+                    all.push(sign.to_string());
+                }
+                keys.push(format!("`thousands = {}`", list(&all)));
                 let number = Number {
                     decimal: *decimal,
                     thousands: None,
-                    other_thousands: vec![sign.to_string()],
+                    other_thousands: all,
                     ..self.clone()
                 };
                 numbers.push((keys, number));
@@ -672,14 +684,30 @@ fn symbol_of(text: &str) -> Option<&str> {
     (is_code || is_sign).then_some(symbol)
 }
 
+/// One text, or a list of several, as they stand in TOML.
+fn list(texts: &[String]) -> String {
+    match texts {
+        [one] => quoted(one),
+        texts => format!(
+            "[{}]",
+            texts
+                .iter()
+                .map(|text| quoted(text))
+                .collect::<Vec<_>>()
+                .join(", ")
+        ),
+    }
+}
+
 /// A text as it stands in TOML; blanks that look like others are written by their number.
 fn quoted(text: &str) -> String {
     let mut quoted = String::from("\"");
-    for c in shown(text).chars() {
+    for c in text.chars().take(SHOWN_CHARS_MAX) {
         match c {
             '"' | '\\' => quoted.extend(['\\', c]),
             ' ' => quoted.push(c),
-            c if c.is_whitespace() => quoted += &format!("\\u{:04X}", c as u32),
+            '\t' => quoted.push_str("\\t"),
+            c if c.is_whitespace() || c.is_control() => quoted += &format!("\\u{:04X}", c as u32),
             c => quoted.push(c),
         }
     }
@@ -1101,6 +1129,22 @@ mod tests {
         check(&plain, "+12.00", "`plus = true`");
         check(&plain, "007.00", "`padded = true`");
         check(&plain, "-", "`blank = \"-\"` of the field");
+        // What the profile has stays: the key that is shown takes the place of the one that is there.
+        let french = Number {
+            decimal: b',',
+            thousands: Some(b' '),
+            other_thousands: vec!["\u{a0}".to_owned()],
+            symbols: vec!["€".to_owned()],
+            ..Number::default()
+        };
+        check(
+            &french,
+            "1\u{202f}200,00",
+            "`thousands = [\" \", \"\\u00A0\", \"\\u202F\"]`",
+        );
+        check(&french, "1.200,00", "`thousands = [\" \", \"\\u00A0\", \".\"]`");
+        check(&french, "$12,00", "`symbols = [\"€\", \"$\"]`");
+        check(&plain, "--\t-", "`blank = \"--\\t-\"` of the field");
         // Letters may say in or out: nothing is said of them. What is no amount in any way has no key.
         for none in ["D100", "CR 1.00", "12a", "NaN", "", "１0.00", "1e3", "1,23.0.0"] {
             check(&plain, none, "");

@@ -5,7 +5,10 @@ use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 
 use super::Inspected;
 use crate::ingest::formats::FileRefused;
+use crate::ingest::formats::profile::TimePattern;
 use crate::ingest::formats::values::Number;
+
+mod totals;
 
 /// Lines that are looked at.
 const LINES_MAX: usize = 200;
@@ -211,6 +214,8 @@ const TAKEN_BACK: &[&str] = &["红蓝", "蓝红", "红字", "冲正", "冲销", 
 /// Parts of titles of fees, and of what is no fee though it speaks of one.
 const FEES: &[&str] = &["手续费", "服务费", "fee", "commission"];
 const NO_FEES: &[&str] = &["费率", "rate", "%"];
+/// Words behind amounts that are their sign: plus, and minus, those of a pair at one place.
+const SIGN_WORDS: (&[&str], &[&str]) = (&["CR", "Cr", "C", "H"], &["DR", "Dr", "D", "S"]);
 /// Signs of currencies before amounts.
 const SYMBOLS: [&str; 6] = ["US$", "$", "¥", "￥", "€", "£"];
 /// Lines that one record may go on over.
@@ -233,8 +238,37 @@ const TIMES: [(&str, &str); 13] = [
     ("MM/dd/yyyy", "dd/dd/dddd"),
 ];
 
+/// Less common patterns of days and times, by the parts that they are made of; where parts are of one or two digits, those of two
+/// go before them.
+const DAYS: [&str; 10] = [
+    "yyyy-MM-dd",
+    "yyyy/MM/dd",
+    "dd/MM/yyyy",
+    "MM/dd/yyyy",
+    "dd.MM.yyyy",
+    "dd-MM-yyyy",
+    "dd-MMM-yyyy",
+    "dd MMM yyyy",
+    "d/M/yyyy",
+    "M/d/yyyy",
+];
+const HALF_DAY_CLOCKS: [&str; 6] = [
+    "hh:mm:ss a",
+    "hh:mm:ssa",
+    "hh:mm a",
+    "h:mm:ss a",
+    "h:mm:ssa",
+    "h:mm a",
+];
+
 /// Patterns of times of day that stand without their day, and how they look.
 const CLOCKS: [(&str, &str); 2] = [("HH:mm:ss", "dd:dd:dd"), ("HHmmss", "dddddd")];
+
+/// What the column of a channel's field may be called.
+fn titles_of(field: &str) -> &'static [&'static str] {
+    let known = CHANNEL.iter().find(|(known, _)| *known == field);
+    known.map_or(&[], |(_, titles)| titles)
+}
 
 /// What the column of a day may be called: as that of a time, but for names that say it is one.
 fn day_titles() -> Vec<&'static str> {
@@ -250,6 +284,8 @@ enum Moves {
     Unknown,
     /// Columns of what came in and what went out.
     Sides(usize, usize),
+    /// As above, where what went out has a minus sign.
+    Negative(usize, usize),
     /// A column with a sign.
     Signed(usize),
     /// A column without one, the column that says it, and one of rows that take another back.
@@ -259,7 +295,7 @@ enum Moves {
 /// A figure with or without thousands signs; an empty one is nothing.
 fn figure_of(cell: &str) -> Option<i128> {
     let bare = cell.trim();
-    if matches!(bare, "" | "-") {
+    if bare.is_empty() || is_blank(bare) {
         return Some(0);
     }
     let bare = SYMBOLS
@@ -267,9 +303,11 @@ fn figure_of(cell: &str) -> Option<i128> {
         .fold(bare.to_owned(), |bare, symbol| bare.replace(symbol, ""));
     let inside = bare.strip_prefix('(').and_then(|bare| bare.strip_suffix(')'));
     let behind = bare.strip_suffix('-');
-    let (minus, bare) = match inside.or(behind) {
-        Some(bare) => (true, bare),
-        None => (false, bare.as_str()),
+    let by_word = word_behind(&bare).and_then(|(figure, word)| Some((sign_word(word)?, figure)));
+    let (minus, bare) = match (inside.or(behind), by_word) {
+        (Some(bare), _) => (true, bare),
+        (None, Some((minus, figure))) => (minus, figure),
+        (None, None) => (false, bare.as_str()),
     };
     let (thousands, decimal) = if has_decimal_comma(bare) {
         (b'.', b',')
@@ -286,9 +324,30 @@ fn figure_of(cell: &str) -> Option<i128> {
     Some(if minus { -scaled } else { scaled })
 }
 
+/// True of a text that stands for no figure.
+fn is_blank(cell: &str) -> bool {
+    cell.chars().all(|c| c == '-') || matches!(cell, "N/A" | "n/a" | "--" | "—" | "NIL" | "nil")
+}
+
+/// The word behind a figure, as in `1,234.50 CR`, and the figure before it.
+fn word_behind(cell: &str) -> Option<(&str, &str)> {
+    let figure = cell.trim_end_matches(char::is_alphabetic);
+    let word = &cell[figure.len()..];
+    let figure = figure.trim_end();
+    (!word.is_empty() && figure.ends_with(|c: char| c.is_ascii_digit())).then_some((figure, word))
+}
+
+/// Whether a word behind a figure makes it a minus; `None` of a word that nobody here knows.
+fn sign_word(word: &str) -> Option<bool> {
+    let (pluses, minuses) = SIGN_WORDS;
+    let is_minus = minuses.contains(&word);
+    (is_minus || pluses.contains(&word)).then_some(is_minus)
+}
+
 /// True of a figure whose last separator is a comma before one or two digits.
 fn has_decimal_comma(cell: &str) -> bool {
-    let figure = cell.trim_end_matches(['-', ')', ' ']);
+    let figure = word_behind(cell).map_or(cell, |(figure, _)| figure);
+    let figure = figure.trim_end_matches(['-', ')', ' ']);
     let comma = figure
         .rfind(',')
         .filter(|at| figure.rfind('.').is_none_or(|point| point < *at));
@@ -301,6 +360,9 @@ struct Table {
     preamble: usize,
     titles: Vec<String>,
     rows: Vec<Vec<String>>,
+    /// Records behind the last row that may state totals, as they stand and cut into cells; none where not all of the file was
+    /// looked at.
+    behind: Vec<(String, Vec<String>)>,
 }
 
 /// Drafts a profile from the first bytes of a file; `more` when the file goes on behind them. `whole` are the encodings
@@ -313,7 +375,7 @@ pub fn draft(head: &[u8], more: bool, whole: &[&'static Encoding], seen: &mut In
         return;
     };
     seen.encoding = encoding.name().to_owned();
-    let Some(table) = table_of(&text) else {
+    let Some(table) = table_of(&text, !more) else {
         "no table".clone_into(&mut seen.title);
         seen.failed.push(unreadable(
             "its lines are no table: no separator cuts them into the same number of fields",
@@ -446,19 +508,22 @@ fn has_quotes(text: &str, delimiter: char) -> bool {
     })
 }
 
-/// Cells of records, each with the number of lines before it.
-type CutRecords = Vec<(usize, Vec<String>)>;
+/// Records as they stand and cut into cells, each with the number of lines before it.
+type CutRecords = Vec<(usize, String, Vec<String>)>;
 
 /// The separator that cuts most records into the same number of fields, and the first of that many without figures.
-fn table_of(text: &str) -> Option<Table> {
+fn table_of(text: &str, is_whole: bool) -> Option<Table> {
     let mut best: Option<(usize, usize, char, bool, CutRecords)> = None;
     for delimiter in [',', '\t', '|', ';'] {
         let quoted = has_quotes(text, delimiter);
         let cut: CutRecords = records(text, quoted)
-            .iter()
-            .map(|(before, record)| (*before, cells(record, delimiter, quoted)))
+            .into_iter()
+            .map(|(before, record)| {
+                let cells = cells(&record, delimiter, quoted);
+                (before, record, cells)
+            })
             .collect();
-        let mut counts: Vec<usize> = cut.iter().map(|(_, cells)| cells.len()).collect();
+        let mut counts: Vec<usize> = cut.iter().map(|(.., cells)| cells.len()).collect();
         counts.sort_unstable();
         let common = counts
             .chunk_by(|a, b| a == b)
@@ -474,21 +539,34 @@ fn table_of(text: &str) -> Option<Table> {
         }
     }
     let (_, width, delimiter, quoted, cut) = best?;
-    let header = cut.iter().position(|(_, cells)| {
+    let header = cut.iter().position(|(.., cells)| {
         cells.len() == width
             && cells.iter().filter(|cell| !cell.is_empty()).count() * 2 > width
             && cells.iter().all(|cell| !is_figure(cell))
     })?;
+    let preamble = cut[header].0;
+    let titles = cut[header].2.clone();
+    let mut rows = Vec::new();
+    let mut behind = Vec::new();
+    for (_, record, cells) in cut.into_iter().skip(header + 1) {
+        if totals::may_state(&cells, width) {
+            behind.push((record, cells));
+        } else if cells.len() == width {
+            // What stands before a row is of a page, and what its figures are of nobody knows.
+            behind.clear();
+            rows.push(cells);
+        }
+    }
+    if !is_whole || text.lines().count() > LINES_MAX {
+        behind.clear();
+    }
     Some(Table {
         delimiter,
         quoted,
-        preamble: cut[header].0,
-        titles: cut[header].1.clone(),
-        rows: cut[header + 1..]
-            .iter()
-            .filter(|(_, row)| row.len() == width)
-            .map(|(_, row)| row.clone())
-            .collect(),
+        preamble,
+        titles,
+        rows,
+        behind,
     })
 }
 
@@ -541,7 +619,10 @@ impl Table {
 
     /// The column of the day and the pattern of both, where a column has times of day alone.
     fn day_and_clock(&self, column: usize) -> Option<(usize, String)> {
-        let clock = self.pattern_of(&CLOCKS, column)?;
+        let clock = match self.pattern_of(&CLOCKS, column) {
+            Some(clock) => clock.to_owned(),
+            None => self.rare_patterns_of(&[""], column).into_iter().next()?,
+        };
         let day = self.column(&day_titles(), &[column])?;
         let pattern = self.pattern(day).filter(|pattern| !pattern.contains("HH"))?;
         Some((day, format!("{pattern} {clock}")))
@@ -579,6 +660,51 @@ impl Table {
             .collect()
     }
 
+    /// All patterns with AM and PM, or with the name of the month, that the texts of a column fit; their days are of `days`.
+    fn rare_patterns_of(&self, days: &[&str], column: usize) -> Vec<String> {
+        if self.values(column).next().is_none() {
+            return Vec::new();
+        }
+        let clocks = HALF_DAY_CLOCKS.iter().copied();
+        let clocks = clocks.chain(["HH:mm:ss", "HH:mm", ""]);
+        let all = clocks.flat_map(|clock| {
+            let join = move |day: &&str| format!("{day} {clock}").trim().to_owned();
+            days.iter().map(join).collect::<Vec<_>>()
+        });
+        // A pattern has a day: where a column has none, one goes before both.
+        let (day, of_day) = if days == [""] {
+            ("yyyy-MM-dd ", "2000-01-01 ")
+        } else {
+            ("", "")
+        };
+        let fits = |pattern: &String| {
+            TimePattern::parse(&format!("{day}{pattern}")).is_ok_and(|pattern| {
+                self.values(column)
+                    .all(|cell| pattern.read(&format!("{of_day}{cell}")).is_some())
+            })
+        };
+        let mut fitting: Vec<String> = all.filter(|pattern| !pattern.is_empty()).filter(fits).collect();
+        // A part of one digit or two fits what one of two does.
+        let letters = |pattern: &String, letter: char| pattern.matches(letter).count();
+        if let Some(first) = fitting.first().cloned() {
+            fitting.retain(|other| {
+                ['d', 'h']
+                    .iter()
+                    .all(|c| letters(other, *c) == letters(&first, *c))
+            });
+        }
+        fitting
+    }
+
+    /// The patterns of days and times that all texts of a column fit.
+    fn time_patterns(&self, column: usize) -> Vec<String> {
+        let usual = self.patterns_of(&TIMES, column);
+        if usual.is_empty() {
+            return self.rare_patterns_of(&DAYS, column);
+        }
+        usual.into_iter().map(str::to_owned).collect()
+    }
+
     /// Columns that look like fees: by their title, and as all that stands in them are figures.
     fn fees(&self) -> Vec<usize> {
         let is_fee = |title: &str| {
@@ -596,6 +722,7 @@ impl Table {
         match moves {
             Moves::Unknown => None,
             Moves::Sides(credit, debit) => Some(figure(credit)? - figure(debit)?),
+            Moves::Negative(credit, debit) => Some(figure(credit)? + figure(debit)?),
             Moves::Signed(amount) => figure(amount),
             Moves::BySide(amount, side, back) => {
                 let minor = figure(amount)?;
@@ -644,8 +771,46 @@ impl Table {
         if let Some(symbol) = symbol {
             keys.push(format!("symbols = [{}]", quoted(symbol)));
         }
-        if any(&|cell| cell == "-") {
-            keys.push("blank = [\"-\"]".to_owned());
+        if any(&|cell| cell.starts_with('+')) {
+            keys.push(format!("plus = true{CONFIRM}"));
+        }
+        let ends =
+            |end: char| move |cell: &str| cell.len() > 1 && cell.ends_with(end) && figure_of(cell).is_some();
+        if any(&|cell| ends('-')(cell) && !is_blank(cell)) {
+            keys.push(format!(
+                "sign_behind = true{CONFIRM}: a minus sign behind an amount"
+            ));
+        }
+        if any(&ends(')')) {
+            keys.push(format!("parentheses = true{CONFIRM}: they are a minus sign"));
+        }
+        let all = || columns.iter().flat_map(|at| self.values(*at));
+        let mut words: Vec<&str> = all().filter_map(word_behind).map(|(_, word)| word).collect();
+        words.sort_unstable();
+        words.dedup();
+        let (known, unknown): (Vec<&str>, Vec<&str>) =
+            words.into_iter().partition(|word| sign_word(word).is_some());
+        if !known.is_empty() {
+            let (pluses, minuses) = SIGN_WORDS;
+            let pairs = pluses.iter().zip(minuses);
+            let pairs = pairs.filter(|(plus, minus)| known.contains(*plus) || known.contains(*minus));
+            let words: Vec<String> = pairs
+                .map(|(plus, minus)| format!("{plus} = \"+\", {minus} = \"-\""))
+                .collect();
+            keys.push(format!("sign_words = {{ {} }}{CONFIRM}", words.join(", ")));
+        }
+        for word in unknown.iter().take(TEXTS_MAX) {
+            keys.push(format!(
+                "# {} stands behind amounts: what it means is not known",
+                quoted(word)
+            ));
+        }
+        let mut blanks: Vec<&str> = all().filter(|cell| is_blank(cell)).collect();
+        blanks.sort_unstable();
+        blanks.dedup();
+        if !blanks.is_empty() {
+            let blanks: Vec<String> = blanks.into_iter().map(quoted).collect();
+            keys.push(format!("blank = [{}]{CONFIRM}", blanks.join(", ")));
         }
     }
 
@@ -749,6 +914,16 @@ fn toml_of(table: &Table, encoding: &'static Encoding, is_sure: bool) -> String 
         line("quote = '\"'");
     }
     line("trim = \" \\t`\"");
+    if table
+        .behind
+        .iter()
+        .any(|(record, _)| record.trim_end().ends_with(table.delimiter))
+    {
+        line(&format!(
+            "comment_padding = {}{CONFIRM}",
+            quoted(&table.delimiter.to_string())
+        ));
+    }
     if table.preamble > 0 {
         line(&format!("preamble_lines = {}{CONFIRM}", table.preamble));
     }
@@ -768,6 +943,14 @@ fn toml_of(table: &Table, encoding: &'static Encoding, is_sure: bool) -> String 
                 format!("debit_columns = [{}]{CONFIRM}", quoted(&table.titles[debit])),
             ];
             thousands(&[credit, debit], &mut keys);
+            let mut out = table
+                .values(debit)
+                .filter_map(figure_of)
+                .filter(|figure| *figure != 0);
+            if out.next().is_some_and(|first| first < 0) && out.all(|figure| figure < 0) {
+                keys.push(format!("debit_is_negative = true{CONFIRM}"));
+                moves = Moves::Negative(credit, debit);
+            }
             amounts.push(field("amount", &keys));
         }
         _ => {
@@ -843,11 +1026,29 @@ fn toml_of(table: &Table, encoding: &'static Encoding, is_sure: bool) -> String 
         }
     }
     let fees = table.fees();
+    // A fee in the row of what goes back may be given back or taken: only one with a minus sign is sure not to be taken.
+    let sign_of_fee = || {
+        let kinds = table.column(titles_of("txn_type"), &[]);
+        let kinds = kinds.map_or(Vec::new(), |at| table.texts(at));
+        let kinds: Vec<&str> = kinds.into_iter().filter_map(type_of).collect();
+        let signs: Vec<String> = ["CHARGEBACK", "REFUND"]
+            .iter()
+            .filter(|kind| kinds.contains(kind))
+            .map(|kind| format!("{kind} = \"negative\""))
+            .collect();
+        (!signs.is_empty()).then(|| {
+            format!(
+                "sign = {{ {} }}{CONFIRM}: a fee of such a row is given back, and has a minus sign; where it has none, or is charged, see `sign` and `apart`",
+                signs.join(", ")
+            )
+        })
+    };
     for (name, titles) in fields {
         if *name == "fee" && fees.len() > 1 {
             let titles: Vec<String> = fees.iter().map(|at| quoted(&table.titles[*at])).collect();
             let mut keys = vec![format!("sum = [{}]{CONFIRM}", titles.join(", "))];
             table.number_keys(&fees, &mut keys);
+            keys.extend(sign_of_fee());
             line(&field(name, &keys));
             taken.extend(&fees);
             continue;
@@ -881,9 +1082,10 @@ fn toml_of(table: &Table, encoding: &'static Encoding, is_sure: bool) -> String 
                 let mut keys = vec![columns(at)];
                 if *name == "fee" {
                     table.number_keys(&[at], &mut keys);
+                    keys.extend(sign_of_fee());
                 }
                 if time {
-                    match table.patterns_of(&TIMES, at).as_slice() {
+                    match table.time_patterns(at).as_slice() {
                         [pattern] => keys.push(format!("pattern = {}{CONFIRM}", quoted(pattern))),
                         [pattern, other, ..] => keys.push(format!(
                             "pattern = {}{CONFIRM}: or {other}? The first rows fit both",
@@ -939,6 +1141,9 @@ fn toml_of(table: &Table, encoding: &'static Encoding, is_sure: bool) -> String 
             "\n# Each balance follows from the one before it, in the first rows.\n[balance]\norder = {}{CONFIRM}\nstatement = true{CONFIRM}",
             quoted(order)
         ));
+    }
+    for words in totals::drafted(table, is_channel, moves, &fees) {
+        line(&words);
     }
     let used: Vec<String> = table
         .titles
@@ -1226,6 +1431,159 @@ mod tests {
             text.contains("encodings = [\"windows-1252\"]  # confirm"),
             "{text}"
         );
+    }
+
+    /// A draft with its parts, which parses.
+    fn drafted_with(text: &str, expected: &[&str]) -> String {
+        let (_, text) = drafted(text.as_bytes());
+        for part in expected {
+            assert!(text.contains(part), "{part} is missing in\n{text}");
+        }
+        parses(&text);
+        text
+    }
+
+    #[test]
+    fn signs_behind_amounts_and_around_them_are_drafted_to_be_confirmed() {
+        let bank = |first: &str, second: &str| {
+            format!(
+                "id,date,amount,balance\n1,2026-03-31,{first},{second}\n2,2026-03-31,\"1,000.00\",10.00\n"
+            )
+        };
+        drafted_with(
+            &bank("\"1,234.50-\"", "5.00"),
+            &[
+                "sign_behind = true  # confirm",
+                "thousands = \",\"",
+                "sign = { ANY = \"any\" }  # confirm",
+            ],
+        );
+        drafted_with(
+            &bank("\"(1,234.50)\"", "5.00"),
+            &["parentheses = true  # confirm"],
+        );
+        // A balance follows by them.
+        drafted_with(
+            "id,date,amount,balance\n1,2026-03-31,\"1,234.50 CR\",\"1,000.00 CR\"\n2,2026-03-31,500.00DR,500.00 CR\n3,2026-03-31,600.00 DR,100.00 DR\n",
+            &[
+                "sign_words = { CR = \"+\", DR = \"-\" }  # confirm",
+                "[fields.balance]",
+                "order = \"oldest first\"",
+            ],
+        );
+        let text = drafted_with(
+            &bank("12.50 XX", "5.00"),
+            &["# \"XX\" stands behind amounts: what it means is not known"],
+        );
+        assert!(!text.contains("sign_words"), "{text}");
+        drafted_with(&bank("+12.50", "5.00"), &["plus = true  # confirm"]);
+        drafted_with(
+            "id,date,credit,debit\n1,2026-03-31,5.00,--\n2,2026-03-31,N/A,\"(1,200.00)\"\n",
+            &[
+                "blank = [\"--\", \"N/A\"]  # confirm",
+                "debit_is_negative = true  # confirm",
+                "parentheses = true  # confirm",
+            ],
+        );
+    }
+
+    #[test]
+    fn times_of_half_days_and_months_by_name_are_drafted() {
+        let of = |first: &str, second: &str| {
+            let (_, text) = drafted(format!("id,date,amount\n1,{first},5.00\n2,{second},6.00\n").as_bytes());
+            let line = text.lines().find(|line| line.starts_with("pattern ="));
+            if line.is_some() {
+                parses(&text);
+            }
+            line.unwrap_or_default().to_owned()
+        };
+        for (first, second, expected) in [
+            (
+                "11/20/2026 01:05:09 PM",
+                "11/05/2026 11:05:09 AM",
+                "\"MM/dd/yyyy hh:mm:ss a\"  # confirm",
+            ),
+            (
+                "03/04/2026 01:05 PM",
+                "03/05/2026 11:05 am",
+                "\"dd/MM/yyyy hh:mm a\"  # confirm: or MM/dd/yyyy hh:mm a? The first rows fit both",
+            ),
+            (
+                "3/21/2026 1:05 PM",
+                "12/5/2026 11:05 AM",
+                "\"M/d/yyyy h:mm a\"  # confirm",
+            ),
+            (
+                "2026-03-31 1:05:09PM",
+                "2026-03-31 11:05:09PM",
+                "\"yyyy-MM-dd h:mm:ssa\"  # confirm",
+            ),
+            ("20-Nov-2026", "01-DEC-2026", "\"dd-MMM-yyyy\"  # confirm"),
+            (
+                "20-Nov-2026 13:00",
+                "01-DEC-2026 09:30",
+                "\"dd-MMM-yyyy HH:mm\"  # confirm",
+            ),
+            ("soon", "later", ""),
+        ] {
+            let expected = if expected.is_empty() {
+                String::new()
+            } else {
+                format!("pattern = {expected}")
+            };
+            assert_eq!(of(first, second), expected, "{first}");
+        }
+        drafted_with(
+            "流水号,交易日期,交易时间,收入,支出\nT1,2026-03-31,01:00:00 PM,5.00,\nT2,2026-03-31,11:00:00 AM,,5.00\n",
+            &["pattern = \"yyyy-MM-dd hh:mm:ss a\""],
+        );
+    }
+
+    #[test]
+    fn a_line_of_totals_is_drafted_where_its_figures_are_those_of_the_rows() {
+        let bill = "Transaction ID,Merchant Reference,Type,Amount,Fee,Created\nA1,O1,Sale,\"1,200.00\",2.00,2026-03-31 10:00:00\nA2,O2,Sale,20.50,1.00,2026-03-31 10:00:00\nA3,O3,Refund,20.00,0.00,2026-03-31 10:00:00\n";
+        // Refunds are taken off, and the number of a page is nothing that anybody knows.
+        drafted_with(
+            &format!("{bill}Total page 7: 3 rows 1200.50 net\n"),
+            &[
+                "[[total]]\nname = \"Total\"\nline = \"Total page {}: {count} rows {sum} net\"  # confirm\ncount = \"count\"  # confirm\n",
+                "sums = [{ stated = \"sum\", column = \"Amount\", minus_when = { column = \"Type\", is = [\"Refund\"] } }]  # confirm",
+                "sign = { REFUND = \"negative\" }  # confirm",
+            ],
+        );
+        drafted_with(
+            &format!("{bill}T 2026-03-31 3 1240.50\n"),
+            &[
+                "line = \"T {} {count} {sum}\"  # confirm",
+                "sums = [{ stated = \"sum\", column = \"Amount\" }]  # confirm",
+            ],
+        );
+        let bank = "流水号,日期,借贷,红蓝,金额,摘要\n1,2026-03-31,贷,蓝,\"1,200.00\",a\n2,2026-03-31,借,蓝,70.00,b\n3,2026-03-31,贷,红,100.00,c\n";
+        drafted_with(
+            &format!("{bank}合计,3笔,借方,70.00,贷方,\"1,100.00\"\n"),
+            &[
+                "line = \"合计,{count}笔,借方,{out},贷方,{in}\"  # confirm",
+                "{ stated = \"out\", column = \"金额\", when = { column = \"借贷\", is = [\"借\"] }, minus_when = { column = \"红蓝\", is = [\"红\"] } }",
+            ],
+        );
+        drafted_with(
+            &format!("{bank}合计：3笔，共1,100.00元,,,,,\n"),
+            &[
+                "line = \"合计：{count}笔，共{in}元\"",
+                "comment_padding = \",\"  # confirm",
+            ],
+        );
+        // Figures that the rows do not have are no totals, and a file that goes on is not added up.
+        for other in ["合计,4笔,借方,71.00,贷方,\"1,101.00\"\n", "合计,0.00\n"] {
+            let text = drafted_with(
+                &format!("{bank}{other}"),
+                &["# This line behind the rows may state totals"],
+            );
+            assert!(!text.contains("[[total]]\n"), "{text}");
+        }
+        let mut seen = Inspected::default();
+        draft(format!("{bank}合计,3笔\n").as_bytes(), true, &[UTF_8], &mut seen);
+        assert!(!seen.draft.unwrap().contains("[[total]]\n"));
     }
 
     #[test]

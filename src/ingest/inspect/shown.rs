@@ -95,6 +95,11 @@ impl Shown {
         self.first.push((shown, account));
     }
 
+    /// Rows that are refused, and the first of them.
+    pub fn refused(self) -> (u64, Vec<Reject>) {
+        (self.reject_count, self.rejects)
+    }
+
     /// Moves what was kept into the result.
     pub fn into_seen(self, seen: &mut Inspected) {
         seen.rows = self.rows;

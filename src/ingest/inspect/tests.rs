@@ -401,3 +401,79 @@ fn a_draft_says_what_does_not_hold_of_it() {
         "{draft}"
     );
 }
+
+#[test]
+fn a_file_that_a_close_of_the_book_would_refuse_is_refused_in_its_words() {
+    use crate::ingest::formats::testing;
+    let profile = "title = \"B\"\nrole = \"bank\"\nencodings = [\"utf-8\"]\n[recognise]\nheader = [\"日期\", \"号\", \"金额\"]\n[frame]\ndelimiter = \",\"\n[[fact]]\nname = \"户\"\nline = \"户：{number}\"\n[fields]\nentry_id = { columns = \"号\" }\naccount = { from = \"source.account\", fact = \"户\" }\nbooking_time = { columns = \"日期\", pattern = \"yyyy-MM-dd\" }\nvalue_date = { columns = \"日期\", pattern = \"yyyy-MM-dd\" }\ndirection = { from = \"amount sign\" }\namount = { columns = \"金额\", sign = { ANY = \"any\" } }\ncurrency = { value = \"CNY\" }\n";
+    let profiles = [("b".to_owned(), profile.to_owned())];
+    let mut book = testing::settings(&[("6222000000001111", "CNY"), ("6222000000002222", "CNY")]);
+    let source = |account: &str, files: &str| Source {
+        account: Some(account.to_owned()),
+        files: vec![files.to_owned()],
+        ..testing::source("b", Role::Bank)
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let looked = |book: &Settings, name: &str, bytes: &[u8]| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        let (delivery, _) = files::deliver(&path);
+        let seen = inspect(&delivery.files[0], &profiles, Some(book)).unwrap();
+        let failed: Vec<String> = seen.failed.iter().map(|failed| failed.message.clone()).collect();
+        assert_eq!(seen.holds(), failed.is_empty() && seen.reject_count == 0);
+        (failed, seen)
+    };
+    let of = |number: &str| format!("户：{number}\n日期,号,金额\n2026-03-31,1,5.00\n").into_bytes();
+    book.sources = vec![source("A0", "bank/a*.csv")];
+    assert_eq!(looked(&book, "a.csv", &of("6222000000001111")).0, [""; 0]);
+    let (failed, seen) = looked(&book, "a.csv", &of("6222000000003333"));
+    // What a close says, to the letter.
+    let ctx = FormatContext {
+        settings: &book,
+        source: &book.sources[0],
+        business_date: Date::from_ymd(2026, 3, 31).unwrap(),
+    };
+    let texts = |_: &str| Some(profile.to_owned());
+    let bytes = of("6222000000003333");
+    let mut kept = testing::Kept::default();
+    let refused = read_foreign("b", &texts, Box::new(&bytes[..]), &ctx, &mut kept).unwrap_err();
+    assert_eq!(seen.failed, [refused]);
+    assert!(
+        failed[0].contains("which book.toml does not have: it is not A0"),
+        "{failed:?}"
+    );
+    assert_eq!(seen.rows, 1);
+    // Of two sources one may take it, unless the name of the file says whose it is.
+    book.sources.push(source("A1", "bank/b*.csv"));
+    assert_eq!(looked(&book, "x.csv", &of("6222000000002222")).0, [""; 0]);
+    assert_eq!(looked(&book, "b.csv", &of("6222000000002222")).0, [""; 0]);
+    let (failed, _) = looked(&book, "a.csv", &of("6222000000002222"));
+    assert!(
+        failed[0].contains("which is A1 of the book, but the source says A0"),
+        "{failed:?}"
+    );
+    // A statement of an account that the book does not have.
+    book.sources = vec![testing::source("mt940", Role::Bank)];
+    let statement = ":20:X\n:25:1\n:28C:1\n:60F:C260331EUR1,00\n:62F:C260331EUR1,00\n-\n";
+    let (failed, _) = looked(&book, "c.sta", statement.as_bytes());
+    assert_eq!(failed.len(), 1, "{failed:?}");
+    assert!(failed[0].contains("found `1`, expected"), "{failed:?}");
+    book.sources.clear();
+    assert_eq!(looked(&book, "c.sta", statement.as_bytes()).0, [""; 0]);
+}
+
+#[test]
+fn what_was_counted_alone_is_a_note_and_no_check() {
+    let profile = "title = \"B\"\nrole = \"channel\"\nencodings = [\"utf-8\"]\n[recognise]\nheader = [\"no\", \"at\", \"sum\"]\n[frame]\ndelimiter = \",\"\n[fields]\nchannel = { value = \"X\" }\nchannel_ref = { columns = \"no\" }\ntxn_type = { value = \"PAYMENT\" }\namount = { columns = \"sum\" }\nfee = { value = \"0\" }\ncurrency = { value = \"CNY\" }\ntxn_time = { columns = \"at\", pattern = \"yyyy-MM-dd HH:mm:ss\" }\nsettle_date = { from = \"business date\" }\nstatus = { value = \"SUCCESS\" }\n[[total]]\nname = \"told\"\ntell = true\nsums = [{ column = \"sum\" }]\n[[total]]\nname = \"T\"\nline = \"T{count}\"\ncount = \"count\"\noptional = true\n";
+    let text = "no,at,sum\n1,2026-03-31 10:00:00,5.00\n";
+    let seen = looked_with(&[("b", profile)], text.as_bytes());
+    assert_eq!(seen.checked, [""; 0]);
+    for words in [
+        "told: 1 rows, sum 5.00 (counted; the file states none)",
+        "T: not stated in this file",
+    ] {
+        assert!(seen.notes.iter().any(|note| note == words), "{:?}", seen.notes);
+    }
+    let seen = looked_with(&[("b", profile)], format!("{text}T1\n").as_bytes());
+    assert_eq!(seen.checked, ["T: 1 rows"]);
+}

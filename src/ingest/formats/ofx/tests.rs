@@ -294,8 +294,8 @@ fn headers_name_the_encoding() {
     );
     check("<OFX>", None);
     // A header that was never changed, before a text in UTF-8: the letters say what they are.
-    let old_header = |letters: &[u8]| {
-        let text = document(&entry("<NAME>CAF#"));
+    let old_header = |letters: &[u8], before: usize| {
+        let text = document(&entry(&format!("{}<NAME>CAF#", "\n".repeat(before))));
         let text = text.replace("DATA:OFXSGML\n", "DATA:OFXSGML\nENCODING:USASCII\nCHARSET:1252\n");
         let (before, behind) = text.split_once('#').unwrap();
         let (result, kept) = read(&[before.as_bytes(), letters, behind.as_bytes()].concat());
@@ -307,8 +307,11 @@ fn headers_name_the_encoding() {
         assert!(kept.rows[0].contains("CAFÉ"), "{:?}", kept.rows);
         says_so
     };
-    assert!(old_header("É".as_bytes()));
-    assert!(!old_header(b"\xc9"));
+    // They may stand far behind the head.
+    for before in [0, 100_000, 1_000_000] {
+        assert!(old_header("É".as_bytes(), before));
+        assert!(!old_header(b"\xc9", before));
+    }
 }
 
 #[test]

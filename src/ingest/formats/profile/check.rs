@@ -532,6 +532,7 @@ fn frame(mut node: Node<'_>, faults: &mut Faults) -> Option<Frame> {
             .collect(),
         begin: line(&mut node, faults, "begin"),
         end: line(&mut node, faults, "end"),
+        header_again: node.flag(faults, "header_again"),
         preamble_lines: node.number(faults, "preamble_lines"),
         trailing_delimiter: node.flag(faults, "trailing_delimiter"),
         columns: node.texts(faults, "columns"),
@@ -549,6 +550,13 @@ fn frame(mut node: Node<'_>, faults: &mut Faults) -> Option<Frame> {
         faults.add(
             node.place(key),
             format!("frame.{key}: only records of fixed places have it, expected fixed with the width of every field"),
+        );
+    }
+    let has_header = frame.own_titles().is_empty() && frame.header_type.is_none();
+    if frame.header_again && !has_header {
+        faults.add(
+            node.place("header_again"),
+            "frame.header_again: expected a format whose files have a header: columns and fixed say that they have none, and with header_type every header begins a part of its own",
         );
     }
     if !frame.fixed.is_empty() && frame.header_type.is_some() {
@@ -682,7 +690,41 @@ fn fields(
             faults.add(rule.at, "fields.txn_time.pattern: expected a time of day too");
         }
     }
+    fees_of_what_goes_out(&fields, faults);
     fields
+}
+
+/// Types whose amount goes out, so that the fee of their rows may be given back with it or be charged for it.
+const GO_OUT: [&str; 4] = ["REFUND", "CHARGEBACK", "WITHDRAWAL", "TRANSFER"];
+
+/// Asks for what tells a fee that is given back from one that is taken, where rows can be of a type whose amount goes out.
+fn fees_of_what_goes_out(fields: &BTreeMap<String, Vec<Field>>, faults: &mut Faults) {
+    let rules = |name: &str| fields.get(name).into_iter().flatten();
+    let nets: Vec<&Field> = rules("net").collect();
+    if !nets.is_empty() && nets.iter().all(|rule| !rule.optional) {
+        return;
+    }
+    let words: Vec<&String> = rules("txn_type")
+        .flat_map(|rule| rule.map.values().chain(&rule.value).chain(&rule.empty))
+        .collect();
+    let is_of_file = |rule: &&Field| rule.titles().next().is_some() || !rule.join.is_empty();
+    for rule in rules("fee").filter(is_of_file) {
+        let is_open = |kind: &&str| {
+            let is_said = ["ANY", *kind].iter().any(|key| rule.sign.contains_key(*key));
+            !is_said && words.iter().any(|word| word == kind)
+        };
+        let open: Vec<&str> = GO_OUT.into_iter().filter(is_open).collect();
+        let Some(kind) = open.first() else { continue };
+        faults.add(
+            rule.at,
+            format!(
+                "fields.fee: rows can be {}, and nothing says whether a fee in such a row is given back with the amount or is charged for it: \
+                 name the column of what is left as fields.net; or say `sign = {{ {kind} = \"positive\" }}` of a fee that is given back and stands there without a minus sign, \
+                 `sign = {{ {kind} = \"negative\" }}, apart = [\"{kind}\"]` of one that is charged",
+                open.join(" and "),
+            ),
+        );
+    }
 }
 
 fn field(mut node: Node<'_>, faults: &mut Faults, name: &str, number: &Number) -> Field {

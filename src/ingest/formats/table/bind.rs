@@ -19,7 +19,7 @@ use crate::terms::short_text::{ShortText, same};
 
 use super::by_column::{RUN_ROWS, Rows, each};
 use super::clock::{Clock, DayMemory, TimeText, midnight, read_time};
-use super::cut::Row;
+use super::cut::{Row, Standing};
 
 /// Titles of a header, and what else a file says before its rows.
 pub struct Columns {
@@ -507,6 +507,36 @@ impl<'p> Bound<'p> {
             found: found.to_owned(),
             expected: expected.into(),
         }))
+    }
+
+    /// The first cell of an amount that may have been cut off or away at the end of a record: what is left of it would be read
+    /// as another figure. `standing` says how much of a cell is there, and `is_proven` whether a sum would show it.
+    pub fn cut_off(
+        &self,
+        row: &Row<'_>,
+        standing: impl Fn(usize) -> Standing,
+        is_proven: impl Fn(usize) -> bool,
+    ) -> Option<usize> {
+        let rule = self.rule(row).ok()?;
+        let has_text = |columns: &[usize]| columns.iter().any(|at| !row.cell(*at).is_empty());
+        let moves = |columns: &[usize]| {
+            columns
+                .iter()
+                .any(|at| row.cell(*at).contains(|c| matches!(c, '1'..='9')))
+        };
+        // Where the profile says what an empty cell stands for, one that is not there is empty by its word. Of two columns for
+        // in and out one is empty where the other has an amount.
+        let of_two = moves(&rule.credit) || moves(&rule.debit);
+        let may_miss = rule.field.empty.is_some() || of_two || has_text(&rule.columns);
+        let all = [&rule.columns, &rule.join, &rule.sum, &rule.credit, &rule.debit];
+        all.into_iter().flatten().copied().find(|at| {
+            let is_cut = match standing(*at) {
+                Standing::Whole => false,
+                Standing::Ends(_) => true,
+                Standing::Missing => !may_miss,
+            };
+            is_cut && !is_proven(*at)
+        })
     }
 
     /// A refusal of this field, showing its first column.

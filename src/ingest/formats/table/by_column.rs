@@ -579,7 +579,7 @@ channel = { value = "X" }
 channel_ref = { columns = "r", required = true }
 order_id = { columns = "o", extract = "P-{word}" }
 txn_type = { columns = "k", map = { "付" = "PAYMENT", "退" = "REFUND" } }
-fee = { columns = "f" }
+fee = { columns = "f", sign = { ANY = "positive" } }
 currency = { columns = "c" }
 txn_time = { columns = "t", pattern = "yyyy-MM-dd HH:mm:ss" }
 settle_date = { columns = "t", pattern = "yyyy-MM-dd HH:mm:ss" }

@@ -215,6 +215,32 @@ fn bytes_at(raw: &[u8], at: usize, width: usize) -> &[u8] {
     &raw[at.min(raw.len())..(at + width).min(raw.len())]
 }
 
+/// How much of a cell at a fixed place a record has that is shorter than its places.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Standing {
+    /// All of it, or what stands there has a blank behind it.
+    Whole,
+    /// The record ends with these bytes of it, so that it may have gone on.
+    Ends(usize),
+    /// The record ends before it.
+    Missing,
+}
+
+/// What a record has of the cell at `index`.
+pub fn standing(raw: &[u8], frame: &Frame, index: usize) -> Standing {
+    let Some((_, width)) = frame.fixed.get(index) else {
+        return Standing::Missing;
+    };
+    let before: usize = frame.fixed[..index].iter().map(|(_, width)| width).sum();
+    let cell = bytes_at(raw, before + frame.gap * index, *width);
+    match cell.iter().rposition(|byte| *byte != b' ') {
+        _ if cell.len() == *width => Standing::Whole,
+        Some(last) if last + 1 == cell.len() => Standing::Ends(cell.len()),
+        Some(_) => Standing::Whole,
+        None => Standing::Missing,
+    }
+}
+
 /// Length of a record with fixed places.
 pub fn record_bytes(frame: &Frame) -> usize {
     let widths: usize = frame.fixed.iter().map(|(_, width)| width).sum();

@@ -29,7 +29,16 @@ pub enum Fields<'p> {
     Bank(BankFields<'p>),
 }
 
-impl Fields<'_> {
+impl<'p> Fields<'p> {
+    /// What a row moves: its amount and its fee.
+    pub fn figures(&self) -> impl Iterator<Item = &Bound<'p>> {
+        let (amount, fee) = match self {
+            Fields::Channel(fields) => (&fields.amount, Some(&fields.fee)),
+            Fields::Bank(fields) => (&fields.amount, fields.fee.as_ref()),
+        };
+        std::iter::once(amount).chain(fee)
+    }
+
     fn with_its_days(mut self) -> Self {
         if let Fields::Channel(fields) = &mut self {
             fields.settles_that_day = fields.settle_date.has_day_of(&fields.txn_time);

@@ -259,7 +259,10 @@ fn a_record_of_cmb_web_is_read_with_and_without_its_frame() {
     let plain = format!("{}\n", table.replace("\"\t", "\""));
     let (rows, checked, _) = good("cmb-web", D, plain.as_bytes());
     assert_eq!(rows_of(&rows), expected);
-    assert_eq!(checked[0], "收入合计: not stated in this file");
+    assert!(
+        checked.contains(&"收入合计: not stated in this file".to_owned()),
+        "{checked:?}"
+    );
 }
 
 #[test]

@@ -8,7 +8,7 @@ use encoding_rs::{DecoderResult, Encoding, GB18030, GBK, UTF_8};
 
 use crate::entries::rows::Place;
 use crate::ingest::formats::FileRefused;
-use crate::ingest::formats::decode::{PIECE_BYTES_MAX, not_decodable, refused_by};
+use crate::ingest::formats::decode::{PIECE_BYTES_MAX, not_decodable, not_decodable_line, refused_by};
 
 use super::gbk;
 use super::scan::{
@@ -227,8 +227,9 @@ impl<'a> Blocks<'a> {
         let mut read = decoded(self.encoding, raw, &mut self.text);
         if read.is_err() {
             let (good, line) = good_lines(self.encoding, raw, place.line);
+            let bad = raw[good..].split(|byte| *byte == b'\n').next();
+            failure = Some(not_decodable_line(self.encoding, line, bad.unwrap_or_default()));
             raw = &raw[..good];
-            failure = Some(not_decodable(self.encoding, line));
             read = decoded(self.encoding, raw, &mut self.text);
         }
         let refused = || not_decodable(self.encoding, place.line);

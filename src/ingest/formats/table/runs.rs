@@ -129,6 +129,7 @@ impl Table<'_> {
             may_be_frame,
             may_be_frame_high,
             ends_with_delimiter,
+            header,
             ..
         } = self
         else {
@@ -155,6 +156,11 @@ impl Table<'_> {
             read.skipped |= cells.holding(when, left & !read.skipped);
         }
         left &= !read.skipped;
+        // The header once more is no row that is passed over.
+        for row in each(read.skipped) {
+            let is_header = header.as_slice() == run.record(row).raw;
+            read.skipped &= !(Rows::from(is_header) << row);
+        }
         for (when, _) in &plan.refused {
             left &= !cells.holding(when, left);
         }

@@ -349,6 +349,17 @@ impl<'p> Totals<'p> {
         }
     }
 
+    /// Says that a row that would be counted is none, but for totals that leave it out.
+    pub fn add_no_row(&mut self, row: &Row<'_>, words: &str) {
+        for counting in &mut self.all {
+            let is_told = matches!(counting.total.stated, Stated::Nowhere);
+            if !is_told && all_hold(&counting.when, row) {
+                let place = (row.place.line, words.to_owned());
+                counting.uncounted.get_or_insert(place);
+            }
+        }
+    }
+
     /// Takes a line that states a total; false when it states none.
     ///
     /// # Errors
@@ -457,6 +468,24 @@ impl<'p> Totals<'p> {
         })
     }
 
+    /// True when another figure of this row in the column at `at` would make a sum differ that the file states, or must.
+    pub fn prove(&self, row: &Row<'_>, at: usize) -> bool {
+        self.all.iter().any(|counting| {
+            let total = counting.total;
+            let is_stated = match total.stated {
+                Stated::Line(_) | Stated::Row(_) | Stated::Summary | Stated::Rows(_) => {
+                    total.behind.is_none() && (!total.optional || !counting.statements.is_empty())
+                }
+                Stated::Nowhere => false,
+            };
+            let is_of_row = |sum: &BoundSum<'_>| {
+                let is_of_column = sum.column == Some(at) || sum.minus == Some(at);
+                is_of_column && !sum.sum.optional && all_hold(&sum.when, row)
+            };
+            is_stated && all_hold(&counting.when, row) && counting.sums.iter().any(is_of_row)
+        })
+    }
+
     /// First bytes of the lines and records that state totals.
     pub fn first_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
@@ -470,17 +499,26 @@ impl<'p> Totals<'p> {
         bytes
     }
 
-    /// Compares what was counted with what is stated, and tells what held.
+    /// Compares what was counted with what is stated, and tells what held and what could not be compared.
     ///
     /// # Errors
     /// The first total that is missing, cannot be counted or does not hold.
-    pub fn check(&mut self) -> Result<Vec<String>, FileRefused> {
-        let mut checked = Vec::new();
+    pub fn check(&mut self) -> Result<Compared, FileRefused> {
+        let mut compared = Compared::default();
         for counting in &mut self.all {
-            counting.check(self.bound, self.records, &mut checked)?;
+            counting.check(self.bound, self.records, &mut compared)?;
         }
-        Ok(checked)
+        Ok(compared)
     }
+}
+
+/// What became of the totals of a file, in words.
+#[derive(Default)]
+pub struct Compared {
+    /// Totals that the file states and that hold.
+    pub checked: Vec<String>,
+    /// What was counted and compared with nothing, since the file does not state it.
+    pub noted: Vec<String>,
 }
 
 /// What tells a sum from others of its column: where it stands, or the rows that it is of.
@@ -616,16 +654,18 @@ impl Counting<'_> {
         Ok(())
     }
 
-    fn check(&mut self, bound: bool, records: u64, checked: &mut Vec<String>) -> Result<(), FileRefused> {
+    fn check(&mut self, bound: bool, records: u64, compared: &mut Compared) -> Result<(), FileRefused> {
         let name = &self.total.name;
         if let (false, Some(behind)) = (self.is_whole, &self.total.behind) {
-            checked.push(format!(
+            compared.noted.push(format!(
                 "{name}: not compared: the file has no record {behind}, it is a part"
             ));
             return Ok(());
         }
         if let (Some((row, words)), Stated::Nowhere) = (&self.uncounted, &self.total.stated) {
-            checked.push(format!("{name}: not counted; line {row}: {words}"));
+            compared
+                .noted
+                .push(format!("{name}: not counted; line {row}: {words}"));
             return Ok(());
         }
         if let Some((row, words)) = &self.uncounted {
@@ -636,20 +676,23 @@ impl Counting<'_> {
             ));
         }
         if let Stated::Rows(_) = self.total.stated {
-            return self.check_rows(checked);
+            return self.check_rows(compared);
         }
         if let Stated::Nowhere = self.total.stated {
             if self.tallies.is_empty() && self.total.group_columns.is_empty() {
                 tally(&mut self.tallies, 0, ("", ""), self.total.sums.len());
             }
             for tally in &self.tallies {
-                checked.push(format!("{} (counted; the file states none)", self.words(tally)));
+                let words = self.words(tally, &[]);
+                compared
+                    .noted
+                    .push(format!("{words} (counted; the file states none)"));
             }
             return Ok(());
         }
         if self.statements.is_empty() && (self.total.group_stated.is_none() || !self.tallies.is_empty()) {
             if self.total.optional {
-                checked.push(format!("{name}: not stated in this file"));
+                compared.noted.push(format!("{name}: not stated in this file"));
                 return Ok(());
             }
             return Err(FileRefused::at(
@@ -673,11 +716,17 @@ impl Counting<'_> {
             );
             let not_stated = self.compare(statement, at, records)?;
             if !not_stated.is_empty() {
-                let words = self.words(&self.tallies[at]);
-                checked.push(format!(
-                    "{words} (not stated in this file: {})",
-                    not_stated.join(", ")
-                ));
+                let tally = &self.tallies[at];
+                let are_compared = !self.total.count.is_empty() || not_stated.len() < self.sums.len();
+                let mut name = name.clone();
+                if !tally.group.is_empty() {
+                    name += &format!(" {}", tally.name());
+                }
+                let words = format!("{name}: not stated in this file: {}", not_stated.join(", "));
+                if are_compared {
+                    compared.checked.push(self.words(tally, &not_stated));
+                }
+                compared.noted.push(words);
                 told.push(at);
             }
         }
@@ -696,20 +745,21 @@ impl Counting<'_> {
                 ));
             }
             if !told.contains(&at) {
-                checked.push(self.words(tally));
+                compared.checked.push(self.words(tally, &[]));
             }
         }
         Ok(())
     }
 
-    fn words(&self, tally: &Tally) -> String {
+    /// What was counted, but for the sums called so.
+    fn words(&self, tally: &Tally, without: &[&str]) -> String {
         let mut words = self.total.name.clone();
         if !tally.group.is_empty() {
             words += &format!(" {}", tally.name());
         }
         words += &format!(": {} rows", tally.rows);
         for (sum, scaled) in self.sums.iter().zip(&tally.sums) {
-            if sum.column.is_some() {
+            if sum.column.is_some() && !without.contains(&sum.called.as_str()) {
                 words += &format!(", {} {}", sum.called, sum.shown(*scaled));
             }
         }
@@ -831,7 +881,7 @@ impl Counting<'_> {
     }
 
     /// Rows that state a total must be what all others of their group add up to, with the other sign.
-    fn check_rows(&self, checked: &mut Vec<String>) -> Result<(), FileRefused> {
+    fn check_rows(&self, compared: &mut Compared) -> Result<(), FileRefused> {
         let name = &self.total.name;
         for tally in &self.tallies {
             let Some(states) = &tally.stated else {
@@ -842,7 +892,8 @@ impl Counting<'_> {
                         "fetch the whole file again and run the day again",
                     ));
                 }
-                checked.push(format!("{} (the file states no total)", self.words(tally)));
+                let words = self.words(tally, &[]);
+                compared.noted.push(format!("{words} (the file states no total)"));
                 continue;
             };
             for ((bound, found), stated) in self.sums.iter().zip(&tally.sums).zip(states) {
@@ -860,7 +911,7 @@ impl Counting<'_> {
                     ));
                 }
             }
-            checked.push(self.words(tally));
+            compared.checked.push(self.words(tally, &[]));
         }
         Ok(())
     }

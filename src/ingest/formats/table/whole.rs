@@ -159,6 +159,176 @@ fn blanks_that_were_cut_off_are_taken_for_blanks_only_where_the_profile_says_so(
 }
 
 #[test]
+fn a_figure_that_a_record_ends_in_is_taken_only_where_a_sum_shows_that_it_is_whole() {
+    let text = clearing_file(false);
+    // The record ends inside the fee, of which no total speaks; and before it.
+    let shop = "00000030门店-7";
+    for (left, found, ends) in [
+        ("000000", "000000", "with 6 of them"),
+        ("", "no figure", "before it"),
+    ] {
+        let cut = text.replacen(shop, left, 1);
+        assert_ne!(cut, text);
+        let (result, kept) = clearing_house(CLEARING_HOUSE, &cut);
+        let reject = &kept.rejects[0];
+        assert_eq!(
+            (reject.line, reject.field.as_str(), reject.found.as_str()),
+            (3, "fee", found)
+        );
+        assert!(
+            reject.expected.starts_with(&format!(
+                "a figure of 8 bytes: the record ends {ends}, and no sum of this column shows"
+            )),
+            "{}",
+            reject.expected
+        );
+        assert!(
+            result
+                .unwrap_err()
+                .message
+                .starts_with("trailer cannot be checked: fee: found")
+        );
+    }
+    // A blank behind the figure shows that it ended, as does the end of its place.
+    for whole in ["30      门店-7", "30 ", "00000030", "30      "] {
+        let (result, kept) = clearing_house(CLEARING_HOUSE, &text.replacen(shop, whole, 1));
+        assert_eq!((result.err(), kept.rejects.len()), (None, 0), "{whole}");
+        assert!(kept.rows[1].contains("|5050|30|"), "{:?}", kept.rows);
+    }
+    // What an empty fee stands for is the profile's word.
+    let with_empty = CLEARING_HOUSE.replace(
+        "fee = { columns = \"fee\"",
+        "fee = { columns = \"fee\", empty = \"0\"",
+    );
+    assert_ne!(with_empty, CLEARING_HOUSE);
+    let (_, kept) = clearing_house(&with_empty, &text.replacen(shop, "", 1));
+    assert!(
+        kept.rejects.is_empty() && kept.rows[1].contains("|5050|0|"),
+        "{kept:?}"
+    );
+    // With a sum of the fees, what is cut off of one is found out by it.
+    let with_sum = CLEARING_HOUSE
+        .replace("T{count:8}{sum:16}", "T{count:8}{sum:16}{fees:8}")
+        .replace("T{:8}{:16}", "T{:8}{:16}{:8}")
+        .replace("sums = [{", "sums = [{ stated = \"fees\", column = \"fee\" }, {");
+    let text = text.replace("0000105000", "000010500000000750");
+    assert!(clearing_house(&with_sum, &text).0.is_ok());
+    let message = clearing_house(&with_sum, &text.replacen(shop, "00000", 1))
+        .0
+        .unwrap_err()
+        .message;
+    assert_eq!(message, "trailer: fee: found 7.20, expected 7.50");
+    let inside_amount = text.replacen(&format!("5050{shop}"), "505", 1);
+    assert_ne!(inside_amount, text);
+    let message = clearing_house(&with_sum, &inside_amount).0.unwrap_err().message;
+    assert!(message.starts_with("trailer: fee: found"), "{message}");
+    let left_aligned = text.replacen(shop, "30", 1);
+    assert!(clearing_house(&with_sum, &left_aligned).0.is_ok());
+}
+
+#[test]
+fn a_file_of_fixed_places_that_was_saved_as_utf8_is_told_so() {
+    let told = |text: &str| {
+        let refused = read_text(CLEARING_HOUSE, text).0.unwrap_err();
+        assert!(refused.help.contains("saved as UTF-8 on its way"), "{refused:?}");
+        (refused.line, refused.message)
+    };
+    let text = clearing_file(false);
+    let places = "its letters are UTF-8, and its places are counted in bytes of gb18030: found UTF-8, expected gb18030";
+    assert_eq!(told(&text), (1, places.to_owned()));
+    // A letter in the last row, of which not even the bytes fit.
+    let plain = text.replace("华东清算中心", "HUADONG").replace("门店-7", "M-7");
+    let late = plain.replace("M-0987", "门-0987");
+    let bytes = "the bytes of this line are not gb18030, in which the file is read: found UTF-8";
+    assert_eq!(told(&late), (4, bytes.to_owned()));
+    assert_eq!(
+        told(&plain.replace("M-0987", "门店-0987")),
+        (4, places.to_owned())
+    );
+    // As it was sent it is read, whatever letters it has.
+    for name in ["拢", "门店-7", "中心"] {
+        let (result, kept) = clearing_house(CLEARING_HOUSE, &plain.replace("M-0987", name));
+        assert_eq!((result.err(), kept.rejects.len()), (None, 0), "{name}");
+        assert!(kept.rows[2].contains(name));
+    }
+}
+
+#[test]
+fn two_returns_at_the_end_of_lines_are_said() {
+    let text = clearing_file(true).replace("\r\n", "\r\r\n");
+    let message = clearing_house(CLEARING_HOUSE, &text).0.unwrap_err().message;
+    assert!(
+        message.contains("66 bytes with two carriage returns (CR CR LF) at the end of the line"),
+        "{message}"
+    );
+    let profile = BANK.to_owned() + TOTAL;
+    let (line, message, _) = refused(&profile, &ROWS.replace('\n', "\r\r\n"));
+    assert_eq!(line, 1);
+    assert_eq!(
+        message,
+        "its lines end with two carriage returns: found CR CR LF, expected LF or CR LF"
+    );
+}
+
+/// A bank's file of fixed places whose amounts stand at the end of its records.
+const FIXED_BANK: &str = r#"
+title = "b"
+role = "bank"
+encodings = ["utf-8"]
+[recognise]
+by_shape = true
+[frame]
+fixed = [["day", 8], ["id", 2], ["in", 7], ["out", 7], ["balance", 8]]
+guards = { day = "yyyyMMdd" }
+trim = " "
+blanks_cut = true
+last_line_open = true
+[fields]
+entry_id = { columns = "id", required = true }
+account = { from = "source.account" }
+booking_time = { columns = "day", pattern = "yyyyMMdd" }
+value_date = { columns = "day", pattern = "yyyyMMdd" }
+amount = { credit_columns = "in", debit_columns = "out" }
+currency = { value = "CNY" }
+"#;
+
+#[test]
+fn of_two_columns_at_the_end_of_a_record_one_may_be_blank_and_none_cut() {
+    let with_balance =
+        FIXED_BANK.to_owned() + "balance = { columns = \"balance\" }\n[balance]\norder = \"oldest first\"\n";
+    let rows =
+        "20260331T1100.00 0.00   100.00\n20260331T2        40.00   60.00\n20260331T31.00           61.00\n";
+    let (result, kept) = read_text(&with_balance, rows);
+    assert_eq!((result.err(), kept.rejects, kept.rows.len()), (None, vec![], 3));
+    let fields = |text: &str| {
+        let (_, kept) = read_text(FIXED_BANK, text);
+        let fields = kept
+            .rejects
+            .into_iter()
+            .map(|reject| (reject.field, reject.found));
+        (kept.rows.len(), fields.collect::<Vec<_>>())
+    };
+    let found = |field: &str, found: &str| vec![(field.to_owned(), found.to_owned())];
+    let first = "20260331T11234.56\n";
+    assert_eq!(fields(&format!("{first}20260331T21234.56       \n")), (2, vec![]));
+    assert_eq!(fields(&format!("{first}20260331T2       1234.56\n")), (2, vec![]));
+    assert_eq!(
+        fields(&format!("{first}20260331T2       123\n")),
+        (1, found("out", "123"))
+    );
+    assert_eq!(fields(&format!("{first}20260331T212\n")), (1, found("in", "12")));
+    // Neither an amount in nor one out: nobody knows what was there.
+    assert_eq!(
+        fields(&format!("{first}20260331T2\n")),
+        (1, found("in", "no figure"))
+    );
+    assert_eq!(
+        fields(&format!("{first}20260331T20.00   \n")),
+        (1, found("out", "no figure"))
+    );
+}
+
+#[test]
 fn what_keeps_a_first_record_from_being_a_row_is_said() {
     let profile = CLEARING_HOUSE.replace("begin = \"H{:8}{:15}{}\"\n", "");
     let message = clearing_house(&profile, &clearing_file(true))
@@ -375,6 +545,78 @@ fn subtotals_of_pages_are_no_rows_where_the_profile_says_how_they_begin() {
     );
     let text = format!("{text}合计,4笔,借方,50.00,贷方,\"1,100.00\"\n");
     assert_eq!(checked(&profile, &text).len(), 1);
+}
+
+#[test]
+fn a_header_that_stands_again_is_no_row_where_the_profile_says_so() {
+    let header = ROWS.split_inclusive('\n').next().unwrap();
+    let total = "合计,4笔,借方,50.00,贷方,\"1,100.00\"\n";
+    let page = format!("第2页,,,,,\n{header}2026-03-31,3,");
+    let text = ROWS.replacen("2026-03-31,3,", &page, 1) + total;
+    let without = BANK.replace("comment_padding", "comment = \"第\"\ncomment_padding") + TOTAL;
+    let with = without.replace("[frame]\n", "[frame]\nheader_again = true\n");
+    let holds = "合计: 4 rows, 金额 {out} 50.00, 金额 {in} 1100.00";
+    let noted = "the header stands again among the rows, once, in line 5: it is no row";
+    assert_eq!(checked(&with, &text), [holds, noted]);
+    // So it is where other rows are passed over by a column, and in a file of many rows in GBK.
+    let skips = format!("{with}[[skip]]\ncolumn = \"借贷\"\nis_not = [\"借\", \"贷\"]\n");
+    let row = "2026-03-31,9,贷,蓝,\"1,200.00\",a\n";
+    let many = format!(
+        "{header}{}{header}{}{header}{row}",
+        row.repeat(200),
+        row.repeat(200)
+    );
+    let profile = skips
+        .replace("[[total]]", "[[total]]\noptional = true")
+        .replace("\"utf-8\"", "\"gb18030\"");
+    for (profile, bytes) in [
+        (
+            parsed(&profile),
+            encoding_rs::GB18030.encode(&many).0.into_owned(),
+        ),
+        (
+            parsed(&profile.replace("gb18030", "utf-8")),
+            many.clone().into_bytes(),
+        ),
+    ] {
+        let (result, kept) = read_on(&profile, D, &bytes);
+        let noted = result.unwrap().noted;
+        assert!(
+            noted[0].contains("among the rows, 2 times, first in line 202"),
+            "{noted:?}"
+        );
+        assert_eq!(
+            (kept.rows.len(), kept.rejects.len(), kept.not_booked.len()),
+            (401, 0, 0)
+        );
+    }
+    // Without the key two files may have been put together.
+    let expected = "a row: two files may have been put together, so fetch each by itself; where the sender writes the header at the top of each page, say `header_again = true` in [frame]";
+    let (line, message, _) = refused(&without, &text);
+    assert_eq!(line, 5);
+    assert_eq!(
+        message,
+        format!("合计 cannot be checked: a row: found the header once more, expected {expected}")
+    );
+    let (_, kept) = read_text(&without, &text);
+    assert_eq!(
+        (kept.rejects.len(), kept.rejects[0].expected.as_str()),
+        (1, expected)
+    );
+    // A profile that passes such rows over, and whose total leaves them out, reads what it did.
+    let by_column = without.replace(
+        "count = \"n\"",
+        "count = \"n\"\nwhen = { column = \"流水号\", is_not = \"流水号\" }",
+    ) + "[[skip]]\ncolumn = \"流水号\"\nis = \"流水号\"\n";
+    assert_eq!(checked(&by_column, &text), [holds]);
+    // What is not the header to the letter is a row.
+    let (_, kept) = read_text(&with, &text.replacen(&page, &page.replace("摘要", "摘 要"), 1));
+    assert_eq!(kept.rejects.len(), 1);
+    let words = faults(&CLEARING_HOUSE.replace("[frame]\n", "[frame]\nheader_again = true\n"));
+    assert!(
+        words[0].contains("frame.header_again: expected a format whose files have a header"),
+        "{words:?}"
+    );
 }
 
 #[test]

@@ -233,7 +233,7 @@ fn parentheses_are_a_minus_sign_and_times_have_halves() {
     assert!(changed("(0.25)", "(-0.25)").starts_with("4: fee: (-0.25)"));
     assert_eq!(
         changed("(0.25)", "€0.25"),
-        "4: fee: €0.25 / a decimal amount such as 12.34, or, if the file is right, `symbols = [\"€\"]` in the profile (column Fee)"
+        "4: fee: €0.25 / a decimal amount such as 12.34, or, if the file is right, `symbols = [\"$\", \"€\"]` in the profile (column Fee)"
     );
     assert_eq!(
         changed("3/31/2026 1:05:09 pm", "31/3/2026 1:05:09 pm"),
