@@ -106,6 +106,15 @@ fn fees_finer_than_cents_are_rounded_once_and_a_payout_adds_up_to_the_cent() {
         kept.rejects[0].expected,
         "at most 2 decimals (EUR) (column Gross In Holding Currency)"
     );
+    // A row that no payout has paid yet has nothing that its rounding could be of.
+    let unpaid = text.replace(",P2,5.00000,", ",,5.00000,");
+    let (result, kept) = read_on(&profile("checkout"), DAY, unpaid.as_bytes());
+    result.unwrap();
+    assert!(
+        kept.rejects[0].expected.contains("names no batch"),
+        "{:?}",
+        kept.rejects[0]
+    );
     let beyond = text.replace("-0.12345678", "-0.123456789");
     let (_, kept) = read_on(&profile("checkout"), DAY, beyond.as_bytes());
     assert_eq!(

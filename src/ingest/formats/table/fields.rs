@@ -295,6 +295,13 @@ impl ChannelFields<'_> {
         let order_id = optional!(self.order_id, row);
         let batch_ref = optional!(self.batch_ref, row);
         let refund_ref = optional!(self.refund_ref, row);
+        let booked_exact = Number::scaled_of_minor(1, currency.digits()) * moved.booked_minor;
+        if fee_exact.is_some() && batch_ref.is_empty() && moved.exact != booked_exact {
+            // What its rounding leaves over would be of nothing.
+            let expected =
+                "a fee of whole minor units, since the row names no batch that rounding could be of";
+            return Err(self.fee.refuse(row, expected));
+        }
         let given = ChannelRow {
             place: row.place,
             channel: &channel,
