@@ -225,7 +225,10 @@ impl ChannelFields<'_> {
             .word(row, Status::parse, "SUCCESS, FAILED or PENDING")?;
         let currency = self.currency.currency(row)?;
         let amount_minor = self.amount.magnitude(row, currency, Some(txn_type))?;
-        let (fee, fee_exact) = self.fee_of(row, currency)?;
+        let FeeOfRow {
+            signed: fee,
+            exact: fee_exact,
+        } = self.fee_of(row, currency)?;
         let apart = self.fee_apart.contains(&txn_type);
         // A fee that is rounded to nothing has its sign all the same.
         let signed = match fee_exact {
@@ -364,15 +367,27 @@ impl ChannelFields<'_> {
     }
 }
 
+/// A fee as it is read.
+struct FeeOfRow {
+    /// Minor units, and the column.
+    signed: (i64, Option<usize>),
+    /// The figure as it stands, where fees are rounded.
+    exact: Option<i128>,
+}
+
 impl ChannelFields<'_> {
     /// The signed fee of a row, and where fees are rounded its exact figure.
-    fn fee_of(&self, row: &Row<'_>, currency: Currency) -> Result<((i64, Option<usize>), Option<i128>), Bad> {
+    fn fee_of(&self, row: &Row<'_>, currency: Currency) -> Result<FeeOfRow, Bad> {
         if self.roundings.is_none() {
-            return Ok((self.fee.signed(row, currency)?, None));
+            let signed = self.fee.signed(row, currency)?;
+            return Ok(FeeOfRow { signed, exact: None });
         }
         let (exact, at) = self.fee.scaled(row, currency)?;
         match Number::half_up(exact, currency.digits()) {
-            Ok(minor) => Ok(((minor, at), Some(exact))),
+            Ok(minor) => Ok(FeeOfRow {
+                signed: (minor, at),
+                exact: Some(exact),
+            }),
             Err(_) => Err(self.fee.refuse(row, "at most 2^63 - 1 minor units")),
         }
     }
