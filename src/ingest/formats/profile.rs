@@ -156,7 +156,7 @@ pub struct Profile {
     /// Names of facts that every file must give.
     pub required_facts: Vec<String>,
     /// Rows that move no money by what they say themselves.
-    pub skipped_rows: Vec<Vec<Condition>>,
+    pub skipped_rows: Vec<SkippedRows>,
     /// Rows that are refused.
     pub refused_rows: Vec<RefusedRows>,
     /// Where each canonical field comes from: rules, the first that applies to a row is taken.
@@ -193,6 +193,15 @@ pub struct Answer {
     pub why: String,
     /// What to do, where it is not the usual.
     pub help: Option<String>,
+}
+
+/// Rows that are passed over.
+#[derive(Clone, Debug)]
+pub struct SkippedRows {
+    /// All of these hold.
+    pub when: Vec<Condition>,
+    /// True when their net must be the amount less the fee all the same.
+    pub adds_up: bool,
 }
 
 /// Rows that are refused.
@@ -513,6 +522,9 @@ pub struct Field {
     pub negate: bool,
     /// Types whose fee is a row of its own, where its sign contradicts what the type says.
     pub apart: Vec<String>,
+    /// True of a fee that may have more decimals than its currency: it is rounded half up, and what the roundings of a batch
+    /// leave over is a row of its own.
+    pub rounds: bool,
     /// The same text for every row; with `from`, what holds where the book says nothing.
     pub value: Option<String>,
     /// A part of the book.
@@ -635,6 +647,8 @@ pub struct Total {
     pub of_file: bool,
     /// First cell of a record without which the file is a part, so that the total cannot be compared.
     pub behind: Option<String>,
+    /// Rows with which their group is not compared, of totals that rows state: what it adds up to is not promised then.
+    pub unless: Vec<Condition>,
 }
 
 /// Which row of a statement comes first.

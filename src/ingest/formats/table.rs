@@ -26,7 +26,7 @@ use super::decode::{
 use super::profile::{self, Frame, LinePattern, Other, Profile, Stated, TimePattern, Verified};
 use super::values::{masked, shown, zone};
 use super::{FileFacts, FileRefused, FormatContext, HEAD_BYTES, RowDigest, grammars};
-use crate::entries::rows::{Reject, RowSink};
+use crate::entries::rows::{Place, Reject, RowSink};
 use crate::terms::digest::sha256_hex;
 
 use balance::Chain;
@@ -56,6 +56,7 @@ mod frame_line;
 mod gbk;
 mod lines;
 mod other_kinds;
+mod roundings;
 mod runs;
 mod scan;
 mod totals;
@@ -494,12 +495,18 @@ enum At {
     Behind,
 }
 
+/// Rows that are passed over, and whether they must add up all the same.
+struct SkippedWhen<'p> {
+    when: Vec<BoundCondition<'p>>,
+    adds_up: bool,
+}
+
 /// Columns and fields of a file whose header was read.
 struct Plan<'p> {
     titles: Vec<String>,
     free_text: Option<usize>,
     guards: Vec<(usize, &'p TimePattern)>,
-    skipped: Vec<Vec<BoundCondition<'p>>>,
+    skipped: Vec<SkippedWhen<'p>>,
     refused: Vec<(Vec<BoundCondition<'p>>, &'p str)>,
     fields: Fields<'p>,
     needs_digest: bool,
@@ -547,6 +554,8 @@ struct Table<'r> {
     headers_again: (u64, u64),
     /// The records are those of the end of the file, and no line end stands behind them.
     is_open: bool,
+    /// Where the last row stands that was read by itself.
+    last_row: Place,
     /// Rows of these very texts.
     seen: FxHashMap<[u8; 16], SameRows>,
     digest: Digest,
@@ -635,6 +644,7 @@ impl<'r> Table<'r> {
             header: Vec::new(),
             headers_again: (0, 0),
             is_open: false,
+            last_row: Place::default(),
             seen: FxHashMap::default(),
             digest: Digest::default(),
         }
@@ -993,8 +1003,11 @@ impl<'r> Table<'r> {
             guards.extend(columns.place_of(title).map(|at| (at, pattern)));
         }
         let skipped = profile.skipped_rows.iter();
-        let skipped: Vec<Vec<BoundCondition<'_>>> = skipped
-            .map(|when| BoundCondition::all(when, &mut columns, false))
+        let skipped: Vec<SkippedWhen<'_>> = skipped
+            .map(|skipped| SkippedWhen {
+                when: BoundCondition::all(&skipped.when, &mut columns, false),
+                adds_up: skipped.adds_up,
+            })
             .collect();
         let refused = profile.refused_rows.iter();
         let refused: Vec<(Vec<BoundCondition<'_>>, &str)> = refused
@@ -1144,6 +1157,7 @@ impl<'r> Table<'r> {
         if self.is_open && !self.last_line_is_proven() {
             return self.refuse_open(record);
         }
+        self.last_row = record.place;
         let (encoding, marks) = (self.encoding, self.marks);
         let is_short = self.profile.frame.blanks_cut && record.raw.len() < record_bytes(&self.profile.frame);
         let follows = is_short && self.balance_proves_the_last();
@@ -1233,8 +1247,8 @@ impl<'r> Table<'r> {
             cut.empty_blanks(record, frame, &plan.needed);
             row = cut.row(record);
         }
-        let is_skipped = plan.skipped.iter().any(|when| all_hold(when, &row));
-        if is_short && !is_skipped && !follows {
+        let skipped = plan.skipped.iter().find(|skipped| all_hold(&skipped.when, &row));
+        if is_short && skipped.is_none() && !follows {
             let cut_off = plan.fields.figures().find_map(|figure| {
                 figure.cut_off(
                     &row,
@@ -1256,7 +1270,7 @@ impl<'r> Table<'r> {
                 return true;
             }
         }
-        if is_header && !is_skipped {
+        if is_header && skipped.is_none() {
             let reject = Reject {
                 line: record.place.line,
                 column: 0,
@@ -1273,8 +1287,12 @@ impl<'r> Table<'r> {
             sink.reject(reject);
             return true;
         }
-        totals.add(&row, is_skipped);
-        if is_skipped {
+        totals.add(&row, skipped.is_some());
+        let adds_up = match skipped {
+            Some(skipped) if skipped.adds_up => plan.fields.adds_up(&row),
+            _ => Ok(()),
+        };
+        if skipped.is_some() && adds_up.is_ok() {
             sink.not_booked(row.place);
             return true;
         }
@@ -1282,12 +1300,14 @@ impl<'r> Table<'r> {
             let cells = delivered.as_deref().unwrap_or(row.cells);
             row.id = digest.of(&Row { cells, ..row }, seen);
         }
-        let refused = plan.refused.iter().find(|(when, _)| all_hold(when, &row));
+        let mut refused = plan.refused.iter();
+        let refused = refused.find(|(when, _)| adds_up.is_ok() && all_hold(when, &row));
         if let Some((when, why)) = refused {
             sink.reject(refusal(&row, when, why, &plan.titles));
         }
         let is_refused = refused.is_some();
         let result = match &mut plan.fields {
+            _ if adds_up.is_err() => adds_up,
             Fields::Channel(_) if is_refused => Ok(()),
             Fields::Channel(fields) => fields.give(&row, times, &mut **sink),
             Fields::Bank(fields) => {
@@ -1489,6 +1509,14 @@ impl<'r> Table<'r> {
             self.facts.statements.extend(fields.unknown_account().cloned());
             self.facts.digests = digests(std::mem::take(&mut self.seen), fields.constant_account());
         }
+        let mut rounded = Vec::new();
+        if let Some(Plan {
+            fields: Fields::Channel(fields),
+            ..
+        }) = &mut self.plan
+        {
+            rounded = fields.give_roundings(self.last_row, self.sink)?;
+        }
         let (count, first) = self.headers_again;
         if count > 0 {
             let often = match count {
@@ -1501,6 +1529,7 @@ impl<'r> Table<'r> {
         let compared = self.totals.check()?;
         self.facts.checked = compared.checked;
         self.facts.noted.extend(compared.noted);
+        self.facts.checked.extend(rounded);
         let frame = &self.profile.frame;
         let mut is_proven = frame.end.is_some() || frame.last_type.is_some() || self.totals.are_stated();
         if let Some(chain) = &mut self.chain {
@@ -1688,3 +1717,6 @@ mod writings;
 
 #[cfg(test)]
 mod whole;
+
+#[cfg(test)]
+mod acquirers;

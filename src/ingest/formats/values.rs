@@ -345,6 +345,23 @@ impl Number {
         i64::try_from(minor).map_err(|_| AmountError::Overflow)
     }
 
+    /// A scaled figure in minor units of a currency with `digits` decimals, rounded half up on its magnitude: 0.005 of two
+    /// decimals is 1, and −0.005 is −1.
+    ///
+    /// # Errors
+    /// It is too large.
+    pub fn half_up(scaled: i128, digits: u32) -> Result<i64, AmountError> {
+        let part = i128::from(POWERS_OF_TEN[SCALE_DIGITS.saturating_sub(digits) as usize]);
+        let magnitude = scaled.abs().checked_add(part / 2).ok_or(AmountError::Overflow)? / part;
+        let minor = i64::try_from(magnitude).map_err(|_| AmountError::Overflow)?;
+        Ok(if scaled < 0 { -minor } else { minor })
+    }
+
+    /// An amount in minor units as a scaled figure.
+    pub fn scaled_of_minor(minor: i64, digits: u32) -> i128 {
+        i128::from(minor) * i128::from(POWERS_OF_TEN[SCALE_DIGITS.saturating_sub(digits) as usize])
+    }
+
     #[inline]
     fn read(&self, text: &str) -> Result<Decimal, AmountError> {
         match self.read_usual(text.as_bytes()) {

@@ -75,7 +75,14 @@ fn numbered(text: &str, separator: char, at: usize) -> Info {
     let polish = matches!(separator, '~' | '^' | '<');
     let (mut booking, mut iban) = (String::new(), String::new());
     let mut last = 0;
-    for part in text[at..].split(separator).skip(1) {
+    // ING in Romania closes the last subfield with the separator too (`~61     ~`; sample and reader of OCA's l10n-romania).
+    // A `?` at the end may be a question.
+    let fields = text[at..].trim_end();
+    let fields = match separator {
+        '~' => fields.strip_suffix('~').unwrap_or(fields),
+        _ => fields,
+    };
+    for part in fields.split(separator).skip(1) {
         let number = part
             .get(..2)
             .filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))
@@ -239,6 +246,24 @@ mod tests {
             "",
             "JANKOWALSKI",
             "PL61109010140000071219812874",
+        );
+        // ING in Romania: subfields filled up with blanks, and a separator at the end that is no text.
+        check(
+            &[
+                "035~20AMT RCD RON 1000,00        ~21                           ~",
+                "22      ~32NEXTERP SRL    ~23CVF 60  ~60     ~61              ~",
+            ],
+            "AMT RCD RON 1000,00                                         CVF 60",
+            "",
+            "NEXTERP SRL",
+            "",
+        );
+        check(
+            &["166?20Wann kommt die Ware?"],
+            "Wann kommt die Ware?",
+            "",
+            "",
+            "",
         );
         check(
             &[

@@ -16,7 +16,8 @@ use super::pattern::offset;
 use super::toml_reader::{Faults, Node, unknown_word};
 use super::{
     AMOUNT_FIELDS, Answer, Balance, Blank, Condition, Extract, Field, Frame, From, LinePattern, Order, Other,
-    Profile, RefusedRows, Sign, Stated, Sum, TIME_FIELDS, Take, Test, TimePattern, Total, Trim, Verified,
+    Profile, RefusedRows, Sign, SkippedRows, Stated, Sum, TIME_FIELDS, Take, Test, TimePattern, Total, Trim,
+    Verified,
 };
 
 /// Reads and checks a profile.
@@ -95,8 +96,10 @@ fn profile(node: &mut Node<'_>, name: &str, faults: &mut Faults) -> Option<Profi
         fact.done(faults);
     }
     let mut skipped_rows = Vec::new();
-    for inner in node.tables(faults, "skip") {
-        skipped_rows.push(vec![condition(inner, faults)]);
+    for mut inner in node.tables(faults, "skip") {
+        let adds_up = inner.flag(faults, "adds_up");
+        let when = vec![condition(inner, faults)];
+        skipped_rows.push(SkippedRows { when, adds_up });
     }
     let mut refused_rows = Vec::new();
     for mut inner in node.tables(faults, "refuse") {
@@ -120,6 +123,9 @@ fn profile(node: &mut Node<'_>, name: &str, faults: &mut Faults) -> Option<Profi
             BTreeMap::new()
         }
     };
+    if role.is_some() && skipped_rows.iter().any(|skipped| skipped.adds_up) && !fields.contains_key("net") {
+        faults.add(0, "skip.adds_up: expected the field net, which it is about");
+    }
     let currency = currency(&fields, faults);
     let choose_columns = node.text(faults, "choose_columns");
     let mut totals = Vec::new();
@@ -685,6 +691,7 @@ fn fields(
             faults.add(0, format!("fields.{name} is missing"));
         }
     }
+    rounding(&fields, role, faults);
     for rule in fields.get("txn_time").into_iter().flatten() {
         if rule.patterns.iter().any(|pattern| !pattern.has_time) {
             faults.add(rule.at, "fields.txn_time.pattern: expected a time of day too");
@@ -727,6 +734,36 @@ fn fees_of_what_goes_out(fields: &BTreeMap<String, Vec<Field>>, faults: &mut Fau
     }
 }
 
+/// A fee that is rounded needs what the rounding is proven by: the exact net of each row, and the batch whose rows it is of.
+fn rounding(fields: &BTreeMap<String, Vec<Field>>, role: Role, faults: &mut Faults) {
+    let rules = |name: &str| fields.get(name).into_iter().flatten();
+    let Some(first) = rules("fee").find(|rule| rule.rounds) else {
+        return;
+    };
+    let mut fault = |words: &str| faults.add(first.at, format!("fields.fee.round: {words}"));
+    if role != Role::Channel {
+        fault("it is for the fees of a channel");
+    }
+    if rules("fee").any(|rule| !rule.rounds) {
+        fault("expected in every rule of the fee, or in none");
+    }
+    if !fields.contains_key("net") || !fields.contains_key("batch_ref") {
+        fault(
+            "expected the fields net, by which every row is checked, and batch_ref: what the roundings of a batch leave over is a row of its own",
+        );
+    }
+    let of_one_cell = |rule: &Field| rule.sum.is_empty() && rule.credit_columns.is_empty();
+    if !rules("fee").chain(rules("net")).all(of_one_cell) {
+        fault("expected fee and net each from one column (`columns`)");
+    }
+    if rules("fee")
+        .chain(rules("net"))
+        .any(|rule| rule.number.unit != Unit::Major)
+    {
+        fault("expected amounts in major units, which have decimals");
+    }
+}
+
 fn field(mut node: Node<'_>, faults: &mut Faults, name: &str, number: &Number) -> Field {
     let path = node.path.clone();
     let (is_amount, is_time) = (AMOUNT_FIELDS.contains(&name), TIME_FIELDS.contains(&name));
@@ -752,6 +789,7 @@ fn field(mut node: Node<'_>, faults: &mut Faults, name: &str, number: &Number) -
         debit_is_negative: node.flag(faults, "debit_is_negative"),
         negate: node.flag(faults, "negate"),
         apart: Vec::new(),
+        rounds: false,
         value: node.text(faults, "value"),
         from: node.word(faults, "from", &froms, None),
         fact: node.text(faults, "fact"),
@@ -818,6 +856,7 @@ fn field(mut node: Node<'_>, faults: &mut Faults, name: &str, number: &Number) -
         {
             faults.add(at, format!("{path}.apart: {}", unknown_word(kind, &TXN_TYPES)));
         }
+        field.rounds = node.word(faults, "round", &[("half up", true)], false);
     }
     if !field.sum.is_empty() && !is_amount {
         faults.add(node.at, format!("{path}: sum is for amounts"));
@@ -1052,7 +1091,14 @@ fn total(mut node: Node<'_>, faults: &mut Faults) -> Option<Total> {
         counts_skipped: !tell || count_skipped,
         of_file: node.word(faults, "scope", &scopes, false),
         behind: node.text(faults, "behind"),
+        unless: conditions(&mut node, faults, "unless"),
     };
+    if !total.unless.is_empty() && !matches!(total.stated, Stated::Rows(_)) {
+        faults.add(
+            at,
+            format!("total {}: unless is for totals with rows", total.name),
+        );
+    }
     node.done(faults);
     Some(total)
 }

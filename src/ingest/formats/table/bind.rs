@@ -873,14 +873,14 @@ impl<'p> Bound<'p> {
             let (text, at) = self.text_of(rule, row)?;
             let read = rule.read_time(&text, times.business_date);
             if read.is_none() {
-                return Err(self.bad(at, &text, time_expected(&rule.field.patterns)));
+                return Err(self.bad(at, &text, time_expected(&rule.field.patterns, &text)));
             }
             read
         };
         let Some((wall, offset_minutes, has_time)) = read else {
             let text = rule.joined.borrow().clone();
             let at = rule.join.first().copied();
-            return Err(self.bad(at, &text, time_expected(&rule.field.patterns)));
+            return Err(self.bad(at, &text, time_expected(&rule.field.patterns, &text)));
         };
         let offset_minutes = match rule.zone {
             Some(zone_at) => match rule.field.zones.get(row.cell(zone_at)) {
@@ -1105,6 +1105,23 @@ impl<'p> Bound<'p> {
                 let text = crate::terms::money::format_minor(sum, SCALE_DIGITS);
                 let text = text.trim_end_matches('0').trim_end_matches('.');
                 Err(self.bad(at, text, amount_expected(error, currency.code(), digits)))
+            }
+        }
+    }
+
+    /// The signed amount of a row as it stands, whatever its decimals, and the column.
+    ///
+    /// # Errors
+    /// It is no amount, or has more decimals than are counted.
+    pub fn scaled(&self, row: &Row<'_>, currency: Currency) -> Result<(i128, Option<usize>), Bad> {
+        let rule = self.rule(row)?;
+        let (text, at) = self.text_of(rule, row)?;
+        let number = &rule.field.number;
+        match number.scaled(&text) {
+            Ok(scaled) => Ok((if rule.field.negate { -scaled } else { scaled }, at)),
+            Err(error) => {
+                let expected = amount_expected(error, currency.code(), SCALE_DIGITS);
+                Err(self.bad(at, &text, number.or_by_key(expected, &text, error)))
             }
         }
     }
@@ -1373,7 +1390,7 @@ impl Rule<'_> {
 
 /// What a day or time should have been, in words.
 #[cold]
-fn time_expected(patterns: &[TimePattern]) -> String {
+fn time_expected(patterns: &[TimePattern], found: &str) -> String {
     let what = match patterns.iter().any(|pattern| pattern.has_time) {
         true => "a time",
         false => "a day",
@@ -1383,7 +1400,29 @@ fn time_expected(patterns: &[TimePattern]) -> String {
         [before @ .., last] if !before.is_empty() => format!("{} or {last}", before.join(", ")),
         texts => texts.concat(),
     };
-    format!("{what} that exists, like {like}")
+    let expected = format!("{what} that exists, like {like}");
+    if is_of_a_spreadsheet(found) && !like.contains('/') {
+        return format!(
+            "{expected}; spreadsheets save days in this form, whose day and month can be mistaken: take the file as the sender gave it, never opened and saved"
+        );
+    }
+    expected
+}
+
+/// True of a day such as `11/20/26`, as spreadsheets save one: one or two digits twice and a year, with strokes.
+fn is_of_a_spreadsheet(text: &str) -> bool {
+    let day = text.split([' ', 'T']).next().unwrap_or_default();
+    let parts: Vec<&str> = day.split('/').collect();
+    let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    match parts.as_slice() {
+        [first, second, year] => {
+            matches!(first.len(), 1 | 2)
+                && matches!(second.len(), 1 | 2)
+                && matches!(year.len(), 2 | 4)
+                && parts.iter().all(|part| digits(part))
+        }
+        _ => false,
+    }
 }
 
 fn signs(field: &Field) -> [Sign; TXN_TYPES.len() + 1] {

@@ -8,11 +8,12 @@ use super::balance::Link;
 use super::bind::{Bad, Bound, Columns, RowTime, Times};
 use super::clock::TimeText;
 use super::cut::Row;
+use super::roundings::{Moved, Roundings};
 use super::whose::{Whose, whose};
 use crate::book::settings::Role;
 use crate::entries::rows::{BankRow, ChannelRow, Place, RowSink};
 use crate::ingest::formats::profile::Profile;
-use crate::ingest::formats::values::{WallTime, masked};
+use crate::ingest::formats::values::{Number, WallTime, masked, shown_scaled};
 use crate::ingest::formats::{FileRefused, FormatContext};
 use crate::terms::currency::Currency;
 use crate::terms::date::Date;
@@ -39,6 +40,30 @@ impl<'p> Fields<'p> {
         std::iter::once(amount).chain(fee)
     }
 
+    /// Checks that the net of a row is its amount less its fee, signs as they stand, though nothing of it is given.
+    ///
+    /// # Errors
+    /// It is not, or a figure cannot be read.
+    pub fn adds_up(&self, row: &Row<'_>) -> Result<(), Bad> {
+        let (currency, amount, fee, net) = match self {
+            Fields::Channel(fields) => (&fields.currency, &fields.amount, Some(&fields.fee), &fields.net),
+            Fields::Bank(fields) => (&fields.currency, &fields.amount, fields.fee.as_ref(), &fields.net),
+        };
+        let Some(net) = net else { return Ok(()) };
+        let currency = currency.currency(row)?;
+        let amount_minor = i128::from(amount.signed(row, currency)?.0);
+        let fee_minor = match fee {
+            Some(fee) => i128::from(fee.signed(row, currency)?.0),
+            None => 0,
+        };
+        let expected = amount_minor - fee_minor;
+        if i128::from(net.signed(row, currency)?.0) != expected {
+            let expected = format_minor(expected, currency.digits());
+            return Err(net.refuse(row, format!("{expected}, the amount less the fee")));
+        }
+        Ok(())
+    }
+
     fn with_its_days(mut self) -> Self {
         if let Fields::Channel(fields) = &mut self {
             fields.settles_that_day = fields.settle_date.has_day_of(&fields.txn_time);
@@ -57,6 +82,8 @@ pub struct ChannelFields<'p> {
     pub(super) fee: Bound<'p>,
     /// Types whose fee is a row of its own.
     fee_apart: Vec<TxnType>,
+    /// What is left over by the rounding of fees, where they are rounded.
+    roundings: Option<Roundings>,
     /// Fees that were rows of their own, by a hash of what names them: one payment may have several.
     apart_before: FxHashMap<u64, u32>,
     pub(super) currency: Bound<'p>,
@@ -127,6 +154,7 @@ pub fn bind_fields<'p>(
                 .flat_map(|rule| &rule.apart)
                 .filter_map(|kind| TxnType::parse(kind.as_bytes()))
                 .collect(),
+            roundings: fee_rules.iter().any(|rule| rule.rounds).then(Roundings::default),
             apart_before: FxHashMap::default(),
             currency: bound("currency")?,
             txn_time: bound("txn_time")?,
@@ -206,23 +234,55 @@ impl ChannelFields<'_> {
             .word(row, Status::parse, "SUCCESS, FAILED or PENDING")?;
         let currency = self.currency.currency(row)?;
         let amount_minor = self.amount.magnitude(row, currency, Some(txn_type))?;
-        let fee = self.fee.signed(row, currency)?;
+        let FeeOfRow {
+            signed: fee,
+            exact: fee_exact,
+        } = self.fee_of(row, currency)?;
         let apart = self.fee_apart.contains(&txn_type);
-        let (fee_minor, apart_minor) = match self.fee.magnitude_of(row, fee, Some(txn_type)) {
+        // A fee that is rounded to nothing has its sign all the same.
+        let signed = match fee_exact {
+            Some(exact) if fee.0 == 0 => (exact.signum() as i64, fee.1),
+            _ => fee,
+        };
+        let is_apart = match self.fee.magnitude_of(row, signed, Some(txn_type)) {
             // A fee without an amount is no payment of nothing: it is what was taken or given by itself.
-            Ok(_) if amount_minor == 0 && apart => (0, fee.0),
-            Ok(fee_minor) => (fee_minor, 0),
-            Err(_) if apart => (0, fee.0),
+            Ok(_) => amount_minor == 0 && apart,
+            Err(_) if apart => true,
             Err(bad) => return Err(bad),
         };
+        let (fee_minor, apart_minor) = match is_apart {
+            true => (0, fee.0),
+            false => (fee.0.abs(), 0),
+        };
+        let comes_in = comes_in(txn_type);
+        let kept = i128::from(amount_minor) - i128::from(fee_minor);
+        let booked_minor = if comes_in { kept } else { -kept } - i128::from(apart_minor);
+        let mut moved = Moved {
+            exact: 0,
+            booked_minor,
+        };
         if let Some(net) = &self.net {
-            let kept = amount_minor - fee_minor;
-            let expected = if comes_in(txn_type) { kept } else { -kept };
-            let (found, _) = net.signed(row, currency)?;
-            if i128::from(found) != i128::from(expected) - i128::from(apart_minor) {
-                let expected =
-                    format_minor(i128::from(expected) - i128::from(apart_minor), currency.digits());
-                return Err(net.refuse(row, format!("{expected}, the amount less the fee")));
+            match fee_exact {
+                None => {
+                    let (found, _) = net.signed(row, currency)?;
+                    if i128::from(found) != booked_minor {
+                        let expected = format_minor(booked_minor, currency.digits());
+                        return Err(net.refuse(row, format!("{expected}, the amount less the fee")));
+                    }
+                }
+                Some(exact) => {
+                    let taken = match (is_apart, comes_in) {
+                        (true, _) => exact,
+                        (false, true) => exact.abs(),
+                        (false, false) => -exact.abs(),
+                    };
+                    let amount = Number::scaled_of_minor(amount_minor, currency.digits());
+                    moved.exact = if comes_in { amount } else { -amount } - taken;
+                    if net.scaled(row, currency)?.0 != moved.exact {
+                        let expected = shown_scaled(moved.exact);
+                        return Err(net.refuse(row, format!("{expected}, the amount less the fee")));
+                    }
+                }
             }
         }
         let mut txn_time = TimeText::EMPTY;
@@ -234,18 +294,26 @@ impl ChannelFields<'_> {
         };
         let channel = needed!(self.channel, row);
         let channel_ref = needed!(self.channel_ref, row);
-        if amount_minor == 0 && apart_minor == 0 {
-            if fee_minor != 0 {
-                return Err(self
-                    .amount
-                    .refuse(row, "an amount greater than 0, since there is a fee"));
-            }
+        if amount_minor == 0 && apart_minor == 0 && fee_minor != 0 {
+            return Err(self
+                .amount
+                .refuse(row, "an amount greater than 0, since there is a fee"));
+        }
+        let is_nothing = amount_minor == 0 && apart_minor == 0;
+        if is_nothing && moved.exact == 0 {
             sink.not_booked(row.place);
             return Ok(());
         }
         let order_id = optional!(self.order_id, row);
         let batch_ref = optional!(self.batch_ref, row);
         let refund_ref = optional!(self.refund_ref, row);
+        let booked_exact = Number::scaled_of_minor(1, currency.digits()) * moved.booked_minor;
+        if fee_exact.is_some() && batch_ref.is_empty() && moved.exact != booked_exact {
+            // What its rounding leaves over would be of nothing.
+            let expected =
+                "a fee of whole minor units, since the row names no batch that rounding could be of";
+            return Err(self.fee.refuse(row, expected));
+        }
         let given = ChannelRow {
             place: row.place,
             channel: &channel,
@@ -261,6 +329,15 @@ impl ChannelFields<'_> {
             status,
             refund_ref: &refund_ref,
         };
+        if let Some(roundings) = &mut self.roundings
+            && status == Status::Success
+        {
+            roundings.add(&given, moved);
+        }
+        if is_nothing {
+            sink.not_booked(row.place);
+            return Ok(());
+        }
         if amount_minor != 0 {
             sink.channel(&given);
         }
@@ -296,6 +373,45 @@ impl ChannelFields<'_> {
             });
         }
         Ok(())
+    }
+}
+
+/// A fee as it is read.
+struct FeeOfRow {
+    /// Minor units, and the column.
+    signed: (i64, Option<usize>),
+    /// The figure as it stands, where fees are rounded.
+    exact: Option<i128>,
+}
+
+impl ChannelFields<'_> {
+    /// The signed fee of a row, and where fees are rounded its exact figure.
+    fn fee_of(&self, row: &Row<'_>, currency: Currency) -> Result<FeeOfRow, Bad> {
+        if self.roundings.is_none() {
+            let signed = self.fee.signed(row, currency)?;
+            return Ok(FeeOfRow { signed, exact: None });
+        }
+        let (exact, at) = self.fee.scaled(row, currency)?;
+        match Number::half_up(exact, currency.digits()) {
+            Ok(minor) => Ok(FeeOfRow {
+                signed: (minor, at),
+                exact: Some(exact),
+            }),
+            Err(_) => Err(self.fee.refuse(row, "at most 2^63 - 1 minor units")),
+        }
+    }
+
+    /// Gives what the roundings of fees leave over, behind the last row of the file, and says it.
+    ///
+    /// # Errors
+    /// A batch comes to more than an amount can be.
+    pub fn give_roundings(
+        &mut self,
+        last_row: Place,
+        sink: &mut dyn RowSink,
+    ) -> Result<Vec<String>, FileRefused> {
+        let roundings = self.roundings.take();
+        roundings.map_or(Ok(Vec::new()), |roundings| roundings.give(last_row, sink))
     }
 }
 

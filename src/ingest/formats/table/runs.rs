@@ -10,7 +10,7 @@ use super::by_column::{Cells, RUN_ROWS, Rows, each};
 use super::fields::Fields;
 use super::lines::{Block, Run};
 use super::usual::Usual;
-use super::{At, Plan, Table, Way};
+use super::{At, Plan, SkippedWhen, Table, Way};
 
 /// What the columns of a run say of its rows; those that are in neither must be looked at closely.
 #[derive(Default)]
@@ -26,10 +26,11 @@ impl Table<'_> {
     pub(super) fn are_by_column(
         &self,
         fields: &Fields<'_>,
-        skipped: &[Vec<BoundCondition<'_>>],
+        skipped: &[SkippedWhen<'_>],
         refused: &[(Vec<BoundCondition<'_>>, &str)],
     ) -> bool {
-        let mut conditions = skipped.iter().chain(refused.iter().map(|(when, _)| when));
+        let skipped = skipped.iter().map(|skipped| &skipped.when);
+        let mut conditions = skipped.chain(refused.iter().map(|(when, _)| when));
         let of_one_cell = |when: &Vec<BoundCondition<'_>>| when.iter().all(BoundCondition::is_of_one_cell);
         let frame = &self.profile.frame;
         self.way == Way::ByColumn
@@ -152,8 +153,8 @@ impl Table<'_> {
             left &= cells.empty(plan.titles.len(), left);
         }
         left &= !totals.look_at(&mut cells, left);
-        for when in &plan.skipped {
-            read.skipped |= cells.holding(when, left & !read.skipped);
+        for skipped in &plan.skipped {
+            read.skipped |= cells.holding(&skipped.when, left & !read.skipped);
         }
         left &= !read.skipped;
         // The header once more is no row that is passed over.

@@ -45,6 +45,8 @@ struct Tally {
     sums: Vec<i128>,
     /// What the rows that state the total say, where rows do.
     stated: Option<Vec<i128>>,
+    /// A row stands among them with which the total does not promise anything.
+    is_open: bool,
 }
 
 impl Tally {
@@ -71,6 +73,8 @@ struct Counting<'p> {
     total: &'p Total,
     when: Vec<BoundCondition<'p>>,
     stating_rows: Vec<BoundCondition<'p>>,
+    /// Rows with which their group is not compared.
+    unless: Vec<BoundCondition<'p>>,
     group: Option<usize>,
     and: Option<usize>,
     sums: Vec<BoundSum<'p>>,
@@ -103,6 +107,7 @@ impl<'p> Totals<'p> {
             total,
             when: Vec::new(),
             stating_rows: Vec::new(),
+            unless: Vec::new(),
             group: None,
             and: None,
             sums: Vec::new(),
@@ -145,8 +150,11 @@ impl<'p> Totals<'p> {
             if let Stated::Rows(rows) = &total.stated {
                 counting.stating_rows = BoundCondition::all(rows, columns, false);
             }
-            counting.group = columns.any(&total.group_columns, false).first().copied();
-            counting.and = columns.any(&total.and_columns, false).first().copied();
+            counting.unless = BoundCondition::all(&total.unless, columns, true);
+            // A total that a file may lack is of a layout that has its column; `when` then leaves all rows out.
+            let may_lack = total.optional && matches!(total.stated, Stated::Rows(_));
+            counting.group = columns.any(&total.group_columns, may_lack).first().copied();
+            counting.and = columns.any(&total.and_columns, may_lack).first().copied();
             let bind = |sum: &'p Sum| {
                 let column = columns.any(&sum.columns, sum.optional).first().copied();
                 let title = sum.columns.iter().find(|title| columns.find(title).is_some());
@@ -217,9 +225,11 @@ impl<'p> Totals<'p> {
                 sums,
                 uncounted,
                 stating_rows,
+                unless,
                 ..
             } = counting;
             let tally = &mut tallies[at];
+            tally.is_open |= !unless.is_empty() && all_hold(unless, row);
             let states = !stating_rows.is_empty() && all_hold(stating_rows, row);
             let into = if states {
                 tally.stated.get_or_insert_with(|| vec![0; sums.len()])
@@ -505,8 +515,10 @@ impl<'p> Totals<'p> {
     /// The first total that is missing, cannot be counted or does not hold.
     pub fn check(&mut self) -> Result<Compared, FileRefused> {
         let mut compared = Compared::default();
+        // Its end was looked for before.
+        let has_end = self.profile.frame.end.is_some() || self.profile.frame.last_type.is_some();
         for counting in &mut self.all {
-            counting.check(self.bound, self.records, &mut compared)?;
+            counting.check(self.bound, self.records, has_end, &mut compared)?;
         }
         Ok(compared)
     }
@@ -586,6 +598,7 @@ fn tally(tallies: &mut Vec<Tally>, section: u32, (group, and): (&str, &str), sum
             rows: 0,
             sums: vec![0; sums],
             stated: None,
+            is_open: false,
         });
         tallies.len() - 1
     })
@@ -654,7 +667,37 @@ impl Counting<'_> {
         Ok(())
     }
 
-    fn check(&mut self, bound: bool, records: u64, compared: &mut Compared) -> Result<(), FileRefused> {
+    /// What lacks where a file with rows states no figures of them. A file that has its end was not cut off.
+    fn missing(&self, of: &str, has_end: bool) -> FileRefused {
+        let name = &self.total.name;
+        let place = match &self.total.stated {
+            Stated::Row(firsts) => format!("record {}", firsts.join(" or ")),
+            Stated::Line(line) => format!("line `{}`", line.text()),
+            Stated::Summary | Stated::Rows(_) | Stated::Nowhere => "summary".to_owned(),
+        };
+        if has_end {
+            return FileRefused::at(
+                0,
+                format!(
+                    "{name} is missing: rows{of} stand in the file, and no {place} states what they add up to, though the file has its end"
+                ),
+                "the sender left it out, or the file was changed: fetch it again, and ask the sender if it stays",
+            );
+        }
+        FileRefused::at(
+            0,
+            format!("{name} is missing: the file was cut off"),
+            "fetch the whole file again and run the day again",
+        )
+    }
+
+    fn check(
+        &mut self,
+        bound: bool,
+        records: u64,
+        has_end: bool,
+        compared: &mut Compared,
+    ) -> Result<(), FileRefused> {
         let name = &self.total.name;
         if let (false, Some(behind)) = (self.is_whole, &self.total.behind) {
             compared.noted.push(format!(
@@ -695,11 +738,19 @@ impl Counting<'_> {
                 compared.noted.push(format!("{name}: not stated in this file"));
                 return Ok(());
             }
-            return Err(FileRefused::at(
-                0,
-                format!("{name} is missing: the file was cut off"),
-                "fetch the whole file again and run the day again",
-            ));
+            let groups = self.tallies.iter().map(|tally| &tally.group);
+            let mut groups: Vec<String> = groups
+                .filter(|group| !group.is_empty())
+                .map(|group| shown(group))
+                .collect();
+            groups.sort();
+            groups.dedup();
+            let of = match groups.is_empty() {
+                true => String::new(),
+                false => format!(" of {}", groups.join(", ")),
+            };
+            let has_rows = self.tallies.iter().any(|tally| tally.rows > 0);
+            return Err(self.missing(&of, has_end && has_rows));
         }
         assert!(
             bound || self.tallies.is_empty(),
@@ -735,11 +786,14 @@ impl Counting<'_> {
                 statement.section == tally.section && group_of(self.total, &statement.texts) == tally.group
             });
             if !stated {
+                let of = shown(&tally.group);
+                if has_end && !tally.group.is_empty() {
+                    return Err(self.missing(&format!(" of {of}"), has_end));
+                }
                 return Err(FileRefused::at(
                     0,
                     format!(
-                        "{name} of {} is stated nowhere, and rows have it: the file was cut off or changed",
-                        shown(&tally.group)
+                        "{name} of {of} is stated nowhere, and rows have it: the file was cut off or changed"
                     ),
                     "fetch the whole file again and run the day again",
                 ));
@@ -884,6 +938,17 @@ impl Counting<'_> {
     fn check_rows(&self, compared: &mut Compared) -> Result<(), FileRefused> {
         let name = &self.total.name;
         for tally in &self.tallies {
+            if tally.is_open {
+                let condition = self.total.unless.first();
+                let why = condition.map_or(String::new(), |condition| {
+                    format!("{} {}", condition.columns.join("|"), condition.texts.join(", "))
+                });
+                compared.noted.push(format!(
+                    "{} (not compared: it has a row with {why})",
+                    self.words(tally, &[])
+                ));
+                continue;
+            }
             let Some(states) = &tally.stated else {
                 if !self.total.optional {
                     return Err(FileRefused::at(
@@ -897,7 +962,9 @@ impl Counting<'_> {
                 continue;
             };
             for ((bound, found), stated) in self.sums.iter().zip(&tally.sums).zip(states) {
-                if found + stated != 0 {
+                // Some write what goes to the bank with a minus sign, some without: its habit does not count.
+                let is_taken = bound.sum.take == Take::Signed && found == stated;
+                if found + stated != 0 && !is_taken {
                     return Err(FileRefused::at(
                         0,
                         format!(
@@ -905,7 +972,10 @@ impl Counting<'_> {
                             tally.name(),
                             bound.called,
                             bound.shown(*found),
-                            bound.shown(-stated)
+                            match bound.sum.take {
+                                Take::Signed if (*stated < 0) == (*found < 0) => bound.shown(*stated),
+                                _ => bound.shown(-stated),
+                            }
                         ),
                         "rows are missing, doubled or changed: fetch the file again; no row of this one is taken",
                     ));
