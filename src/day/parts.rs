@@ -3,7 +3,8 @@
 //! In: of each file the digests of rows that have no number of their own, and whether it gives rows at all. Out: notes, or a
 //! stop. Two files with the very same rows are one file delivered twice (R20). Two files of which each shares rows with the
 //! other but not all can be a morning and a whole day, or two parts with payments that look alike: which of them is never
-//! guessed, the day stops (65). A required source that got nothing but a summary or a test has no file (66, R36).
+//! guessed, the day stops (65). Rows are the same by what they say; where they say the same and write it otherwise, one file
+//! was saved again, and its ids are others: the day stops as well (D210). A required source that got nothing but a summary or a test has no file (66, R36).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,6 +14,7 @@ use crate::day::state::KnownFile;
 use crate::day::taken::FILES_KNOWN_DAYS;
 use crate::findings::{Finding, Stop, StopCode};
 use crate::ingest::files::Delivered;
+use crate::ingest::formats::RowDigest;
 use crate::terms::date::Date;
 
 /// Checks the parts of a delivery and says what was found. `known` are files taken by the closes before.
@@ -56,28 +58,17 @@ fn shared_rows(
         .iter()
         .filter(|file| date.days_since(file.taken_on) <= FILES_KNOWN_DAYS);
     let mut seen: BTreeSet<&str> = before.map(|file| file.sha256.as_str()).collect();
-    let mut all: Vec<(u64, usize, u32, u32)> = Vec::new();
-    for (index, report) in reports.iter().enumerate() {
-        if !report.digests.is_empty() && seen.insert(report.sha256.as_str()) {
-            let digests = report.digests.iter();
-            all.extend(digests.map(|row| (row.digest, index, row.count, row.line)));
-        }
-    }
-    all.sort_unstable();
-    // Each file is compared with the first that has a row of it: where none of these differ, none of the others do.
-    let mut shared: BTreeMap<(usize, usize), Shared> = BTreeMap::new();
-    for same in all.chunk_by(|a, b| a.0 == b.0) {
-        let [(_, first, count, line), others @ ..] = same else {
-            continue;
-        };
-        for (_, other, other_count, other_line) in others {
-            let shared = shared.entry((*first, *other)).or_default();
-            if shared.rows == 0 || *other_line < shared.lines.1 {
-                shared.lines = (*line, *other_line);
-            }
-            shared.rows += u64::from(*count.min(other_count));
-        }
-    }
+    let taken: Vec<bool> = reports
+        .iter()
+        .map(|report| !report.digests.is_empty() && seen.insert(report.sha256.as_str()))
+        .collect();
+    let rows_told = |key: fn(&RowDigest) -> u64| {
+        let reports = reports.iter().enumerate().filter(|(index, _)| taken[*index]);
+        let rows = reports.flat_map(|(index, report)| report.digests.iter().map(move |row| (index, row)));
+        in_common(rows.map(|(index, row)| (key(row), index, row.count, row.line)).collect())
+    };
+    let written = rows_told(|row| row.digest);
+    let shared = rows_told(|row| row.value);
     let rows = |index: usize| -> u64 {
         let digests = reports[index].digests.iter();
         digests.map(|row| u64::from(row.count)).sum()
@@ -85,10 +76,25 @@ fn shared_rows(
     let mut findings = Vec::new();
     for ((first, other), shared) in shared {
         let (name, other_name) = (&files[first].name, &files[other].name);
-        if shared.rows == rows(first) && shared.rows == rows(other) {
+        let are_all = |shared: &Shared| shared.rows == rows(first) && shared.rows == rows(other);
+        if written.get(&(first, other)).is_some_and(are_all) {
             notes.push(format!(
                 "{other_name}: all its rows are those of {name}: taken once"
             ));
+            continue;
+        }
+        if are_all(&shared) {
+            findings.push(
+                Finding::about(
+                    other_name.clone(),
+                    format!(
+                        "all its {} rows are those of {name} (line {}), written otherwise: the same amounts, times and balances, in rows without a number of their own, which would count twice",
+                        shared.rows, shared.lines.0
+                    ),
+                    "one of the two was saved again by a program: take it out of the inbox and leave the file as the bank gave it; where they are different entries all the same, deliver them as one file",
+                )
+                .at(u64::from(shared.lines.1), 0),
+            );
             continue;
         }
         findings.push(
@@ -107,6 +113,35 @@ fn shared_rows(
         );
     }
     Stop::of(StopCode::BadData, findings)
+}
+
+/// What each file has in common with the first that has the row: where none of these differ, none of the others do. `rows` are
+/// what tells a row, its file, how often the file has it and where first.
+fn in_common(mut rows: Vec<(u64, usize, u32, u32)>) -> BTreeMap<(usize, usize), Shared> {
+    rows.sort_unstable();
+    // A file may write one row in two ways.
+    rows.dedup_by(|later, kept| {
+        let is_same = (later.0, later.1) == (kept.0, kept.1);
+        if is_same {
+            kept.2 = kept.2.saturating_add(later.2);
+            kept.3 = kept.3.min(later.3);
+        }
+        is_same
+    });
+    let mut shared: BTreeMap<(usize, usize), Shared> = BTreeMap::new();
+    for same in rows.chunk_by(|a, b| a.0 == b.0) {
+        let [(_, first, count, line), others @ ..] = same else {
+            continue;
+        };
+        for (_, other, other_count, other_line) in others {
+            let shared = shared.entry((*first, *other)).or_default();
+            if shared.rows == 0 || *other_line < shared.lines.1 {
+                shared.lines = (*line, *other_line);
+            }
+            shared.rows += u64::from(*count.min(other_count));
+        }
+    }
+    shared
 }
 
 /// Files that are of a format but give no rows: what they summarise must have come as well, with them in their archive or
@@ -154,7 +189,6 @@ mod tests {
     use super::*;
     use crate::book::settings::Role;
     use crate::ingest::files::{Packing, Seen};
-    use crate::ingest::formats::RowDigest;
     use crate::ingest::formats::testing::{settings, source};
 
     fn delivered(name: &str) -> Delivered {
@@ -184,6 +218,7 @@ mod tests {
     fn rows(sha256: &str, rows: &[(u64, u32)]) -> FileReport {
         let told = |(digest, count): &(u64, u32)| RowDigest {
             digest: *digest,
+            value: *digest,
             count: *count,
             line: *digest as u32,
         };
@@ -216,6 +251,40 @@ mod tests {
         // Two that are one, and a third that shares rows with both.
         let same = rows("2", &[(2, 1), (3, 2)]);
         assert!(check(&[day, same, rows("3", &[(3, 2), (9, 1)])]).is_err());
+    }
+
+    #[test]
+    fn rows_that_say_the_same_in_another_writing_stop_the_day() {
+        let check = |reports: &[FileReport]| checked(reports, &["a", "b", "c"], false);
+        let written = |sha256: &str, rows: &[(u64, u64, u32)]| {
+            let told = |(digest, value, count): &(u64, u64, u32)| RowDigest {
+                digest: *digest,
+                value: *value,
+                count: *count,
+                line: *value as u32,
+            };
+            FileReport {
+                sha256: sha256.to_owned(),
+                digests: rows.iter().map(told).collect(),
+                ..FileReport::default()
+            }
+        };
+        let given = written("1", &[(20, 2, 1), (30, 3, 2)]);
+        let again = check(&[given.clone(), written("2", &[(21, 2, 1), (31, 3, 2)])]).unwrap_err();
+        assert!(
+            again.starts_with("65 b:2: all its 3 rows are those of a (line 2), written otherwise"),
+            "{again}"
+        );
+        // A part of them, and one row of them in both writings in one file.
+        let part = check(&[given.clone(), written("2", &[(20, 2, 1), (41, 4, 1)])]).unwrap_err();
+        assert!(
+            part.starts_with("65 b:2: 1 of its 2 rows look like rows of a"),
+            "{part}"
+        );
+        let both = written("2", &[(20, 2, 1), (30, 3, 1), (31, 3, 1)]);
+        assert!(check(&[given.clone(), both]).unwrap_err().contains("written otherwise"));
+        // Two equal rows of one file are two.
+        assert_eq!(check(&[written("1", &[(20, 2, 1), (21, 2, 1)])]), Ok(Vec::new()));
     }
 
     #[test]

@@ -97,6 +97,8 @@ pub struct FileFacts {
 pub struct RowDigest {
     /// XXH3 of its texts and its account.
     pub digest: u64,
+    /// XXH3 of what its texts say, however they write it: a file that was saved again writes `1,000.00` for `1000.00`.
+    pub value: u64,
     /// Rows of these texts.
     pub count: u32,
     /// Line of the first of them.

@@ -55,6 +55,7 @@ mod gbk;
 mod lines;
 mod other_kinds;
 mod runs;
+mod said;
 mod scan;
 mod totals;
 mod usual;
@@ -477,6 +478,8 @@ struct Plan<'p> {
     refused: Vec<(Vec<BoundCondition<'p>>, &'p str)>,
     fields: Fields<'p>,
     needs_digest: bool,
+    /// Of rows without a number, for each title whether its text tells them apart.
+    telling: Vec<bool>,
     /// Columns that are looked at.
     needed: Vec<usize>,
     /// Nearly all rows can be cut at their delimiters, without a look at the others.
@@ -529,12 +532,15 @@ struct SameRows {
     count: u32,
     /// Line of the first of them.
     line: u32,
+    /// Digest of what they say, where they can be read.
+    value: Option<u64>,
 }
 
 /// A digest of a row, and the texts that it is made of; kept so that their memory is.
 #[derive(Default)]
 struct Digest {
     texts: Vec<u8>,
+    said: Vec<u8>,
     id: String,
 }
 
@@ -1027,6 +1033,7 @@ impl<'r> Table<'r> {
             cuts_needed: profile.frame.fixed.is_empty(),
             by_column,
             edges: Edges::of(&profile.frame, self.encoding),
+            telling: said::texts_that_tell(profile, &titles),
             titles,
             free_text,
             guards,
@@ -1185,7 +1192,11 @@ impl<'r> Table<'r> {
         }
         if plan.needs_digest {
             let cells = delivered.as_deref().unwrap_or(row.cells);
-            row.id = digest.of(&Row { cells, ..row }, seen);
+            let value = match &plan.fields {
+                Fields::Bank(fields) => said::digest(fields, &row, &plan.telling, times, ctx, &mut digest.said),
+                Fields::Channel(_) => None,
+            };
+            row.id = digest.of(&Row { cells, ..row }, value, seen);
         }
         let refused = plan.refused.iter().find(|(when, _)| all_hold(when, &row));
         if let Some((when, why)) = refused {
@@ -1425,6 +1436,9 @@ fn digests(seen: FxHashMap<[u8; 16], SameRows>, account: Option<u16>) -> Vec<Row
     });
     let told = |(key, same): ([u8; 16], SameRows)| RowDigest {
         digest: xxhash_rust::xxh3::xxh3_64(&key) ^ of_account,
+        value: same
+            .value
+            .unwrap_or(xxhash_rust::xxh3::xxh3_64(&key) ^ of_account),
         count: same.count,
         line: same.line,
     };
@@ -1514,7 +1528,12 @@ fn refusal(row: &Row<'_>, when: &[BoundCondition<'_>], why: &str, titles: &[Stri
 
 impl Digest {
     /// Digest of a row's texts; rows of the same texts are told apart by how many came before.
-    fn of(&mut self, row: &Row<'_>, seen: &mut FxHashMap<[u8; 16], SameRows>) -> &str {
+    fn of(
+        &mut self,
+        row: &Row<'_>,
+        value: Option<u64>,
+        seen: &mut FxHashMap<[u8; 16], SameRows>,
+    ) -> &str {
         let texts = &mut self.texts;
         texts.clear();
         for at in 0..row.cells.len() {
@@ -1525,6 +1544,7 @@ impl Digest {
         let same = seen.entry(key).or_insert(SameRows {
             count: 0,
             line: u32::try_from(row.place.line).unwrap_or(u32::MAX),
+            value,
         });
         same.count += 1;
         texts.extend_from_slice(itoa::Buffer::new().format(same.count).as_bytes());

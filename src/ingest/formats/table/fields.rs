@@ -339,6 +339,20 @@ pub struct Balanced<'t> {
     pub figures: Figures,
 }
 
+/// What a row says in figures, whatever they are written like.
+pub struct Said {
+    /// The account in the book.
+    pub account: u16,
+    /// Its currency.
+    pub currency: Currency,
+    /// What the row moves; positive is into the account.
+    pub moved_minor: i128,
+    /// When.
+    pub booked: Booked,
+    /// The balance behind it, where the file has one.
+    pub balance_minor: Option<i64>,
+}
+
 /// Which way an amount goes whose plus is into the account.
 #[inline(always)]
 pub fn direction_of(signed_minor: i64) -> Direction {
@@ -471,6 +485,34 @@ impl BankFields<'_> {
             link: Link::of(row.place, minor, balance_minor, booked),
             figures,
         }))
+    }
+
+    /// What the row says in figures.
+    ///
+    /// # Errors
+    /// The field that cannot be read.
+    pub fn said(&self, row: &Row<'_>, times: &Times, ctx: &FormatContext<'_>) -> Result<Said, Bad> {
+        let currency = self.currency.currency(row)?;
+        let account = match &self.account_before {
+            Some((known, account)) if same(known, &self.account.bytes(row)?) => *account,
+            _ => {
+                let text = self.account.text(row)?.0;
+                ctx.settings
+                    .account_index(&text)
+                    .map_or(u16::MAX, |index| index as u16)
+            }
+        };
+        let balance_minor = match &self.balance {
+            Some(balance) => Some(balance.signed(row, currency)?.0),
+            None => None,
+        };
+        Ok(Said {
+            account,
+            currency,
+            moved_minor: i128::from(self.movement(row, currency)?) - i128::from(self.fee(row, currency)?),
+            booked: Booked::at(self.booking_time.time(row, times)?.wall),
+            balance_minor,
+        })
     }
 
     /// Gives a row to the sink.
