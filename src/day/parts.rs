@@ -32,10 +32,49 @@ pub fn check(
     let mut notes = Vec::new();
     let shared = shared_rows(files, reports, known, date, &mut notes);
     let absent = without_rows(settings, files, reports, &mut notes);
-    match Stop::join(shared.into_iter().chain(absent).collect()) {
+    let before = taken_before(settings, files, reports, known, date);
+    match Stop::join(shared.into_iter().chain(absent).chain(before).collect()) {
         Some(stop) => Err(stop),
         None => Ok(notes),
     }
+}
+
+fn is_known(file: &KnownFile, date: Date) -> bool {
+    date.days_since(file.taken_on) <= FILES_KNOWN_DAYS
+}
+
+/// Required sources of which nothing came but what an earlier close has taken: the file of today is missing (D211).
+fn taken_before(
+    settings: &Settings,
+    files: &[Delivered],
+    reports: &[FileReport],
+    known: &[KnownFile],
+    date: Date,
+) -> Option<Stop> {
+    let known: BTreeMap<&str, &KnownFile> = known
+        .iter()
+        .filter(|file| is_known(file, date))
+        .map(|file| (file.sha256.as_str(), file))
+        .collect();
+    let mut findings = Vec::new();
+    for (index, source) in settings.sources.iter().enumerate().filter(|(_, it)| it.required) {
+        let delivered = files.iter().zip(reports);
+        let with_rows = delivered.filter(|(file, report)| file.source == index && report.without_rows.is_empty());
+        let firsts: Option<Vec<(&Delivered, &KnownFile)>> = with_rows
+            .map(|(file, report)| Some((file, *known.get(report.sha256.as_str())?)))
+            .collect();
+        if let Some([(file, first), ..]) = firsts.as_deref() {
+            findings.push(Finding::about(
+                file.name.clone(),
+                format!(
+                    "source `{}` is required and got nothing new: this is {} of {}, byte for byte, which was taken then",
+                    source.name, first.name, first.taken_on
+                ),
+                "deliver the file of the day; for a day without rows deliver one with its header only",
+            ));
+        }
+    }
+    Stop::of(StopCode::InputMissing, findings)
 }
 
 /// What two files have in common.
@@ -54,9 +93,7 @@ fn shared_rows(
     notes: &mut Vec<String>,
 ) -> Option<Stop> {
     // Files of known content are taken once as a whole, whatever is in them.
-    let before = known
-        .iter()
-        .filter(|file| date.days_since(file.taken_on) <= FILES_KNOWN_DAYS);
+    let before = known.iter().filter(|file| is_known(file, date));
     let mut seen: BTreeSet<&str> = before.map(|file| file.sha256.as_str()).collect();
     let taken: Vec<bool> = reports
         .iter()
@@ -285,6 +322,35 @@ mod tests {
         assert!(check(&[given.clone(), both]).unwrap_err().contains("written otherwise"));
         // Two equal rows of one file are two.
         assert_eq!(check(&[written("1", &[(20, 2, 1), (21, 2, 1)])]), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn what_was_taken_before_is_no_delivery_of_a_required_source() {
+        let date = Date::from_ymd(2026, 3, 31).unwrap();
+        let check = |reports: &[FileReport], required: bool, taken_on: Date| {
+            let mut settings = settings(&[("1", "CNY")]);
+            settings.sources = vec![crate::book::settings::Source {
+                required,
+                ..source("x", Role::Channel)
+            }];
+            let names = ["a", "b"].into_iter().map(delivered);
+            let files: Vec<Delivered> = names.take(reports.len()).collect();
+            let known = [KnownFile {
+                sha256: "1".to_owned(),
+                taken_on,
+                name: "y".to_owned(),
+            }];
+            super::check(&settings, &files, reports, &known, date).map_err(|stop| format!("{} {stop}", stop.code as u8))
+        };
+        let yesterday = date.plus_days(-1);
+        let stopped = check(&[rows("1", &[])], true, yesterday).unwrap_err();
+        assert!(
+            stopped.starts_with("66 a: source `s` is required and got nothing new: this is y of 2026-03-30"),
+            "{stopped}"
+        );
+        assert!(check(&[rows("1", &[])], false, yesterday).is_ok());
+        assert!(check(&[rows("1", &[]), rows("2", &[])], true, yesterday).is_ok());
+        assert!(check(&[rows("1", &[])], true, date.plus_days(-401)).is_ok());
     }
 
     #[test]

@@ -23,7 +23,7 @@ use rustc_hash::FxHashMap;
 use super::decode::{TextReader, Utf8Watch, Watched, behind_mark, by_label, byte_order_mark, peek};
 use super::profile::{self, Frame, LinePattern, Other, Profile, Stated, TimePattern, Verified};
 use super::values::{masked, shown, zone};
-use super::{FileFacts, FileRefused, FormatContext, HEAD_BYTES, RowDigest, grammars};
+use super::{FileFacts, FileRefused, FormatContext, HEAD_BYTES, Period, RowDigest, grammars};
 use crate::entries::rows::{Reject, RowSink};
 use crate::terms::digest::sha256_hex;
 
@@ -559,6 +559,7 @@ impl<'r> Table<'r> {
         let mut mark = |byte: u8| may_be_frame[usize::from(byte)] = true;
         let patterns = frame.begin.iter().chain(&frame.end);
         let patterns = patterns.chain(profile.facts.iter().map(|(pattern, _)| pattern));
+        let patterns = patterns.chain(profile.period.iter().map(|period| &period.line));
         patterns.for_each(|pattern| mark(pattern.first_byte()));
         totals.first_bytes().into_iter().for_each(&mut mark);
         let texts = frame.comments.iter().chain(&frame.header_type);
@@ -767,6 +768,7 @@ impl<'r> Table<'r> {
             self.at = At::Header;
             // Fields may come from what the line says.
             self.totals.state_line(line, &framed)?;
+            self.period_line(line, &framed)?;
             self.fact_line(&framed);
             let titles = self.profile.own_titles();
             if !titles.is_empty() {
@@ -774,7 +776,7 @@ impl<'r> Table<'r> {
             }
             return Ok(true);
         }
-        let totals = self.totals.state_line(line, &framed)?;
+        let totals = self.totals.state_line(line, &framed)? | self.period_line(line, &framed)?;
         if is(&frame.end) {
             if self.at != At::Rows {
                 return Err(self.broken(line, "the table ends where it has not begun"));
@@ -782,7 +784,44 @@ impl<'r> Table<'r> {
             self.at = At::Behind;
             return Ok(true);
         }
-        Ok(totals || (!is_row && self.fact_line(&framed)))
+        let is_fact = !is_row && self.fact_line(&framed);
+        Ok(totals || is_fact)
+    }
+
+    /// Takes the line that says of which days the file is; false of any other.
+    fn period_line(&mut self, line: u64, framed: &FrameLine<'_>) -> Result<bool, FileRefused> {
+        let Some(period) = &self.profile.period else {
+            return Ok(false);
+        };
+        let Some(holes) = framed.fit(&period.line) else {
+            return Ok(false);
+        };
+        let read = |name: &str| {
+            let hole = holes.iter().find(|(hole, _)| *hole == name);
+            let text = hole.map_or("", |(_, text)| self.profile.frame.trim.text(text));
+            period.pattern.read(text).map(|read| read.wall).ok_or_else(|| {
+                FileRefused::at(
+                    line,
+                    format!(
+                        "the days of the file: found `{}`, expected a time like {}",
+                        shown(text),
+                        period.pattern.text()
+                    ),
+                    "the line was changed: fetch the file again and run the day again",
+                )
+            })
+        };
+        let [from, until] = profile::PERIOD_HOLES;
+        let (from, mut until) = (read(from)?, read(until)?);
+        if !period.pattern.has_time {
+            until.date = until.date.plus_days(1);
+        }
+        let told = Period { line, from, until };
+        if self.facts.period.is_some_and(|known| (known.from, known.until) != (from, until)) {
+            return Err(self.broken(line, "the file says twice of which days it is, and not the same"));
+        }
+        self.facts.period.get_or_insert(told);
+        Ok(true)
     }
 
     /// Keeps what a line of the frame says; false when it says nothing that the profile knows.

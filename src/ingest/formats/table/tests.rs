@@ -32,7 +32,7 @@ fn row(kind: &str, goods: &str, amount: &str, fee: &str, refund: &str) -> String
 
 fn bill(rows: &[String], paid: &str, refunded: &str) -> String {
     format!(
-        "#支付宝业务明细查询\n#账号：[20880156]\n#起始日期：[a]   终止日期：[b]\n#---业务明细列表---\n{HEADER}\n{}\n#---业务明细列表结束---\n#交易合计：{paid}，商家优惠共0.00元\n#退款合计：{refunded}，商家优惠退款共0.00元\n#导出时间：[c]\n",
+        "#支付宝业务明细查询\n#账号：[20880156]\n#起始日期：[2019年09月16日 00:00:00]   终止日期：[2019年09月17日 00:00:00]\n#---业务明细列表---\n{HEADER}\n{}\n#---业务明细列表结束---\n#交易合计：{paid}，商家优惠共0.00元\n#退款合计：{refunded}，商家优惠退款共0.00元\n#导出时间：[c]\n",
         rows.join("\n")
     )
 }
@@ -551,4 +551,44 @@ fn a_damaged_file_in_gbk_says_what_its_text_says() {
         let in_gbk = encoding_rs::GB18030.encode(&text).0.into_owned();
         assert!(read_with(&profiles[0], &in_gbk, None).0.is_ok(), "{text}");
     }
+}
+
+#[test]
+fn a_bill_says_of_which_days_it_is() {
+    use crate::terms::date::Date;
+    let day = |day: u32| Date::from_ymd(2019, 9, day).unwrap();
+    let text = bill(&[], "0笔，商家实收共0.00元", NO_REFUND);
+    let (result, _) = read_with(&alipay(), text.as_bytes(), None);
+    let period = result.unwrap().period.unwrap();
+    assert_eq!((period.line, period.days()), (3, (day(16), day(16))));
+    // It ends where the next day begins, whatever the cut-off.
+    assert_eq!([15, 16, 17].map(|at| period.has(day(at), 0)), [false, true, false]);
+    assert_eq!([14, 15, 16].map(|at| period.has(day(at), 22 * 60)), [false, true, true]);
+    let month = text.replace("[2019年09月17日", "[2019年10月01日");
+    let (result, _) = read_with(&alipay(), month.as_bytes(), None);
+    assert_eq!(result.unwrap().period.unwrap().days(), (day(16), day(30)));
+    // What cannot be read is refused; a bill without the line says nothing.
+    let (result, _) = read_with(&alipay(), text.replace("09月17日", "9月17日").as_bytes(), None);
+    let refused = result.unwrap_err();
+    assert_eq!(
+        (refused.line, refused.message.as_str()),
+        (
+            3,
+            "the days of the file: found `2019年9月17日 00:00:00`, expected a time like yyyy年MM月dd日 HH:mm:ss"
+        )
+    );
+    let (result, _) = read_with(&alipay(), text.replace("#起始日期：", "#起始：").as_bytes(), None);
+    assert_eq!(result.unwrap().period, None);
+}
+
+#[test]
+fn the_line_of_the_days_is_checked() {
+    let text = crate::ingest::formats::profile::builtin("alipay-trade").unwrap();
+    let refused = |from: &str, to: &str| {
+        assert!(text.contains(from), "{from}");
+        format!("{:?}", Profile::parse(&text.replacen(from, to, 1), "x").err())
+    };
+    assert!(refused("[{until}]", "[{till}]").contains("period.line: expected the holes {from} and {until}"));
+    assert!(refused("yyyy年MM月dd日 HH:mm:ss", "MM月dd日").contains("period.pattern: expected a year"));
+    assert!(refused("pattern = \"yyyy年", "patern = \"yyyy年").contains("patern"));
 }
