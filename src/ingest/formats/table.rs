@@ -838,10 +838,9 @@ impl<'r> Table<'r> {
             told.push(name);
             let trim = |text: &str| self.profile.frame.trim.text(text).to_owned();
             let texts: Vec<String> = holes.iter().map(|(_, text)| trim(text)).collect();
-            let of_account = self.profile.fields.get("account").into_iter().flatten();
-            let is_account = of_account
-                .into_iter()
-                .any(|field| field.fact.as_ref() == Some(name));
+            let mut of_account = self.profile.fields.get("account").into_iter().flatten();
+            let account_rule = of_account.find(|field| field.fact.as_ref() == Some(name));
+            let is_account = account_rule.is_some();
             if let Some(first) = texts.first() {
                 let before = self
                     .facts_told
@@ -854,7 +853,11 @@ impl<'r> Table<'r> {
             }
             let in_words = |((hole, _), text): (&(&str, String), &String)| {
                 if is_account || matches!(*hole, "account" | "card") {
-                    masked(self.ctx.settings, text)
+                    // What all accounts of a sender end with tells none of them apart.
+                    masked(
+                        self.ctx.settings,
+                        account_rule.map_or(text, |rule| bind::stripped(rule, text)),
+                    )
                 } else {
                     shown(text)
                 }

@@ -572,6 +572,15 @@ impl<'p> Bound<'p> {
         Some(text)
     }
 
+    /// A text of the field with what the profile takes off it; nothing where it takes nothing off.
+    pub fn as_printed(&self, stripped: &str) -> Option<String> {
+        let field = self.rules.first()?.field;
+        let affix = |affix: &Option<String>| affix.clone().unwrap_or_default();
+        let (prefix, suffix) = (affix(&field.strip_prefix), affix(&field.strip_suffix));
+        let takes_off = !prefix.is_empty() || !suffix.is_empty();
+        takes_off.then(|| format!("{prefix}{stripped}{suffix}"))
+    }
+
     #[inline]
     fn rule(&self, row: &Row<'_>) -> Result<&Rule<'p>, Bad> {
         match self.rules.as_slice() {

@@ -386,11 +386,17 @@ impl BankFields<'_> {
         self.unknown_account.as_ref()
     }
 
+    /// The account of this number, as the profile reads it or as the file prints it.
+    fn index_of(&self, text: &str, ctx: &FormatContext<'_>) -> Option<usize> {
+        let printed = || ctx.settings.account_index(&self.account.as_printed(text)?);
+        ctx.settings.account_index(text).or_else(printed)
+    }
+
     /// The account of a row, looked up.
     #[inline(never)]
     fn account_of(&mut self, row: &Row<'_>, ctx: &FormatContext<'_>) -> Result<u16, Bad> {
         let text = self.account.text(row)?.0;
-        let Some(index) = ctx.settings.account_index(&text) else {
+        let Some(index) = self.index_of(&text, ctx) else {
             let found = masked(ctx.settings, &text);
             let expected = "the number or id of an account of the book";
             return Err(self.account.refuse_as(row, found, expected));
@@ -415,7 +421,13 @@ impl BankFields<'_> {
     /// Notes whose account the file names.
     #[cold]
     pub(super) fn compare_named(&mut self, named: &str, line: u64, account: u16, ctx: &FormatContext<'_>) {
-        match whose(named, usize::from(account), ctx.settings) {
+        // The book may have the number as the file prints it, with what the profile takes off.
+        let of_book = |named: &str| whose(named, usize::from(account), ctx.settings);
+        let told = match self.account.as_printed(named) {
+            Some(printed) if of_book(&printed) == Whose::Own => Whose::Own,
+            _ => of_book(named),
+        };
+        match told {
             Whose::Own => {}
             Whose::Taken(words) => {
                 self.unknown_account.get_or_insert(words);
@@ -497,8 +509,7 @@ impl BankFields<'_> {
             Some((known, account)) if same(known, &self.account.bytes(row)?) => *account,
             _ => {
                 let text = self.account.text(row)?.0;
-                ctx.settings
-                    .account_index(&text)
+                self.index_of(&text, ctx)
                     .map_or(u16::MAX, |index| index as u16)
             }
         };

@@ -64,7 +64,7 @@ fn the_public_bill_is_read() {
             "退款合计: 4 rows, 商家实收（元） 0.04, 商家优惠（元） 0.00",
         ]
     );
-    assert_eq!(facts.statements[0], "账号 …0156");
+    assert_eq!(facts.statements[0], "账号 …5633");
     assert_eq!(kept.rows.len(), 10);
     assert_eq!(
         kept.rows[..2],
