@@ -125,7 +125,8 @@ pub fn bind_fields<'p>(
             batch_ref: bound("batch_ref"),
             status: bound("status")?,
             refund_ref: bound("refund_ref"),
-            net: bound("net"),
+            // Not of rows that have none: where there is one, all are read record by record.
+            net: bound("net").filter(|net| !net.is_absent()),
         })
         .with_its_days(),
         Role::Bank => Fields::Bank(BankFields {
@@ -206,7 +207,7 @@ impl ChannelFields<'_> {
             Err(_) if apart => (0, fee.0),
             Err(bad) => return Err(bad),
         };
-        if let Some(net) = &self.net {
+        if let Some(net) = self.net.as_ref().filter(|net| !net.is_unsaid(row)) {
             let kept = amount_minor - fee_minor;
             let expected = if comes_in(txn_type) { kept } else { -kept };
             let (found, _) = net.signed(row, currency)?;

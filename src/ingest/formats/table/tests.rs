@@ -350,16 +350,24 @@ fn the_wider_bill_of_institutions_is_bound_by_name() {
         "退款批次号/请求号,服务费（元）,分润（元）,备注",
         "退款批次号,服务费（元）,实收净额（元）,商户识别号,交易方式,备注,花呗分期手续费,花呗分期数",
     );
-    let text = bill(
-        &[row("退款", "x", "-10.00", "0.00", "r1") + ",,,,"],
-        "0笔，商家实收共0.00元",
-        "1笔，商家实收退款共-10.00元",
-    )
-    .replace(HEADER, &wide);
-    let (result, kept) = read_with(&alipay(), text.as_bytes(), None);
-    result.unwrap();
+    let read = |fee: &str, net: &str, instalments: &str| {
+        let row = row("退款", "x", "-10.00", fee, "r1").replace(&format!("{fee},0.00,"), &format!("{fee},{net},,,,{instalments},0"));
+        let text = bill(&[row], "0笔，商家实收共0.00元", "1笔，商家实收退款共-10.00元").replace(HEADER, &wide);
+        let (result, kept) = read_with(&alipay(), text.as_bytes(), None);
+        result.unwrap();
+        kept
+    };
+    let kept = read("0.06", "-9.94", "0.00");
     assert_eq!(kept.rejects, []);
     assert!(kept.rows[0].ends_with("|SUCCESS|r1"), "{}", kept.rows[0]);
+    // 实收净额 is what is left of the amount without the fee; of instalments that is not known.
+    let kept = read("0.09", "-9.94", "");
+    let reject = &kept.rejects[0];
+    assert_eq!(
+        (reject.field.as_str(), reject.found.as_str(), reject.expected.as_str()),
+        ("net", "-9.94", "-9.91, the amount less the fee (column 实收净额（元）)")
+    );
+    assert_eq!(read("0.09", "-9.94", "0.30").rejects, []);
 }
 
 const BANK: &str = r#"
