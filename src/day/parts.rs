@@ -59,7 +59,8 @@ fn taken_before(
     let mut findings = Vec::new();
     for (index, source) in settings.sources.iter().enumerate().filter(|(_, it)| it.required) {
         let delivered = files.iter().zip(reports);
-        let with_rows = delivered.filter(|(file, report)| file.source == index && report.without_rows.is_empty());
+        let with_rows =
+            delivered.filter(|(file, report)| file.source == index && report.without_rows.is_empty());
         let firsts: Option<Vec<(&Delivered, &KnownFile)>> = with_rows
             .map(|(file, report)| Some((file, *known.get(report.sha256.as_str())?)))
             .collect();
@@ -102,7 +103,10 @@ fn shared_rows(
     let rows_told = |key: fn(&RowDigest) -> u64| {
         let reports = reports.iter().enumerate().filter(|(index, _)| taken[*index]);
         let rows = reports.flat_map(|(index, report)| report.digests.iter().map(move |row| (index, row)));
-        in_common(rows.map(|(index, row)| (key(row), index, row.count, row.line)).collect())
+        in_common(
+            rows.map(|(index, row)| (key(row), index, row.count, row.line))
+                .collect(),
+        )
     };
     let written = rows_told(|row| row.digest);
     let shared = rows_told(|row| row.value);
@@ -319,7 +323,11 @@ mod tests {
             "{part}"
         );
         let both = written("2", &[(20, 2, 1), (30, 3, 1), (31, 3, 1)]);
-        assert!(check(&[given.clone(), both]).unwrap_err().contains("written otherwise"));
+        assert!(
+            check(&[given.clone(), both])
+                .unwrap_err()
+                .contains("written otherwise")
+        );
         // Two equal rows of one file are two.
         assert_eq!(check(&[written("1", &[(20, 2, 1), (21, 2, 1)])]), Ok(Vec::new()));
     }
@@ -340,7 +348,8 @@ mod tests {
                 taken_on,
                 name: "y".to_owned(),
             }];
-            super::check(&settings, &files, reports, &known, date).map_err(|stop| format!("{} {stop}", stop.code as u8))
+            super::check(&settings, &files, reports, &known, date)
+                .map_err(|stop| format!("{} {stop}", stop.code as u8))
         };
         let yesterday = date.plus_days(-1);
         let stopped = check(&[rows("1", &[])], true, yesterday).unwrap_err();

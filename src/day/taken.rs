@@ -71,7 +71,11 @@ fn bills_of_other_days(day: &DayInputs<'_>, blocks: &[InputBlock]) -> Vec<String
     let words = |(file, (rows, others)): (u32, (u64, Option<OtherDays>))| {
         let others = others.filter(|others| others.rows == rows)?;
         let [first, last] = [others.first, others.last].map(|day| String::from_utf8_lossy(&day).into_owned());
-        let days = if first == last { first } else { format!("{first} to {last}") };
+        let days = if first == last {
+            first
+        } else {
+            format!("{first} to {last}")
+        };
         let file = &day.delivery.files.get(file as usize)?.name;
         Some(format!(
             "{file}: no row is of {}: its {rows} rows are of {days}; if that is the bill of another day, the one of {} is missing",

@@ -817,7 +817,11 @@ impl<'r> Table<'r> {
             until.date = until.date.plus_days(1);
         }
         let told = Period { line, from, until };
-        if self.facts.period.is_some_and(|known| (known.from, known.until) != (from, until)) {
+        if self
+            .facts
+            .period
+            .is_some_and(|known| (known.from, known.until) != (from, until))
+        {
             return Err(self.broken(line, "the file says twice of which days it is, and not the same"));
         }
         self.facts.period.get_or_insert(told);
@@ -1235,7 +1239,9 @@ impl<'r> Table<'r> {
         if plan.needs_digest {
             let cells = delivered.as_deref().unwrap_or(row.cells);
             let value = match &plan.fields {
-                Fields::Bank(fields) => said::digest(fields, &row, &plan.telling, times, ctx, &mut digest.said),
+                Fields::Bank(fields) => {
+                    said::digest(fields, &row, &plan.telling, times, ctx, &mut digest.said)
+                }
                 Fields::Channel(_) => None,
             };
             row.id = digest.of(&Row { cells, ..row }, value, seen);
@@ -1570,12 +1576,7 @@ fn refusal(row: &Row<'_>, when: &[BoundCondition<'_>], why: &str, titles: &[Stri
 
 impl Digest {
     /// Digest of a row's texts; rows of the same texts are told apart by how many came before.
-    fn of(
-        &mut self,
-        row: &Row<'_>,
-        value: Option<u64>,
-        seen: &mut FxHashMap<[u8; 16], SameRows>,
-    ) -> &str {
+    fn of(&mut self, row: &Row<'_>, value: Option<u64>, seen: &mut FxHashMap<[u8; 16], SameRows>) -> &str {
         let texts = &mut self.texts;
         texts.clear();
         for at in 0..row.cells.len() {

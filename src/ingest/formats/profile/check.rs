@@ -16,7 +16,8 @@ use super::pattern::offset;
 use super::toml_reader::{Faults, Node, unknown_word};
 use super::{
     AMOUNT_FIELDS, Answer, Balance, Blank, Condition, Extract, Field, Frame, From, LinePattern, Order, Other,
-    PERIOD_HOLES, PeriodLine, Profile, RefusedRows, Sign, Stated, Sum, TIME_FIELDS, Take, Test, TimePattern, Total, Trim, Verified,
+    PERIOD_HOLES, PeriodLine, Profile, RefusedRows, Sign, Stated, Sum, TIME_FIELDS, Take, Test, TimePattern,
+    Total, Trim, Verified,
 };
 
 /// Reads and checks a profile.
@@ -94,7 +95,9 @@ fn profile(node: &mut Node<'_>, name: &str, faults: &mut Faults) -> Option<Profi
         facts.extend(line(&mut fact, faults, "line").map(|line| (line, fact_name)));
         fact.done(faults);
     }
-    let period = node.table(faults, "period").and_then(|inner| period(inner, faults));
+    let period = node
+        .table(faults, "period")
+        .and_then(|inner| period(inner, faults));
     let mut skipped_rows = Vec::new();
     for inner in node.tables(faults, "skip") {
         skipped_rows.push(vec![condition(inner, faults)]);
@@ -273,7 +276,10 @@ fn period(mut node: Node<'_>, faults: &mut Faults) -> Option<PeriodLine> {
     let pattern = faults.take(pattern_at, &name, TimePattern::parse(&text));
     node.done(faults);
     let Some(line) = line else {
-        faults.add(at, "[period] has no `line`, the line in which a file says of which days it is");
+        faults.add(
+            at,
+            "[period] has no `line`, the line in which a file says of which days it is",
+        );
         return None;
     };
     let pattern = pattern?;

@@ -510,8 +510,7 @@ impl BankFields<'_> {
             Some((known, account)) if same(known, &self.account.bytes(row)?) => *account,
             _ => {
                 let text = self.account.text(row)?.0;
-                self.index_of(&text, ctx)
-                    .map_or(u16::MAX, |index| index as u16)
+                self.index_of(&text, ctx).map_or(u16::MAX, |index| index as u16)
             }
         };
         let balance_minor = match &self.balance {

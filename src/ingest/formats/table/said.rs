@@ -24,7 +24,10 @@ const AS_READ: [&str; 8] = [
 
 /// For each title whether its cell is one of the texts that tell rows apart.
 pub fn texts_that_tell(profile: &Profile, titles: &[String]) -> Vec<bool> {
-    let rules = AS_READ.iter().filter_map(|name| profile.fields.get(*name)).flatten();
+    let rules = AS_READ
+        .iter()
+        .filter_map(|name| profile.fields.get(*name))
+        .flatten();
     let read: Vec<&String> = rules.flat_map(|rule| rule.titles().chain(&rule.join)).collect();
     titles.iter().map(|title| !read.contains(&title)).collect()
 }
@@ -87,7 +90,10 @@ fn as_number(said: &mut Vec<u8>, start: usize) {
     }
     let mut digits: Vec<u8> = text.iter().copied().filter(|byte| *byte != b',').collect();
     if digits.contains(&b'.') {
-        let kept = digits.iter().rposition(|byte| *byte != b'0').map_or(0, |at| at + 1);
+        let kept = digits
+            .iter()
+            .rposition(|byte| *byte != b'0')
+            .map_or(0, |at| at + 1);
         digits.truncate(kept);
         if digits.last() == Some(&b'.') {
             digits.pop();

@@ -664,7 +664,10 @@ fn the_account_of_a_fund_bill_is_known_as_the_file_prints_it() {
     let both = [("20880211096256330156", "CNY"), ("20880211096299990156", "CNY")];
     let other = text.replace("6330156]", "9990156]").replace("9625", "9629");
     let refused = read(&both, Some("A0"), &other).unwrap_err();
-    assert!(refused.message.contains("it is not A0") || refused.message.contains("which is A1"), "{refused:?}");
+    assert!(
+        refused.message.contains("it is not A0") || refused.message.contains("which is A1"),
+        "{refused:?}"
+    );
 }
 
 #[test]

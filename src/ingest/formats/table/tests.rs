@@ -351,8 +351,12 @@ fn the_wider_bill_of_institutions_is_bound_by_name() {
         "退款批次号,服务费（元）,实收净额（元）,商户识别号,交易方式,备注,花呗分期手续费,花呗分期数",
     );
     let read = |fee: &str, net: &str, instalments: &str| {
-        let row = row("退款", "x", "-10.00", fee, "r1").replace(&format!("{fee},0.00,"), &format!("{fee},{net},,,,{instalments},0"));
-        let text = bill(&[row], "0笔，商家实收共0.00元", "1笔，商家实收退款共-10.00元").replace(HEADER, &wide);
+        let row = row("退款", "x", "-10.00", fee, "r1").replace(
+            &format!("{fee},0.00,"),
+            &format!("{fee},{net},,,,{instalments},0"),
+        );
+        let text =
+            bill(&[row], "0笔，商家实收共0.00元", "1笔，商家实收退款共-10.00元").replace(HEADER, &wide);
         let (result, kept) = read_with(&alipay(), text.as_bytes(), None);
         result.unwrap();
         kept
@@ -364,8 +368,16 @@ fn the_wider_bill_of_institutions_is_bound_by_name() {
     let kept = read("0.09", "-9.94", "");
     let reject = &kept.rejects[0];
     assert_eq!(
-        (reject.field.as_str(), reject.found.as_str(), reject.expected.as_str()),
-        ("net", "-9.94", "-9.91, the amount less the fee (column 实收净额（元）)")
+        (
+            reject.field.as_str(),
+            reject.found.as_str(),
+            reject.expected.as_str()
+        ),
+        (
+            "net",
+            "-9.94",
+            "-9.91, the amount less the fee (column 实收净额（元）)"
+        )
     );
     assert_eq!(read("0.09", "-9.94", "0.30").rejects, []);
 }
@@ -570,8 +582,14 @@ fn a_bill_says_of_which_days_it_is() {
     let period = result.unwrap().period.unwrap();
     assert_eq!((period.line, period.days()), (3, (day(16), day(16))));
     // It ends where the next day begins, whatever the cut-off.
-    assert_eq!([15, 16, 17].map(|at| period.has(day(at), 0)), [false, true, false]);
-    assert_eq!([14, 15, 16].map(|at| period.has(day(at), 22 * 60)), [false, true, true]);
+    assert_eq!(
+        [15, 16, 17].map(|at| period.has(day(at), 0)),
+        [false, true, false]
+    );
+    assert_eq!(
+        [14, 15, 16].map(|at| period.has(day(at), 22 * 60)),
+        [false, true, true]
+    );
     let month = text.replace("[2019年09月17日", "[2019年10月01日");
     let (result, _) = read_with(&alipay(), month.as_bytes(), None);
     assert_eq!(result.unwrap().period.unwrap().days(), (day(16), day(30)));
