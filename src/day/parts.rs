@@ -15,6 +15,7 @@ use crate::day::taken::FILES_KNOWN_DAYS;
 use crate::findings::{Finding, Stop, StopCode};
 use crate::ingest::files::Delivered;
 use crate::ingest::formats::RowDigest;
+use crate::ingest::formats::summary::{self, Compared};
 use crate::terms::date::Date;
 
 /// Checks the parts of a delivery and says what was found. `known` are files taken by the closes before.
@@ -33,7 +34,9 @@ pub fn check(
     let shared = shared_rows(files, reports, known, date, &mut notes);
     let absent = without_rows(settings, files, reports, &mut notes);
     let before = taken_before(settings, files, reports, known, date);
-    match Stop::join(shared.into_iter().chain(absent).chain(before).collect()) {
+    let sums = sums_beside(files, reports, &mut notes);
+    let stops = [shared, absent, before, sums];
+    match Stop::join(stops.into_iter().flatten().collect()) {
         Some(stop) => Err(stop),
         None => Ok(notes),
     }
@@ -185,6 +188,48 @@ fn in_common(mut rows: Vec<(u64, usize, u32, u32)>) -> BTreeMap<(usize, usize), 
     shared
 }
 
+/// Files by source and archive: plain files of a source lie side by side.
+fn by_archive(files: &[Delivered]) -> BTreeMap<(usize, &str), Vec<usize>> {
+    let mut deliveries: BTreeMap<(usize, &str), Vec<usize>> = BTreeMap::new();
+    for (index, file) in files.iter().enumerate() {
+        let archive = file.name.split_once('!').map_or("", |(archive, _)| archive);
+        deliveries.entry((file.source, archive)).or_default().push(index);
+    }
+    deliveries
+}
+
+/// Compares what files state of the rows of others beside them.
+fn sums_beside(files: &[Delivered], reports: &[FileReport], notes: &mut Vec<String>) -> Option<Stop> {
+    let mut findings = Vec::new();
+    for members in by_archive(files).into_values() {
+        // The same bytes are one file.
+        let mut seen = BTreeSet::new();
+        let once: Vec<usize> = members
+            .into_iter()
+            .filter(|index| seen.insert(reports[*index].sha256.as_str()))
+            .collect();
+        let of = |index: &usize| reports[*index].stated_sums.as_ref();
+        let rows: Vec<_> = once
+            .iter()
+            .filter_map(|index| reports[*index].row_sums.as_ref())
+            .collect();
+        let Some(first) = once
+            .iter()
+            .find(|index| of(index).is_some())
+            .filter(|_| !rows.is_empty())
+        else {
+            continue;
+        };
+        let name = &files[*first].name;
+        let stated: Vec<_> = once.iter().filter_map(of).collect();
+        match summary::compare(&stated, &rows) {
+            Compared::Holds(words) | Compared::Open(words) => notes.push(format!("{name}: {words}")),
+            Compared::Differs(words) => findings.push(Finding::about(name.clone(), words, summary::HELP)),
+        }
+    }
+    Stop::of(StopCode::BadData, findings)
+}
+
 /// Files that are of a format but give no rows: what they summarise must have come as well, with them in their archive or
 /// beside it.
 fn without_rows(
@@ -193,13 +238,8 @@ fn without_rows(
     reports: &[FileReport],
     notes: &mut Vec<String>,
 ) -> Option<Stop> {
-    let mut deliveries: BTreeMap<(usize, &str), Vec<usize>> = BTreeMap::new();
-    for (index, file) in files.iter().enumerate() {
-        let archive = file.name.split_once('!').map_or("", |(archive, _)| archive);
-        deliveries.entry((file.source, archive)).or_default().push(index);
-    }
     let mut findings = Vec::new();
-    for ((source, _), members) in deliveries {
+    for ((source, _), members) in by_archive(files) {
         let why = |index: &usize| reports[*index].without_rows.as_str();
         let Some(first) = members
             .first()

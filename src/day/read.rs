@@ -19,6 +19,7 @@ use crate::ingest::canonical::{self, HeaderBinding, ReadContext, Work};
 use crate::ingest::csv_blocks::{BlockBytes, BlockError, BlockReader, Group};
 use crate::ingest::files::{self, Delivered};
 use crate::ingest::formats::desk::{MessagePage, StatementTold};
+use crate::ingest::formats::summary::{RowSums, StatedSums};
 use crate::ingest::formats::{FileRefused, FormatContext, Period, RowDigest, check_sources, read_foreign};
 use crate::ingest::leased::Leased;
 use crate::ingest::parquet::{Columns, ParquetFile};
@@ -43,6 +44,10 @@ pub struct FileReport {
     pub pages: Vec<MessagePage>,
     /// Rows that are told by nothing but their texts, where another file may have the same.
     pub digests: Vec<RowDigest>,
+    /// What its rows add up to, where another file may say that.
+    pub row_sums: Option<RowSums>,
+    /// What the rows of another file add up to.
+    pub stated_sums: Option<StatedSums>,
     /// Why the file gives no rows of its own; empty of any other.
     pub without_rows: String,
 }
@@ -452,6 +457,8 @@ impl Shared<'_> {
             told: facts.told,
             pages: facts.pages,
             digests,
+            row_sums: facts.row_sums,
+            stated_sums: facts.stated_sums,
             without_rows: facts.without_rows,
         })
     }

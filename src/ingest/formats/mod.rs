@@ -18,6 +18,7 @@ pub mod values;
 pub mod profile;
 pub mod table;
 pub mod pieces;
+pub mod summary;
 pub mod desk;
 pub mod camt053;
 pub mod mt940;
@@ -90,6 +91,10 @@ pub struct FileFacts {
     pub period: Option<Period>,
     /// Rows that are told by nothing but their texts, sorted by digest, for the checks across files.
     pub digests: Vec<RowDigest>,
+    /// What its rows add up to, where another file may say that.
+    pub row_sums: Option<summary::RowSums>,
+    /// What the rows of another file add up to, of a file that gives none.
+    pub stated_sums: Option<summary::StatedSums>,
     /// Why the file gives no rows of its own although it is of the format: it is a summary, or a test. Empty of any other.
     pub without_rows: String,
 }

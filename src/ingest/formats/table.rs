@@ -22,6 +22,7 @@ use rustc_hash::FxHashMap;
 
 use super::decode::{TextReader, Utf8Watch, Watched, behind_mark, by_label, byte_order_mark, peek};
 use super::profile::{self, Frame, LinePattern, Other, Profile, Stated, TimePattern, Verified};
+use super::summary::{self, Summing};
 use super::values::{masked, shown, zone};
 use super::{FileFacts, FileRefused, FormatContext, HEAD_BYTES, Period, RowDigest, grammars};
 use crate::entries::rows::{Reject, RowSink};
@@ -63,6 +64,8 @@ mod whose;
 
 /// Lines of a file in which a header is looked for.
 const HEAD_LINES: usize = 64;
+/// Bytes of a file of sums that are read.
+const SUMMARY_BYTES_MAX: usize = 4 << 20;
 /// Hexadecimal digits of a row's digest (as of a line id of camt.053).
 const DIGEST_CHARS: usize = 32;
 
@@ -402,11 +405,7 @@ pub fn read_in<'a>(
         },
     };
     if let Kind::Skipped(why) = kind {
-        return Ok(FileFacts {
-            checked: vec![format!("not read: {why}")],
-            without_rows: why,
-            ..FileFacts::default()
-        });
+        return skipped(why, encoding, head, bytes);
     }
     let mark = byte_order_mark(&head).map_or(0, |(_, mark)| mark);
     let mut source: Box<dyn Read + 'a> = Box::new(std::io::Cursor::new(head[mark..].to_vec()).chain(bytes));
@@ -425,7 +424,13 @@ pub fn read_in<'a>(
         Blocks::new(source, encoding, mark, marks, in_place)
     };
     let clock = Clock::new(zone(&ctx.settings.institution.time_zone)?);
-    let mut table = Table::new(profile, ctx, sink, clock, encoding, marks);
+    let is_summed = summary::is_summed(&profile.name);
+    let mut summing = Summing::new(sink, &profile.name);
+    let given: &mut dyn RowSink = match is_summed {
+        true => &mut summing,
+        false => summing.inner(),
+    };
+    let mut table = Table::new(profile, ctx, given, clock, encoding, marks);
     table.way = way;
     table.start()?;
     while let Some(block) = blocks.next()? {
@@ -441,7 +446,33 @@ pub fn read_in<'a>(
             ),
         ));
     }
-    table.end()
+    let mut facts = table.end()?;
+    facts.row_sums = is_summed.then_some(summing.sums);
+    Ok(facts)
+}
+
+/// A file that gives no rows, and what it states of those of another.
+fn skipped<'a>(
+    why: String,
+    encoding: &'static Encoding,
+    head: Vec<u8>,
+    mut bytes: Box<dyn Read + 'a>,
+) -> Result<FileFacts, FileRefused> {
+    let rest = peek(&mut *bytes, SUMMARY_BYTES_MAX)?;
+    let text = [head, rest].concat();
+    let stated_sums = summary::stated(&text, encoding);
+    let day = summary::day_of_report(&text, encoding);
+    Ok(FileFacts {
+        checked: vec![format!("not read: {why}")],
+        period: day.map(|(line, day)| Period {
+            line,
+            from: clock::midnight(day),
+            until: clock::midnight(day.plus_days(1)),
+        }),
+        stated_sums,
+        without_rows: why,
+        ..FileFacts::default()
+    })
 }
 
 /// Text whose lines are bounded by [`Blocks`].
