@@ -479,6 +479,7 @@ impl Reader<'_> {
                     Some(StatementNumbersToml::Rising) => StatementNumbers::Rising,
                     Some(StatementNumbersToml::Free) => StatementNumbers::Free,
                 },
+                other_days: given.other_days.unwrap_or(false),
             });
         }
         sources

@@ -171,6 +171,8 @@ pub(crate) struct SourceToml {
     pub reversal_sign: Option<ReversalSignToml>,
     /// How the bank counts its statements; yearly unless given.
     pub statement_numbers: Option<StatementNumbersToml>,
+    /// True when files are taken that say themselves that they are of other days; false unless given.
+    pub other_days: Option<bool>,
 }
 
 /// What a file tells.

@@ -185,6 +185,8 @@ pub struct Source {
     pub reversal_sign: ReversalSign,
     /// Counting habit of the bank.
     pub statement_numbers: StatementNumbers,
+    /// True when a file may say itself that it is of other days (D211).
+    pub other_days: bool,
 }
 
 /// Which two roles a leg compares.

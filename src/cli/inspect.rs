@@ -9,7 +9,7 @@ use crate::cli::screen::Screen;
 use crate::findings::{Finding, Stop, StopCode};
 use crate::ingest::files;
 use crate::ingest::formats::desk::StatementTold;
-use crate::ingest::inspect::{Inspected, builtin_profiles, inspect};
+use crate::ingest::inspect::{Inspected, builtin_profiles, compare_members, inspect};
 use crate::terms::currency::Currency;
 use crate::terms::money::format_minor;
 
@@ -46,6 +46,7 @@ pub fn run(arguments: &InspectArgs, screen: &Screen) -> Result<u8, Stop> {
             }
         }
     }
+    compare_members(&mut seen);
     let stop = Stop::join(stops);
     let failed = seen.iter().any(|one| !one.holds());
     let code = match &stop {

@@ -1,5 +1,7 @@
 //! Rows that share an id (R19, R20): one content is one row, two contents are a conflict.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::day::pool::{Origin, Pool};
@@ -23,6 +25,9 @@ pub struct Identified {
     pub conflicts: Vec<RowRef>,
     /// Open rows that were not SUCCESS, replaced by a later row of their id (R19).
     pub replaced: Vec<RowRef>,
+    /// Of the rows delivered again, how many stand beside their equal in one file, by its number: a sender that counts them in
+    /// its totals means two.
+    pub twice_in_file: BTreeMap<u32, u64>,
     /// All rows of the three lists, by (block, ordinal).
     pub excluded: FxHashSet<u64>,
     /// Order of bill rows that share a channel_ref, by (block, ordinal): their ids go on with the type and refund_ref
@@ -99,7 +104,10 @@ pub fn judge(
         .zip(&full)
         .map(|((row, origin), full)| Candidate {
             row: *row,
-            forward: matches!(origin, Origin::Forward(_)),
+            file: match origin {
+                Origin::Forward(_) => None,
+                Origin::Today(file, ..) => Some(*file),
+            },
             full,
         })
         .collect();
@@ -107,7 +115,7 @@ pub fn judge(
     rows.sort_by(|a, b| {
         a.id()
             .cmp(&b.id())
-            .then_with(|| b.forward.cmp(&a.forward))
+            .then_with(|| a.file.is_some().cmp(&b.file.is_some()))
             .then_with(|| a.row.cmp(&b.row))
     });
     for group in rows.chunk_by(|a, b| a.id() == b.id()) {
@@ -138,7 +146,8 @@ pub fn judge(
 
 struct Candidate<'a> {
     row: RowRef,
-    forward: bool,
+    /// The file of today that it stands in; none of a row brought forward.
+    file: Option<u32>,
     full: &'a OpenRow,
 }
 
@@ -161,16 +170,26 @@ impl Candidate<'_> {
 
 fn settle_group(group: &[Candidate<'_>], found: &mut Identified) {
     let mut distinct: Vec<&Candidate<'_>> = Vec::new();
+    let mut stands_in: BTreeSet<(usize, u32)> = BTreeSet::new();
     for candidate in group {
-        if distinct.iter().any(|kept| kept.full == candidate.full) {
+        let known = distinct.iter().position(|kept| kept.full == candidate.full);
+        if known.is_some() {
             found.duplicates.push(candidate.row);
         } else {
             distinct.push(candidate);
         }
+        let content = known.unwrap_or(distinct.len() - 1);
+        if let Some(file) = candidate.file
+            && !stands_in.insert((content, file))
+        {
+            *found.twice_in_file.entry(file).or_insert(0) += 1;
+        }
     }
     match distinct.as_slice() {
         [] | [_] => {}
-        [open, later] if open.forward && !later.forward && open.full.status != Status::Success => {
+        [open, later]
+            if open.file.is_none() && later.file.is_some() && open.full.status != Status::Success =>
+        {
             found.replaced.push(open.row);
         }
         all => found.conflicts.extend(all.iter().map(|candidate| candidate.row)),

@@ -198,10 +198,37 @@ pub struct InputBlock {
     pub accounts: Vec<(u16, [Sum; 2])>,
     /// Accepted rows whose time is outside the business day (R29).
     pub outside_day: u64,
+    /// Accepted rows of a bill whose day is another, and the first and last of these days.
+    pub bill_of_other_days: Option<OtherDays>,
     /// Entries that move no money by their own status (R45).
     pub not_booked: u64,
     /// Set when the entries and the offsets of the places lie aside.
     pub spilled: Option<Outlines>,
+}
+
+/// A day as text: `2026-11-20`.
+pub type DayText = [u8; 10];
+
+/// Rows of a bill that are of other days than the business day (R29).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OtherDays {
+    /// How many.
+    pub rows: u64,
+    /// The first of their days.
+    pub first: DayText,
+    /// The last.
+    pub last: DayText,
+}
+
+impl OtherDays {
+    /// These rows and others.
+    pub fn with(self, others: OtherDays) -> OtherDays {
+        OtherDays {
+            rows: self.rows + others.rows,
+            first: self.first.min(others.first),
+            last: self.last.max(others.last),
+        }
+    }
 }
 
 impl InputBlock {
@@ -255,6 +282,21 @@ pub struct Intake<'a> {
     file: u32,
     sequence: u32,
     forward: Option<Forward>,
+    /// The calendar days that the business day touches.
+    days: [DayText; 2],
+}
+
+/// The days that the business day touches: with a cut-off behind midnight it ends on the next.
+fn days_of(context: &IntakeContext<'_>) -> [DayText; 2] {
+    let begins = context.business_date;
+    let goes_on = context.settings.institution.cut_off_minutes > 0;
+    [begins, begins.plus_days(i32::from(goes_on))].map(|day| {
+        let mut text = DayText::default();
+        for (to, from) in text.iter_mut().zip(day.to_string().bytes()) {
+            *to = from;
+        }
+        text
+    })
 }
 
 /// How a row brought forward differs from one of today.
@@ -295,6 +337,7 @@ impl<'a> Intake<'a> {
             file,
             sequence,
             forward: None,
+            days: days_of(context),
         }
     }
 
@@ -904,6 +947,17 @@ impl RowSink for Intake<'_> {
                 ordinal,
             );
             self.left[leg].aux_minor(row.fee_minor);
+        }
+        if let Some(day) = row.txn_time.first_chunk()
+            && !self.days.contains(day)
+        {
+            let one = OtherDays {
+                rows: 1,
+                first: *day,
+                last: *day,
+            };
+            let others = &mut self.current.bill_of_other_days;
+            *others = Some(others.map_or(one, |others| others.with(one)));
         }
         self.add_sum(
             row.currency,

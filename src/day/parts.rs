@@ -3,7 +3,8 @@
 //! In: of each file the digests of rows that have no number of their own, and whether it gives rows at all. Out: notes, or a
 //! stop. Two files with the very same rows are one file delivered twice (R20). Two files of which each shares rows with the
 //! other but not all can be a morning and a whole day, or two parts with payments that look alike: which of them is never
-//! guessed, the day stops (65). A required source that got nothing but a summary or a test has no file (66, R36).
+//! guessed, the day stops (65). Rows are the same by what they say; where they say the same and write it otherwise, one file
+//! was saved again, and its ids are others: the day stops as well (D210). A required source that got nothing but a summary or a test has no file (66, R36).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,6 +14,8 @@ use crate::day::state::KnownFile;
 use crate::day::taken::FILES_KNOWN_DAYS;
 use crate::findings::{Finding, Stop, StopCode};
 use crate::ingest::files::Delivered;
+use crate::ingest::formats::RowDigest;
+use crate::ingest::formats::summary::{self, Compared};
 use crate::terms::date::Date;
 
 /// Checks the parts of a delivery and says what was found. `known` are files taken by the closes before.
@@ -30,10 +33,52 @@ pub fn check(
     let mut notes = Vec::new();
     let shared = shared_rows(files, reports, known, date, &mut notes);
     let absent = without_rows(settings, files, reports, &mut notes);
-    match Stop::join(shared.into_iter().chain(absent).collect()) {
+    let before = taken_before(settings, files, reports, known, date);
+    let sums = sums_beside(files, reports, &mut notes);
+    let stops = [shared, absent, before, sums];
+    match Stop::join(stops.into_iter().flatten().collect()) {
         Some(stop) => Err(stop),
         None => Ok(notes),
     }
+}
+
+fn is_known(file: &KnownFile, date: Date) -> bool {
+    date.days_since(file.taken_on) <= FILES_KNOWN_DAYS
+}
+
+/// Required sources of which nothing came but what an earlier close has taken: the file of today is missing (D211).
+fn taken_before(
+    settings: &Settings,
+    files: &[Delivered],
+    reports: &[FileReport],
+    known: &[KnownFile],
+    date: Date,
+) -> Option<Stop> {
+    let known: BTreeMap<&str, &KnownFile> = known
+        .iter()
+        .filter(|file| is_known(file, date))
+        .map(|file| (file.sha256.as_str(), file))
+        .collect();
+    let mut findings = Vec::new();
+    for (index, source) in settings.sources.iter().enumerate().filter(|(_, it)| it.required) {
+        let delivered = files.iter().zip(reports);
+        let with_rows =
+            delivered.filter(|(file, report)| file.source == index && report.without_rows.is_empty());
+        let firsts: Option<Vec<(&Delivered, &KnownFile)>> = with_rows
+            .map(|(file, report)| Some((file, *known.get(report.sha256.as_str())?)))
+            .collect();
+        if let Some([(file, first), ..]) = firsts.as_deref() {
+            findings.push(Finding::about(
+                file.name.clone(),
+                format!(
+                    "source `{}` is required and got nothing new: this is {} of {}, byte for byte, which was taken then",
+                    source.name, first.name, first.taken_on
+                ),
+                "deliver the file of the day; for a day without rows deliver one with its header only",
+            ));
+        }
+    }
+    Stop::of(StopCode::InputMissing, findings)
 }
 
 /// What two files have in common.
@@ -52,32 +97,22 @@ fn shared_rows(
     notes: &mut Vec<String>,
 ) -> Option<Stop> {
     // Files of known content are taken once as a whole, whatever is in them.
-    let before = known
-        .iter()
-        .filter(|file| date.days_since(file.taken_on) <= FILES_KNOWN_DAYS);
+    let before = known.iter().filter(|file| is_known(file, date));
     let mut seen: BTreeSet<&str> = before.map(|file| file.sha256.as_str()).collect();
-    let mut all: Vec<(u64, usize, u32, u32)> = Vec::new();
-    for (index, report) in reports.iter().enumerate() {
-        if !report.digests.is_empty() && seen.insert(report.sha256.as_str()) {
-            let digests = report.digests.iter();
-            all.extend(digests.map(|row| (row.digest, index, row.count, row.line)));
-        }
-    }
-    all.sort_unstable();
-    // Each file is compared with the first that has a row of it: where none of these differ, none of the others do.
-    let mut shared: BTreeMap<(usize, usize), Shared> = BTreeMap::new();
-    for same in all.chunk_by(|a, b| a.0 == b.0) {
-        let [(_, first, count, line), others @ ..] = same else {
-            continue;
-        };
-        for (_, other, other_count, other_line) in others {
-            let shared = shared.entry((*first, *other)).or_default();
-            if shared.rows == 0 || *other_line < shared.lines.1 {
-                shared.lines = (*line, *other_line);
-            }
-            shared.rows += u64::from(*count.min(other_count));
-        }
-    }
+    let taken: Vec<bool> = reports
+        .iter()
+        .map(|report| !report.digests.is_empty() && seen.insert(report.sha256.as_str()))
+        .collect();
+    let rows_told = |key: fn(&RowDigest) -> u64| {
+        let reports = reports.iter().enumerate().filter(|(index, _)| taken[*index]);
+        let rows = reports.flat_map(|(index, report)| report.digests.iter().map(move |row| (index, row)));
+        in_common(
+            rows.map(|(index, row)| (key(row), index, row.count, row.line))
+                .collect(),
+        )
+    };
+    let written = rows_told(|row| row.digest);
+    let shared = rows_told(|row| row.value);
     let rows = |index: usize| -> u64 {
         let digests = reports[index].digests.iter();
         digests.map(|row| u64::from(row.count)).sum()
@@ -85,10 +120,25 @@ fn shared_rows(
     let mut findings = Vec::new();
     for ((first, other), shared) in shared {
         let (name, other_name) = (&files[first].name, &files[other].name);
-        if shared.rows == rows(first) && shared.rows == rows(other) {
+        let are_all = |shared: &Shared| shared.rows == rows(first) && shared.rows == rows(other);
+        if written.get(&(first, other)).is_some_and(are_all) {
             notes.push(format!(
                 "{other_name}: all its rows are those of {name}: taken once"
             ));
+            continue;
+        }
+        if are_all(&shared) {
+            findings.push(
+                Finding::about(
+                    other_name.clone(),
+                    format!(
+                        "all its {} rows are those of {name} (line {}), written otherwise: the same amounts, times and balances, in rows without a number of their own, which would count twice",
+                        shared.rows, shared.lines.0
+                    ),
+                    "one of the two was saved again by a program: take it out of the inbox and leave the file as the bank gave it; where they are different entries all the same, deliver them as one file",
+                )
+                .at(u64::from(shared.lines.1), 0),
+            );
             continue;
         }
         findings.push(
@@ -109,6 +159,77 @@ fn shared_rows(
     Stop::of(StopCode::BadData, findings)
 }
 
+/// What each file has in common with the first that has the row: where none of these differ, none of the others do. `rows` are
+/// what tells a row, its file, how often the file has it and where first.
+fn in_common(mut rows: Vec<(u64, usize, u32, u32)>) -> BTreeMap<(usize, usize), Shared> {
+    rows.sort_unstable();
+    // A file may write one row in two ways.
+    rows.dedup_by(|later, kept| {
+        let is_same = (later.0, later.1) == (kept.0, kept.1);
+        if is_same {
+            kept.2 = kept.2.saturating_add(later.2);
+            kept.3 = kept.3.min(later.3);
+        }
+        is_same
+    });
+    let mut shared: BTreeMap<(usize, usize), Shared> = BTreeMap::new();
+    for same in rows.chunk_by(|a, b| a.0 == b.0) {
+        let [(_, first, count, line), others @ ..] = same else {
+            continue;
+        };
+        for (_, other, other_count, other_line) in others {
+            let shared = shared.entry((*first, *other)).or_default();
+            if shared.rows == 0 || *other_line < shared.lines.1 {
+                shared.lines = (*line, *other_line);
+            }
+            shared.rows += u64::from(*count.min(other_count));
+        }
+    }
+    shared
+}
+
+/// Files by source and archive: plain files of a source lie side by side.
+fn by_archive(files: &[Delivered]) -> BTreeMap<(usize, &str), Vec<usize>> {
+    let mut deliveries: BTreeMap<(usize, &str), Vec<usize>> = BTreeMap::new();
+    for (index, file) in files.iter().enumerate() {
+        let archive = file.name.split_once('!').map_or("", |(archive, _)| archive);
+        deliveries.entry((file.source, archive)).or_default().push(index);
+    }
+    deliveries
+}
+
+/// Compares what files state of the rows of others beside them.
+fn sums_beside(files: &[Delivered], reports: &[FileReport], notes: &mut Vec<String>) -> Option<Stop> {
+    let mut findings = Vec::new();
+    for members in by_archive(files).into_values() {
+        // The same bytes are one file.
+        let mut seen = BTreeSet::new();
+        let once: Vec<usize> = members
+            .into_iter()
+            .filter(|index| seen.insert(reports[*index].sha256.as_str()))
+            .collect();
+        let of = |index: &usize| reports[*index].stated_sums.as_ref();
+        let rows: Vec<_> = once
+            .iter()
+            .filter_map(|index| reports[*index].row_sums.as_ref())
+            .collect();
+        let Some(first) = once
+            .iter()
+            .find(|index| of(index).is_some())
+            .filter(|_| !rows.is_empty())
+        else {
+            continue;
+        };
+        let name = &files[*first].name;
+        let stated: Vec<_> = once.iter().filter_map(of).collect();
+        match summary::compare(&stated, &rows) {
+            Compared::Holds(words) | Compared::Open(words) => notes.push(format!("{name}: {words}")),
+            Compared::Differs(words) => findings.push(Finding::about(name.clone(), words, summary::HELP)),
+        }
+    }
+    Stop::of(StopCode::BadData, findings)
+}
+
 /// Files that are of a format but give no rows: what they summarise must have come as well, with them in their archive or
 /// beside it.
 fn without_rows(
@@ -117,13 +238,8 @@ fn without_rows(
     reports: &[FileReport],
     notes: &mut Vec<String>,
 ) -> Option<Stop> {
-    let mut deliveries: BTreeMap<(usize, &str), Vec<usize>> = BTreeMap::new();
-    for (index, file) in files.iter().enumerate() {
-        let archive = file.name.split_once('!').map_or("", |(archive, _)| archive);
-        deliveries.entry((file.source, archive)).or_default().push(index);
-    }
     let mut findings = Vec::new();
-    for ((source, _), members) in deliveries {
+    for ((source, _), members) in by_archive(files) {
         let why = |index: &usize| reports[*index].without_rows.as_str();
         let Some(first) = members
             .first()
@@ -154,7 +270,6 @@ mod tests {
     use super::*;
     use crate::book::settings::Role;
     use crate::ingest::files::{Packing, Seen};
-    use crate::ingest::formats::RowDigest;
     use crate::ingest::formats::testing::{settings, source};
 
     fn delivered(name: &str) -> Delivered {
@@ -184,6 +299,7 @@ mod tests {
     fn rows(sha256: &str, rows: &[(u64, u32)]) -> FileReport {
         let told = |(digest, count): &(u64, u32)| RowDigest {
             digest: *digest,
+            value: *digest,
             count: *count,
             line: *digest as u32,
         };
@@ -216,6 +332,74 @@ mod tests {
         // Two that are one, and a third that shares rows with both.
         let same = rows("2", &[(2, 1), (3, 2)]);
         assert!(check(&[day, same, rows("3", &[(3, 2), (9, 1)])]).is_err());
+    }
+
+    #[test]
+    fn rows_that_say_the_same_in_another_writing_stop_the_day() {
+        let check = |reports: &[FileReport]| checked(reports, &["a", "b", "c"], false);
+        let written = |sha256: &str, rows: &[(u64, u64, u32)]| {
+            let told = |(digest, value, count): &(u64, u64, u32)| RowDigest {
+                digest: *digest,
+                value: *value,
+                count: *count,
+                line: *value as u32,
+            };
+            FileReport {
+                sha256: sha256.to_owned(),
+                digests: rows.iter().map(told).collect(),
+                ..FileReport::default()
+            }
+        };
+        let given = written("1", &[(20, 2, 1), (30, 3, 2)]);
+        let again = check(&[given.clone(), written("2", &[(21, 2, 1), (31, 3, 2)])]).unwrap_err();
+        assert!(
+            again.starts_with("65 b:2: all its 3 rows are those of a (line 2), written otherwise"),
+            "{again}"
+        );
+        // A part of them, and one row of them in both writings in one file.
+        let part = check(&[given.clone(), written("2", &[(20, 2, 1), (41, 4, 1)])]).unwrap_err();
+        assert!(
+            part.starts_with("65 b:2: 1 of its 2 rows look like rows of a"),
+            "{part}"
+        );
+        let both = written("2", &[(20, 2, 1), (30, 3, 1), (31, 3, 1)]);
+        assert!(
+            check(&[given.clone(), both])
+                .unwrap_err()
+                .contains("written otherwise")
+        );
+        // Two equal rows of one file are two.
+        assert_eq!(check(&[written("1", &[(20, 2, 1), (21, 2, 1)])]), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn what_was_taken_before_is_no_delivery_of_a_required_source() {
+        let date = Date::from_ymd(2026, 3, 31).unwrap();
+        let check = |reports: &[FileReport], required: bool, taken_on: Date| {
+            let mut settings = settings(&[("1", "CNY")]);
+            settings.sources = vec![crate::book::settings::Source {
+                required,
+                ..source("x", Role::Channel)
+            }];
+            let names = ["a", "b"].into_iter().map(delivered);
+            let files: Vec<Delivered> = names.take(reports.len()).collect();
+            let known = [KnownFile {
+                sha256: "1".to_owned(),
+                taken_on,
+                name: "y".to_owned(),
+            }];
+            super::check(&settings, &files, reports, &known, date)
+                .map_err(|stop| format!("{} {stop}", stop.code as u8))
+        };
+        let yesterday = date.plus_days(-1);
+        let stopped = check(&[rows("1", &[])], true, yesterday).unwrap_err();
+        assert!(
+            stopped.starts_with("66 a: source `s` is required and got nothing new: this is y of 2026-03-30"),
+            "{stopped}"
+        );
+        assert!(check(&[rows("1", &[])], false, yesterday).is_ok());
+        assert!(check(&[rows("1", &[]), rows("2", &[])], true, yesterday).is_ok());
+        assert!(check(&[rows("1", &[])], true, date.plus_days(-401)).is_ok());
     }
 
     #[test]

@@ -11,16 +11,18 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use sha2::{Digest, Sha256};
 
 use crate::book::Book;
-use crate::book::settings::Role;
+use crate::book::settings::{Role, Settings};
 use crate::day::intake::{InputBlock, Intake, IntakeContext};
 use crate::findings::{Finding, Stop, StopCode};
 use crate::ingest::canonical::{self, HeaderBinding, ReadContext, Work};
 use crate::ingest::csv_blocks::{BlockBytes, BlockError, BlockReader, Group};
 use crate::ingest::files::{self, Delivered};
 use crate::ingest::formats::desk::{MessagePage, StatementTold};
-use crate::ingest::formats::{FileRefused, FormatContext, RowDigest, check_sources, read_foreign};
+use crate::ingest::formats::summary::{RowSums, StatedSums};
+use crate::ingest::formats::{FileRefused, FormatContext, Period, RowDigest, check_sources, read_foreign};
 use crate::ingest::leased::Leased;
 use crate::ingest::parquet::{Columns, ParquetFile};
+use crate::terms::date::Date;
 use crate::terms::digest::hex;
 
 /// The format of canonical tables.
@@ -41,6 +43,10 @@ pub struct FileReport {
     pub pages: Vec<MessagePage>,
     /// Rows that are told by nothing but their texts, where another file may have the same.
     pub digests: Vec<RowDigest>,
+    /// What its rows add up to, where another file may say that.
+    pub row_sums: Option<RowSums>,
+    /// What the rows of another file add up to.
+    pub stated_sums: Option<StatedSums>,
     /// Why the file gives no rows of its own; empty of any other.
     pub without_rows: String,
 }
@@ -434,6 +440,12 @@ impl Shared<'_> {
             );
             return Err(refuse(task.file, refused));
         }
+        if let Some(period) = &facts.period
+            && !source.other_days
+            && let Some(refused) = of_other_days(period, &self.book.settings, self.context.business_date)
+        {
+            return Err(refuse(task.file, refused));
+        }
         files::check_unchanged(task.file).map_err(read_failed)?;
         let (hasher, bytes) = lock(&hashed).clone();
         self.advance(bytes);
@@ -454,6 +466,8 @@ impl Shared<'_> {
             told: facts.told,
             pages: facts.pages,
             digests,
+            row_sums: facts.row_sums,
+            stated_sums: facts.stated_sums,
             without_rows: facts.without_rows,
         })
     }
@@ -463,6 +477,24 @@ impl Shared<'_> {
         *sum += bytes;
         (self.progress)(*sum);
     }
+}
+
+/// The refusal of a file that says itself that it is of other days than the business date.
+fn of_other_days(period: &Period, settings: &Settings, date: Date) -> Option<FileRefused> {
+    if period.has(date, settings.institution.cut_off_minutes) {
+        return None;
+    }
+    let (first, last) = period.days();
+    let days = if first == last {
+        format!("of {first}")
+    } else {
+        format!("of {first} to {last}")
+    };
+    Some(FileRefused::at(
+        period.line,
+        format!("the file says itself that it is {days}, expected {date}"),
+        "deliver the file of the day, and this one below the inbox of its own day; where the files of this source are of another day than their inbox, or this one comes late, say `other_days = true` in its [[source]] of book.toml",
+    ))
 }
 
 /// Opens a canonical table in Parquet: as it lies on disk, or unpacked into memory.

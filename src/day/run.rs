@@ -123,6 +123,7 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
     let aside = &matched.batches_aside;
     adjust_breaks(&mut adjusting, &mut matched.agreed, &channel_names, aside)?;
     notes.extend(matched.notes());
+    notes.extend(rows_twice_in_a_file(day, &matched.agreed));
     let movements = taken.movements(&matched.pool, &matched.agreed, bank_leg);
     let accounts = account_lines(settings, state, &movements, &taken.balances, date, day.is_first)?;
     let completion = Completion::new(&matched.pool, settings, &matched.agreed, &state.unsettled);
@@ -208,6 +209,28 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
         next,
         notes,
     })
+}
+
+/// Files in which rows stand more than once, word for word: they are one row each (R19), though the file may count them all.
+fn rows_twice_in_a_file(day: &DayInputs<'_>, agreed: &Agreed) -> Vec<String> {
+    let mut of_files: BTreeMap<u32, u64> = BTreeMap::new();
+    for side in std::iter::once(&agreed.left).chain(&agreed.right) {
+        for (file, rows) in &side.twice_in_file {
+            *of_files.entry(*file).or_insert(0) += rows;
+        }
+    }
+    let words = |(file, rows): (u32, u64)| {
+        let name = &day.delivery.files.get(file as usize)?.name;
+        let (stand, are) = if rows == 1 {
+            ("row stands", "it is")
+        } else {
+            ("rows stand", "each is")
+        };
+        Some(format!(
+            "{name}: {rows} {stand} in it once more, with one id and one content: {are} taken once (R19); where the sender means two, its totals count both"
+        ))
+    };
+    of_files.into_iter().filter_map(words).collect()
 }
 
 /// Lists what is open after settling, with its rows read again in full: the lines of breaks.csv, and what they carry forward.

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::book::settings::{RejectPolicy, Role};
 use crate::day::adjust::requests::Request;
 use crate::day::agree::Agreed;
-use crate::day::intake::{FORWARD_FILE, InputBlock, Sum};
+use crate::day::intake::{FORWARD_FILE, InputBlock, OtherDays, Sum};
 use crate::day::pool::Pool;
 use crate::day::read::Reading;
 use crate::day::reject_columns;
@@ -54,6 +54,35 @@ fn help_for(field: &str) -> &'static str {
         }
         _ => "",
     }
+}
+
+/// Bills of which no row is of the business day: they may be of another day and stand in the wrong folder (R29 takes them).
+fn bills_of_other_days(day: &DayInputs<'_>, blocks: &[InputBlock]) -> Vec<String> {
+    let mut of_files: BTreeMap<u32, (u64, Option<OtherDays>)> = BTreeMap::new();
+    for block in blocks {
+        let sums = block.sums.iter().flat_map(|(_, sums)| sums);
+        let (rows, others) = of_files.entry(block.file).or_default();
+        *rows += sums.map(|sum| sum.rows).sum::<u64>();
+        *others = match (*others, block.bill_of_other_days) {
+            (Some(others), Some(more)) => Some(others.with(more)),
+            (others, more) => others.or(more),
+        };
+    }
+    let words = |(file, (rows, others)): (u32, (u64, Option<OtherDays>))| {
+        let others = others.filter(|others| others.rows == rows)?;
+        let [first, last] = [others.first, others.last].map(|day| String::from_utf8_lossy(&day).into_owned());
+        let days = if first == last {
+            first
+        } else {
+            format!("{first} to {last}")
+        };
+        let file = &day.delivery.files.get(file as usize)?.name;
+        Some(format!(
+            "{file}: no row is of {}: its {rows} rows are of {days}; if that is the bill of another day, the one of {} is missing",
+            day.date, day.date
+        ))
+    };
+    of_files.into_iter().filter_map(words).collect()
 }
 
 /// What was read, less what was delivered before or twice.
@@ -181,6 +210,7 @@ impl Taken {
         for (file, report) in files.iter().zip(&reports) {
             notes.extend(report.notes.iter().map(|note| format!("{}: {note}", file.name)));
         }
+        notes.extend(bills_of_other_days(day, &blocks));
         let mut outside = 0;
         for mut block in blocks {
             let file = block.file as usize;

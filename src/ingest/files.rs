@@ -290,6 +290,7 @@ fn everything() -> Source {
         encoding: None,
         reversal_sign: ReversalSign::Iso,
         statement_numbers: crate::book::settings::StatementNumbers::Yearly,
+        other_days: false,
     }
 }
 

@@ -16,6 +16,7 @@ use crate::entries::rows::Reject;
 use crate::ingest::files::{self, Delivered};
 use crate::ingest::formats::desk::{Desk, StatementTold, unknown_account};
 use crate::ingest::formats::profile::{self, Profile};
+use crate::ingest::formats::summary::{self, Compared, RowSums, StatedSums};
 use crate::ingest::formats::{
     FileFacts, FileRefused, FormatContext, grammars, read_foreign, recognise, table,
 };
@@ -87,6 +88,10 @@ pub struct Inspected {
     pub rejects: Vec<Reject>,
     /// A profile to confirm, for a table that nobody knows.
     pub draft: Option<String>,
+    /// What its rows add up to, where another file may say that.
+    pub row_sums: Option<RowSums>,
+    /// What the rows of another file add up to.
+    pub stated_sums: Option<StatedSums>,
 }
 
 impl Inspected {
@@ -172,6 +177,39 @@ pub fn inspect(file: &Delivered, profiles: Profiles<'_>, book: Option<&Settings>
         }
     }
     Ok(seen)
+}
+
+/// Compares what members of an archive state of the rows of others in it, and says it of the one that states it.
+pub fn compare_members(seen: &mut [Inspected]) {
+    let archive = |one: &Inspected| one.name.split_once('!').map(|(archive, _)| archive.to_owned());
+    let mut archives: Vec<String> = seen.iter().filter_map(archive).collect();
+    archives.dedup();
+    for name in archives {
+        let is_in = |one: &&Inspected| archive(one).as_ref() == Some(&name);
+        let stated: Vec<&StatedSums> = seen
+            .iter()
+            .filter(is_in)
+            .filter_map(|one| one.stated_sums.as_ref())
+            .collect();
+        let rows: Vec<&RowSums> = seen
+            .iter()
+            .filter(is_in)
+            .filter_map(|one| one.row_sums.as_ref())
+            .collect();
+        if stated.is_empty() || rows.is_empty() {
+            continue;
+        }
+        let compared = summary::compare(&stated, &rows);
+        let states = |one: &&mut Inspected| archive(one).as_ref() == Some(&name) && one.stated_sums.is_some();
+        let Some(one) = seen.iter_mut().find(states) else {
+            continue;
+        };
+        match compared {
+            Compared::Holds(words) => one.checked.push(words),
+            Compared::Open(words) => one.notes.push(words),
+            Compared::Differs(words) => one.failed.push(FileRefused::at(0, words, summary::HELP)),
+        }
+    }
 }
 
 /// Which of UTF-8 and GB18030 the whole file is: behind plain letters at its head another encoding may show.
@@ -491,6 +529,8 @@ fn take(
     seen: &mut Inspected,
 ) {
     seen.variant = facts.variant;
+    seen.row_sums = facts.row_sums;
+    seen.stated_sums = facts.stated_sums;
     if !facts.encoding.is_empty() {
         seen.encoding = facts.encoding;
     }

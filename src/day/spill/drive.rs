@@ -244,6 +244,7 @@ fn translated(kept: &Kept, side: LegSide, found: &Identified) -> Result<Identifi
         duplicates: kept.rows(side, &found.duplicates)?,
         conflicts: kept.rows(side, &found.conflicts)?,
         replaced: kept.rows(side, &found.replaced)?,
+        twice_in_file: found.twice_in_file.clone(),
         ..Identified::default()
     };
     let lists = [&found.duplicates, &found.conflicts, &found.replaced];

@@ -36,6 +36,7 @@ pub(crate) fn source(name: &str, role: Role, files: &[&str]) -> Source {
         encoding: None,
         reversal_sign: ReversalSign::Iso,
         statement_numbers: crate::book::settings::StatementNumbers::Yearly,
+        other_days: false,
     }
 }
 

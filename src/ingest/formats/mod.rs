@@ -18,6 +18,7 @@ pub mod values;
 pub mod profile;
 pub mod table;
 pub mod pieces;
+pub mod summary;
 pub mod desk;
 pub mod camt053;
 pub mod mt940;
@@ -86,10 +87,49 @@ pub struct FileFacts {
     pub pages: Vec<desk::MessagePage>,
     /// Line and day of the newest row of statements that give no balances, by which a file of another day would be told.
     pub undated: Vec<(u64, Date)>,
+    /// The days that the file says it is of.
+    pub period: Option<Period>,
     /// Rows that are told by nothing but their texts, sorted by digest, for the checks across files.
     pub digests: Vec<RowDigest>,
+    /// What its rows add up to, where another file may say that.
+    pub row_sums: Option<summary::RowSums>,
+    /// What the rows of another file add up to, of a file that gives none.
+    pub stated_sums: Option<summary::StatedSums>,
     /// Why the file gives no rows of its own although it is of the format: it is a summary, or a test. Empty of any other.
     pub without_rows: String,
+}
+
+/// The time of which a file says that it is, as a clock on the wall shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Period {
+    /// Line that says it.
+    pub line: u64,
+    /// First moment.
+    pub from: values::WallTime,
+    /// The moment behind the last.
+    pub until: values::WallTime,
+}
+
+impl Period {
+    /// True when some of the business day lies in it, whose first minute is that of the cut-off.
+    pub fn has(&self, day: Date, cut_off_minutes: u32) -> bool {
+        let seconds = |time: &values::WallTime| {
+            let of_day = (time.hour * 60 + time.minute) * 60 + time.second;
+            i64::from(time.date.0) * 86_400 + i64::from(of_day)
+        };
+        let begin = i64::from(day.0) * 86_400 + i64::from(cut_off_minutes) * 60;
+        let (from, until) = (seconds(&self.from), seconds(&self.until));
+        // A period that ends where it begins is that moment.
+        from < begin + 86_400 && until.max(from + 1) > begin
+    }
+
+    /// The first and the last day that it touches.
+    pub fn days(&self) -> (Date, Date) {
+        let until = &self.until;
+        let ends_at_midnight = (until.hour, until.minute, until.second) == (0, 0, 0);
+        let last = until.date.plus_days(-i32::from(ends_at_midnight));
+        (self.from.date, last.max(self.from.date))
+    }
 }
 
 /// A row that has no number of its own, and how often the file has it.
@@ -97,6 +137,8 @@ pub struct FileFacts {
 pub struct RowDigest {
     /// XXH3 of its texts and its account.
     pub digest: u64,
+    /// XXH3 of what its texts say, however they write it: a file that was saved again writes `1,000.00` for `1000.00`.
+    pub value: u64,
     /// Rows of these texts.
     pub count: u32,
     /// Line of the first of them.

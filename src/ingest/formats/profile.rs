@@ -155,6 +155,8 @@ pub struct Profile {
     pub facts: Vec<(LinePattern, String)>,
     /// Names of facts that every file must give.
     pub required_facts: Vec<String>,
+    /// The line in which a file says of which days it is.
+    pub period: Option<PeriodLine>,
     /// Rows that move no money by what they say themselves.
     pub skipped_rows: Vec<SkippedRows>,
     /// Rows that are refused.
@@ -202,6 +204,18 @@ pub struct SkippedRows {
     pub when: Vec<Condition>,
     /// True when their net must be the amount less the fee all the same.
     pub adds_up: bool,
+}
+
+/// Holes of the line that says of which days a file is: the first moment, and the one behind the last.
+pub const PERIOD_HOLES: [&str; 2] = ["from", "until"];
+
+/// The line in which a file says of which days it is.
+#[derive(Clone, Debug)]
+pub struct PeriodLine {
+    /// The line; it has both of [`PERIOD_HOLES`].
+    pub line: LinePattern,
+    /// How both are written.
+    pub pattern: TimePattern,
 }
 
 /// Rows that are refused.

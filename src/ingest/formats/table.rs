@@ -24,8 +24,9 @@ use super::decode::{
     SAVED_ANEW, TextReader, Utf8Watch, Watched, behind_mark, by_label, byte_order_mark, peek,
 };
 use super::profile::{self, Frame, LinePattern, Other, Profile, Stated, TimePattern, Verified};
+use super::summary::{self, Summing};
 use super::values::{masked, shown, zone};
-use super::{FileFacts, FileRefused, FormatContext, HEAD_BYTES, RowDigest, grammars};
+use super::{FileFacts, FileRefused, FormatContext, HEAD_BYTES, Period, RowDigest, grammars};
 use crate::entries::rows::{Place, Reject, RowSink};
 use crate::terms::digest::sha256_hex;
 
@@ -58,6 +59,7 @@ mod lines;
 mod other_kinds;
 mod roundings;
 mod runs;
+mod said;
 mod scan;
 mod totals;
 mod usual;
@@ -65,6 +67,8 @@ mod whose;
 
 /// Lines of a file in which a header is looked for.
 const HEAD_LINES: usize = 64;
+/// Bytes of a file of sums that are read.
+const SUMMARY_BYTES_MAX: usize = 4 << 20;
 /// Hexadecimal digits of a row's digest (as of a line id of camt.053).
 const DIGEST_CHARS: usize = 32;
 
@@ -411,11 +415,7 @@ pub fn read_in<'a>(
         },
     };
     if let Kind::Skipped(why) = kind {
-        return Ok(FileFacts {
-            checked: vec![format!("not read: {why}")],
-            without_rows: why,
-            ..FileFacts::default()
-        });
+        return skipped(why, encoding, head, bytes);
     }
     let mark = byte_order_mark(&head).map_or(0, |(_, mark)| mark);
     let mut source: Box<dyn Read + 'a> = Box::new(std::io::Cursor::new(head[mark..].to_vec()).chain(bytes));
@@ -437,7 +437,13 @@ pub fn read_in<'a>(
         Blocks::new(source, encoding, mark, marks, in_place)
     };
     let clock = Clock::new(zone(&ctx.settings.institution.time_zone)?);
-    let mut table = Table::new(profile, ctx, sink, clock, encoding, marks);
+    let is_summed = summary::is_summed(&profile.name);
+    let mut summing = Summing::new(sink, &profile.name);
+    let given: &mut dyn RowSink = match is_summed {
+        true => &mut summing,
+        false => summing.inner(),
+    };
+    let mut table = Table::new(profile, ctx, given, clock, encoding, marks);
     table.way = way;
     table.start()?;
     while let Some(block) = blocks.next()? {
@@ -467,7 +473,33 @@ pub fn read_in<'a>(
             ),
         ));
     }
-    table.end()
+    let mut facts = table.end()?;
+    facts.row_sums = is_summed.then_some(summing.sums);
+    Ok(facts)
+}
+
+/// A file that gives no rows, and what it states of those of another.
+fn skipped<'a>(
+    why: String,
+    encoding: &'static Encoding,
+    head: Vec<u8>,
+    mut bytes: Box<dyn Read + 'a>,
+) -> Result<FileFacts, FileRefused> {
+    let rest = peek(&mut *bytes, SUMMARY_BYTES_MAX)?;
+    let text = [head, rest].concat();
+    let stated_sums = summary::stated(&text, encoding);
+    let day = summary::day_of_report(&text, encoding);
+    Ok(FileFacts {
+        checked: vec![format!("not read: {why}")],
+        period: day.map(|(line, day)| Period {
+            line,
+            from: clock::midnight(day),
+            until: clock::midnight(day.plus_days(1)),
+        }),
+        stated_sums,
+        without_rows: why,
+        ..FileFacts::default()
+    })
 }
 
 /// Text whose lines are bounded by [`Blocks`].
@@ -510,6 +542,8 @@ struct Plan<'p> {
     refused: Vec<(Vec<BoundCondition<'p>>, &'p str)>,
     fields: Fields<'p>,
     needs_digest: bool,
+    /// Of rows without a number, for each title whether its text tells them apart.
+    telling: Vec<bool>,
     /// Columns that are looked at.
     needed: Vec<usize>,
     /// Nearly all rows can be cut at their delimiters, without a look at the others.
@@ -567,12 +601,15 @@ struct SameRows {
     count: u32,
     /// Line of the first of them.
     line: u32,
+    /// Digest of what they say, where they can be read.
+    value: Option<u64>,
 }
 
 /// A digest of a row, and the texts that it is made of; kept so that their memory is.
 #[derive(Default)]
 struct Digest {
     texts: Vec<u8>,
+    said: Vec<u8>,
     id: String,
 }
 
@@ -591,6 +628,7 @@ impl<'r> Table<'r> {
         let mut mark = |byte: u8| may_be_frame[usize::from(byte)] = true;
         let patterns = frame.begin.iter().chain(&frame.end);
         let patterns = patterns.chain(profile.facts.iter().map(|(pattern, _)| pattern));
+        let patterns = patterns.chain(profile.period.iter().map(|period| &period.line));
         patterns.for_each(|pattern| mark(pattern.first_byte()));
         totals.first_bytes().into_iter().for_each(&mut mark);
         let texts = frame.comments.iter().chain(&frame.header_type);
@@ -813,6 +851,7 @@ impl<'r> Table<'r> {
             self.at = At::Header;
             // Fields may come from what the line says.
             self.totals.state_line(line, &framed)?;
+            self.period_line(line, &framed)?;
             self.fact_line(&framed);
             let titles = self.profile.own_titles();
             if !titles.is_empty() {
@@ -820,7 +859,7 @@ impl<'r> Table<'r> {
             }
             return Ok(true);
         }
-        let totals = self.totals.state_line(line, &framed)?;
+        let totals = self.totals.state_line(line, &framed)? | self.period_line(line, &framed)?;
         if is(&frame.end) {
             if self.at != At::Rows {
                 return Err(self.broken(line, "the table ends where it has not begun"));
@@ -828,7 +867,48 @@ impl<'r> Table<'r> {
             self.at = At::Behind;
             return Ok(true);
         }
-        Ok(totals || (!is_row && self.fact_line(&framed)))
+        let is_fact = !is_row && self.fact_line(&framed);
+        Ok(totals || is_fact)
+    }
+
+    /// Takes the line that says of which days the file is; false of any other.
+    fn period_line(&mut self, line: u64, framed: &FrameLine<'_>) -> Result<bool, FileRefused> {
+        let Some(period) = &self.profile.period else {
+            return Ok(false);
+        };
+        let Some(holes) = framed.fit(&period.line) else {
+            return Ok(false);
+        };
+        let read = |name: &str| {
+            let hole = holes.iter().find(|(hole, _)| *hole == name);
+            let text = hole.map_or("", |(_, text)| self.profile.frame.trim.text(text));
+            period.pattern.read(text).map(|read| read.wall).ok_or_else(|| {
+                FileRefused::at(
+                    line,
+                    format!(
+                        "the days of the file: found `{}`, expected a time like {}",
+                        shown(text),
+                        period.pattern.text()
+                    ),
+                    "the line was changed: fetch the file again and run the day again",
+                )
+            })
+        };
+        let [from, until] = profile::PERIOD_HOLES;
+        let (from, mut until) = (read(from)?, read(until)?);
+        if !period.pattern.has_time {
+            until.date = until.date.plus_days(1);
+        }
+        let told = Period { line, from, until };
+        if self
+            .facts
+            .period
+            .is_some_and(|known| (known.from, known.until) != (from, until))
+        {
+            return Err(self.broken(line, "the file says twice of which days it is, and not the same"));
+        }
+        self.facts.period.get_or_insert(told);
+        Ok(true)
     }
 
     /// Keeps what a line of the frame says; false when it says nothing that the profile knows.
@@ -845,10 +925,9 @@ impl<'r> Table<'r> {
             told.push(name);
             let trim = |text: &str| self.profile.frame.trim.text(text).to_owned();
             let texts: Vec<String> = holes.iter().map(|(_, text)| trim(text)).collect();
-            let of_account = self.profile.fields.get("account").into_iter().flatten();
-            let is_account = of_account
-                .into_iter()
-                .any(|field| field.fact.as_ref() == Some(name));
+            let mut of_account = self.profile.fields.get("account").into_iter().flatten();
+            let account_rule = of_account.find(|field| field.fact.as_ref() == Some(name));
+            let is_account = account_rule.is_some();
             if let Some(first) = texts.first() {
                 let before = self
                     .facts_told
@@ -861,7 +940,11 @@ impl<'r> Table<'r> {
             }
             let in_words = |((hole, _), text): (&(&str, String), &String)| {
                 if is_account || matches!(*hole, "account" | "card") {
-                    masked(self.ctx.settings, text)
+                    // What all accounts of a sender end with tells none of them apart.
+                    masked(
+                        self.ctx.settings,
+                        account_rule.map_or(text, |rule| bind::stripped(rule, text)),
+                    )
                 } else {
                     shown(text)
                 }
@@ -1090,6 +1173,7 @@ impl<'r> Table<'r> {
             cuts_needed: profile.frame.fixed.is_empty(),
             by_column,
             edges: Edges::of(&profile.frame, self.encoding),
+            telling: said::texts_that_tell(profile, &titles),
             titles,
             free_text,
             guards,
@@ -1298,7 +1382,13 @@ impl<'r> Table<'r> {
         }
         if plan.needs_digest {
             let cells = delivered.as_deref().unwrap_or(row.cells);
-            row.id = digest.of(&Row { cells, ..row }, seen);
+            let value = match &plan.fields {
+                Fields::Bank(fields) => {
+                    said::digest(fields, &row, &plan.telling, times, ctx, &mut digest.said)
+                }
+                Fields::Channel(_) => None,
+            };
+            row.id = digest.of(&Row { cells, ..row }, value, seen);
         }
         let mut refused = plan.refused.iter();
         let refused = refused.find(|(when, _)| adds_up.is_ok() && all_hold(when, &row));
@@ -1560,6 +1650,9 @@ fn digests(seen: FxHashMap<[u8; 16], SameRows>, account: Option<u16>) -> Vec<Row
     });
     let told = |(key, same): ([u8; 16], SameRows)| RowDigest {
         digest: xxhash_rust::xxh3::xxh3_64(&key) ^ of_account,
+        value: same
+            .value
+            .unwrap_or(xxhash_rust::xxh3::xxh3_64(&key) ^ of_account),
         count: same.count,
         line: same.line,
     };
@@ -1677,7 +1770,7 @@ fn refusal(row: &Row<'_>, when: &[BoundCondition<'_>], why: &str, titles: &[Stri
 
 impl Digest {
     /// Digest of a row's texts; rows of the same texts are told apart by how many came before.
-    fn of(&mut self, row: &Row<'_>, seen: &mut FxHashMap<[u8; 16], SameRows>) -> &str {
+    fn of(&mut self, row: &Row<'_>, value: Option<u64>, seen: &mut FxHashMap<[u8; 16], SameRows>) -> &str {
         let texts = &mut self.texts;
         texts.clear();
         for at in 0..row.cells.len() {
@@ -1688,6 +1781,7 @@ impl Digest {
         let same = seen.entry(key).or_insert(SameRows {
             count: 0,
             line: u32::try_from(row.place.line).unwrap_or(u32::MAX),
+            value,
         });
         same.count += 1;
         texts.extend_from_slice(itoa::Buffer::new().format(same.count).as_bytes());

@@ -80,6 +80,7 @@ pub fn source(format: &str, role: Role) -> Source {
         encoding: None,
         reversal_sign: ReversalSign::Iso,
         statement_numbers: crate::book::settings::StatementNumbers::Yearly,
+        other_days: false,
     }
 }
 

@@ -16,8 +16,8 @@ use super::pattern::offset;
 use super::toml_reader::{Faults, Node, unknown_word};
 use super::{
     AMOUNT_FIELDS, Answer, Balance, Blank, Condition, Extract, Field, Frame, From, LinePattern, Order, Other,
-    Profile, RefusedRows, Sign, SkippedRows, Stated, Sum, TIME_FIELDS, Take, Test, TimePattern, Total, Trim,
-    Verified,
+    PERIOD_HOLES, PeriodLine, Profile, RefusedRows, Sign, SkippedRows, Stated, Sum, TIME_FIELDS, Take, Test,
+    TimePattern, Total, Trim, Verified,
 };
 
 /// Reads and checks a profile.
@@ -95,6 +95,9 @@ fn profile(node: &mut Node<'_>, name: &str, faults: &mut Faults) -> Option<Profi
         facts.extend(line(&mut fact, faults, "line").map(|line| (line, fact_name)));
         fact.done(faults);
     }
+    let period = node
+        .table(faults, "period")
+        .and_then(|inner| period(inner, faults));
     let mut skipped_rows = Vec::new();
     for mut inner in node.tables(faults, "skip") {
         let adds_up = inner.flag(faults, "adds_up");
@@ -187,6 +190,7 @@ fn profile(node: &mut Node<'_>, name: &str, faults: &mut Faults) -> Option<Profi
         frame: frame?,
         facts,
         required_facts,
+        period,
         skipped_rows,
         refused_rows,
         fields,
@@ -267,6 +271,35 @@ fn line(node: &mut Node<'_>, faults: &mut Faults, key: &'static str) -> Option<L
     let (at, name) = (node.place(key), node.name(key));
     let text = node.text(faults, key)?;
     faults.take(at, &name, LinePattern::parse(&text))
+}
+
+fn period(mut node: Node<'_>, faults: &mut Faults) -> Option<PeriodLine> {
+    let at = node.place("line");
+    let line = line(&mut node, faults, "line");
+    let (pattern_at, name) = (node.place("pattern"), node.name("pattern"));
+    let text = node.needed(faults, "pattern");
+    let pattern = faults.take(pattern_at, &name, TimePattern::parse(&text));
+    node.done(faults);
+    let Some(line) = line else {
+        faults.add(
+            at,
+            "[period] has no `line`, the line in which a file says of which days it is",
+        );
+        return None;
+    };
+    let pattern = pattern?;
+    if !PERIOD_HOLES.iter().all(|hole| line.names().contains(hole)) {
+        faults.add(
+            at,
+            "period.line: expected the holes {from} and {until}, the first moment of the file and the one behind its last",
+        );
+        return None;
+    }
+    if !pattern.has_year {
+        faults.add(pattern_at, "period.pattern: expected a year, a month and a day");
+        return None;
+    }
+    Some(PeriodLine { line, pattern })
 }
 
 #[derive(Default)]

@@ -602,6 +602,33 @@ impl<'p> Bound<'p> {
         Some(text)
     }
 
+    /// True when the file lacks all columns that could say it.
+    pub fn is_absent(&self) -> bool {
+        let lacks = |rule: &Rule<'p>| {
+            let field = rule.field;
+            let titles = field.titles().count() + field.join.len();
+            let places = [&rule.columns, &rule.join, &rule.sum, &rule.credit, &rule.debit];
+            let is_empty = rule.constant.as_ref().is_some_and(String::is_empty);
+            places.iter().all(|places| places.is_empty()) && (titles > 0 || is_empty)
+        };
+        self.rules.iter().all(lacks)
+    }
+
+    /// True where the profile says of a row that it says nothing.
+    pub fn is_unsaid(&self, row: &Row<'_>) -> bool {
+        let rule = self.rule(row);
+        rule.is_ok_and(|rule| rule.columns.is_empty() && rule.constant.as_ref().is_some_and(String::is_empty))
+    }
+
+    /// A text of the field with what the profile takes off it; nothing where it takes nothing off.
+    pub fn as_printed(&self, stripped: &str) -> Option<String> {
+        let field = self.rules.first()?.field;
+        let affix = |affix: &Option<String>| affix.clone().unwrap_or_default();
+        let (prefix, suffix) = (affix(&field.strip_prefix), affix(&field.strip_suffix));
+        let takes_off = !prefix.is_empty() || !suffix.is_empty();
+        takes_off.then(|| format!("{prefix}{stripped}{suffix}"))
+    }
+
     #[inline]
     fn rule(&self, row: &Row<'_>) -> Result<&Rule<'p>, Bad> {
         match self.rules.as_slice() {

@@ -162,7 +162,8 @@ pub fn bind_fields<'p>(
             batch_ref: bound("batch_ref"),
             status: bound("status")?,
             refund_ref: bound("refund_ref"),
-            net: bound("net"),
+            // Not of rows that have none: where there is one, all are read record by record.
+            net: bound("net").filter(|net| !net.is_absent()),
         })
         .with_its_days(),
         Role::Bank => Fields::Bank(BankFields {
@@ -261,27 +262,30 @@ impl ChannelFields<'_> {
             exact: 0,
             booked_minor,
         };
-        if let Some(net) = &self.net {
-            match fee_exact {
-                None => {
+        let net = self.net.as_ref().filter(|net| !net.is_unsaid(row));
+        match fee_exact {
+            None => {
+                if let Some(net) = net {
                     let (found, _) = net.signed(row, currency)?;
                     if i128::from(found) != booked_minor {
                         let expected = format_minor(booked_minor, currency.digits());
                         return Err(net.refuse(row, format!("{expected}, the amount less the fee")));
                     }
                 }
-                Some(exact) => {
-                    let taken = match (is_apart, comes_in) {
-                        (true, _) => exact,
-                        (false, true) => exact.abs(),
-                        (false, false) => -exact.abs(),
-                    };
-                    let amount = Number::scaled_of_minor(amount_minor, currency.digits());
-                    moved.exact = if comes_in { amount } else { -amount } - taken;
-                    if net.scaled(row, currency)?.0 != moved.exact {
-                        let expected = shown_scaled(moved.exact);
-                        return Err(net.refuse(row, format!("{expected}, the amount less the fee")));
-                    }
+            }
+            Some(exact) => {
+                let taken = match (is_apart, comes_in) {
+                    (true, _) => exact,
+                    (false, true) => exact.abs(),
+                    (false, false) => -exact.abs(),
+                };
+                let amount = Number::scaled_of_minor(amount_minor, currency.digits());
+                moved.exact = if comes_in { amount } else { -amount } - taken;
+                if let Some(net) = net
+                    && net.scaled(row, currency)?.0 != moved.exact
+                {
+                    let expected = shown_scaled(moved.exact);
+                    return Err(net.refuse(row, format!("{expected}, the amount less the fee")));
                 }
             }
         }
@@ -464,6 +468,20 @@ pub struct Balanced<'t> {
     pub figures: Figures,
 }
 
+/// What a row says in figures, whatever they are written like.
+pub struct Said {
+    /// The account in the book.
+    pub account: u16,
+    /// Its currency.
+    pub currency: Currency,
+    /// What the row moves; positive is into the account.
+    pub moved_minor: i128,
+    /// When.
+    pub booked: Booked,
+    /// The balance behind it, where the file has one.
+    pub balance_minor: Option<i64>,
+}
+
 /// Which way an amount goes whose plus is into the account.
 #[inline(always)]
 pub fn direction_of(signed_minor: i64) -> Direction {
@@ -497,11 +515,17 @@ impl BankFields<'_> {
         self.unknown_account.as_ref()
     }
 
+    /// The account of this number, as the profile reads it or as the file prints it.
+    fn index_of(&self, text: &str, ctx: &FormatContext<'_>) -> Option<usize> {
+        let printed = || ctx.settings.account_index(&self.account.as_printed(text)?);
+        ctx.settings.account_index(text).or_else(printed)
+    }
+
     /// The account of a row, looked up.
     #[inline(never)]
     fn account_of(&mut self, row: &Row<'_>, ctx: &FormatContext<'_>) -> Result<u16, Bad> {
         let text = self.account.text(row)?.0;
-        let Some(index) = ctx.settings.account_index(&text) else {
+        let Some(index) = self.index_of(&text, ctx) else {
             let found = masked(ctx.settings, &text);
             let expected = "the number or id of an account of the book";
             return Err(self.account.refuse_as(row, found, expected));
@@ -526,7 +550,13 @@ impl BankFields<'_> {
     /// Notes whose account the file names.
     #[cold]
     pub(super) fn compare_named(&mut self, named: &str, line: u64, account: u16, ctx: &FormatContext<'_>) {
-        match whose(named, usize::from(account), ctx.settings) {
+        // The book may have the number as the file prints it, with what the profile takes off.
+        let of_book = |named: &str| whose(named, usize::from(account), ctx.settings);
+        let told = match self.account.as_printed(named) {
+            Some(printed) if of_book(&printed) == Whose::Own => Whose::Own,
+            _ => of_book(named),
+        };
+        match told {
             Whose::Own => {}
             Whose::Taken(words) => {
                 self.unknown_account.get_or_insert(words);
@@ -596,6 +626,32 @@ impl BankFields<'_> {
             link: Link::of(row.place, minor, balance_minor, booked),
             figures,
         }))
+    }
+
+    /// What the row says in figures.
+    ///
+    /// # Errors
+    /// The field that cannot be read.
+    pub fn said(&self, row: &Row<'_>, times: &Times, ctx: &FormatContext<'_>) -> Result<Said, Bad> {
+        let currency = self.currency.currency(row)?;
+        let account = match &self.account_before {
+            Some((known, account)) if same(known, &self.account.bytes(row)?) => *account,
+            _ => {
+                let text = self.account.text(row)?.0;
+                self.index_of(&text, ctx).map_or(u16::MAX, |index| index as u16)
+            }
+        };
+        let balance_minor = match &self.balance {
+            Some(balance) => Some(balance.signed(row, currency)?.0),
+            None => None,
+        };
+        Ok(Said {
+            account,
+            currency,
+            moved_minor: i128::from(self.movement(row, currency)?) - i128::from(self.fee(row, currency)?),
+            booked: Booked::at(self.booking_time.time(row, times)?.wall),
+            balance_minor,
+        })
     }
 
     /// Gives a row to the sink.

@@ -632,6 +632,44 @@ fn alipay_fund_bills_are_statements() {
     assert!(rows.is_empty() && checked[0].starts_with("not read: summary by kind"));
 }
 
+/// The book may have the number with what all accounts of Alipay end with.
+#[test]
+fn the_account_of_a_fund_bill_is_known_as_the_file_prints_it() {
+    let profile = profile("alipay-signcustomer");
+    let read = |numbers: &[(&str, &str)], account: Option<&str>, text: &str| {
+        let settings = settings(numbers);
+        let source = crate::book::settings::Source {
+            account: account.map(str::to_owned),
+            ..source("alipay-signcustomer", profile.role)
+        };
+        let ctx = FormatContext {
+            settings: &settings,
+            source: &source,
+            business_date: Date::from_ymd(2026, 3, 31).unwrap(),
+        };
+        let mut kept = Kept::default();
+        let facts = read_both_ways(&profile, text.as_bytes(), &ctx, &mut kept);
+        assert_eq!(kept.rejects, []);
+        facts
+    };
+    let text = SIGNCUSTOMER.replace("[62220156]", "[20880211096256330156]");
+    for number in ["20880211096256330156", "2088021109625633"] {
+        for account in [None, Some("A0")] {
+            let facts = read(&[(number, "CNY")], account, &text).unwrap();
+            assert_eq!(facts.statements[0], "账号 …5633");
+            let unknown = facts.statements.iter().find(|words| words.contains("book.toml"));
+            assert_eq!(unknown, None, "{number}");
+        }
+    }
+    let both = [("20880211096256330156", "CNY"), ("20880211096299990156", "CNY")];
+    let other = text.replace("6330156]", "9990156]").replace("9625", "9629");
+    let refused = read(&both, Some("A0"), &other).unwrap_err();
+    assert!(
+        refused.message.contains("it is not A0") || refused.message.contains("which is A1"),
+        "{refused:?}"
+    );
+}
+
 #[test]
 fn tenpay_is_read_and_its_errors_refused() {
     let Some(bytes) = sample("tenpay/tenpay_mchdown_2015-09-17.csv") else {

@@ -32,7 +32,7 @@ fn row(kind: &str, goods: &str, amount: &str, fee: &str, refund: &str) -> String
 
 fn bill(rows: &[String], paid: &str, refunded: &str) -> String {
     format!(
-        "#支付宝业务明细查询\n#账号：[20880156]\n#起始日期：[a]   终止日期：[b]\n#---业务明细列表---\n{HEADER}\n{}\n#---业务明细列表结束---\n#交易合计：{paid}，商家优惠共0.00元\n#退款合计：{refunded}，商家优惠退款共0.00元\n#导出时间：[c]\n",
+        "#支付宝业务明细查询\n#账号：[20880156]\n#起始日期：[2019年09月16日 00:00:00]   终止日期：[2019年09月17日 00:00:00]\n#---业务明细列表---\n{HEADER}\n{}\n#---业务明细列表结束---\n#交易合计：{paid}，商家优惠共0.00元\n#退款合计：{refunded}，商家优惠退款共0.00元\n#导出时间：[c]\n",
         rows.join("\n")
     )
 }
@@ -64,7 +64,7 @@ fn the_public_bill_is_read() {
             "退款合计: 4 rows, 商家实收（元） 0.04, 商家优惠（元） 0.00",
         ]
     );
-    assert_eq!(facts.statements[0], "账号 …0156");
+    assert_eq!(facts.statements[0], "账号 …5633");
     assert_eq!(kept.rows.len(), 10);
     assert_eq!(
         kept.rows[..2],
@@ -350,16 +350,36 @@ fn the_wider_bill_of_institutions_is_bound_by_name() {
         "退款批次号/请求号,服务费（元）,分润（元）,备注",
         "退款批次号,服务费（元）,实收净额（元）,商户识别号,交易方式,备注,花呗分期手续费,花呗分期数",
     );
-    let text = bill(
-        &[row("退款", "x", "-10.00", "0.00", "r1") + ",,,,"],
-        "0笔，商家实收共0.00元",
-        "1笔，商家实收退款共-10.00元",
-    )
-    .replace(HEADER, &wide);
-    let (result, kept) = read_with(&alipay(), text.as_bytes(), None);
-    result.unwrap();
+    let read = |fee: &str, net: &str, instalments: &str| {
+        let row = row("退款", "x", "-10.00", fee, "r1").replace(
+            &format!("{fee},0.00,"),
+            &format!("{fee},{net},,,,{instalments},0"),
+        );
+        let text =
+            bill(&[row], "0笔，商家实收共0.00元", "1笔，商家实收退款共-10.00元").replace(HEADER, &wide);
+        let (result, kept) = read_with(&alipay(), text.as_bytes(), None);
+        result.unwrap();
+        kept
+    };
+    let kept = read("0.06", "-9.94", "0.00");
     assert_eq!(kept.rejects, []);
     assert!(kept.rows[0].ends_with("|SUCCESS|r1"), "{}", kept.rows[0]);
+    // 实收净额 is what is left of the amount without the fee; of instalments that is not known.
+    let kept = read("0.09", "-9.94", "");
+    let reject = &kept.rejects[0];
+    assert_eq!(
+        (
+            reject.field.as_str(),
+            reject.found.as_str(),
+            reject.expected.as_str()
+        ),
+        (
+            "net",
+            "-9.94",
+            "-9.91, the amount less the fee (column 实收净额（元）)"
+        )
+    );
+    assert_eq!(read("0.09", "-9.94", "0.30").rejects, []);
 }
 
 const BANK: &str = r#"
@@ -551,4 +571,50 @@ fn a_damaged_file_in_gbk_says_what_its_text_says() {
         let in_gbk = encoding_rs::GB18030.encode(&text).0.into_owned();
         assert!(read_with(&profiles[0], &in_gbk, None).0.is_ok(), "{text}");
     }
+}
+
+#[test]
+fn a_bill_says_of_which_days_it_is() {
+    use crate::terms::date::Date;
+    let day = |day: u32| Date::from_ymd(2019, 9, day).unwrap();
+    let text = bill(&[], "0笔，商家实收共0.00元", NO_REFUND);
+    let (result, _) = read_with(&alipay(), text.as_bytes(), None);
+    let period = result.unwrap().period.unwrap();
+    assert_eq!((period.line, period.days()), (3, (day(16), day(16))));
+    // It ends where the next day begins, whatever the cut-off.
+    assert_eq!(
+        [15, 16, 17].map(|at| period.has(day(at), 0)),
+        [false, true, false]
+    );
+    assert_eq!(
+        [14, 15, 16].map(|at| period.has(day(at), 22 * 60)),
+        [false, true, true]
+    );
+    let month = text.replace("[2019年09月17日", "[2019年10月01日");
+    let (result, _) = read_with(&alipay(), month.as_bytes(), None);
+    assert_eq!(result.unwrap().period.unwrap().days(), (day(16), day(30)));
+    // What cannot be read is refused; a bill without the line says nothing.
+    let (result, _) = read_with(&alipay(), text.replace("09月17日", "9月17日").as_bytes(), None);
+    let refused = result.unwrap_err();
+    assert_eq!(
+        (refused.line, refused.message.as_str()),
+        (
+            3,
+            "the days of the file: found `2019年9月17日 00:00:00`, expected a time like yyyy年MM月dd日 HH:mm:ss"
+        )
+    );
+    let (result, _) = read_with(&alipay(), text.replace("#起始日期：", "#起始：").as_bytes(), None);
+    assert_eq!(result.unwrap().period, None);
+}
+
+#[test]
+fn the_line_of_the_days_is_checked() {
+    let text = crate::ingest::formats::profile::builtin("alipay-trade").unwrap();
+    let refused = |from: &str, to: &str| {
+        assert!(text.contains(from), "{from}");
+        format!("{:?}", Profile::parse(&text.replacen(from, to, 1), "x").err())
+    };
+    assert!(refused("[{until}]", "[{till}]").contains("period.line: expected the holes {from} and {until}"));
+    assert!(refused("yyyy年MM月dd日 HH:mm:ss", "MM月dd日").contains("period.pattern: expected a year"));
+    assert!(refused("pattern = \"yyyy年", "patern = \"yyyy年").contains("patern"));
 }
