@@ -10,6 +10,7 @@ use bumpalo::Bump;
 
 use crate::ingest::canonical::values::Word;
 use crate::ingest::formats::profile::{Frame, From, Trim};
+use crate::ingest::formats::values::WallTime;
 use crate::terms::currency::Currency;
 use crate::terms::date::Date;
 use crate::terms::short_text::{ShortText, same};
@@ -40,6 +41,27 @@ pub fn each(mut rows: Rows) -> impl Iterator<Item = usize> {
     })
 }
 
+/// What belongs to some of the rows, of what there is one of for each row of a run.
+#[inline(always)]
+pub fn of_rows<T>(rows: Rows, all: impl Iterator<Item = T>) -> impl Iterator<Item = (usize, T)> {
+    all.take(RUN_ROWS)
+        .enumerate()
+        .filter(move |(row, _)| rows >> row & 1 == 1)
+}
+
+/// True of a cell that is the one before it. Names that differ do so at their beginning or in their length as a rule, which is asked
+/// at once: either alone would often be guessed wrong.
+#[inline(always)]
+fn repeats(cell: &[u8], before: &[u8]) -> bool {
+    match (cell.first_chunk::<8>(), before.first_chunk::<8>()) {
+        (Some(first), Some(first_before)) => {
+            let begins = u64::from_le_bytes(*first) ^ u64::from_le_bytes(*first_before);
+            begins | (cell.len() ^ before.len()) as u64 == 0 && same(cell, before)
+        }
+        _ => same(cell, before),
+    }
+}
+
 /// The cells of a column. Small, and copied, so that a loop over its rows need not look its parts up again.
 #[derive(Clone, Copy)]
 pub struct Column<'b, 'f> {
@@ -61,6 +83,15 @@ impl<'b> Column<'b, '_> {
         (self.cells.bytes.get(start..end).unwrap_or_default(), closely)
     }
 
+    /// As [`Column::cell`] of each row of the run.
+    #[inline(always)]
+    pub fn all(self) -> impl Iterator<Item = (&'b [u8], bool)> {
+        self.cells.spans().map(move |(start, end, closely)| {
+            let start = start.wrapping_add(self.mark_bytes);
+            (self.cells.bytes.get(start..end).unwrap_or_default(), closely)
+        })
+    }
+
     #[inline(always)]
     fn raw(&self, row: usize) -> &'b [u8] {
         self.cell(row).0
@@ -69,8 +100,7 @@ impl<'b> Column<'b, '_> {
     /// A cell without quotes and without what is trimmed. One that would have to be decoded is left as it is, so that it is no
     /// figure and no time: the bytes of a character in GBK may be those of another in UTF-8, which is trimmed.
     #[inline(always)]
-    pub fn plain(&self, row: usize) -> &'b [u8] {
-        let (cell, closely) = self.cell(row);
+    pub fn plain(&self, (cell, closely): (&'b [u8], bool)) -> &'b [u8] {
         if !closely {
             return cell;
         }
@@ -100,6 +130,8 @@ pub struct Cells<'t, 'f> {
     arena: &'t Bump,
     /// Where the next cell is decoded: a part of the arena.
     room: &'t mut [u8],
+    /// How they are decoded.
+    names: gbk::Names,
     /// Bytes of the mark before every cell.
     mark_bytes: usize,
     /// Some cell could not be decoded: nothing that was made of the run counts.
@@ -115,6 +147,7 @@ impl<'t, 'f> Cells<'t, 'f> {
             edges,
             arena,
             room: &mut [],
+            names: gbk::Names::of_machine(),
             mark_bytes: usize::from(frame.cell_mark.is_some()),
             failed: false,
         }
@@ -161,14 +194,16 @@ impl<'t, 'f> Cells<'t, 'f> {
     #[inline(always)]
     fn text_made(&mut self, cell: &'t [u8], column: &Column<'t, '_>) -> &'t [u8] {
         let inside = column.unquoted(cell);
-        if !(column.in_gbk && gbk::has_high(inside)) {
+        // Most of them begin with what must be decoded: names do.
+        let has_high = |text: &[u8]| text.first().is_some_and(|byte| *byte >= 0x80) || gbk::has_high(text);
+        if !(column.in_gbk && has_high(inside)) {
             return column.trim.bytes(inside);
         }
         let needed = gbk::room_for(inside);
         if self.room.len() < needed {
             self.room = self.arena.alloc_slice_fill_copy(needed.max(ROOM_BYTES), 0);
         }
-        match gbk::decode_into(inside, self.room) {
+        match self.names.decode_into(inside, self.room) {
             Some(length) => {
                 let (text, rest) = std::mem::take(&mut self.room).split_at_mut(length);
                 self.room = rest;
@@ -186,16 +221,16 @@ impl<'t, 'f> Cells<'t, 'f> {
     fn column_texts(&mut self, at: usize, rows: Rows, out: &mut [&'t [u8]; RUN_ROWS]) {
         let column = self.column(at);
         let mut to_make: Rows = 0;
-        for row in each(rows) {
-            let (cell, closely) = column.cell(row);
-            out[row] = cell;
+        // Of all rows, which is simpler than of some: what is not asked for is not looked at.
+        for (row, (text, (cell, closely))) in out.iter_mut().zip(column.all()).enumerate() {
+            *text = cell;
             to_make |= Rows::from(closely) << row;
         }
         // Files repeat many of them.
         let (mut cell_before, mut text_before) = (&b""[..], &b""[..]);
-        for row in each(to_make) {
+        for row in each(to_make & rows) {
             let cell = out[row];
-            if !same(cell, cell_before) {
+            if !repeats(cell, cell_before) {
                 (cell_before, text_before) = (cell, self.text_made(cell, &column));
             }
             out[row] = text_before;
@@ -322,19 +357,17 @@ impl<'t, 'f> Cells<'t, 'f> {
             match rule.figure {
                 Figure::Cell(at) => {
                     let column = cells.column(at);
-                    for row in each(rows) {
+                    for (row, cell) in of_rows(rows, column.all()) {
                         let digits = currencies[row].digits();
-                        judge(row, rule.usual_of_cell(column.plain(row), digits));
+                        judge(row, rule.usual_of_cell(column.plain(cell), digits));
                     }
                 }
                 Figure::Sides(credit, debit) => {
                     let (credit, debit) = (cells.column(credit), cells.column(debit));
-                    for row in each(rows) {
+                    for (row, (came_in, went_out)) in of_rows(rows, credit.all().zip(debit.all())) {
                         let digits = currencies[row].digits();
-                        judge(
-                            row,
-                            rule.usual_of_sides(credit.plain(row), debit.plain(row), digits),
-                        );
+                        let (came_in, went_out) = (credit.plain(came_in), debit.plain(went_out));
+                        judge(row, rule.usual_of_sides(came_in, went_out, digits));
                     }
                 }
                 Figure::Ruled => closely |= rows,
@@ -367,21 +400,27 @@ impl<'t, 'f> Cells<'t, 'f> {
                 return;
             };
             let day = rule.day.borrow();
-            for row in each(rows) {
-                let read = match second {
-                    None => day.read(rule.shape, first.plain(row)),
-                    Some(second) => day.read_parts(first.plain(row), second.plain(row)),
-                };
-                match read {
-                    Some((wall, offset_minutes, has_time)) => take(
-                        row,
-                        RowTime {
-                            wall,
-                            offset_minutes,
-                            has_time,
-                        },
-                    ),
-                    None => closely |= 1 << row,
+            let mut judge = |row: usize, read: Option<(WallTime, Option<i32>, bool)>| match read {
+                Some((wall, offset_minutes, has_time)) => take(
+                    row,
+                    RowTime {
+                        wall,
+                        offset_minutes,
+                        has_time,
+                    },
+                ),
+                None => closely |= 1 << row,
+            };
+            match second {
+                None => {
+                    for (row, cell) in of_rows(rows, first.all()) {
+                        judge(row, day.read(rule.shape, first.plain(cell)));
+                    }
+                }
+                Some(second) => {
+                    for (row, (date, clock)) in of_rows(rows, first.all().zip(second.all())) {
+                        judge(row, day.read_parts(first.plain(date), second.plain(clock)));
+                    }
                 }
             }
         });
@@ -418,14 +457,22 @@ impl<'t, 'f> Cells<'t, 'f> {
                 return;
             };
             let day = rule.day.borrow();
-            for row in each(rows) {
-                let written = match second {
-                    None => day.write_given(rule.shape, first.plain(row), &mut out[row]),
-                    Some(second) => day.write_given_parts(first.plain(row), second.plain(row), &mut out[row]),
-                };
-                match written {
-                    Some(time) => booked[row] = time,
-                    None => closely |= 1 << row,
+            let mut judge = |row: usize, written: Option<Booked>| match written {
+                Some(time) => booked[row] = time,
+                None => closely |= 1 << row,
+            };
+            match second {
+                None => {
+                    for (row, cell) in of_rows(rows, first.all()) {
+                        let written = day.write_given(rule.shape, first.plain(cell), &mut out[row]);
+                        judge(row, written);
+                    }
+                }
+                Some(second) => {
+                    for (row, (date, clock)) in of_rows(rows, first.all().zip(second.all())) {
+                        let (date, clock) = (first.plain(date), second.plain(clock));
+                        judge(row, day.write_given_parts(date, clock, &mut out[row]));
+                    }
                 }
             }
         });
