@@ -10,7 +10,6 @@ use bumpalo::Bump;
 
 use crate::ingest::canonical::values::Word;
 use crate::ingest::formats::profile::{Frame, From, Trim};
-use crate::ingest::formats::values::WallTime;
 use crate::terms::currency::Currency;
 use crate::terms::date::Date;
 use crate::terms::short_text::{ShortText, same};
@@ -39,14 +38,6 @@ pub fn each(mut rows: Rows) -> impl Iterator<Item = usize> {
         rows &= rows.wrapping_sub(1);
         (row < RUN_ROWS).then_some(row)
     })
-}
-
-/// What belongs to some of the rows, of what there is one of for each row of a run.
-#[inline(always)]
-pub fn of_rows<T>(rows: Rows, all: impl Iterator<Item = T>) -> impl Iterator<Item = (usize, T)> {
-    all.take(RUN_ROWS)
-        .enumerate()
-        .filter(move |(row, _)| rows >> row & 1 == 1)
 }
 
 /// True of a cell that is the one before it. Names that differ do so at their beginning or in their length as a rule, which is asked
@@ -83,15 +74,6 @@ impl<'b> Column<'b, '_> {
         (self.cells.bytes.get(start..end).unwrap_or_default(), closely)
     }
 
-    /// As [`Column::cell`] of each row of the run.
-    #[inline(always)]
-    pub fn all(self) -> impl Iterator<Item = (&'b [u8], bool)> {
-        self.cells.spans().map(move |(start, end, closely)| {
-            let start = start.wrapping_add(self.mark_bytes);
-            (self.cells.bytes.get(start..end).unwrap_or_default(), closely)
-        })
-    }
-
     #[inline(always)]
     fn raw(&self, row: usize) -> &'b [u8] {
         self.cell(row).0
@@ -100,7 +82,8 @@ impl<'b> Column<'b, '_> {
     /// A cell without quotes and without what is trimmed. One that would have to be decoded is left as it is, so that it is no
     /// figure and no time: the bytes of a character in GBK may be those of another in UTF-8, which is trimmed.
     #[inline(always)]
-    pub fn plain(&self, (cell, closely): (&'b [u8], bool)) -> &'b [u8] {
+    pub fn plain(&self, row: usize) -> &'b [u8] {
+        let (cell, closely) = self.cell(row);
         if !closely {
             return cell;
         }
@@ -221,14 +204,14 @@ impl<'t, 'f> Cells<'t, 'f> {
     fn column_texts(&mut self, at: usize, rows: Rows, out: &mut [&'t [u8]; RUN_ROWS]) {
         let column = self.column(at);
         let mut to_make: Rows = 0;
-        // Of all rows, which is simpler than of some: what is not asked for is not looked at.
-        for (row, (text, (cell, closely))) in out.iter_mut().zip(column.all()).enumerate() {
-            *text = cell;
+        for row in each(rows) {
+            let (cell, closely) = column.cell(row);
+            out[row] = cell;
             to_make |= Rows::from(closely) << row;
         }
         // Files repeat many of them.
         let (mut cell_before, mut text_before) = (&b""[..], &b""[..]);
-        for row in each(to_make & rows) {
+        for row in each(to_make) {
             let cell = out[row];
             if !repeats(cell, cell_before) {
                 (cell_before, text_before) = (cell, self.text_made(cell, &column));
@@ -357,17 +340,19 @@ impl<'t, 'f> Cells<'t, 'f> {
             match rule.figure {
                 Figure::Cell(at) => {
                     let column = cells.column(at);
-                    for (row, cell) in of_rows(rows, column.all()) {
+                    for row in each(rows) {
                         let digits = currencies[row].digits();
-                        judge(row, rule.usual_of_cell(column.plain(cell), digits));
+                        judge(row, rule.usual_of_cell(column.plain(row), digits));
                     }
                 }
                 Figure::Sides(credit, debit) => {
                     let (credit, debit) = (cells.column(credit), cells.column(debit));
-                    for (row, (came_in, went_out)) in of_rows(rows, credit.all().zip(debit.all())) {
+                    for row in each(rows) {
                         let digits = currencies[row].digits();
-                        let (came_in, went_out) = (credit.plain(came_in), debit.plain(went_out));
-                        judge(row, rule.usual_of_sides(came_in, went_out, digits));
+                        judge(
+                            row,
+                            rule.usual_of_sides(credit.plain(row), debit.plain(row), digits),
+                        );
                     }
                 }
                 Figure::Ruled => closely |= rows,
@@ -400,27 +385,21 @@ impl<'t, 'f> Cells<'t, 'f> {
                 return;
             };
             let day = rule.day.borrow();
-            let mut judge = |row: usize, read: Option<(WallTime, Option<i32>, bool)>| match read {
-                Some((wall, offset_minutes, has_time)) => take(
-                    row,
-                    RowTime {
-                        wall,
-                        offset_minutes,
-                        has_time,
-                    },
-                ),
-                None => closely |= 1 << row,
-            };
-            match second {
-                None => {
-                    for (row, cell) in of_rows(rows, first.all()) {
-                        judge(row, day.read(rule.shape, first.plain(cell)));
-                    }
-                }
-                Some(second) => {
-                    for (row, (date, clock)) in of_rows(rows, first.all().zip(second.all())) {
-                        judge(row, day.read_parts(first.plain(date), second.plain(clock)));
-                    }
+            for row in each(rows) {
+                let read = match second {
+                    None => day.read(rule.shape, first.plain(row)),
+                    Some(second) => day.read_parts(first.plain(row), second.plain(row)),
+                };
+                match read {
+                    Some((wall, offset_minutes, has_time)) => take(
+                        row,
+                        RowTime {
+                            wall,
+                            offset_minutes,
+                            has_time,
+                        },
+                    ),
+                    None => closely |= 1 << row,
                 }
             }
         });
@@ -457,22 +436,14 @@ impl<'t, 'f> Cells<'t, 'f> {
                 return;
             };
             let day = rule.day.borrow();
-            let mut judge = |row: usize, written: Option<Booked>| match written {
-                Some(time) => booked[row] = time,
-                None => closely |= 1 << row,
-            };
-            match second {
-                None => {
-                    for (row, cell) in of_rows(rows, first.all()) {
-                        let written = day.write_given(rule.shape, first.plain(cell), &mut out[row]);
-                        judge(row, written);
-                    }
-                }
-                Some(second) => {
-                    for (row, (date, clock)) in of_rows(rows, first.all().zip(second.all())) {
-                        let (date, clock) = (first.plain(date), second.plain(clock));
-                        judge(row, day.write_given_parts(date, clock, &mut out[row]));
-                    }
+            for row in each(rows) {
+                let written = match second {
+                    None => day.write_given(rule.shape, first.plain(row), &mut out[row]),
+                    Some(second) => day.write_given_parts(first.plain(row), second.plain(row), &mut out[row]),
+                };
+                match written {
+                    Some(time) => booked[row] = time,
+                    None => closely |= 1 << row,
                 }
             }
         });

@@ -482,23 +482,11 @@ impl RunColumn<'_> {
     /// Where the cell of a row stands, as it was delivered, and whether it may not be its own text.
     #[inline(always)]
     pub fn span(&self, row: usize) -> (usize, usize, bool) {
-        match self.places.get(row.wrapping_mul(self.separators)..) {
-            Some([before, end, ..]) => self.between(*before, *end),
-            _ => (0, 0, true),
-        }
-    }
-
-    /// As [`RunColumn::span`] of each row, from the first to the last.
-    #[inline(always)]
-    pub fn spans(self) -> impl Iterator<Item = (usize, usize, bool)> {
-        let rows = self.places.array_windows().step_by(self.separators.max(1));
-        rows.map(move |[before, end]| self.between(*before, *end))
-    }
-
-    #[inline(always)]
-    fn between(&self, before: u32, end: u32) -> (usize, usize, bool) {
+        let Some([before, end, ..]) = self.places.get(row.wrapping_mul(self.separators)..) else {
+            return (0, 0, true);
+        };
         let closely = end & CLOSELY != 0;
-        let (start, end) = (behind(before), (end & PLACE) as usize);
+        let (start, end) = (behind(*before), (end & PLACE) as usize);
         if self.returns && end > start && self.bytes.get(end - 1) == Some(&b'\r') {
             return (start, end - 1, closely);
         }

@@ -8,7 +8,7 @@ use crate::terms::money::AmountError;
 use crate::terms::short_text::same;
 
 use super::bind::{BoundCondition, Columns, all_hold};
-use super::by_column::{Cells, RUN_ROWS, Rows, each, of_rows};
+use super::by_column::{Cells, RUN_ROWS, Rows, each};
 use super::cut::Row;
 use super::frame_line::FrameLine;
 
@@ -289,8 +289,8 @@ impl<'p> Totals<'p> {
                     continue;
                 };
                 let (take, column) = (bound.sum.take, cells.column(at));
-                for (row, cell) in of_rows(rows, column.all()) {
-                    let text = column.plain(cell);
+                for row in each(rows) {
+                    let text = column.plain(row);
                     let scaled = match text {
                         [] => Some(0),
                         text => bound.number.usual_scaled(text),
