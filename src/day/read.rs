@@ -134,7 +134,7 @@ pub fn read_all(
     let mut stops = Vec::new();
     for task in tasks {
         match task.state.into_inner().unwrap_or_else(PoisonError::into_inner) {
-            TaskState::Done(report) => match with_digest(report, task.file, task.digest) {
+            TaskState::Done(report) => match with_digest(*report, task.file, task.digest) {
                 Ok(report) => reading.reports.push(report),
                 Err(stop) => stops.push(stop),
             },
@@ -202,7 +202,7 @@ struct Task<'a> {
 enum TaskState {
     NotStarted,
     Open(std::sync::Arc<Opened>),
-    Done(FileReport),
+    Done(Box<FileReport>),
     Failed(Stop),
 }
 
@@ -265,7 +265,9 @@ impl Shared<'_> {
         };
         let mut state = lock(&task.state);
         match outcome {
-            Ok(Some(report)) if !matches!(*state, TaskState::Failed(_)) => *state = TaskState::Done(report),
+            Ok(Some(report)) if !matches!(*state, TaskState::Failed(_)) => {
+                *state = TaskState::Done(Box::new(report))
+            }
             Ok(_) => {}
             Err(stop) => {
                 // Of several refused stretches the earliest line counts.
@@ -296,7 +298,7 @@ impl Shared<'_> {
             drop(state);
             let outcome = self.foreign(number, task, intake);
             *lock(&task.state) = match outcome {
-                Ok(report) => TaskState::Done(report),
+                Ok(report) => TaskState::Done(Box::new(report)),
                 Err(stop) => TaskState::Failed(stop),
             };
             return None;

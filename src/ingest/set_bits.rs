@@ -26,6 +26,16 @@ pub fn prefix_xor(mut bits: u64) -> u64 {
     bits
 }
 
+/// As [`prefix_xor`]: multiplied without carries, each bit is added to all above it.
+#[cfg(target_arch = "x86_64")]
+#[inline]
+#[target_feature(enable = "sse2,pclmulqdq")]
+pub fn prefix_xor_at_once(bits: u64) -> u64 {
+    use std::arch::x86_64::{_mm_clmulepi64_si128, _mm_cvtsi64_si128, _mm_cvtsi128_si64, _mm_set1_epi8};
+    let product = _mm_clmulepi64_si128::<0>(_mm_cvtsi64_si128(bits as i64), _mm_set1_epi8(-1));
+    _mm_cvtsi128_si64(product) as u64
+}
+
 /// Writes the number of each bit of `bits`, added to `base`, with a mark where the bit is one of the first `marked` too, with
 /// the second mark where it is one of the second, and gives how many there are. What is written behind them means nothing.
 #[inline(always)]
@@ -124,6 +134,21 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn quotes_are_summed_up_at_once_as_step_by_step(bits in bits()) {
+            let mut inside = false;
+            let summed = (0..64).fold(0u64, |summed, at| {
+                inside ^= bits >> at & 1 == 1;
+                summed | u64::from(inside) << at
+            });
+            prop_assert_eq!(prefix_xor(bits), summed);
+            #[cfg(target_arch = "x86_64")]
+            if crate::terms::vectors::avx512_that_compresses() {
+                // SAFETY: the machine has the instruction.
+                prop_assert_eq!(unsafe { prefix_xor_at_once(bits) }, summed);
+            }
+        }
+
         #[test]
         fn both_ways_write_the_places_of_all_bits(
             bits in bits(),

@@ -32,15 +32,17 @@ pub fn avx2_with_bits() -> bool {
     avx2() && bits()
 }
 
-/// AVX-512 that compresses bytes (VBMI2), with the bit instructions.
+/// AVX-512 that compresses bytes (VBMI2), with the bit instructions and the product without carries.
 #[cfg(target_arch = "x86_64")]
 #[inline]
 pub fn avx512_that_compresses() -> bool {
     may()
         && is_x86_feature_detected!("avx512f")
         && is_x86_feature_detected!("avx512bw")
+        && is_x86_feature_detected!("avx512vl")
         && is_x86_feature_detected!("avx512vbmi2")
         && is_x86_feature_detected!("bmi2")
+        && is_x86_feature_detected!("pclmulqdq")
         && bits()
 }
 

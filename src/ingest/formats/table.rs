@@ -1405,8 +1405,7 @@ impl<'r> Table<'r> {
                 if let Some(chain) = chain {
                     match fields.balanced(&row, times) {
                         Ok(Some(balanced)) => {
-                            let link = std::iter::once(balanced.link);
-                            chain.add(&balanced.account, balanced.currency, link);
+                            chain.add(&balanced.account, balanced.currency, balanced.link);
                             figures = Some(balanced.figures);
                         }
                         Ok(None) => {}

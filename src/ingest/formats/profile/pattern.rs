@@ -720,18 +720,18 @@ pub fn time_of_day(bytes: &[u8; 8], date: Date) -> Option<WallTime> {
     const FORM: u64 = u64::from_le_bytes(*b"00:00:00");
     const MOST: u64 = u64::from_le_bytes([0x76, 0x76, 0x7f, 0x76, 0x76, 0x7f, 0x76, 0x76]);
     const HIGH: u64 = u64::MAX / 255 * 128;
+    // As above of 23, 59 and 59, where the hour, the minute and the second stand.
+    const MOST_OF_DAY: u64 = u64::from_le_bytes([127 - 23, 0, 0, 127 - 59, 0, 0, 127 - 59, 0]);
+    const HIGH_OF_DAY: u64 = u64::from_le_bytes([128, 0, 0, 128, 0, 0, 128, 0]);
     let values = u64::from_le_bytes(*bytes) ^ FORM;
-    if (values.wrapping_add(MOST) | values) & HIGH != 0 {
+    // Ten times each digit and the one behind it.
+    let numbers = values.wrapping_mul(10).wrapping_add(values >> 8);
+    let too_much = numbers.wrapping_add(MOST_OF_DAY) & HIGH_OF_DAY;
+    if (values.wrapping_add(MOST) | values) & HIGH | too_much != 0 {
         return None;
     }
-    let two = |at: u32| {
-        let pair = (values >> (8 * at)) as u32;
-        (pair & 15) * 10 + (pair >> 8 & 15)
-    };
-    let (hour, minute, second) = (two(0), two(3), two(6));
-    if hour > 23 || minute > 59 || second > 59 {
-        return None;
-    }
+    let number = |at: u32| (numbers >> (8 * at)) as u32 & 0xff;
+    let (hour, minute, second) = (number(0), number(3), number(6));
     Some(WallTime {
         date,
         hour,
@@ -795,6 +795,53 @@ pub fn offset(text: &str) -> Option<(i32, &str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// As [`time_of_day`], digit by digit.
+    fn time_by_digits(bytes: &[u8; 8]) -> Option<(u32, u32, u32)> {
+        let number = |at: usize, most: u32| {
+            let digit = |at: usize| char::from(bytes[at]).to_digit(10);
+            let number = digit(at)? * 10 + digit(at + 1)?;
+            (number <= most).then_some(number)
+        };
+        let colons = bytes[2] == b':' && bytes[5] == b':';
+        colons
+            .then(|| Some((number(0, 23)?, number(3, 59)?, number(6, 59)?)))
+            .flatten()
+    }
+
+    #[test]
+    fn a_time_of_day_has_an_hour_a_minute_and_a_second_of_a_day() {
+        let check = |bytes: &[u8; 8]| {
+            let found = time_of_day(bytes, Date(0)).map(|wall| (wall.hour, wall.minute, wall.second));
+            assert_eq!(found, time_by_digits(bytes), "{bytes:?}");
+        };
+        for number in 0..100 {
+            for (hour, minute, second) in [
+                (number, 0, 59),
+                (23, number, 0),
+                (0, 59, number),
+                (number, number, number),
+            ] {
+                check(
+                    format!("{hour:02}:{minute:02}:{second:02}")
+                        .as_bytes()
+                        .first_chunk()
+                        .unwrap(),
+                );
+            }
+        }
+        for good in [b"00:00:00", b"09:59:10", b"23:59:59", b"19:09:39"] {
+            for at in 0..8 {
+                for byte in 0..=255 {
+                    let mut bytes = *good;
+                    bytes[at] = byte;
+                    check(&bytes);
+                    bytes[(at + 1) % 8] = !byte;
+                    check(&bytes);
+                }
+            }
+        }
+    }
 
     #[test]
     fn holes_take_the_shortest_text() {

@@ -56,6 +56,49 @@ impl Link {
     }
 }
 
+/// Rows that stand together in a file, as many of each: what they move, the balances behind them, and when they were booked.
+#[derive(Clone, Copy)]
+pub struct Steps<'r> {
+    /// Positive is into the account.
+    pub moved_minor: &'r [i64],
+    /// Behind each row.
+    pub balance_minor: &'r [i64],
+    /// As far as the file says.
+    pub booked: &'r [Booked],
+}
+
+impl Steps<'_> {
+    fn link(&self, at: usize, place: Place) -> Link {
+        let minor = i128::from(self.moved_minor[at]);
+        Link::of(place, minor, self.balance_minor[at], self.booked[at])
+    }
+
+    /// True where each row follows from the one before it (`down`) or behind it.
+    fn follow(&self, down: bool) -> bool {
+        let between = self.balance_minor.len().saturating_sub(1);
+        let (older, newer) = if down { (0, 1) } else { (1, 0) };
+        let (balances, moved) = (&self.balance_minor[newer..], &self.moved_minor[newer..]);
+        let steps = balances.iter().zip(moved).zip(&self.balance_minor[older..]);
+        steps.take(between).fold(true, |follow, ((newer, moved), older)| {
+            let (before, is_beyond) = newer.overflowing_sub(*moved);
+            follow & (before == *older) & !is_beyond
+        })
+    }
+
+    /// Whether each row is later than the one before it, and whether each is earlier; `None` where two that stand together
+    /// are of one time.
+    fn times(&self) -> Option<(bool, bool)> {
+        let (mut later, mut earlier, mut differ) = (true, true, true);
+        for (before, behind) in self.booked.iter().zip(self.booked.iter().skip(1)) {
+            let (before, behind) = (before.number(), behind.number());
+            later &= before < behind;
+            earlier &= before > behind;
+            differ &= before != behind;
+        }
+        differ.then_some((later, earlier))
+    }
+}
+
 /// Where a chain breaks: the line, the balance that stands there, and the one that should.
 #[derive(Clone, Copy)]
 struct Break {
@@ -110,6 +153,11 @@ impl Way {
         reordered: None,
         ends: None,
     };
+
+    /// More rows say nothing new of it.
+    fn is_out(&self) -> bool {
+        !self.holds && self.broken.is_some()
+    }
 
     fn held(&self) -> Option<(i128, i128)> {
         let good = self.holds && (self.reordered.is_none() || self.times_agree);
@@ -325,6 +373,33 @@ impl Account {
         run.push(link);
     }
 
+    /// Adds the rows behind the first of some, which was added, up to the last: where one order is left in which rows may
+    /// follow, and they do, each at a time of its own, they say no more than that. False where they must be added one by one.
+    fn add_in_order(&mut self, steps: Steps<'_>, last: Link) -> bool {
+        let down = !self.down.is_out();
+        if down != self.up.is_out() || self.run.rows > 1 || !steps.follow(down) {
+            return false;
+        }
+        let Some((later, earlier)) = steps.times() else {
+            return false;
+        };
+        self.end_run();
+        let behind = steps.balance_minor.len() - 1;
+        let way = if down { &mut self.down } else { &mut self.up };
+        if let (true, Some((oldest, newest))) = (way.holds, &mut way.ends) {
+            // Of the rows before the last, with which the next run begins.
+            match down {
+                true => *newest = last.before_minor,
+                false => *oldest = last.after_minor,
+            }
+        }
+        self.down.times_agree &= later;
+        self.up.times_agree &= earlier;
+        self.rows += behind as u64;
+        self.run.begin(last);
+        true
+    }
+
     #[inline]
     fn end_run(&mut self) {
         if self.run.rows > 1 {
@@ -464,30 +539,56 @@ impl Chain {
         self.unread.get_or_insert_with(|| (line, words.to_owned()));
     }
 
-    /// Adds rows of an account, in the order of the file.
+    /// Adds a row of an account; rows are added in the order of the file.
     #[inline]
-    pub fn add(&mut self, name: &[u8], currency: Currency, mut links: impl Iterator<Item = Link>) {
+    pub fn add(&mut self, name: &[u8], currency: Currency, link: Link) {
+        self.added(name, currency, link);
+    }
+
+    /// Adds rows of an account that stand together; `place` says where each of them stands.
+    pub fn add_run(
+        &mut self,
+        name: &[u8],
+        currency: Currency,
+        steps: Steps<'_>,
+        place: impl Fn(usize) -> Place,
+    ) {
+        let Some(last) = steps.balance_minor.len().checked_sub(1) else {
+            return;
+        };
+        let balance = self.balance;
+        let account = self.added(name, currency, steps.link(0, place(0)));
+        if last == 0 || (!balance.may_break && account.add_in_order(steps, steps.link(last, place(last)))) {
+            return;
+        }
+        for at in 1..=last {
+            let link = steps.link(at, place(at));
+            account.add(link);
+            account.keep(link, balance);
+        }
+    }
+
+    #[inline]
+    fn added(&mut self, name: &[u8], currency: Currency, link: Link) -> &mut Account {
         let known = self
             .accounts
             .iter()
             .position(|account| same(account.name.as_bytes(), name) && account.currency == currency);
         let at = match known {
-            Some(at) => at,
+            Some(at) => {
+                let account = &mut self.accounts[at];
+                account.add(link);
+                account.keep(link, self.balance);
+                at
+            }
             None => {
-                let Some(first) = links.next() else {
-                    return;
-                };
                 let name = String::from_utf8_lossy(name).into_owned();
-                let account = Account::of(name, currency, first, self.balance);
-                self.accounts.push(account);
+                self.accounts
+                    .push(Account::of(name, currency, link, self.balance));
                 self.accounts.len() - 1
             }
         };
-        let account = &mut self.accounts[at];
-        for link in links {
-            account.add(link);
-            account.keep(link, self.balance);
-        }
+        &mut self.accounts[at]
     }
 
     /// Checks every chain, tells what held, and gives the balances where the profile asks for them, dated with the day
@@ -601,21 +702,58 @@ mod tests {
         Ok((facts.checked, balances))
     }
 
+    /// The same of rows that are added one by one, and some at a time.
     fn facts_of(balance: Balance, rows: &[(u32, i128, i64)]) -> Result<(ChainFacts, Vec<String>), String> {
+        let shown = |result: &Result<(ChainFacts, Vec<String>), String>| match result {
+            Ok((facts, balances)) => Ok((
+                facts.checked.clone(),
+                facts.broken.clone(),
+                facts.undated.clone(),
+                balances.clone(),
+            )),
+            Err(refused) => Err(refused.clone()),
+        };
+        let one_by_one = facts_by(balance, rows, 1);
+        for at_a_time in [2, 3, 64] {
+            let some_at_a_time = facts_by(balance, rows, at_a_time);
+            assert_eq!(
+                shown(&some_at_a_time),
+                shown(&one_by_one),
+                "{at_a_time} of {rows:?}"
+            );
+        }
+        one_by_one
+    }
+
+    fn facts_by(
+        balance: Balance,
+        rows: &[(u32, i128, i64)],
+        at_a_time: usize,
+    ) -> Result<(ChainFacts, Vec<String>), String> {
         let settings = settings(&[("6222", "CNY")]);
         let source = source("x", crate::book::settings::Role::Bank);
         let mut chain = Chain::new(balance);
-        for (at, (second, minor, balance_minor)) in rows.iter().enumerate() {
-            let place = Place {
-                line: at as u64 + 2,
+        for (number, rows) in rows.chunks(at_a_time).enumerate() {
+            let place = |at: usize| Place {
+                line: (number * at_a_time + at) as u64 + 2,
                 offset: 0,
             };
-            let booked = Booked {
+            let booked = |second: u32| Booked {
                 date: Date::from_ymd(2026, 3, 31).unwrap(),
-                second: *second,
+                second,
             };
-            let link = Link::of(place, *minor, *balance_minor, booked);
-            chain.add(b"6222", Currency::CNY, std::iter::once(link));
+            if at_a_time == 1 {
+                let (second, minor, balance_minor) = rows[0];
+                let link = Link::of(place(0), minor, balance_minor, booked(second));
+                chain.add(b"6222", Currency::CNY, link);
+                continue;
+            }
+            let steps = Steps {
+                moved_minor: &rows.iter().map(|row| row.1 as i64).collect::<Vec<_>>(),
+                balance_minor: &rows.iter().map(|row| row.2).collect::<Vec<_>>(),
+                booked: &rows.iter().map(|row| booked(row.0)).collect::<Vec<_>>(),
+            };
+            chain.add_run(b"6222", Currency::CNY, steps, place);
         }
         let mut kept = Kept::default();
         let facts = chain.check(&context(&settings, &source), &mut kept);
@@ -745,6 +883,35 @@ mod tests {
     }
 
     proptest! {
+        /// Balances that nearly always follow, at times that nearly always go one way, told alike in both ways of adding them.
+        #[test]
+        fn rows_added_some_at_a_time_say_what_they_say_one_by_one(
+            moves in prop::collection::vec((prop::sample::select(vec![1i64, 1, 1, 1, 1, 1, 0, -5]), -300i64..300), 1..100),
+            odd in prop::collection::vec((0usize..400, -3i64..3), 0..3),
+            newest_first in any::<bool>(),
+            may_break in any::<bool>(),
+            order in prop::sample::select(vec![Order::Either, Order::OldestFirst, Order::NewestFirst]),
+            start in prop::sample::select(vec![0, 1_000_000, i64::MAX - 2000]),
+        ) {
+            let (mut second, mut balance) = (1000i64, start);
+            let mut rows: Vec<(u32, i128, i64)> = moves
+                .iter()
+                .map(|(later, moved)| {
+                    (second, balance) = (second + later, balance.wrapping_add(*moved));
+                    (second as u32, i128::from(*moved), balance)
+                })
+                .collect();
+            if newest_first {
+                rows.reverse();
+            }
+            for (at, change) in odd {
+                if let Some(row) = rows.get_mut(at) {
+                    row.2 = row.2.wrapping_add(change);
+                }
+            }
+            let _ = facts_of(Balance { order, statement: true, may_break }, &rows);
+        }
+
         #[test]
         fn shuffled_ties_are_put_right(
             moves in prop::collection::vec((0u32..4, -300i128..300), 1..14),

@@ -40,6 +40,19 @@ pub fn each(mut rows: Rows) -> impl Iterator<Item = usize> {
     })
 }
 
+/// True of a cell that is the one before it. Names that differ do so at their beginning or in their length as a rule, which is asked
+/// at once: either alone would often be guessed wrong.
+#[inline(always)]
+fn repeats(cell: &[u8], before: &[u8]) -> bool {
+    match (cell.first_chunk::<8>(), before.first_chunk::<8>()) {
+        (Some(first), Some(first_before)) => {
+            let begins = u64::from_le_bytes(*first) ^ u64::from_le_bytes(*first_before);
+            begins | (cell.len() ^ before.len()) as u64 == 0 && same(cell, before)
+        }
+        _ => same(cell, before),
+    }
+}
+
 /// The cells of a column. Small, and copied, so that a loop over its rows need not look its parts up again.
 #[derive(Clone, Copy)]
 pub struct Column<'b, 'f> {
@@ -100,6 +113,8 @@ pub struct Cells<'t, 'f> {
     arena: &'t Bump,
     /// Where the next cell is decoded: a part of the arena.
     room: &'t mut [u8],
+    /// How they are decoded.
+    names: gbk::Names,
     /// Bytes of the mark before every cell.
     mark_bytes: usize,
     /// Some cell could not be decoded: nothing that was made of the run counts.
@@ -115,6 +130,7 @@ impl<'t, 'f> Cells<'t, 'f> {
             edges,
             arena,
             room: &mut [],
+            names: gbk::Names::of_machine(),
             mark_bytes: usize::from(frame.cell_mark.is_some()),
             failed: false,
         }
@@ -161,14 +177,16 @@ impl<'t, 'f> Cells<'t, 'f> {
     #[inline(always)]
     fn text_made(&mut self, cell: &'t [u8], column: &Column<'t, '_>) -> &'t [u8] {
         let inside = column.unquoted(cell);
-        if !(column.in_gbk && gbk::has_high(inside)) {
+        // Most of them begin with what must be decoded: names do.
+        let has_high = |text: &[u8]| text.first().is_some_and(|byte| *byte >= 0x80) || gbk::has_high(text);
+        if !(column.in_gbk && has_high(inside)) {
             return column.trim.bytes(inside);
         }
         let needed = gbk::room_for(inside);
         if self.room.len() < needed {
             self.room = self.arena.alloc_slice_fill_copy(needed.max(ROOM_BYTES), 0);
         }
-        match gbk::decode_into(inside, self.room) {
+        match self.names.decode_into(inside, self.room) {
             Some(length) => {
                 let (text, rest) = std::mem::take(&mut self.room).split_at_mut(length);
                 self.room = rest;
@@ -195,7 +213,7 @@ impl<'t, 'f> Cells<'t, 'f> {
         let (mut cell_before, mut text_before) = (&b""[..], &b""[..]);
         for row in each(to_make) {
             let cell = out[row];
-            if !same(cell, cell_before) {
+            if !repeats(cell, cell_before) {
                 (cell_before, text_before) = (cell, self.text_made(cell, &column));
             }
             out[row] = text_before;

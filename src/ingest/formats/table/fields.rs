@@ -446,6 +446,12 @@ impl Booked {
             second: (time.hour * 60 + time.minute) * 60 + time.second,
         }
     }
+
+    /// A number that is larger for what is later.
+    #[inline(always)]
+    pub fn number(self) -> i64 {
+        i64::from(self.date.0) << 32 | i64::from(self.second)
+    }
 }
 
 /// Figures of a row that were read for its balance, so that they need not be read again.

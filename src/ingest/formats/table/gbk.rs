@@ -6,6 +6,9 @@ use std::sync::LazyLock;
 
 use encoding_rs::GB18030;
 
+#[cfg(target_arch = "x86_64")]
+use crate::terms::vectors;
+
 /// Pairs of a byte above ASCII, without its high bit, and any byte.
 const PAIRS_COUNT: usize = 1 << 15;
 /// Bytes of ASCII that are looked at together.
@@ -90,8 +93,8 @@ pub fn decode(bytes: &[u8], out: &mut Vec<u8>, start: usize) -> Option<usize> {
 /// Room that [`decode_into`] wants for these bytes.
 #[inline(always)]
 pub fn room_for(bytes: &[u8]) -> usize {
-    // Two bytes become three at most; what is copied in strides goes over the end.
-    bytes.len() / 2 * 3 + 2 * STRIDE
+    // Two bytes become three at most; what is copied in strides, or written at once, goes over the end.
+    bytes.len() / 2 * 3 + 4 * STRIDE
 }
 
 /// As [`decode`], into room that was made before; `None` too where that is not enough.
@@ -153,6 +156,83 @@ pub fn decode_into(bytes: &[u8], out: &mut [u8]) -> Option<usize> {
     Some(written)
 }
 
+/// How names are decoded on this machine; asked once for many.
+#[derive(Clone, Copy)]
+pub struct Names {
+    /// All characters of a name at once: the machine has the instructions.
+    at_once: bool,
+}
+
+/// Bytes of a name of which all characters are looked up at once, at most.
+#[cfg(target_arch = "x86_64")]
+const NAME_BYTES_MAX: usize = 32;
+
+impl Names {
+    /// As this machine does it.
+    pub fn of_machine() -> Names {
+        #[cfg(target_arch = "x86_64")]
+        let at_once = vectors::avx512_that_compresses();
+        #[cfg(not(target_arch = "x86_64"))]
+        let at_once = false;
+        Names { at_once }
+    }
+
+    /// As [`decode_into`], of a text that is likely to be a name.
+    #[inline(always)]
+    pub fn decode_into(self, bytes: &[u8], out: &mut [u8]) -> Option<usize> {
+        #[cfg(target_arch = "x86_64")]
+        if self.at_once
+            // SAFETY: the machine has the instructions.
+            && let Some(length) = unsafe { name_at_once(bytes, out) }
+        {
+            return Some(length);
+        }
+        decode_into(bytes, out)
+    }
+}
+
+/// As [`decode_into`], of a text of so few bytes that is characters of three bytes each in UTF-8; `None` of all else.
+#[cfg(target_arch = "x86_64")]
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi2")]
+fn name_at_once(bytes: &[u8], out: &mut [u8]) -> Option<usize> {
+    use std::arch::x86_64::{
+        __mmask16, __mmask32, _mm256_maskz_loadu_epi8, _mm256_movepi8_mask, _mm256_or_si256,
+        _mm256_slli_epi16, _mm256_srli_epi16, _mm512_and_si512, _mm512_cmpgt_epu32_mask,
+        _mm512_cvtepu16_epi32, _mm512_mask_i32gather_epi32, _mm512_maskz_compress_epi8, _mm512_set1_epi32,
+        _mm512_setzero_si512, _mm512_storeu_si512,
+    };
+    let characters = bytes.len() / 2;
+    if bytes.len() > NAME_BYTES_MAX || !bytes.len().is_multiple_of(2) {
+        return None;
+    }
+    let room: &mut [u8; 64] = out.first_chunk_mut()?;
+    let pairs: &[u32; PAIRS_COUNT] = &PAIRS;
+    // How many characters there are nobody can guess: no branch asks for it.
+    let mask = ((1u64 << bytes.len()) - 1) as __mmask32;
+    let present = ((1u64 << characters) - 1) as __mmask16;
+    // SAFETY: no more than the bytes of the text are read.
+    let text = unsafe { _mm256_maskz_loadu_epi8(mask, bytes.as_ptr().cast()) };
+    let leads = mask & 0x5555_5555;
+    let swapped = _mm256_or_si256(_mm256_slli_epi16::<8>(text), _mm256_srli_epi16::<8>(text));
+    let places = _mm512_and_si512(
+        _mm512_cvtepu16_epi32(swapped),
+        _mm512_set1_epi32(PAIRS_COUNT as i32 - 1),
+    );
+    // SAFETY: every place is within the table.
+    let found = unsafe {
+        _mm512_mask_i32gather_epi32::<4>(_mm512_setzero_si512(), present, places, pairs.as_ptr().cast())
+    };
+    let of_three = _mm512_cmpgt_epu32_mask(found, _mm512_set1_epi32(THREE_BYTES as i32 - 1));
+    if _mm256_movepi8_mask(text) & leads != leads || of_three != present {
+        return None;
+    }
+    let utf8 = _mm512_maskz_compress_epi8(0x7777_7777_7777_7777, found);
+    // SAFETY: the room has 64 bytes.
+    unsafe { _mm512_storeu_si512(room.as_mut_ptr().cast(), utf8) };
+    Some(characters * 3)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -168,6 +248,26 @@ mod tests {
                 assert_eq!(out[..2], [7, 7]);
             }
             None => assert!(bytes.iter().any(|byte| *byte >= 0x80), "ASCII is always read"),
+        }
+        let mut name = vec![7; room_for(bytes)];
+        let length = Names::of_machine().decode_into(bytes, &mut name);
+        assert_eq!(length, decode(bytes, &mut out, 0), "{bytes:?}");
+        assert!(
+            length.is_none_or(|length| name[..length] == out[..length]),
+            "{bytes:?}"
+        );
+    }
+
+    #[test]
+    fn names_of_any_length_are_what_the_decoder_says() {
+        let (name, _, _) = GB18030.encode("江南茶叶有限公司（上海）支付业务部门南京路店一二三四五六");
+        for length in 0..=name.len() {
+            check(&name[..length]);
+            // A character of two bytes in UTF-8, one of ASCII, and half of one.
+            for odd in [&b"\xa7\xa1"[..], b"a", b"\xb1"] {
+                check(&[&name[..length], odd].concat());
+                check(&[odd, &name[..length]].concat());
+            }
         }
     }
 

@@ -72,6 +72,10 @@ pub struct Block<'b> {
     raw: Option<&'b [u8]>,
     /// What stands before the separators that are left, and these.
     places: &'b [u32],
+    /// How many of these are line ends.
+    lines: usize,
+    /// So many separators each record from here on was asked to have, and whether all have them.
+    even: Option<(usize, bool)>,
     /// Start of the next record in the text.
     start: usize,
     /// Delimiters of the record before.
@@ -110,6 +114,8 @@ impl<'b> Block<'b> {
             in_gbk,
             raw,
             places: places.with_before(),
+            lines: places.lines(),
+            even: None,
             start: 0,
             count: 0,
             seen,
@@ -504,12 +510,10 @@ impl<'b> Block<'b> {
             return None;
         }
         let separators = delimiters + 1;
-        let has_as_many = |row: &&[u32]| match row.split_last() {
-            Some((end, cells)) => end & LINE != 0 && cells.iter().fold(0, |all, at| all | at) & LINE == 0,
-            None => false,
+        let rows = match self.is_even(separators) {
+            true => self.lines.min(rows_max),
+            false => self.rows_of(separators, rows_max),
         };
-        let rows = self.places[1..].chunks_exact(separators).take(rows_max);
-        let rows = rows.take_while(has_as_many).count();
         if rows < RUN_ROWS_MIN {
             return None;
         }
@@ -524,15 +528,44 @@ impl<'b> Block<'b> {
             places,
             separators,
             rows,
-            returns: ends().any(is_behind_return),
+            returns: self.seen.returns && ends().any(is_behind_return),
         };
         let end = ends().next_back().map_or(0, |end| (end & PLACE) as usize);
         let start = (end + 1).min(self.bytes.len());
         self.place.offset += (start - self.start) as u64;
         self.place.line += rows as u64;
         self.places = &self.places[rows * separators..];
+        self.lines -= rows;
         self.start = start;
         Some(run)
+    }
+
+    /// True where each record from here on has so many separators, the last of which ends its line: so nearly all blocks have
+    /// it, and then it is asked once, and not of each cell of each row.
+    #[inline]
+    fn is_even(&mut self, separators: usize) -> bool {
+        match self.even {
+            Some((asked, is_even)) if asked == separators => is_even,
+            _ => {
+                let places = &self.places[1..];
+                let mut ends = places.iter().skip(separators - 1).step_by(separators);
+                // As many line ends as there are records, and each where it must be: there are no others.
+                let is_even = self.lines.checked_mul(separators) == Some(places.len())
+                    && ends.all(|end| end & LINE != 0);
+                self.even = Some((separators, is_even));
+                is_even
+            }
+        }
+    }
+
+    /// How many of the next records have so many separators, up to so many of them.
+    fn rows_of(&self, separators: usize, rows_max: usize) -> usize {
+        let has_as_many = |row: &&[u32]| match row.split_last() {
+            Some((end, cells)) => end & LINE != 0 && cells.iter().fold(0, |all, at| all | at) & LINE == 0,
+            None => false,
+        };
+        let rows = self.places[1..].chunks_exact(separators).take(rows_max);
+        rows.take_while(has_as_many).count()
     }
 
     /// The record from `start` to `end`, of which a return before its line end is no part.
@@ -601,6 +634,7 @@ impl<'b> Iterator for Block<'b> {
         self.place.offset += raw_length as u64;
         self.place.line += 1 + lines_inside as u64;
         self.places = behind;
+        self.lines -= 1;
         self.start = start + length;
         let record = self.record_at(start, end, delimiters, place);
         Some(Record {

@@ -89,6 +89,8 @@ pub struct Seen {
     pub lines_in_quotes: bool,
     /// A NUL.
     pub nul: bool,
+    /// A return.
+    pub returns: bool,
     /// How many line feeds, inside quotes too.
     pub line_feeds: u64,
 }
@@ -99,6 +101,8 @@ pub struct Places {
     room: Vec<u32>,
     /// Behind the last place.
     count: usize,
+    /// How many of them are line ends.
+    lines: usize,
 }
 
 /// Stands before the first place: the byte behind it is the first of the text.
@@ -109,6 +113,7 @@ impl Default for Places {
         Places {
             room: vec![BEFORE],
             count: 1,
+            lines: 0,
         }
     }
 }
@@ -126,6 +131,11 @@ impl Places {
         &self.room[..self.count]
     }
 
+    /// How many of them are line ends.
+    pub fn lines(&self) -> usize {
+        self.lines
+    }
+
     /// Forgets what stands behind the last line end, and gives the place behind it; `None` where no line ends.
     pub fn end_with_a_line(&mut self) -> Option<usize> {
         let last = self.all().iter().rposition(|place| place & LINE != 0)? + 1;
@@ -138,18 +148,32 @@ impl Places {
         self.room.truncate(self.count);
         self.room.push(place as u32 | LINE | CLOSELY);
         self.count += 1;
+        self.lines += 1;
     }
+}
 
-    /// Notes the set bits of a word that begins at `base`; those of `lines` are line ends, at those of `closely` a cell ends that
-    /// may not be its own text.
-    #[inline(always)]
-    fn note(&mut self, base: u32, found: u64, lines: u64, closely: u64, write: &impl set_bits::Write<2>) {
-        if self.room.len() < self.count + set_bits::ROOM {
-            self.room
-                .resize((self.count + set_bits::ROOM).max(2 * self.room.len()), 0);
-        }
-        self.count += write(&mut self.room[self.count..], base, found, [lines, closely]);
+/// Notes the set bits of a word that begins at `base`, behind `count` places; of `marked` the first are line ends, at the second
+/// a cell ends that may not be its own text. Gives how many there are.
+#[inline(always)]
+fn note(
+    room: &mut Vec<u32>,
+    count: usize,
+    base: u32,
+    found: u64,
+    marked: [u64; 2],
+    write: &impl set_bits::Write<2>,
+) -> usize {
+    if room.len() < count + set_bits::ROOM {
+        widen(room, count + set_bits::ROOM);
     }
+    write(&mut room[count..], base, found, marked)
+}
+
+/// Makes room.
+#[cold]
+#[inline(never)]
+fn widen(room: &mut Vec<u32>, needed: usize) {
+    room.resize(needed.max(2 * room.len()), 0);
 }
 
 /// The least byte that ends a character of two bytes in GBK.
@@ -179,9 +203,15 @@ pub fn open_separators(text: &[u8], marks: Marks, places: &mut Places) -> (Seen,
         // SAFETY: as above.
         return unsafe { wide_separators(text, marks, places) };
     }
-    separators_by(text, marks, places, masks_of, set_bits::step_by_step, |_| {
-        Characters::OF_TEXT
-    })
+    separators_by(
+        text,
+        marks,
+        places,
+        masks_of,
+        set_bits::step_by_step,
+        |_| Characters::OF_TEXT,
+        set_bits::prefix_xor,
+    )
 }
 
 /// As [`open_separators`], of a text in GBK that was not decoded, where a byte that looks like a separator may be the end of a
@@ -200,7 +230,15 @@ pub fn open_gbk_separators(text: &[u8], marks: Marks, places: &mut Places) -> Op
         return pairs.are_pairs().then_some(seen);
     }
     let characters = |masks: &Masks| pairs.characters(masks);
-    let seen = separators_by(text, marks, places, masks_of, set_bits::step_by_step, characters);
+    let seen = separators_by(
+        text,
+        marks,
+        places,
+        masks_of,
+        set_bits::step_by_step,
+        characters,
+        set_bits::prefix_xor,
+    );
     pairs.are_pairs().then_some(seen)
 }
 
@@ -254,9 +292,15 @@ impl Pairs {
 #[target_feature(enable = "avx2,bmi1,popcnt")]
 fn wide_separators(text: &[u8], marks: Marks, places: &mut Places) -> (Seen, bool) {
     let masks = |bytes: &[u8; 64], marks| wide_masks(bytes, marks);
-    separators_by(text, marks, places, masks, set_bits::step_by_step, |_| {
-        Characters::OF_TEXT
-    })
+    separators_by(
+        text,
+        marks,
+        places,
+        masks,
+        set_bits::step_by_step,
+        |_| Characters::OF_TEXT,
+        set_bits::prefix_xor,
+    )
 }
 
 /// As [`open_gbk_separators`], with the instructions of later machines.
@@ -265,26 +309,44 @@ fn wide_separators(text: &[u8], marks: Marks, places: &mut Places) -> (Seen, boo
 fn wide_gbk_separators(text: &[u8], marks: Marks, places: &mut Places, pairs: &mut Pairs) -> (Seen, bool) {
     let masks = |bytes: &[u8; 64], marks| wide_masks(bytes, marks);
     let characters = |masks: &Masks| pairs.characters(masks);
-    separators_by(text, marks, places, masks, set_bits::step_by_step, characters)
+    separators_by(
+        text,
+        marks,
+        places,
+        masks,
+        set_bits::step_by_step,
+        characters,
+        set_bits::prefix_xor,
+    )
 }
 
 /// As [`wide_separators`], with those of the latest.
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512bw,avx512vbmi2,bmi1,bmi2,popcnt")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi2,bmi1,bmi2,popcnt,pclmulqdq")]
 fn widest_separators(text: &[u8], marks: Marks, places: &mut Places) -> (Seen, bool) {
     let masks = |bytes: &[u8; 64], marks| widest_masks(bytes, marks);
     let write = |out: &mut [u32], base, bits, marked| set_bits::compressed(out, base, bits, marked);
-    separators_by(text, marks, places, masks, write, |_| Characters::OF_TEXT)
+    separators_by(
+        text,
+        marks,
+        places,
+        masks,
+        write,
+        |_| Characters::OF_TEXT,
+        |bits| set_bits::prefix_xor_at_once(bits),
+    )
 }
 
 /// As [`wide_gbk_separators`], with those of the latest.
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512bw,avx512vbmi2,bmi1,bmi2,popcnt")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi2,bmi1,bmi2,popcnt,pclmulqdq")]
 fn widest_gbk_separators(text: &[u8], marks: Marks, places: &mut Places, pairs: &mut Pairs) -> (Seen, bool) {
     let masks = |bytes: &[u8; 64], marks| widest_masks(bytes, marks);
     let write = |out: &mut [u32], base, bits, marked| set_bits::compressed(out, base, bits, marked);
     let characters = |masks: &Masks| pairs.characters(masks);
-    separators_by(text, marks, places, masks, write, characters)
+    separators_by(text, marks, places, masks, write, characters, |bits| {
+        set_bits::prefix_xor_at_once(bits)
+    })
 }
 
 #[inline(always)]
@@ -294,18 +356,37 @@ fn separators_by(
     places: &mut Places,
     masks_of: impl Fn(&[u8; 64], Marks) -> Masks,
     write: impl set_bits::Write<2>,
+    characters_of: impl FnMut(&Masks) -> Characters,
+    prefix_xor: impl Fn(u64) -> u64,
+) -> (Seen, bool) {
+    // Each has a loop of its own, which has fewer things to keep in registers.
+    if marks.cell_mark.is_some() {
+        scan::<true>(text, marks, places, masks_of, write, characters_of, prefix_xor)
+    } else {
+        scan::<false>(text, marks, places, masks_of, write, characters_of, prefix_xor)
+    }
+}
+
+#[inline(always)]
+fn scan<const IS_MARKED: bool>(
+    text: &[u8],
+    marks: Marks,
+    places: &mut Places,
+    masks_of: impl Fn(&[u8; 64], Marks) -> Masks,
+    write: impl set_bits::Write<2>,
     mut characters_of: impl FnMut(&Masks) -> Characters,
+    prefix_xor: impl Fn(u64) -> u64,
 ) -> (Seen, bool) {
     assert!(text.len() < PLACE as usize, "a block fits its places");
-    places.count = 1;
     let mut quotes = QuotesSeen::NONE;
-    let (mut nul, mut line_feeds) = (false, 0u32);
-    let is_marked = marks.cell_mark.is_some();
+    let (mut nul, mut returns, mut line_feeds) = (false, 0, 0u32);
     // From a separator to the first byte of its cell.
-    let behind_mark = 1 + u32::from(is_marked);
+    let behind_mark = 1 + u32::from(IS_MARKED);
     let (mut edges_before, mut cell_before) = (1 << 63, false);
     // 1 when the byte before is a delimiter.
     let mut unmarked = 0;
+    let mut room = std::mem::take(&mut places.room);
+    let (mut count, mut line_ends) = (1, 0usize);
     let (words, tail) = text.as_chunks::<64>();
     let mut last = [NOTHING; 64];
     last[..tail.len()].copy_from_slice(tail);
@@ -315,16 +396,17 @@ fn separators_by(
         let outside = !trails;
         masks.quote &= outside;
         nul |= masks.nul;
+        returns |= masks.carriage_return;
         line_feeds = line_feeds.wrapping_add(masks.line.count_ones());
         let (delimiters, mut lines) = (masks.delimiter & outside, masks.line & outside);
         // Those inside quotes, and those that no mark follows, too.
         let edges = delimiters | lines;
         let mut found = edges;
-        if is_marked {
+        if IS_MARKED {
             let base = number as u32 * 64;
             // The mark of a delimiter that ends the word before.
             if unmarked & masks.quote != 0 {
-                places.note(base.wrapping_sub(1), 1, 0, 1, &write);
+                count += note(&mut room, count, base.wrapping_sub(1), 1, [0, 1], &write);
             }
             unmarked = delimiters >> 63;
             found = delimiters & (masks.quote >> 1) | lines;
@@ -335,14 +417,14 @@ fn separators_by(
             } else {
                 0
             };
-            let quoted = quotes.take(&masks, found, behind);
+            let quoted = quotes.take(&masks, found, behind, &prefix_xor);
             found &= !quoted;
             lines &= !quoted;
         }
         let closely = if marks.trimmed.is_some() {
             // The byte behind the last is not known, and may end its cell.
             let ends = edges << behind_mark | edges_before >> (64 - behind_mark) | edges >> 1 | 1 << 63;
-            let quote = if is_marked { 0 } else { masks.quote };
+            let quote = if IS_MARKED { 0 } else { masks.quote };
             let odd = (quote | masks.trimmed | masks.carriage_return) & ends | high;
             cells_with(odd, found, &mut cell_before)
         } else {
@@ -350,16 +432,30 @@ fn separators_by(
         };
         edges_before = edges;
         quotes.edge_before = found >> 63;
-        places.note(number as u32 * 64, found, lines, closely, &write);
+        line_ends = line_ends.wrapping_add(lines.count_ones() as usize);
+        count += note(
+            &mut room,
+            count,
+            number as u32 * 64,
+            found,
+            [lines, closely],
+            &write,
+        );
     }
+    *places = Places {
+        room,
+        count,
+        lines: line_ends,
+    };
     let seen = Seen {
         quotes: quotes.any != 0,
         loose_quotes: quotes.loose != 0,
         lines_in_quotes: quotes.lines != 0,
         nul,
+        returns: returns != 0,
         line_feeds: u64::from(line_feeds),
     };
-    (seen, quotes.pending & QuotesSeen::INSIDE != 0)
+    (seen, quotes.quoted >> 63 != 0)
 }
 
 /// The separators whose cells, which end there, hold one of some bytes; `open` where the cell that goes on does.
@@ -374,8 +470,10 @@ fn cells_with(bytes: u64, separators: u64, open: &mut bool) -> u64 {
 
 /// What is known of quotes from word to word.
 struct QuotesSeen {
-    /// What bears on the next word.
-    pending: u64,
+    /// Of the word before: the bytes inside quotes, the quotes that close, and the returns behind such quotes.
+    quoted: u64,
+    closing: u64,
+    returns: u64,
     /// 1 when the byte before separates.
     edge_before: u64,
     any: u64,
@@ -386,15 +484,10 @@ struct QuotesSeen {
 }
 
 impl QuotesSeen {
-    /// The text goes on inside quotes.
-    const INSIDE: u64 = 1;
-    /// The byte before is a quote that closes.
-    const CLOSED: u64 = 2;
-    /// The byte before is a return behind such a quote.
-    const RETURNED: u64 = 4;
-
     const NONE: QuotesSeen = QuotesSeen {
-        pending: 0,
+        quoted: 0,
+        closing: 0,
+        returns: 0,
         edge_before: 1,
         any: 0,
         loose: 0,
@@ -404,22 +497,21 @@ impl QuotesSeen {
     /// Takes a word, and gives its bytes that are inside quotes. `edges` separate, inside quotes or not; what is `behind`
     /// the text may be anything.
     #[inline(always)]
-    fn take(&mut self, masks: &Masks, edges: u64, behind: u64) -> u64 {
-        let inside = 0u64.wrapping_sub(self.pending & Self::INSIDE);
-        let quoted = set_bits::prefix_xor(masks.quote) ^ inside;
+    fn take(&mut self, masks: &Masks, edges: u64, behind: u64, prefix_xor: impl Fn(u64) -> u64) -> u64 {
+        // All ones where the text goes on inside quotes.
+        let inside = (self.quoted as i64 >> 63) as u64;
+        let quoted = prefix_xor(masks.quote) ^ inside;
         let (opening, closing) = (masks.quote & quoted, masks.quote & !quoted);
-        let closed = closing << 1 | ((self.pending / Self::CLOSED) & 1);
+        let closed = closing << 1 | self.closing >> 63;
         // A return behind a quote is one of a line end, or it stands inside the cell.
         let returns = closed & masks.carriage_return;
-        let returned = returns << 1 | ((self.pending / Self::RETURNED) & 1);
+        let returned = returns << 1 | self.returns >> 63;
         let loose =
             opening & !(edges << 1 | self.edge_before) | closed & !(edges | returns) | returned & !masks.line;
         self.loose |= loose & !behind;
         self.any |= masks.quote;
         self.lines |= masks.line & quoted;
-        self.pending = ((quoted >> 63) * Self::INSIDE)
-            | ((closing >> 63) * Self::CLOSED)
-            | ((returns >> 63) * Self::RETURNED);
+        (self.quoted, self.closing, self.returns) = (quoted, closing, returns);
         quoted
     }
 }
@@ -647,6 +739,7 @@ mod tests {
         for (at, byte) in text.iter().enumerate() {
             seen.line_feeds += u64::from(*byte == b'\n');
             seen.nul |= *byte == 0;
+            seen.returns |= *byte == b'\r';
             if Some(*byte) == marks.quote {
                 inside = !inside;
                 seen.quotes = true;
@@ -699,6 +792,8 @@ mod tests {
     /// Every cell that is not its own text is told. Of cells without quotes and marks no other is, but for one whose byte at the end
     /// of a word is odd.
     fn check_cells(text: &[u8], marks: Marks, places: &Places, is_decoded: impl Fn(u8) -> bool) {
+        let line_ends = places.all().iter().filter(|place| **place & LINE != 0);
+        assert_eq!(places.lines(), line_ends.count());
         let quote = marks.quote.filter(|_| marks.cell_mark.is_none());
         let is_quote = |byte: &u8| Some(*byte) == quote;
         let is_trimmed =
@@ -732,11 +827,11 @@ mod tests {
                 cell_mark: (how > 1).then_some(b'|'),
                 trimmed: Some(*b"aaa"),
             };
-            let mut places = Places { room: vec![7; 3], count: 2 };
+            let mut places = Places { room: vec![7; 3], count: 2, lines: 1 };
             let (open, _) = open_separators(text.as_bytes(), marks, &mut places);
             let expected = slowly(text.as_bytes(), marks);
             let mut narrow = Places::default();
-            prop_assert_eq!(separators_by(text.as_bytes(), marks, &mut narrow, masks_of, set_bits::step_by_step, |_| Characters::OF_TEXT).0, open);
+            prop_assert_eq!(separators_by(text.as_bytes(), marks, &mut narrow, masks_of, set_bits::step_by_step, |_| Characters::OF_TEXT, set_bits::prefix_xor).0, open);
             prop_assert_eq!(narrow.all(), places.all());
             check_cells(text.as_bytes(), marks, &places, |_| false);
             let end = places.end_with_a_line();
@@ -768,7 +863,7 @@ mod tests {
                 let (mut places, mut narrow) = (Places::default(), Places::default());
                 let seen = open_gbk_separators(bytes, marks, &mut places);
                 let mut pairs = Pairs::default();
-                let same = separators_by(bytes, marks, &mut narrow, portable_masks, set_bits::step_by_step, |masks| pairs.characters(masks));
+                let same = separators_by(bytes, marks, &mut narrow, portable_masks, set_bits::step_by_step, |masks| pairs.characters(masks), set_bits::prefix_xor);
                 prop_assert_eq!(seen, pairs.are_pairs().then_some(same));
                 prop_assert_eq!(places.all(), narrow.all());
                 check_cells(bytes, marks, &places, |byte| byte >= 0x80);

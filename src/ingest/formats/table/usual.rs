@@ -14,7 +14,7 @@ use crate::terms::date::Date;
 use crate::terms::kinds::{Direction, Purpose, Status, TXN_TYPES, TxnType};
 use crate::terms::short_text::same;
 
-use super::balance::{Chain, Link};
+use super::balance::{Chain, Steps};
 use super::bind::{Bound, RowTime, Times};
 use super::by_column::{Cells, RUN_ROWS, Rows, each};
 use super::clock::{TimeText, midnight};
@@ -440,14 +440,20 @@ impl<'t> BankRows<'t> {
 
     /// Adds the balances of some rows that were read and need not be looked at closely.
     pub fn add_balances(&self, rows: Rows, run: &Run<'_>, chain: &mut Chain) {
-        let Some(first) = each(rows).next().filter(|_| self.has_balance) else {
-            return;
-        };
-        let links = each(rows).map(|row| {
-            let minor = i128::from(self.signed_minor[row]);
-            Link::of(run.place(row), minor, self.balance_minor[row], self.booked[row])
-        });
-        chain.add(self.account.each[first], self.currency[first], links);
+        let mut left = if self.has_balance { rows } else { 0 };
+        while left != 0 {
+            // Rows that stand together: most often all.
+            let first = left.trailing_zeros() as usize;
+            let together = first..first + (!(left >> first)).trailing_zeros() as usize;
+            left &= left.wrapping_add(1 << first);
+            let steps = Steps {
+                moved_minor: &self.signed_minor[together.clone()],
+                balance_minor: &self.balance_minor[together.clone()],
+                booked: &self.booked[together],
+            };
+            let place = |at: usize| run.place(first + at);
+            chain.add_run(self.account.each[first], self.currency[first], steps, place);
+        }
     }
 
     /// Gives a row that was read and need not be looked at closely.
