@@ -290,7 +290,8 @@ mod tests {
             required,
             ..source("x", Role::Bank)
         }];
-        let files: Vec<Delivered> = names.iter().map(|name| delivered(name)).collect();
+        let names = names.iter().take(reports.len());
+        let files: Vec<Delivered> = names.map(|name| delivered(name)).collect();
         let date = Date::from_ymd(2026, 3, 31).unwrap();
         check(&settings, &files, reports, &[], date).map_err(|stop| format!("{} {stop}", stop.code as u8))
     }

@@ -10,7 +10,9 @@
 use encoding_rs::Encoding;
 
 use super::values::Number;
-use crate::entries::rows::{BalanceRow, BankRow, ChannelRow, Place, PlatformRow, Reject, RowSink};
+use crate::entries::rows::{
+    AdjustmentRow, BalanceRow, BankRow, ChannelRow, Place, PlatformRow, Reject, RowSink,
+};
 use crate::terms::kinds::TxnType;
 use crate::terms::money::format_minor;
 
@@ -156,8 +158,8 @@ impl RowSink for Summing<'_> {
     fn channel(&mut self, row: &ChannelRow<'_>) {
         self.sums.rows += 1;
         let side = match row.txn_type {
-            TxnType::Refund => &mut self.sums.refunds,
-            _ => &mut self.sums.payments,
+            TxnType::Payment | TxnType::Adjustment | TxnType::ChargebackReversal => &mut self.sums.payments,
+            _ => &mut self.sums.refunds,
         };
         side.amount_minor += i128::from(row.amount_minor);
         side.fee_minor += i128::from(row.fee_minor);
@@ -174,6 +176,12 @@ impl RowSink for Summing<'_> {
         self.sums.rows += 1;
         self.inner.not_booked(place);
     }
+    fn adjustment(&mut self, row: &AdjustmentRow<'_>) {
+        self.inner.adjustment(row);
+    }
+    fn entry_of_report(&mut self, row: &BankRow<'_>) {
+        self.inner.entry_of_report(row);
+    }
 }
 
 /// What a summary states; `None` of a text that is none, or that is not understood.
@@ -183,9 +191,10 @@ pub fn stated(bytes: &[u8], encoding: &'static Encoding) -> Option<StatedSums> {
     if first.starts_with("#支付宝业务汇总查询") {
         return alipay(&text);
     }
-    first
-        .starts_with("中国银联全渠道商户交易汇总表")
-        .then(|| unionpay(&text))?
+    if first.starts_with("中国银联全渠道商户交易汇总表") {
+        return unionpay(&text);
+    }
+    None
 }
 
 fn minor(text: &str) -> Option<i128> {

@@ -859,7 +859,8 @@ impl<'r> Table<'r> {
             }
             return Ok(true);
         }
-        let totals = self.totals.state_line(line, &framed)? | self.period_line(line, &framed)?;
+        let totals = self.totals.state_line(line, &framed)?;
+        let is_period = self.period_line(line, &framed)?;
         if is(&frame.end) {
             if self.at != At::Rows {
                 return Err(self.broken(line, "the table ends where it has not begun"));
@@ -867,8 +868,7 @@ impl<'r> Table<'r> {
             self.at = At::Behind;
             return Ok(true);
         }
-        let is_fact = !is_row && self.fact_line(&framed);
-        Ok(totals || is_fact)
+        Ok(totals || (!is_row && self.fact_line(&framed)) || is_period)
     }
 
     /// Takes the line that says of which days the file is; false of any other.
@@ -943,7 +943,7 @@ impl<'r> Table<'r> {
                     // What all accounts of a sender end with tells none of them apart.
                     masked(
                         self.ctx.settings,
-                        account_rule.map_or(text, |rule| bind::stripped(rule, text)),
+                        account_rule.map_or(text.as_str(), |rule| bind::stripped(rule, text)),
                     )
                 } else {
                     shown(text)
