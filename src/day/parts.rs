@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::book::settings::Settings;
-use crate::day::read::FileReport;
+use crate::day::read::{FileReport, refuse};
 use crate::day::state::KnownFile;
 use crate::day::taken::FILES_KNOWN_DAYS;
 use crate::findings::{Finding, Stop, StopCode};
@@ -34,8 +34,16 @@ pub fn check(
     let shared = shared_rows(files, reports, known, date, &mut notes);
     let absent = without_rows(settings, files, reports, &mut notes);
     let before = taken_before(settings, files, reports, known, date);
-    let sums = sums_beside(files, reports, &mut notes);
-    let stops = [shared, absent, before, sums];
+    let is_new = |report: &FileReport| {
+        !known
+            .iter()
+            .any(|file| is_known(file, date) && file.sha256 == report.sha256)
+    };
+    let new: Vec<bool> = reports.iter().map(is_new).collect();
+    let sums = sums_beside(files, reports, &new, &mut notes);
+    let others = of_other_days(files, reports, &new);
+    let rounded = rounded_twice(files, reports, &new);
+    let stops = [shared, absent, before, sums, others, rounded];
     match Stop::join(stops.into_iter().flatten().collect()) {
         Some(stop) => Err(stop),
         None => Ok(notes),
@@ -74,7 +82,7 @@ fn taken_before(
                     "source `{}` is required and got nothing new: this is {} of {}, byte for byte, which was taken then",
                     source.name, first.name, first.taken_on
                 ),
-                "deliver the file of the day; for a day without rows deliver one with its header only",
+                "deliver the file of the day; for a day without rows an empty one of the format (of a table: its header only)",
             ));
         }
     }
@@ -198,15 +206,64 @@ fn by_archive(files: &[Delivered]) -> BTreeMap<(usize, &str), Vec<usize>> {
     deliveries
 }
 
-/// Compares what files state of the rows of others beside them.
-fn sums_beside(files: &[Delivered], reports: &[FileReport], notes: &mut Vec<String>) -> Option<Stop> {
+/// Files of an archive, whatever their source, since a report in it may be of two sources' rows; others by source.
+fn beside_one_another(files: &[Delivered]) -> BTreeMap<(Option<usize>, &str), Vec<usize>> {
+    let mut beside: BTreeMap<(Option<usize>, &str), Vec<usize>> = BTreeMap::new();
+    for (index, file) in files.iter().enumerate() {
+        let key = match file.name.split_once('!') {
+            Some((archive, _)) => (None, archive),
+            None => (Some(file.source), ""),
+        };
+        beside.entry(key).or_default().push(index);
+    }
+    beside
+}
+
+/// Files that say themselves that they are of other days.
+fn of_other_days(files: &[Delivered], reports: &[FileReport], new: &[bool]) -> Option<Stop> {
+    let says = |((file, report), is_new): ((&Delivered, &FileReport), &bool)| {
+        let refused = report.says_other_days.as_ref().filter(|_| *is_new)?;
+        Some(refuse(file, refused.clone()))
+    };
+    Stop::join(files.iter().zip(reports).zip(new).filter_map(says).collect())
+}
+
+/// Batches whose fees were rounded in two files: each rounded its own rows, and the batch is rounded once (D205).
+fn rounded_twice(files: &[Delivered], reports: &[FileReport], new: &[bool]) -> Option<Stop> {
+    let mut first: BTreeMap<&str, (&str, &str)> = BTreeMap::new();
     let mut findings = Vec::new();
-    for members in by_archive(files).into_values() {
-        // The same bytes are one file.
+    for ((file, report), _) in files.iter().zip(reports).zip(new).filter(|(_, is_new)| **is_new) {
+        for batch in &report.rounded {
+            let (sha256, name) = *first
+                .entry(batch)
+                .or_insert((report.sha256.as_str(), file.name.as_str()));
+            // The same bytes are one file.
+            if sha256 != report.sha256 {
+                findings.push(Finding::about(
+                    file.name.clone(),
+                    format!("it has rows of {batch} with fees finer than the currency, and so has {name}: such a batch is rounded once, over all its rows"),
+                    "deliver one file with all rows of the batch; where one file is an earlier export of the other, take it out of the inbox",
+                ));
+            }
+        }
+    }
+    Stop::of(StopCode::BadData, findings)
+}
+
+/// Compares what files state of the rows of others beside them.
+fn sums_beside(
+    files: &[Delivered],
+    reports: &[FileReport],
+    new: &[bool],
+    notes: &mut Vec<String>,
+) -> Option<Stop> {
+    let mut findings = Vec::new();
+    for members in beside_one_another(files).into_values() {
+        // The same bytes are one file, and what was taken before is none of today's.
         let mut seen = BTreeSet::new();
         let once: Vec<usize> = members
             .into_iter()
-            .filter(|index| seen.insert(reports[*index].sha256.as_str()))
+            .filter(|index| new[*index] && seen.insert(reports[*index].sha256.as_str()))
             .collect();
         let of = |index: &usize| reports[*index].stated_sums.as_ref();
         let rows: Vec<_> = once

@@ -47,6 +47,10 @@ pub struct FileReport {
     pub row_sums: Option<RowSums>,
     /// What the rows of another file add up to.
     pub stated_sums: Option<StatedSums>,
+    /// Why it is refused unless it was taken before: it says that it is of other days.
+    pub says_other_days: Option<FileRefused>,
+    /// Batches of which it rounded rows.
+    pub rounded: Vec<String>,
     /// Why the file gives no rows of its own; empty of any other.
     pub without_rows: String,
 }
@@ -270,8 +274,11 @@ impl Shared<'_> {
             }
             Ok(_) => {}
             Err(stop) => {
-                // Of several refused stretches the earliest line counts.
-                let line = |stop: &Stop| stop.findings.first().map_or(0, |finding| finding.line);
+                // Of several refused stretches the earliest line counts, before what has no line.
+                let line = |stop: &Stop| match stop.findings.first() {
+                    Some(finding) if finding.line > 0 => finding.line,
+                    _ => u64::MAX,
+                };
                 let earlier = match &*state {
                     TaskState::Failed(known) => line(&stop) < line(known),
                     _ => true,
@@ -442,12 +449,11 @@ impl Shared<'_> {
             );
             return Err(refuse(task.file, refused));
         }
-        if let Some(period) = &facts.period
-            && !source.other_days
-            && let Some(refused) = of_other_days(period, &self.book.settings, self.context.business_date)
-        {
-            return Err(refuse(task.file, refused));
-        }
+        let says_other_days = facts
+            .period
+            .as_ref()
+            .filter(|_| !source.other_days)
+            .and_then(|period| of_other_days(period, &self.book.settings, self.context.business_date));
         files::check_unchanged(task.file).map_err(read_failed)?;
         let (hasher, bytes) = lock(&hashed).clone();
         self.advance(bytes);
@@ -468,8 +474,10 @@ impl Shared<'_> {
             told: facts.told,
             pages: facts.pages,
             digests,
+            says_other_days,
             row_sums: facts.row_sums,
             stated_sums: facts.stated_sums,
+            rounded: facts.rounded,
             without_rows: facts.without_rows,
         })
     }

@@ -168,9 +168,15 @@ pub fn compute(day: &DayInputs<'_>, progress: &dyn Progress) -> Result<Computed,
         breaks: &breaks,
         age_business_days: &age_business_days,
     };
-    // Payouts, reserve and ledger are made of sums: the rows that no file shows are let go beside that.
+    // Payouts, reserve and ledger are made of sums: the rows that no file shows are let go beside that, or where memory has a
+    // bound, before.
     let pool = &mut matched.pool;
-    let (paid, ()) = rayon::join(|| pay_and_reserve(&unpaid), || pool.keep_what_is_shown(settings));
+    let paid = if day.memory.is_some() {
+        pool.keep_what_is_shown(settings);
+        pay_and_reserve(&unpaid)
+    } else {
+        rayon::join(|| pay_and_reserve(&unpaid), || pool.keep_what_is_shown(settings)).0
+    };
     let mut paid = paid?;
 
     progress.stage("check", 0);

@@ -82,7 +82,7 @@ pub struct TextFacts {
 const WAITING_WANTED: usize = 2;
 
 /// Blocks of a file that may wait for whoever wants them: those of the other file of its pair come with each of its own.
-const WAITING_MAX: usize = 6;
+const WAITING_MAX: usize = 3;
 
 /// Files that are read at the same time.
 #[derive(Default)]
@@ -144,9 +144,12 @@ struct Waiting {
 struct Maker(Arc<Text>);
 
 impl Maker {
-    fn of(text: &Arc<Text>) -> Option<Maker> {
-        let had_one = std::mem::replace(&mut lock(&text.waiting).has_maker, true);
-        (!had_one).then(|| Maker(Arc::clone(text)))
+    /// `None` where there is one, or where `most` blocks wait.
+    fn of(text: &Arc<Text>, most: usize) -> Option<Maker> {
+        let mut waiting = lock(&text.waiting);
+        let may_be = !waiting.has_maker && waiting.blocks.len() < most;
+        waiting.has_maker |= may_be;
+        may_be.then(|| Maker(Arc::clone(text)))
     }
 }
 
@@ -295,7 +298,7 @@ impl BlockReader {
                 self.make_ahead();
                 return block.map(Some);
             }
-            let Some(makers) = self.makers() else {
+            let Some(makers) = self.makers(1) else {
                 self.text.wait_for_maker();
                 continue;
             };
@@ -310,11 +313,10 @@ impl BlockReader {
 
     /// Makes the next block while nobody needs it yet, so that nobody waits for it.
     fn make_ahead(&self) {
-        let few_wait = lock(&self.text.waiting).blocks.len() < WAITING_WANTED;
-        if !few_wait || self.group.is_none() {
+        if self.group.is_none() {
             return;
         }
-        if let Some(makers) = self.makers() {
+        if let Some(makers) = self.makers(WAITING_WANTED) {
             let has_more = lock(&self.text.inner).has_more();
             if has_more {
                 makers.make();
@@ -323,18 +325,18 @@ impl BlockReader {
     }
 
     /// Becomes the maker of this text's next block, and of one of another text of the group where one is free. `None` where
-    /// somebody else is.
-    fn makers(&self) -> Option<Makers> {
+    /// somebody else is, or `most` blocks wait.
+    fn makers(&self, most: usize) -> Option<Makers> {
         // Pairs are found one thread at a time: two threads with half a pair each would hash one text at a time.
         let mut texts = self.group.as_ref().map(|group| lock(&group.texts));
-        let mine = Maker::of(&self.text)?;
+        let mine = Maker::of(&self.text, most)?;
         let texts = texts.as_mut().map(|texts| {
             texts.retain(|text| text.strong_count() > 0);
             texts.iter().filter_map(Weak::upgrade)
         });
         let other = texts.into_iter().flatten().find_map(|other| {
-            let is_free = !Arc::ptr_eq(&other, &self.text) && lock(&other.waiting).blocks.len() < WAITING_MAX;
-            let maker = is_free.then(|| Maker::of(&other)).flatten()?;
+            let is_other = !Arc::ptr_eq(&other, &self.text);
+            let maker = is_other.then(|| Maker::of(&other, WAITING_MAX)).flatten()?;
             let alike = lock(&self.text.inner).is_alike(&lock(&other.inner));
             alike.then_some(maker)
         });
@@ -371,11 +373,14 @@ impl Text {
     fn take(&self, buffer: &mut BlockBytes) -> Option<Result<BlockHead, BlockError>> {
         let mut waiting = lock(&self.waiting);
         let block = waiting.blocks.pop_front()?;
-        Some(block.map(|Block { head, bytes }| {
+        Some(block.and_then(|Block { head, bytes }| {
+            if let Held::Mapped(window, _) = &bytes.0 {
+                window.ask_again()?;
+            }
             if let Held::Copied(spare) = std::mem::replace(buffer, bytes).0 {
                 waiting.spare.push(spare);
             }
-            head
+            Ok(head)
         }))
     }
 }

@@ -4,7 +4,7 @@
 //! cut short while it is mapped ends the process, and one that is changed is not what was hashed. So a file is mapped only
 //! under a read lease (Linux, `fcntl(2)`, `F_SETLEASE`): the system gives one where nobody has the file open for writing, and
 //! from then on whoever opens it for writing, or cuts it, waits until the lease is given back (at most
-//! `/proc/sys/fs/lease-break-time`, 45 seconds unless set). Before every stretch is mapped the lease is looked at: once somebody
+//! `/proc/sys/fs/lease-break-time`, 45 seconds unless set). Before every stretch is mapped, and again before one that has waited is read, the lease is looked at: once somebody
 //! waits, the file is refused as changing, and the lease given back. The pages of a stretch are asked for before it is looked at,
 //! so that a disk that cannot be read is an error like any other. Where there is no lease (a file of another user, another
 //! system), and on file systems whose files other machines can change, the file is copied as ever.
@@ -27,7 +27,17 @@ pub struct Leased {
 #[derive(Debug)]
 pub struct Window {
     map: Mmap,
-    _file: Arc<File>,
+    file: Arc<File>,
+}
+
+impl Window {
+    /// Looks at the lease again: of a stretch that has waited before it is read.
+    ///
+    /// # Errors
+    /// `ResourceBusy` when somebody waits to change the file.
+    pub fn ask_again(&self) -> io::Result<()> {
+        ask(&self.file)
+    }
 }
 
 impl Deref for Window {
@@ -59,12 +69,7 @@ impl Leased {
     /// # Errors
     /// `ResourceBusy` when somebody waits to change the file; what mapping reports.
     pub fn window(&self, from: u64, bytes: usize) -> io::Result<Window> {
-        if !lease::is_held(&self.file) {
-            return Err(io::Error::new(
-                io::ErrorKind::ResourceBusy,
-                "the file was opened for writing while it was read; is it still being delivered?",
-            ));
-        }
+        ask(&self.file)?;
         let left = self.bytes.saturating_sub(from);
         let len = usize::try_from(left).map_or(bytes, |left| left.min(bytes));
         // SAFETY: the lease is held, so that nobody changes or cuts the file for as long as lease-break-time at least, and a
@@ -72,7 +77,18 @@ impl Leased {
         let map = unsafe { MmapOptions::new().offset(from).len(len).map(&*self.file)? };
         bring_near(&map)?;
         let file = Arc::clone(&self.file);
-        Ok(Window { map, _file: file })
+        Ok(Window { map, file })
+    }
+}
+
+/// Asks whether the lease on a file is still held.
+fn ask(file: &File) -> io::Result<()> {
+    match lease::is_held(file) {
+        true => Ok(()),
+        false => Err(io::Error::new(
+            io::ErrorKind::ResourceBusy,
+            "the file was opened for writing while it was read; is it still being delivered?",
+        )),
     }
 }
 

@@ -95,6 +95,8 @@ pub struct FileFacts {
     pub row_sums: Option<summary::RowSums>,
     /// What the rows of another file add up to, of a file that gives none.
     pub stated_sums: Option<summary::StatedSums>,
+    /// Batches some of whose rows were rounded.
+    pub rounded: Vec<String>,
     /// Why the file gives no rows of its own although it is of the format: it is a summary, or a test. Empty of any other.
     pub without_rows: String,
 }

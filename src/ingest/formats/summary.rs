@@ -184,17 +184,23 @@ impl RowSink for Summing<'_> {
     }
 }
 
-/// What a summary states; `None` of a text that is none, or that is not understood.
-pub fn stated(bytes: &[u8], encoding: &'static Encoding) -> Option<StatedSums> {
+/// What a summary states; in words why nothing is compared with it where it is not understood. `None` of a text that is none.
+pub fn stated(bytes: &[u8], encoding: &'static Encoding) -> Option<Result<StatedSums, String>> {
     let text = encoding.decode(bytes).0;
     let first = text.lines().next()?.trim();
-    if first.starts_with("#支付宝业务汇总查询") {
-        return alipay(&text);
-    }
-    if first.starts_with("中国银联全渠道商户交易汇总表") {
-        return unionpay(&text);
-    }
-    None
+    let (kind, stated) = if first.starts_with("#支付宝业务汇总查询") {
+        (Kind::Alipay, alipay(&text))
+    } else if first.starts_with("中国银联全渠道商户交易汇总表") {
+        (Kind::UnionPay, unionpay(&text))
+    } else {
+        return None;
+    };
+    Some(stated.ok_or_else(|| {
+        format!(
+            "{}: not compared with the rows beside it: the line or its columns are not as this format is known",
+            kind.place()
+        )
+    }))
 }
 
 fn minor(text: &str) -> Option<i128> {
@@ -297,7 +303,8 @@ pub fn compare(stated: &[&StatedSums], rows: &[&RowSums]) -> Compared {
         return Compared::Open(format!("{name}: not compared: {refused} rows are refused"));
     }
     let sum = |of: fn(&StatedSums) -> i128| stated.iter().map(|stated| of(stated)).sum::<i128>();
-    let stated_rows: u64 = stated.iter().map(|stated| stated.rows).sum();
+    // A sender may write any count.
+    let stated_rows: u128 = stated.iter().map(|stated| u128::from(stated.rows)).sum();
     let (amount, fee) = (sum(|stated| stated.amount_minor), sum(|stated| stated.fee_minor));
     let net = sum(|stated| stated.net_minor.unwrap_or(0));
     let differs = |found: &RowSums| {
@@ -306,7 +313,7 @@ pub fn compare(stated: &[&StatedSums], rows: &[&RowSums]) -> Compared {
             Some(format!("{name}: {what}: found {found}, expected {expected}"))
         };
         let of_payments = |figure: i128, payments: i128| kind == Kind::Alipay && figure == payments;
-        if found.rows != stated_rows {
+        if u128::from(found.rows) != stated_rows {
             return fails("rows", found.rows.to_string(), stated_rows.to_string());
         }
         if found.amount_minor() != amount && !of_payments(amount, found.payments.amount_minor) {

@@ -487,7 +487,11 @@ fn skipped<'a>(
 ) -> Result<FileFacts, FileRefused> {
     let rest = peek(&mut *bytes, SUMMARY_BYTES_MAX)?;
     let text = [head, rest].concat();
-    let stated_sums = summary::stated(&text, encoding);
+    let (stated_sums, noted) = match summary::stated(&text, encoding) {
+        Some(Ok(stated)) => (Some(stated), Vec::new()),
+        Some(Err(words)) => (None, vec![words]),
+        None => (None, Vec::new()),
+    };
     let day = summary::day_of_report(&text, encoding);
     Ok(FileFacts {
         checked: vec![format!("not read: {why}")],
@@ -497,6 +501,7 @@ fn skipped<'a>(
             until: clock::midnight(day.plus_days(1)),
         }),
         stated_sums,
+        noted,
         without_rows: why,
         ..FileFacts::default()
     })
@@ -1604,7 +1609,8 @@ impl<'r> Table<'r> {
             ..
         }) = &mut self.plan
         {
-            rounded = fields.give_roundings(self.last_row, self.sink)?;
+            let roundings = fields.give_roundings(self.last_row, self.sink)?;
+            (rounded, self.facts.rounded) = roundings;
         }
         let (count, first) = self.headers_again;
         if count > 0 {

@@ -785,6 +785,10 @@ fn rounding(fields: &BTreeMap<String, Vec<Field>>, role: Role, faults: &mut Faul
             "expected the fields net, by which every row is checked, and batch_ref: what the roundings of a batch leave over is a row of its own",
         );
     }
+    let is_there = |rule: &Field| !rule.optional && rule.value.is_none() && rule.empty.is_none();
+    if !rules("net").all(is_there) {
+        fault("expected the field net in every file and every row: without `optional`, `value` or `empty`");
+    }
     let of_one_cell = |rule: &Field| rule.sum.is_empty() && rule.credit_columns.is_empty();
     if !rules("fee").chain(rules("net")).all(of_one_cell) {
         fault("expected fee and net each from one column (`columns`)");

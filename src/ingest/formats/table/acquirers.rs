@@ -69,7 +69,7 @@ fn fees_finer_than_cents_are_rounded_once_and_a_payout_adds_up_to_the_cent() {
             format!("CHECKOUT|pay_1|O-pay_1|REFUND|400|0|EUR|{time}|act_pay_1"),
             format!("CHECKOUT|act_/fee|O-|WITHDRAWAL|25|0|EUR|{time}|act_"),
             // 25.228 is 25.23, and the rows are 25.22.
-            format!("CHECKOUT|P1/rounding||ADJUSTMENT|1|0|EUR|{time}|"),
+            format!("CHECKOUT|P1/rounding/EUR||ADJUSTMENT|1|0|EUR|{time}|"),
         ]
     );
     assert_eq!(kept.not_booked, [7]);
@@ -153,8 +153,8 @@ fn fees_are_rounded_by_the_decimals_of_their_currency() {
             "pay_3/fee|O-pay_3|WITHDRAWAL|15|0|KRW",
             "pay_4|O-pay_4|REFUND|1250|10|BHD",
             // 974.5 and 1.4625 are 975 and 1.463; −5015.4 is −5015, and −1.2396 is −1.240.
-            "P1/rounding||ADJUSTMENT|1|0|JPY",
-            "P2/rounding||ADJUSTMENT|1|0|KWD",
+            "P1/rounding/JPY||ADJUSTMENT|1|0|JPY",
+            "P2/rounding/KWD||ADJUSTMENT|1|0|KWD",
         ]
     );
 }

@@ -405,6 +405,11 @@ impl ChannelFields<'_> {
         }
     }
 
+    /// True where fees are rounded.
+    pub(super) fn rounds(&self) -> bool {
+        self.roundings.is_some()
+    }
+
     /// Gives what the roundings of fees leave over, behind the last row of the file, and says it.
     ///
     /// # Errors
@@ -413,9 +418,9 @@ impl ChannelFields<'_> {
         &mut self,
         last_row: Place,
         sink: &mut dyn RowSink,
-    ) -> Result<Vec<String>, FileRefused> {
+    ) -> Result<(Vec<String>, Vec<String>), FileRefused> {
         let roundings = self.roundings.take();
-        roundings.map_or(Ok(Vec::new()), |roundings| roundings.give(last_row, sink))
+        roundings.map_or(Ok(Default::default()), |roundings| roundings.give(last_row, sink))
     }
 }
 

@@ -5,7 +5,8 @@
 //! unit. Not done here: the channel's own rounding is not known from the file. Where it is another one, the entry at the bank
 //! differs by a unit, and the batch breaks there.
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
+use xxhash_rust::xxh3::xxh3_128;
 
 use crate::entries::rows::{ChannelRow, Place, RowSink};
 use crate::ingest::formats::FileRefused;
@@ -27,9 +28,9 @@ struct Batch {
     rows: u64,
     /// A row was not booked as it stands.
     is_rounded: bool,
-    /// Of its last row.
-    txn_time: Vec<u8>,
+    /// The day on which the last of it settles, and the last time of these rows: the same for any order of rows.
     settle_date: Date,
+    txn_time: Vec<u8>,
 }
 
 /// What a row moves: exactly, and as it is booked.
@@ -41,6 +42,29 @@ pub struct Moved {
     pub booked_minor: i128,
 }
 
+/// What tells a row from every other: all that it says.
+fn digest(row: &ChannelRow<'_>) -> u128 {
+    let mut said = Vec::new();
+    let texts = [
+        row.channel,
+        row.channel_ref,
+        row.order_id,
+        row.txn_time,
+        row.batch_ref,
+        row.refund_ref,
+    ];
+    for text in texts {
+        said.extend_from_slice(&(text.len() as u64).to_le_bytes());
+        said.extend_from_slice(text);
+    }
+    said.extend_from_slice(&row.amount_minor.to_le_bytes());
+    said.extend_from_slice(&row.fee_minor.to_le_bytes());
+    said.extend_from_slice(&row.settle_date.0.to_le_bytes());
+    said.extend_from_slice(row.currency.code().as_bytes());
+    said.extend_from_slice(&[row.txn_type as u8, row.status as u8]);
+    xxh3_128(&said)
+}
+
 /// Batches in the order in which they came.
 #[derive(Default)]
 pub struct Roundings {
@@ -48,11 +72,16 @@ pub struct Roundings {
     known: FxHashMap<(Vec<u8>, Vec<u8>, Currency), usize>,
     /// The batch of the row before.
     last: usize,
+    /// Digests of rows: equal rows are one row (R19).
+    seen: FxHashSet<u128>,
 }
 
 impl Roundings {
     /// Counts a row that was read.
     pub fn add(&mut self, row: &ChannelRow<'_>, moved: Moved) {
+        if !self.seen.insert(digest(row)) {
+            return;
+        }
         let is_of = |batch: &Batch| {
             batch.batch_ref == row.batch_ref && batch.currency == row.currency && batch.channel == row.channel
         };
@@ -79,23 +108,30 @@ impl Roundings {
         batch.rows += 1;
         let digits = batch.currency.digits();
         batch.is_rounded |= moved.exact != moved.booked_minor * Number::scaled_of_minor(1, digits);
-        batch.txn_time.clear();
-        batch.txn_time.extend_from_slice(row.txn_time);
-        batch.settle_date = row.settle_date;
+        if (batch.settle_date, batch.txn_time.as_slice()) < (row.settle_date, row.txn_time) {
+            batch.txn_time.clear();
+            batch.txn_time.extend_from_slice(row.txn_time);
+            batch.settle_date = row.settle_date;
+        }
     }
 
-    /// Gives what the roundings of each batch leave over, behind all rows of the file, and says it.
+    /// Gives what the roundings of each batch leave over, behind all rows of the file, and says it; and the batches.
     ///
     /// # Errors
     /// A batch comes to more than an amount can be.
-    pub fn give(self, last_row: Place, sink: &mut dyn RowSink) -> Result<Vec<String>, FileRefused> {
-        let mut told = Vec::new();
+    pub fn give(
+        self,
+        last_row: Place,
+        sink: &mut dyn RowSink,
+    ) -> Result<(Vec<String>, Vec<String>), FileRefused> {
+        let (mut told, mut rounded) = (Vec::new(), Vec::new());
         // A row and its fee take two places, and behind the last row of the file no other begins.
         let mut offset = last_row.offset + 2;
         for batch in self.batches.into_iter().filter(|batch| batch.is_rounded) {
             let digits = batch.currency.digits();
             let name = String::from_utf8_lossy(&batch.batch_ref).into_owned();
             let of = format!("{} {}", shown(&name), batch.currency);
+            rounded.push(format!("{} {of}", String::from_utf8_lossy(&batch.channel)));
             let too_large = || {
                 FileRefused::at(
                     0,
@@ -128,7 +164,12 @@ impl Roundings {
                     offset,
                 },
                 channel: &batch.channel,
-                channel_ref: &[&batch.batch_ref[..], b"/rounding"].concat(),
+                channel_ref: &[
+                    &batch.batch_ref[..],
+                    b"/rounding/",
+                    batch.currency.code().as_bytes(),
+                ]
+                .concat(),
                 order_id: b"",
                 txn_type: if left_minor > 0 {
                     TxnType::Adjustment
@@ -146,6 +187,6 @@ impl Roundings {
             });
             offset += 1;
         }
-        Ok(told)
+        Ok((told, rounded))
     }
 }

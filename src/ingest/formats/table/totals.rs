@@ -1,6 +1,10 @@
 //! Control totals of a table: counted over rows as delivered, refused ones too (R36), and compared with the places that
 //! state them. A total that is missing, stands twice, cannot be counted or differs refuses the file.
 
+use std::collections::BTreeSet;
+
+use rustc_hash::FxHashMap;
+
 use crate::ingest::formats::FileRefused;
 use crate::ingest::formats::profile::{Blank, Profile, Stated, Sum, Take, Total};
 use crate::ingest::formats::values::{Number, Unit, shown, shown_scaled};
@@ -60,6 +64,50 @@ impl Tally {
     }
 }
 
+/// The groups of a total in the order in which they came. A file may have as many of them as rows.
+#[derive(Default)]
+struct Tallies {
+    all: Vec<Tally>,
+    /// By section and both texts.
+    places: FxHashMap<(u32, String, String), usize>,
+}
+
+impl std::ops::Deref for Tallies {
+    type Target = [Tally];
+
+    fn deref(&self) -> &[Tally] {
+        &self.all
+    }
+}
+
+impl std::ops::DerefMut for Tallies {
+    fn deref_mut(&mut self) -> &mut [Tally] {
+        &mut self.all
+    }
+}
+
+impl Tallies {
+    /// Where the tally of a group stands; it begins one where there is none.
+    fn place_of(&mut self, section: u32, (group, and): (&str, &str), sums: usize) -> usize {
+        let key = (section, group.to_owned(), and.to_owned());
+        *self
+            .places
+            .entry(key)
+            .or_insert_with_key(|(section, group, and)| {
+                self.all.push(Tally {
+                    section: *section,
+                    group: group.clone(),
+                    and: and.clone(),
+                    rows: 0,
+                    sums: vec![0; sums],
+                    stated: None,
+                    is_open: false,
+                });
+                self.all.len() - 1
+            })
+    }
+}
+
 /// What a place of the file states.
 struct Statement {
     section: u32,
@@ -78,7 +126,7 @@ struct Counting<'p> {
     group: Option<usize>,
     and: Option<usize>,
     sums: Vec<BoundSum<'p>>,
-    tallies: Vec<Tally>,
+    tallies: Tallies,
     /// The tally of the row before.
     last: usize,
     /// First row that could not be counted, with the reason.
@@ -89,6 +137,9 @@ struct Counting<'p> {
     /// Rows of a run that it counts.
     of_run: Rows,
 }
+
+/// Groups of a total that are named one by one.
+const LISTED: usize = 50;
 
 /// All totals of a file.
 pub struct Totals<'p> {
@@ -111,7 +162,7 @@ impl<'p> Totals<'p> {
             group: None,
             and: None,
             sums: Vec::new(),
-            tallies: Vec::new(),
+            tallies: Tallies::default(),
             last: 0,
             uncounted: None,
             statements: Vec::new(),
@@ -216,7 +267,9 @@ impl<'p> Totals<'p> {
                         true => &group.to_ascii_uppercase(),
                         false => group,
                     };
-                    tally(&mut counting.tallies, section, (group, and), counting.sums.len())
+                    counting
+                        .tallies
+                        .place_of(section, (group, and), counting.sums.len())
                 }
             };
             counting.last = at;
@@ -277,6 +330,7 @@ impl<'p> Totals<'p> {
             counting.group.is_none()
                 && counting.and.is_none()
                 && counting.stating_rows.is_empty()
+                && counting.unless.is_empty()
                 && by_column(&counting.when)
                 && counting.sums.iter().all(|sum| {
                     let conditions = by_column(&sum.when) && by_column(&sum.minus_when);
@@ -338,7 +392,7 @@ impl<'p> Totals<'p> {
                 continue;
             }
             let section = if counting.total.of_file { 0 } else { self.section };
-            counting.last = tally(&mut counting.tallies, section, ("", ""), counting.sums.len());
+            counting.last = counting.tallies.place_of(section, ("", ""), counting.sums.len());
             let tally = &mut counting.tallies[counting.last];
             tally.rows += u64::from(counted.count_ones());
             for (bound, sum) in counting.sums.iter().zip(&mut tally.sums) {
@@ -586,24 +640,6 @@ fn blank_of<'p>(profile: &'p Profile, titles: &[String]) -> &'p [String] {
     field.map_or(&[], |field| &field.blank)
 }
 
-fn tally(tallies: &mut Vec<Tally>, section: u32, (group, and): (&str, &str), sums: usize) -> usize {
-    let known = tallies
-        .iter()
-        .rposition(|tally| tally.section == section && tally.group == group && tally.and == and);
-    known.unwrap_or_else(|| {
-        tallies.push(Tally {
-            section,
-            group: group.to_owned(),
-            and: and.to_owned(),
-            rows: 0,
-            sums: vec![0; sums],
-            stated: None,
-            is_open: false,
-        });
-        tallies.len() - 1
-    })
-}
-
 impl BoundSum<'_> {
     #[inline(always)]
     fn figure<'t>(&self, row: &Row<'t>, at: Option<usize>) -> Result<i128, &'t str> {
@@ -723,9 +759,9 @@ impl Counting<'_> {
         }
         if let Stated::Nowhere = self.total.stated {
             if self.tallies.is_empty() && self.total.group_columns.is_empty() {
-                tally(&mut self.tallies, 0, ("", ""), self.total.sums.len());
+                self.tallies.place_of(0, ("", ""), self.total.sums.len());
             }
-            for tally in &self.tallies {
+            for tally in self.tallies.iter() {
                 let words = self.words(tally, &[]);
                 compared
                     .noted
@@ -759,12 +795,8 @@ impl Counting<'_> {
         let mut told = Vec::new();
         for statement in &self.statements {
             let group = group_of(self.total, &statement.texts).to_owned();
-            let at = tally(
-                &mut self.tallies,
-                statement.section,
-                (&group, ""),
-                self.total.sums.len(),
-            );
+            let sums = self.total.sums.len();
+            let at = self.tallies.place_of(statement.section, (&group, ""), sums);
             let not_stated = self.compare(statement, at, records)?;
             if !not_stated.is_empty() {
                 let tally = &self.tallies[at];
@@ -937,16 +969,38 @@ impl Counting<'_> {
     /// Rows that state a total must be what all others of their group add up to, with the other sign.
     fn check_rows(&self, compared: &mut Compared) -> Result<(), FileRefused> {
         let name = &self.total.name;
-        for tally in &self.tallies {
-            if tally.is_open {
+        // Which group such a row is about is not known, only of which kind: its groups are all in doubt.
+        let open: BTreeSet<&str> = self
+            .tallies
+            .iter()
+            .filter(|tally| tally.is_open)
+            .map(|tally| tally.group.as_str())
+            .collect();
+        let (mut held, mut passed_over) = (0, 0);
+        for tally in self.tallies.iter() {
+            if open.contains(tally.group.as_str()) {
+                passed_over += 1;
+                if passed_over > LISTED {
+                    continue;
+                }
                 let condition = self.total.unless.first();
                 let why = condition.map_or(String::new(), |condition| {
                     format!("{} {}", condition.columns.join("|"), condition.texts.join(", "))
                 });
                 compared.noted.push(format!(
-                    "{} (not compared: it has a row with {why})",
+                    "{} (not compared: the file has a row with {why})",
                     self.words(tally, &[])
                 ));
+                continue;
+            }
+            if tally.stated.is_some() && tally.rows == 0 {
+                passed_over += 1;
+                if passed_over <= LISTED {
+                    compared.noted.push(format!(
+                        "{name} {}: not compared: the file has no other row of it, it is a part",
+                        tally.name()
+                    ));
+                }
                 continue;
             }
             let Some(states) = &tally.stated else {
@@ -957,8 +1011,11 @@ impl Counting<'_> {
                         "fetch the whole file again and run the day again",
                     ));
                 }
-                let words = self.words(tally, &[]);
-                compared.noted.push(format!("{words} (the file states no total)"));
+                passed_over += 1;
+                if passed_over <= LISTED {
+                    let words = self.words(tally, &[]);
+                    compared.noted.push(format!("{words} (the file states no total)"));
+                }
                 continue;
             };
             for ((bound, found), stated) in self.sums.iter().zip(&tally.sums).zip(states) {
@@ -981,7 +1038,21 @@ impl Counting<'_> {
                     ));
                 }
             }
-            compared.checked.push(self.words(tally, &[]));
+            held += 1;
+            if held <= LISTED {
+                compared.checked.push(self.words(tally, &[]));
+            }
+        }
+        if held > LISTED {
+            compared
+                .checked
+                .push(format!("{name}: {} more groups hold", held - LISTED));
+        }
+        if passed_over > LISTED {
+            compared.noted.push(format!(
+                "{name}: {} more groups are not compared",
+                passed_over - LISTED
+            ));
         }
         Ok(())
     }

@@ -139,7 +139,8 @@ impl<'t> ChannelRows<'t> {
             fields.batch_ref.as_ref(),
             fields.refund_ref.as_ref(),
         ];
-        fields.net.is_none() && are_by_column(&ruled.map(Some), &texts)
+        // What is rounded is added up row by row.
+        fields.net.is_none() && !fields.rounds() && are_by_column(&ruled.map(Some), &texts)
     }
 
     fn new(fields: &ChannelFields<'_>, arena: &'t Bump) -> ChannelRows<'t> {
