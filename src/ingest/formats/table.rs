@@ -56,6 +56,7 @@ mod lines;
 mod other_kinds;
 mod runs;
 mod scan;
+mod spreadsheet;
 mod totals;
 mod usual;
 mod whose;
@@ -1548,6 +1549,9 @@ mod damage;
 
 #[cfg(test)]
 mod own;
+
+#[cfg(test)]
+mod resaved;
 
 #[cfg(test)]
 mod writings;

@@ -20,6 +20,7 @@ use crate::terms::short_text::{ShortText, same};
 use super::by_column::{RUN_ROWS, Rows, each};
 use super::clock::{Clock, DayMemory, TimeText, midnight, read_time};
 use super::cut::Row;
+use super::spreadsheet::{SHORTENED, holds_shortened, is_shortened};
 
 /// Titles of a header, and what else a file says before its rows.
 pub struct Columns {
@@ -372,6 +373,8 @@ pub struct Bound<'p> {
     /// Currency of a constant, found once.
     pub(super) currency: Option<Currency>,
     pub(super) quick: Quick,
+    /// Some rule puts texts together.
+    joins: bool,
 }
 
 /// Where and when times are.
@@ -474,6 +477,7 @@ impl<'p> Bound<'p> {
         };
         Bound {
             name,
+            joins: rules.iter().any(|rule| !rule.join.is_empty()),
             rules,
             currency,
             quick,
@@ -636,6 +640,37 @@ impl<'p> Bound<'p> {
             _ => {}
         }
         self.bytes_ruled(row)
+    }
+
+    /// Text of an id or a reference in a row, as bytes.
+    ///
+    /// # Errors
+    /// As [`Bound::text`], or it is a number that a spreadsheet has shortened.
+    #[inline(always)]
+    pub fn id<'t>(&'t self, row: &Row<'t>) -> Result<Cow<'t, [u8]>, Bad> {
+        let text = self.bytes(row)?;
+        match self.is_shortened(&text) {
+            false => Ok(text),
+            true => Err(self.shortened(row)),
+        }
+    }
+
+    /// True when a text of this field is, or where texts are joined holds, a number that a spreadsheet has shortened.
+    #[inline(always)]
+    pub fn is_shortened(&self, text: &[u8]) -> bool {
+        match self.joins {
+            false => is_shortened(text),
+            true => holds_shortened(text),
+        }
+    }
+
+    /// Refuses a number that a spreadsheet has shortened.
+    #[cold]
+    fn shortened(&self, row: &Row<'_>) -> Bad {
+        match self.text(row) {
+            Ok((text, at)) => self.bad(at, &text, SHORTENED),
+            Err(bad) => bad,
+        }
     }
 
     #[inline(never)]

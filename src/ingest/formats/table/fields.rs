@@ -8,6 +8,7 @@ use super::balance::Link;
 use super::bind::{Bad, Bound, Columns, RowTime, Times};
 use super::clock::TimeText;
 use super::cut::Row;
+use super::spreadsheet::{SHORTENED, holds_shortened};
 use super::whose::{Whose, whose};
 use crate::book::settings::Role;
 use crate::entries::rows::{BankRow, ChannelRow, Place, RowSink};
@@ -158,16 +159,19 @@ pub fn bind_fields<'p>(
 /// Gives the text of an optional field to the name that follows, or nothing.
 macro_rules! optional {
     ($bound:expr, $row:expr) => {
+        optional!($bound, $row, bytes)
+    };
+    ($bound:expr, $row:expr, $read:ident) => {
         match &$bound {
-            Some(bound) => bound.bytes($row)?,
+            Some(bound) => bound.$read($row)?,
             None => std::borrow::Cow::Borrowed(&b""[..]),
         }
     };
 }
 
 macro_rules! needed {
-    ($bound:expr, $row:expr) => {{
-        let text = $bound.bytes($row)?;
+    ($bound:expr, $row:expr, $read:ident) => {{
+        let text = $bound.$read($row)?;
         if text.is_empty() {
             return Err($bound.refuse($row, "a text"));
         }
@@ -223,8 +227,8 @@ impl ChannelFields<'_> {
         } else {
             self.settle_date.time(row, times)?.wall.date
         };
-        let channel = needed!(self.channel, row);
-        let channel_ref = needed!(self.channel_ref, row);
+        let channel = needed!(self.channel, row, bytes);
+        let channel_ref = needed!(self.channel_ref, row, id);
         if amount_minor == 0 && apart_minor == 0 {
             if fee_minor != 0 {
                 return Err(self
@@ -234,9 +238,9 @@ impl ChannelFields<'_> {
             sink.not_booked(row.place);
             return Ok(());
         }
-        let order_id = optional!(self.order_id, row);
-        let batch_ref = optional!(self.batch_ref, row);
-        let refund_ref = optional!(self.refund_ref, row);
+        let order_id = optional!(self.order_id, row, id);
+        let batch_ref = optional!(self.batch_ref, row, id);
+        let refund_ref = optional!(self.refund_ref, row, id);
         let given = ChannelRow {
             place: row.place,
             channel: &channel,
@@ -378,7 +382,10 @@ impl BankFields<'_> {
         let text = self.account.text(row)?.0;
         let Some(index) = ctx.settings.account_index(&text) else {
             let found = masked(ctx.settings, &text);
-            let expected = "the number or id of an account of the book";
+            let expected = match holds_shortened(text.as_bytes()) {
+                true => SHORTENED,
+                false => "the number or id of an account of the book",
+            };
             return Err(self.account.refuse_as(row, found, expected));
         };
         let named = self.account.bytes(row)?.into_owned();
@@ -526,7 +533,7 @@ impl BankFields<'_> {
             }
         }
         let value_date = self.value_date.time(row, times)?.wall.date;
-        let entry_id = needed!(self.entry_id, row);
+        let entry_id = needed!(self.entry_id, row, id);
         let purpose_text = optional!(self.purpose, row);
         let purpose = Purpose::parse(&purpose_text);
         if let Some(bound) = &self.purpose
@@ -539,12 +546,12 @@ impl BankFields<'_> {
             sink.not_booked(row.place);
             return Ok(());
         }
-        let bank_ref = optional!(self.bank_ref, row);
+        let bank_ref = optional!(self.bank_ref, row, id);
         let remark = optional!(self.remark, row);
-        let batch_ref = optional!(self.batch_ref, row);
+        let batch_ref = optional!(self.batch_ref, row, id);
         let counterparty_name = optional!(self.counterparty_name, row);
         let counterparty_account = optional!(self.counterparty_account, row);
-        let original_ref = optional!(self.original_ref, row);
+        let original_ref = optional!(self.original_ref, row, id);
         let given = BankRow {
             place: row.place,
             entry_id: &entry_id,
