@@ -1092,7 +1092,7 @@ impl<'r> Table<'r> {
 
     /// Gives a row. False where a record in GBK is to be looked at as text first, and nothing was done.
     fn row(&mut self, record: &Record<'_>) -> bool {
-        if self.is_open && !self.last_line_is_proven() {
+        if self.is_open && !self.last_line_is_proven(record) {
             return self.refuse_open(record);
         }
         let (encoding, marks) = (self.encoding, self.marks);
@@ -1238,9 +1238,12 @@ impl<'r> Table<'r> {
         true
     }
 
-    /// True when a row that is cut off at the end of the file would be found out, or nobody expects a line end there.
-    fn last_line_is_proven(&self) -> bool {
-        self.profile.frame.last_line_open || self.totals.prove_sums() || self.balance_proves_the_last()
+    /// True when a row that is cut off at the end of the file would be found out, or nobody expects a line end there. A record
+    /// of fixed places that has all of them is whole by its length.
+    fn last_line_is_proven(&self, record: &Record<'_>) -> bool {
+        let frame = &self.profile.frame;
+        let is_whole = !frame.fixed.is_empty() && record.raw.len() == record_bytes(frame);
+        is_whole || frame.last_line_open || self.totals.prove_sums() || self.balance_proves_the_last()
     }
 
     /// True when the running balance would show that the last row was cut off: it stands behind the amount, so that what is
