@@ -515,6 +515,8 @@ struct Table<'r> {
     arena: Bump,
     /// A delimiter stands behind the last title, as it does behind the last cell of a row.
     ends_with_delimiter: bool,
+    /// Lines of delimiters alone, which spreadsheets leave behind the rows: how many, and the first.
+    without_text: (u64, Option<u64>),
     /// Where a record in GBK is decoded.
     room: Room,
     /// The records are those of the end of the file, and no line end stands behind them.
@@ -603,6 +605,7 @@ impl<'r> Table<'r> {
             way: Way::ByColumn,
             arena: Bump::new(),
             ends_with_delimiter: false,
+            without_text: (0, None),
             room: Room::default(),
             is_open: false,
             seen: FxHashMap::default(),
@@ -622,6 +625,11 @@ impl<'r> Table<'r> {
 
     #[inline]
     fn record(&mut self, record: &Record<'_>) -> Result<(), FileRefused> {
+        if is_of_delimiters(record.bytes, &self.profile.frame) && self.at != At::Before {
+            self.without_text.0 += 1;
+            self.without_text.1.get_or_insert(record.place.line);
+            return Ok(());
+        }
         let is_row = match record.bytes.first() {
             Some(0x80..) if record.in_gbk => self.at == At::Rows && !self.may_be_frame_high,
             Some(first) => self.at == At::Rows && !self.may_be_frame[usize::from(*first)],
@@ -1058,7 +1066,7 @@ impl<'r> Table<'r> {
             if !self.summary_titles.is_empty() {
                 return Err(self.broken(record.place.line, "the summary stands twice"));
             }
-            self.summary_titles = titles_of(&row);
+            self.summary_titles = without_padding(titles_of(&row));
             self.at = At::Summary;
             return Ok(true);
         }
@@ -1073,11 +1081,19 @@ impl<'r> Table<'r> {
         if let Err(what) = self.cut.cut(record, frame, self.encoding, marked) {
             return Err(self.broken(record.place.line, &format!("the summary has {what}")));
         }
-        let mut row = self.cut.row(record);
+        let row = self.cut.row(record);
         let expected = self.summary_titles.len();
-        if frame.trailing_delimiter && row.cells.len() == expected + 1 && row.cell(expected).is_empty() {
-            row.cells = &row.cells[..expected];
+        let mut cells = row.cells.to_vec();
+        // A spreadsheet fills up every line to the length of the longest. Where a mark cuts the cells, that stands in the last.
+        if let (true, Some((start, end))) = (marked, cells.last_mut()) {
+            let text = row.text.get(*start as usize..*end as usize).unwrap_or_default();
+            let is_padding = |byte: &&u8| **byte == frame.delimiter || matches!(byte, b' ' | b'\t');
+            *end -= text.iter().rev().take_while(is_padding).count() as u32;
         }
+        while cells.len() > expected && cells.last().is_some_and(|(start, end)| start == end) {
+            cells.pop();
+        }
+        let row = Row { cells: &cells, ..row };
         if row.cells.len() != expected {
             let message = format!(
                 "the summary has {} fields and its header {expected}",
@@ -1150,7 +1166,7 @@ impl<'r> Table<'r> {
                     .iter()
                     .all(|(at, pattern)| pattern.read(row.cell(*at)).is_some()));
         if !fits && result.is_ok() && summary_titles.is_empty() && is_summary_header(frame, &row) {
-            *summary_titles = titles_of(&row);
+            *summary_titles = without_padding(titles_of(&row));
             *at = At::Summary;
             return true;
         }
@@ -1411,6 +1427,11 @@ impl<'r> Table<'r> {
         if !is_proven {
             self.facts.noted.push(NOT_PROVEN.to_owned());
         }
+        if let (count, Some(line)) = self.without_text {
+            self.facts.noted.push(format!(
+                "rows of separators alone, as a spreadsheet leaves them, are passed over: {count}, the first in line {line}"
+            ));
+        }
         if self.profile.verified == Some(Verified::Published) {
             self.facts.statements.push(format!(
                 "the profile {} was made from published field names; no real file has been seen: compare its first rows with the file",
@@ -1450,6 +1471,25 @@ fn own_zones(profile: &Profile, columns: &Columns) -> Vec<String> {
         }
     }
     words
+}
+
+/// True of a record with delimiters and nothing else, as spreadsheets write rows of empty cells.
+#[inline(always)]
+fn is_of_delimiters(record: &[u8], frame: &Frame) -> bool {
+    record.first() == Some(&frame.delimiter)
+        && frame.fixed.is_empty()
+        && frame.header_type.is_none()
+        && record
+            .iter()
+            .all(|byte| *byte == frame.delimiter || matches!(byte, b' ' | b'\t' | b'\r'))
+}
+
+/// Titles without the empty ones at their end, with which a spreadsheet fills up a line.
+fn without_padding(mut titles: Vec<String>) -> Vec<String> {
+    while titles.last().is_some_and(String::is_empty) {
+        titles.pop();
+    }
+    titles
 }
 
 /// True of a text with a carriage return that no line feed follows.

@@ -20,7 +20,7 @@ use crate::terms::short_text::{ShortText, same};
 use super::by_column::{RUN_ROWS, Rows, each};
 use super::clock::{Clock, DayMemory, TimeText, midnight, read_time};
 use super::cut::Row;
-use super::spreadsheet::{SHORTENED, holds_shortened, is_shortened};
+use super::spreadsheet::{SHORTENED, changed, holds_shortened, is_shortened};
 
 /// Titles of a header, and what else a file says before its rows.
 pub struct Columns {
@@ -878,14 +878,14 @@ impl<'p> Bound<'p> {
             let (text, at) = self.text_of(rule, row)?;
             let read = rule.read_time(&text, times.business_date);
             if read.is_none() {
-                return Err(self.bad(at, &text, time_expected(&rule.field.patterns)));
+                return Err(self.bad(at, &text, time_expected(&rule.field.patterns, &text)));
             }
             read
         };
         let Some((wall, offset_minutes, has_time)) = read else {
             let text = rule.joined.borrow().clone();
             let at = rule.join.first().copied();
-            return Err(self.bad(at, &text, time_expected(&rule.field.patterns)));
+            return Err(self.bad(at, &text, time_expected(&rule.field.patterns, &text)));
         };
         let offset_minutes = match rule.zone {
             Some(zone_at) => match rule.field.zones.get(row.cell(zone_at)) {
@@ -1047,7 +1047,8 @@ impl<'p> Bound<'p> {
             let minor = rule.field.number.minor(text, digits);
             minor.map_err(|error| {
                 let expected = amount_expected(error, currency.code(), digits);
-                self.bad(at, text, rule.field.number.or_by_key(expected, text, error))
+                let expected = rule.field.number.or_by_key(expected, text, error);
+                self.bad(at, text, expected + changed(text))
             })
         };
         if !rule.sum.is_empty() {
@@ -1378,7 +1379,7 @@ impl Rule<'_> {
 
 /// What a day or time should have been, in words.
 #[cold]
-fn time_expected(patterns: &[TimePattern]) -> String {
+fn time_expected(patterns: &[TimePattern], found: &str) -> String {
     let what = match patterns.iter().any(|pattern| pattern.has_time) {
         true => "a time",
         false => "a day",
@@ -1388,7 +1389,10 @@ fn time_expected(patterns: &[TimePattern]) -> String {
         [before @ .., last] if !before.is_empty() => format!("{} or {last}", before.join(", ")),
         texts => texts.concat(),
     };
-    format!("{what} that exists, like {like}")
+    // Where the sender writes days with slashes, these tell nothing.
+    let is_senders = found.contains('/') && texts.first().is_some_and(|text| text.contains('/'));
+    let hint = if is_senders { "" } else { changed(found) };
+    format!("{what} that exists, like {like}{hint}")
 }
 
 fn signs(field: &Field) -> [Sign; TXN_TYPES.len() + 1] {

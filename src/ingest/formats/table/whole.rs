@@ -374,7 +374,10 @@ fn subtotals_of_pages_are_no_rows_where_the_profile_says_how_they_begin() {
         "本页小计,2,,,\"1,270.00\",\n第2页,,,,,\n,,,,,\n2026-03-31,3,",
     );
     let text = format!("{text}合计,4笔,借方,50.00,贷方,\"1,100.00\"\n");
-    assert_eq!(checked(&profile, &text).len(), 1);
+    let told = checked(&profile, &text);
+    assert!(told[0].starts_with("合计: 4 rows"), "{told:?}");
+    assert!(told[1].starts_with("rows of separators alone"), "{told:?}");
+    assert_eq!(told.len(), 2);
 }
 
 #[test]
