@@ -1588,6 +1588,9 @@ mod samples;
 mod layouts;
 
 #[cfg(test)]
+mod china;
+
+#[cfg(test)]
 mod damage;
 
 #[cfg(test)]
