@@ -518,8 +518,7 @@ const OTHER_SIDE: [&str; 12] = [
 
 /// True of a title that speaks of the counterparty.
 fn is_of_other_side(title: &str) -> bool {
-    let begins = |start: &&str| title.starts_with(*start);
-    OTHER_SIDE.iter().any(|start| begins(start)) && !title.starts_with("付款方式")
+    OTHER_SIDE.iter().any(|start| title.starts_with(*start)) && !title.starts_with("付款方式")
 }
 
 impl Table {
