@@ -21,9 +21,10 @@ mod pattern;
 mod toml_reader;
 
 /// Built-in profiles by name, sorted.
-const BUILT_IN: [(&str, &str); 28] = [
+const BUILT_IN: [(&str, &str); 31] = [
     ("99bill", include_str!("profiles/99bill.toml")),
     ("abc", include_str!("profiles/abc.toml")),
+    ("abc-corporate", include_str!("profiles/abc-corporate.toml")),
     ("adyen", include_str!("profiles/adyen.toml")),
     (
         "alipay-signcustomer",
@@ -32,7 +33,9 @@ const BUILT_IN: [(&str, &str); 28] = [
     ("alipay-trade", include_str!("profiles/alipay-trade.toml")),
     ("baidu-wallet", include_str!("profiles/baidu-wallet.toml")),
     ("boc", include_str!("profiles/boc.toml")),
+    ("boc-corporate", include_str!("profiles/boc-corporate.toml")),
     ("bocom", include_str!("profiles/bocom.toml")),
+    ("bocom-corporate", include_str!("profiles/bocom-corporate.toml")),
     ("ccb", include_str!("profiles/ccb.toml")),
     ("checkout", include_str!("profiles/checkout.toml")),
     ("chinaums", include_str!("profiles/chinaums.toml")),

@@ -61,6 +61,7 @@ mod roundings;
 mod runs;
 mod said;
 mod scan;
+mod spreadsheet;
 mod totals;
 mod usual;
 mod whose;
@@ -586,6 +587,8 @@ struct Table<'r> {
     arena: Bump,
     /// A delimiter stands behind the last title, as it does behind the last cell of a row.
     ends_with_delimiter: bool,
+    /// Lines of delimiters alone, which spreadsheets leave behind the rows: how many, and the first.
+    without_text: (u64, Option<u64>),
     /// Where a record in GBK is decoded.
     room: Room,
     /// The header as delivered, where files have one; and how often it stood again, first in which line.
@@ -683,6 +686,7 @@ impl<'r> Table<'r> {
             way: Way::ByColumn,
             arena: Bump::new(),
             ends_with_delimiter: false,
+            without_text: (0, None),
             room: Room::default(),
             header: Vec::new(),
             headers_again: (0, 0),
@@ -708,6 +712,11 @@ impl<'r> Table<'r> {
         if self.profile.frame.header_again && self.is_header_again(record) {
             let (count, first) = self.headers_again;
             self.headers_again = (count + 1, if count == 0 { record.place.line } else { first });
+            return Ok(());
+        }
+        if is_of_delimiters(record.bytes, &self.profile.frame) && self.at != At::Before {
+            self.without_text.0 += 1;
+            self.without_text.1.get_or_insert(record.place.line);
             return Ok(());
         }
         let is_row = match record.bytes.first() {
@@ -1209,7 +1218,7 @@ impl<'r> Table<'r> {
             if !self.summary_titles.is_empty() {
                 return Err(self.broken(record.place.line, "the summary stands twice"));
             }
-            self.summary_titles = titles_of(&row);
+            self.summary_titles = without_padding(titles_of(&row));
             self.at = At::Summary;
             return Ok(true);
         }
@@ -1224,11 +1233,19 @@ impl<'r> Table<'r> {
         if let Err(what) = self.cut.cut(record, frame, self.encoding, marked) {
             return Err(self.broken(record.place.line, &format!("the summary has {what}")));
         }
-        let mut row = self.cut.row(record);
+        let row = self.cut.row(record);
         let expected = self.summary_titles.len();
-        if frame.trailing_delimiter && row.cells.len() == expected + 1 && row.cell(expected).is_empty() {
-            row.cells = &row.cells[..expected];
+        let mut cells = row.cells.to_vec();
+        // A spreadsheet fills up every line to the length of the longest. Where a mark cuts the cells, that stands in the last.
+        if let (true, Some((start, end))) = (marked, cells.last_mut()) {
+            let text = row.text.get(*start as usize..*end as usize).unwrap_or_default();
+            let is_padding = |byte: &&u8| **byte == frame.delimiter || matches!(byte, b' ' | b'\t');
+            *end -= text.iter().rev().take_while(is_padding).count() as u32;
         }
+        while cells.len() > expected && cells.last().is_some_and(|(start, end)| start == end) {
+            cells.pop();
+        }
+        let row = Row { cells: &cells, ..row };
         if row.cells.len() != expected {
             let message = format!(
                 "the summary has {} fields and its header {expected}",
@@ -1243,7 +1260,7 @@ impl<'r> Table<'r> {
 
     /// Gives a row. False where a record in GBK is to be looked at as text first, and nothing was done.
     fn row(&mut self, record: &Record<'_>) -> bool {
-        if self.is_open && !self.last_line_is_proven() {
+        if self.is_open && !self.last_line_is_proven(record) {
             return self.refuse_open(record);
         }
         self.last_row = record.place;
@@ -1305,7 +1322,7 @@ impl<'r> Table<'r> {
                     .iter()
                     .all(|(at, pattern)| pattern.read(row.cell(*at)).is_some()));
         if !fits && result.is_ok() && summary_titles.is_empty() && is_summary_header(frame, &row) {
-            *summary_titles = titles_of(&row);
+            *summary_titles = without_padding(titles_of(&row));
             *at = At::Summary;
             return true;
         }
@@ -1446,9 +1463,12 @@ impl<'r> Table<'r> {
         true
     }
 
-    /// True when a row that is cut off at the end of the file would be found out, or nobody expects a line end there.
-    fn last_line_is_proven(&self) -> bool {
-        self.profile.frame.last_line_open || self.totals.prove_sums() || self.balance_proves_the_last()
+    /// True when a row that is cut off at the end of the file would be found out, or nobody expects a line end there. A record
+    /// of fixed places that has all of them is whole by its length.
+    fn last_line_is_proven(&self, record: &Record<'_>) -> bool {
+        let frame = &self.profile.frame;
+        let is_whole = !frame.fixed.is_empty() && record.raw.len() == record_bytes(frame);
+        is_whole || frame.last_line_open || self.totals.prove_sums() || self.balance_proves_the_last()
     }
 
     /// True when the running balance would show that the last row was cut off: it stands behind the amount, so that what is
@@ -1637,6 +1657,11 @@ impl<'r> Table<'r> {
         if !is_proven {
             self.facts.noted.push(NOT_PROVEN.to_owned());
         }
+        if let (count, Some(line)) = self.without_text {
+            self.facts.noted.push(format!(
+                "rows of separators alone, as a spreadsheet leaves them, are passed over: {count}, the first in line {line}"
+            ));
+        }
         if self.profile.verified == Some(Verified::Published) {
             self.facts.statements.push(format!(
                 "the profile {} was made from published field names; no real file has been seen: compare its first rows with the file",
@@ -1679,6 +1704,25 @@ fn own_zones(profile: &Profile, columns: &Columns) -> Vec<String> {
         }
     }
     words
+}
+
+/// True of a record with delimiters and nothing else, as spreadsheets write rows of empty cells.
+#[inline(always)]
+fn is_of_delimiters(record: &[u8], frame: &Frame) -> bool {
+    record.first() == Some(&frame.delimiter)
+        && frame.fixed.is_empty()
+        && frame.header_type.is_none()
+        && record
+            .iter()
+            .all(|byte| *byte == frame.delimiter || matches!(byte, b' ' | b'\t' | b'\r'))
+}
+
+/// Titles without the empty ones at their end, with which a spreadsheet fills up a line.
+fn without_padding(mut titles: Vec<String>) -> Vec<String> {
+    while titles.last().is_some_and(String::is_empty) {
+        titles.pop();
+    }
+    titles
 }
 
 /// True of a text with a carriage return that no line feed follows.
@@ -1806,10 +1850,16 @@ mod samples;
 mod layouts;
 
 #[cfg(test)]
+mod china;
+
+#[cfg(test)]
 mod damage;
 
 #[cfg(test)]
 mod own;
+
+#[cfg(test)]
+mod resaved;
 
 #[cfg(test)]
 mod writings;

@@ -91,6 +91,7 @@ const BANK: &[Titles] = &[
             "对方户名",
             "对方单位",
             "对方名称",
+            "收(付)方名称",
             "counterparty",
             "payee",
             "name",
@@ -98,7 +99,7 @@ const BANK: &[Titles] = &[
     ),
     (
         "counterparty_account",
-        &["对方账号", "对方帐号", "counterparty account"],
+        &["对方账号", "对方帐号", "收(付)方账号", "counterparty account"],
     ),
 ];
 
@@ -577,9 +578,25 @@ fn is_figure(cell: &str) -> bool {
             .all(|byte| byte.is_ascii_digit() || b",.-+:/ ".contains(&byte))
 }
 
+/// How titles begin that speak of the counterparty, or of payer and payee, one of whom it is.
+const OTHER_SIDE: [&str; 12] = [
+    "对方",
+    "对手",
+    "交易对",
+    "收(付)",
+    "收（付）",
+    "收付方",
+    "收款人",
+    "付款人",
+    "收款方",
+    "付款方",
+    "收款账",
+    "counterparty",
+];
+
 /// True of a title that speaks of the counterparty.
 fn is_of_other_side(title: &str) -> bool {
-    title.starts_with("对方") || title.starts_with("counterparty")
+    OTHER_SIDE.iter().any(|start| title.starts_with(*start)) && !title.starts_with("付款方式")
 }
 
 impl Table {
@@ -1267,6 +1284,27 @@ mod tests {
             }
             let parsed = Profile::parse(&drafted, "x");
             assert!(parsed.is_ok(), "{:?}\n{drafted}", parsed.err());
+        }
+    }
+
+    #[test]
+    fn the_account_of_payer_or_payee_is_never_taken_for_the_own() {
+        for title in [
+            "收(付)方账号",
+            "收（付）方账号",
+            "收付方账号",
+            "收款人账号",
+            "付款人账号",
+            "交易对方账号",
+        ] {
+            let text = format!(
+                "公司,店\n日期,单号,借方金额,贷方金额,余额,{title}\n2026-03-31,T1,,10.00,110.00,6217\n2026-03-31,T2,5.00,,105.00,6218\n"
+            );
+            let (_, drafted) = drafted(text.as_bytes());
+            assert!(
+                drafted.contains("[fields.account]\nfrom = \"source.account\""),
+                "{title}\n{drafted}"
+            );
         }
     }
 

@@ -19,6 +19,7 @@ use crate::terms::money::format_minor;
 use crate::terms::short_text::same;
 
 use super::fields::Booked;
+use super::spreadsheet::is_told;
 
 /// Rows of one time that are kept to look for an order; of more only the order of the file counts.
 const RUN_ROWS_MAX: usize = 1 << 20;
@@ -606,7 +607,11 @@ impl Chain {
             return Err(FileRefused::at(
                 *line,
                 format!("the running balance cannot be checked: {words}"),
-                "ask the bank for a corrected file; no row of this one is taken",
+                if is_told(words) {
+                    "fetch the file again and deliver it without opening it in a spreadsheet; no row of this one is taken"
+                } else {
+                    "ask the bank for a corrected file; no row of this one is taken"
+                },
             ));
         }
         let mut facts = ChainFacts::default();

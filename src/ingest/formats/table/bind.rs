@@ -20,6 +20,7 @@ use crate::terms::short_text::{ShortText, same};
 use super::by_column::{RUN_ROWS, Rows, each};
 use super::clock::{Clock, DayMemory, TimeText, midnight, read_time};
 use super::cut::{Row, Standing};
+use super::spreadsheet::{SHORTENED, changed, holds_shortened, is_shortened};
 
 /// Titles of a header, and what else a file says before its rows.
 pub struct Columns {
@@ -372,6 +373,8 @@ pub struct Bound<'p> {
     /// Currency of a constant, found once.
     pub(super) currency: Option<Currency>,
     pub(super) quick: Quick,
+    /// Some rule puts texts together.
+    joins: bool,
 }
 
 /// Where and when times are.
@@ -474,6 +477,7 @@ impl<'p> Bound<'p> {
         };
         Bound {
             name,
+            joins: rules.iter().any(|rule| !rule.join.is_empty()),
             rules,
             currency,
             quick,
@@ -693,6 +697,37 @@ impl<'p> Bound<'p> {
             _ => {}
         }
         self.bytes_ruled(row)
+    }
+
+    /// Text of an id or a reference in a row, as bytes.
+    ///
+    /// # Errors
+    /// As [`Bound::text`], or it is a number that a spreadsheet has shortened.
+    #[inline(always)]
+    pub fn id<'t>(&'t self, row: &Row<'t>) -> Result<Cow<'t, [u8]>, Bad> {
+        let text = self.bytes(row)?;
+        match self.is_shortened(&text) {
+            false => Ok(text),
+            true => Err(self.shortened(row)),
+        }
+    }
+
+    /// True when a text of this field is, or where texts are joined holds, a number that a spreadsheet has shortened.
+    #[inline(always)]
+    pub fn is_shortened(&self, text: &[u8]) -> bool {
+        match self.joins {
+            false => is_shortened(text),
+            true => holds_shortened(text),
+        }
+    }
+
+    /// Refuses a number that a spreadsheet has shortened.
+    #[cold]
+    fn shortened(&self, row: &Row<'_>) -> Bad {
+        match self.text(row) {
+            Ok((text, at)) => self.bad(at, &text, SHORTENED),
+            Err(bad) => bad,
+        }
     }
 
     #[inline(never)]
@@ -1069,7 +1104,8 @@ impl<'p> Bound<'p> {
             let minor = rule.field.number.minor(text, digits);
             minor.map_err(|error| {
                 let expected = amount_expected(error, currency.code(), digits);
-                self.bad(at, text, rule.field.number.or_by_key(expected, text, error))
+                let expected = rule.field.number.or_by_key(expected, text, error);
+                self.bad(at, text, expected + changed(text))
             })
         };
         if !rule.sum.is_empty() {
@@ -1429,11 +1465,12 @@ fn time_expected(patterns: &[TimePattern], found: &str) -> String {
     };
     let expected = format!("{what} that exists, like {like}");
     if is_of_a_spreadsheet(found) && !like.contains('/') {
-        return format!(
-            "{expected}; spreadsheets save days in this form, whose day and month can be mistaken: take the file as the sender gave it, never opened and saved"
-        );
+        return format!("{expected}; its day and month can be mistaken{}", changed(found));
     }
-    expected
+    // Where the sender writes days with slashes, these tell nothing.
+    let is_senders = found.contains('/') && texts.first().is_some_and(|text| text.contains('/'));
+    let hint = if is_senders { "" } else { changed(found) };
+    expected + hint
 }
 
 /// True of a day such as `11/20/26`, as spreadsheets save one: one or two digits twice and a year, with strokes.

@@ -9,6 +9,7 @@ use super::bind::{Bad, Bound, Columns, RowTime, Times};
 use super::clock::TimeText;
 use super::cut::Row;
 use super::roundings::{Moved, Roundings};
+use super::spreadsheet::{SHORTENED, holds_shortened};
 use super::whose::{Whose, whose};
 use crate::book::settings::Role;
 use crate::entries::rows::{BankRow, ChannelRow, Place, RowSink};
@@ -196,16 +197,19 @@ pub fn bind_fields<'p>(
 /// Gives the text of an optional field to the name that follows, or nothing.
 macro_rules! optional {
     ($bound:expr, $row:expr) => {
+        optional!($bound, $row, bytes)
+    };
+    ($bound:expr, $row:expr, $read:ident) => {
         match &$bound {
-            Some(bound) => bound.bytes($row)?,
+            Some(bound) => bound.$read($row)?,
             None => std::borrow::Cow::Borrowed(&b""[..]),
         }
     };
 }
 
 macro_rules! needed {
-    ($bound:expr, $row:expr) => {{
-        let text = $bound.bytes($row)?;
+    ($bound:expr, $row:expr, $read:ident) => {{
+        let text = $bound.$read($row)?;
         if text.is_empty() {
             return Err($bound.refuse($row, "a text"));
         }
@@ -296,8 +300,8 @@ impl ChannelFields<'_> {
         } else {
             self.settle_date.time(row, times)?.wall.date
         };
-        let channel = needed!(self.channel, row);
-        let channel_ref = needed!(self.channel_ref, row);
+        let channel = needed!(self.channel, row, bytes);
+        let channel_ref = needed!(self.channel_ref, row, id);
         if amount_minor == 0 && apart_minor == 0 && fee_minor != 0 {
             return Err(self
                 .amount
@@ -308,9 +312,9 @@ impl ChannelFields<'_> {
             sink.not_booked(row.place);
             return Ok(());
         }
-        let order_id = optional!(self.order_id, row);
-        let batch_ref = optional!(self.batch_ref, row);
-        let refund_ref = optional!(self.refund_ref, row);
+        let order_id = optional!(self.order_id, row, id);
+        let batch_ref = optional!(self.batch_ref, row, id);
+        let refund_ref = optional!(self.refund_ref, row, id);
         let booked_exact = Number::scaled_of_minor(1, currency.digits()) * moved.booked_minor;
         if fee_exact.is_some() && batch_ref.is_empty() && moved.exact != booked_exact {
             // What its rounding leaves over would be of nothing.
@@ -538,7 +542,10 @@ impl BankFields<'_> {
         let text = self.account.text(row)?.0;
         let Some(index) = self.index_of(&text, ctx) else {
             let found = masked(ctx.settings, &text);
-            let expected = "the number or id of an account of the book";
+            let expected = match holds_shortened(text.as_bytes()) {
+                true => SHORTENED,
+                false => "the number or id of an account of the book",
+            };
             return Err(self.account.refuse_as(row, found, expected));
         };
         let named = self.account.bytes(row)?.into_owned();
@@ -718,7 +725,7 @@ impl BankFields<'_> {
             }
         }
         let value_date = self.value_date.time(row, times)?.wall.date;
-        let entry_id = needed!(self.entry_id, row);
+        let entry_id = needed!(self.entry_id, row, id);
         let purpose_text = optional!(self.purpose, row);
         let purpose = Purpose::parse(&purpose_text);
         if let Some(bound) = &self.purpose
@@ -731,12 +738,12 @@ impl BankFields<'_> {
             sink.not_booked(row.place);
             return Ok(());
         }
-        let bank_ref = optional!(self.bank_ref, row);
+        let bank_ref = optional!(self.bank_ref, row, id);
         let remark = optional!(self.remark, row);
-        let batch_ref = optional!(self.batch_ref, row);
+        let batch_ref = optional!(self.batch_ref, row, id);
         let counterparty_name = optional!(self.counterparty_name, row);
         let counterparty_account = optional!(self.counterparty_account, row);
-        let original_ref = optional!(self.original_ref, row);
+        let original_ref = optional!(self.original_ref, row, id);
         let given = BankRow {
             place: row.place,
             entry_id: &entry_id,

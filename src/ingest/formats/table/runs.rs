@@ -10,7 +10,7 @@ use super::by_column::{Cells, RUN_ROWS, Rows, each};
 use super::fields::Fields;
 use super::lines::{Block, Run};
 use super::usual::Usual;
-use super::{At, Plan, SkippedWhen, Table, Way};
+use super::{At, Plan, SkippedWhen, Table, Way, is_of_delimiters};
 
 /// What the columns of a run say of its rows; those that are in neither must be looked at closely.
 #[derive(Default)]
@@ -145,6 +145,9 @@ impl Table<'_> {
                 Some(first) => !may_be_frame[usize::from(first)],
                 None => false,
             };
+            let is_row = is_row
+                && !(cells.first_byte(row) == Some(profile.frame.delimiter)
+                    && is_of_delimiters(run.record(row).bytes, &profile.frame));
             let is_row = is_row && mark.is_none_or(|mark| cells.first_byte(row) == Some(mark));
             left &= !(Rows::from(!is_row) << row);
         }

@@ -52,6 +52,8 @@ impl<'t> Usual<'t> {
 /// Texts of a field.
 struct Texts<'t> {
     each: [&'t [u8]; RUN_ROWS],
+    /// They are ids or references, which a spreadsheet may have shortened.
+    are_ids: bool,
     /// They are the same for all rows of the file.
     are_same: bool,
 }
@@ -65,7 +67,16 @@ impl<'t> Texts<'t> {
         };
         Texts {
             each: [all; RUN_ROWS],
+            are_ids: false,
             are_same: field.is_none_or(Bound::is_constant),
+        }
+    }
+
+    /// As [`Texts::new`], of an id or a reference.
+    fn ids(field: Option<&Bound<'_>>, arena: &'t Bump) -> Texts<'t> {
+        Texts {
+            are_ids: true,
+            ..Texts::new(field, arena)
         }
     }
 
@@ -78,7 +89,15 @@ impl<'t> Texts<'t> {
         rows: Rows,
     ) -> Rows {
         match field {
-            Some(field) if !self.are_same => cells.texts(field, rows, needed, &mut self.each),
+            Some(field) if !self.are_same => {
+                let mut closely = cells.texts(field, rows, needed, &mut self.each);
+                if self.are_ids {
+                    for row in each(rows & !closely) {
+                        closely |= Rows::from(field.is_shortened(self.each[row])) << row;
+                    }
+                }
+                closely
+            }
             _ if needed && self.each[0].is_empty() => rows,
             _ => 0,
         }
@@ -146,10 +165,10 @@ impl<'t> ChannelRows<'t> {
     fn new(fields: &ChannelFields<'_>, arena: &'t Bump) -> ChannelRows<'t> {
         ChannelRows {
             channel: Texts::new(Some(&fields.channel), arena),
-            channel_ref: Texts::new(Some(&fields.channel_ref), arena),
-            order_id: Texts::new(fields.order_id.as_ref(), arena),
-            batch_ref: Texts::new(fields.batch_ref.as_ref(), arena),
-            refund_ref: Texts::new(fields.refund_ref.as_ref(), arena),
+            channel_ref: Texts::ids(Some(&fields.channel_ref), arena),
+            order_id: Texts::ids(fields.order_id.as_ref(), arena),
+            batch_ref: Texts::ids(fields.batch_ref.as_ref(), arena),
+            refund_ref: Texts::ids(fields.refund_ref.as_ref(), arena),
             txn_type: [TxnType::Payment; RUN_ROWS],
             status: [Status::Success; RUN_ROWS],
             currency: [Currency::CNY; RUN_ROWS],
@@ -287,16 +306,17 @@ impl<'t> BankRows<'t> {
 
     fn new(fields: &BankFields<'_>, arena: &'t Bump) -> BankRows<'t> {
         let of = |field: &Option<Bound<'_>>| Texts::new(field.as_ref(), arena);
+        let ids = |field: &Option<Bound<'_>>| Texts::ids(field.as_ref(), arena);
         BankRows {
-            entry_id: Texts::new(Some(&fields.entry_id), arena),
+            entry_id: Texts::ids(Some(&fields.entry_id), arena),
             account: Texts::new(Some(&fields.account), arena),
-            bank_ref: of(&fields.bank_ref),
+            bank_ref: ids(&fields.bank_ref),
             remark: of(&fields.remark),
-            batch_ref: of(&fields.batch_ref),
+            batch_ref: ids(&fields.batch_ref),
             counterparty_name: of(&fields.counterparty_name),
             counterparty_account: of(&fields.counterparty_account),
             purpose: of(&fields.purpose),
-            original_ref: of(&fields.original_ref),
+            original_ref: ids(&fields.original_ref),
             has_balance: fields.balance.is_some(),
             account_index: 0,
             direction: [Direction::Credit; RUN_ROWS],

@@ -544,7 +544,10 @@ fn subtotals_of_pages_are_no_rows_where_the_profile_says_how_they_begin() {
         "本页小计,2,,,\"1,270.00\",\n第2页,,,,,\n,,,,,\n2026-03-31,3,",
     );
     let text = format!("{text}合计,4笔,借方,50.00,贷方,\"1,100.00\"\n");
-    assert_eq!(checked(&profile, &text).len(), 1);
+    let told = checked(&profile, &text);
+    assert!(told[0].starts_with("合计: 4 rows"), "{told:?}");
+    assert!(told[1].starts_with("rows of separators alone"), "{told:?}");
+    assert_eq!(told.len(), 2);
 }
 
 #[test]
@@ -699,4 +702,44 @@ fn a_last_row_without_its_line_end_is_refused_where_nothing_would_show_what_it_l
         checked(&behind, &format!("{ROWS}合计,4笔,借方,50.00,贷方,\"1,100.00\"")).len(),
         1
     );
+}
+
+/// Its length proves it: a record that lost a byte is none.
+#[test]
+fn a_last_record_of_fixed_places_is_whole_by_its_length() {
+    let profile = super::samples::profile("unionpay-zme");
+    let line: String = profile
+        .frame
+        .fixed
+        .iter()
+        .map(|(title, width)| {
+            let text = match title.as_str() {
+                "交易代码" => "E74",
+                "代理机构" => "88022900",
+                "系统跟踪号" => "190624",
+                "交易传输时间" => "0331112203",
+                "交易金额" => "000000010000",
+                "上一笔跟踪号" => "123456",
+                "上一笔日期时间" => "0330101112",
+                "商户手续费" => "C000000000060",
+                "结算金额" => "D000000009940",
+                _ => "",
+            };
+            format!("{text:<width$}")
+        })
+        .collect::<Vec<_>>()
+        .join(" ");
+    let read = |end: &str| {
+        let (result, kept) = read_on(&profile, D, format!("{line}\r\n{line}{end}").as_bytes());
+        assert!(result.is_ok());
+        (kept.rows.len(), kept.rejects.len())
+    };
+    assert_eq!(line.len(), 339);
+    for end in ["", "\r", "\n", "\r\n"] {
+        assert_eq!(read(end), (2, 0), "{end:?}");
+    }
+    let cut = format!("{line}\r\n{}", &line[..338]);
+    let (result, kept) = read_on(&profile, D, cut.as_bytes());
+    assert!(result.is_ok());
+    assert_eq!((kept.rows.len(), kept.rejects.len()), (1, 1));
 }

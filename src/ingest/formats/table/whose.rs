@@ -7,6 +7,8 @@
 use crate::book::settings::{Account, Settings};
 use crate::ingest::formats::values::masked;
 
+use super::spreadsheet::holds_shortened;
+
 /// Digits that a number must show to name an account: fewer fit too many.
 const SHOWS_MIN: usize = 4;
 /// Digits that make a number beside other words an account's: fewer are a branch, a day, a kind.
@@ -50,6 +52,16 @@ pub fn whose(named: &str, account: usize, settings: &Settings) -> Whose {
     }
     if let Some(other) = exactly.and_then(|at| settings.accounts.get(at)) {
         return other_of_book(other);
+    }
+    if holds_shortened(named.as_bytes()) {
+        return Whose::Other(
+            format!(
+                "the file names its account as {}, a number that a spreadsheet has shortened when the file was saved from it: it may be of {} or of any other account",
+                masked(settings, named),
+                own.id
+            ),
+            "fetch the file again and deliver it without opening it in a spreadsheet".to_owned(),
+        );
     }
     let taken = || {
         Whose::Taken(format!(
