@@ -327,6 +327,7 @@ mod tests {
     use super::*;
     use crate::book::settings::Role;
     use crate::ingest::files::{Packing, Seen};
+    use crate::ingest::formats::FileRefused;
     use crate::ingest::formats::testing::{settings, source};
 
     fn delivered(name: &str) -> Delivered {
@@ -458,6 +459,28 @@ mod tests {
         assert!(check(&[rows("1", &[])], false, yesterday).is_ok());
         assert!(check(&[rows("1", &[]), rows("2", &[])], true, yesterday).is_ok());
         assert!(check(&[rows("1", &[])], true, date.plus_days(-401)).is_ok());
+        // A file of another day is refused, and one that was taken on its day is taken once (R20).
+        let of_another_day = |sha256: &str| FileReport {
+            says_other_days: Some(FileRefused::at(3, "of 2026-03-30", "deliver it on its day")),
+            ..rows(sha256, &[])
+        };
+        let stopped = check(&[rows("2", &[]), of_another_day("3")], true, yesterday).unwrap_err();
+        assert!(stopped.starts_with("65 b:3: of 2026-03-30"), "{stopped}");
+        assert!(check(&[rows("2", &[]), of_another_day("1")], true, yesterday).is_ok());
+    }
+
+    #[test]
+    fn a_batch_is_rounded_over_all_its_rows() {
+        let report = |sha256: &str, batch: &str| FileReport {
+            rounded: vec![batch.to_owned()],
+            ..rows(sha256, &[])
+        };
+        let check = |reports: &[FileReport]| checked(reports, &["a", "b"], false);
+        assert!(check(&[report("1", "X P1 EUR"), report("2", "X P2 EUR")]).is_ok());
+        // The same bytes are one file.
+        assert!(check(&[report("1", "X P1 EUR"), report("1", "X P1 EUR")]).is_ok());
+        let stopped = check(&[report("1", "X P1 EUR"), report("2", "X P1 EUR")]).unwrap_err();
+        assert!(stopped.starts_with("65 b: it has rows of X P1 EUR"), "{stopped}");
     }
 
     #[test]

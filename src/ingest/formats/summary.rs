@@ -361,7 +361,7 @@ mod tests {
     #[test]
     fn what_alipay_sums_up_beside_the_rows_is_compared() {
         let read = |text: &str| stated(text.as_bytes(), UTF_8);
-        let summary = read(SUMMARY).unwrap();
+        let summary = read(SUMMARY).unwrap().unwrap();
         let check = |rows: RowSums| compare(&[&summary], &[&rows]);
         assert_eq!(
             check(sums(4, (10_001, 60), (1_200, 7))),
@@ -386,12 +386,28 @@ mod tests {
             "合计: amounts: found 88.02, expected 88.01"
         );
         // Of payments alone.
-        let gross = read(&SUMMARY.replace("88.01", "100.01").replace("-0.53", "-0.60")).unwrap();
+        let gross = SUMMARY.replace("88.01", "100.01").replace("-0.53", "-0.60");
+        let gross = read(&gross).unwrap().unwrap();
         let rows = sums(4, (10_001, 60), (1_200, 7));
         assert!(matches!(compare(&[&gross], &[&rows]), Compared::Holds(_)));
-        // What is not understood is not compared.
-        assert_eq!(read(&SUMMARY.replace("合计\t", "共\t")), None);
-        assert_eq!(read(&SUMMARY.replace("服务费（元）", "服务费")), None);
+        // What is not understood is not compared, and that is said.
+        for (known, other) in [
+            ("合计\t", "共\t"),
+            ("服务费（元）", "服务费"),
+            (",88.01,0.00", ",\"1,088.01\",0.00"),
+        ] {
+            let words = read(&SUMMARY.replace(known, other)).unwrap().unwrap_err();
+            assert!(
+                words.starts_with("合计: not compared with the rows beside it"),
+                "{words}"
+            );
+        }
+        let many = SUMMARY.replace(",2,2,", &format!(",{},0,", u64::MAX));
+        let many = read(&many).unwrap().unwrap();
+        assert!(matches!(
+            compare(&[&many, &many], &[&rows, &rows]),
+            Compared::Differs(_)
+        ));
         let refused = RowSums {
             refused: 1,
             ..rows.clone()
@@ -404,7 +420,7 @@ mod tests {
 
     #[test]
     fn what_unionpay_reports_of_the_rows_is_compared() {
-        let report = stated(REPORT.as_bytes(), UTF_8).unwrap();
+        let report = stated(REPORT.as_bytes(), UTF_8).unwrap().unwrap();
         let day = day_of_report(REPORT.as_bytes(), UTF_8).unwrap();
         assert_eq!((day.0, day.1.to_string().as_str()), (4, "2015-09-05"));
         let rows = sums(8, (1_322_700, 7_936), (0, 0));
@@ -428,7 +444,8 @@ mod tests {
             compare(&[&report], &[&taken, &disputes]),
             Compared::Holds(_)
         ));
-        assert_eq!(stated(REPORT.replace("总计", "合计").as_bytes(), UTF_8), None);
+        let other = REPORT.replace("总计", "合计");
+        assert!(stated(other.as_bytes(), UTF_8).unwrap().is_err());
         assert_eq!(stated(b"a,b\n", UTF_8), None);
     }
 }

@@ -324,10 +324,8 @@ fn a_payout_of_stripe_is_what_its_rows_come_to() {
     );
     let checked = good("stripe", DAY, reversed.as_bytes()).1;
     assert!(
-        checked
-            .iter()
-            .any(|words| words
-                .ends_with("(not compared: it has a row with reporting_category payout_reversal)")),
+        checked.iter().any(|words| words
+            .ends_with("(not compared: the file has a row with reporting_category payout_reversal)")),
         "{checked:?}"
     );
 }
@@ -350,7 +348,7 @@ fn times_that_a_spreadsheet_saved_are_read_only_where_they_are_one_day() {
         assert!(
             kept.rejects[0]
                 .expected
-                .contains("spreadsheets save days in this form"),
+                .contains("its day and month can be mistaken; it looks as if a spreadsheet has changed it"),
             "{:?}",
             kept.rejects[0]
         );

@@ -302,7 +302,7 @@ mod tests {
         assert_eq!((missing, line), (2, 2));
         assert_eq!(
             words,
-            "its first line is `账号 …1111`, expected `[HISTORYDETAIL]{}`; line 2 has 3 of 4 titles of the header and lacks `余额` (it has `账户余额`); its titles are 凭证号, 交易时间, 转入金额, 转出金额, 账户余额"
+            "its first line is `账号 …1111`, expected `[HISTORYDETAIL]{}` or `本方账号{}`; line 2 has 3 of 4 titles of the header and lacks `余额` (it has `账户余额`); its titles are 凭证号, 交易时间, 转入金额, 转出金额, 账户余额"
         );
         let (_, _, words) = told("unionpay-zm", "hello\r\n");
         assert!(
