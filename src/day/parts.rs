@@ -30,16 +30,16 @@ pub fn check(
     known: &[KnownFile],
     date: Date,
 ) -> Result<Vec<String>, Stop> {
-    let mut notes = Vec::new();
-    let shared = shared_rows(files, reports, known, date, &mut notes);
-    let absent = without_rows(settings, files, reports, &mut notes);
-    let before = taken_before(settings, files, reports, known, date);
-    let is_new = |report: &FileReport| {
-        !known
-            .iter()
-            .any(|file| is_known(file, date) && file.sha256 == report.sha256)
-    };
+    let known = known
+        .iter()
+        .filter(|file| date.days_since(file.taken_on) <= FILES_KNOWN_DAYS);
+    let known: Known<'_> = known.map(|file| (file.sha256.as_str(), file)).collect();
+    let is_new = |report: &FileReport| !known.contains_key(report.sha256.as_str());
     let new: Vec<bool> = reports.iter().map(is_new).collect();
+    let mut notes = Vec::new();
+    let shared = shared_rows(files, reports, &new, &mut notes);
+    let absent = without_rows(settings, files, reports, &mut notes);
+    let before = taken_before(settings, files, reports, &known);
     let sums = sums_beside(files, reports, &new, &mut notes);
     let others = of_other_days(files, reports, &new);
     let rounded = rounded_twice(files, reports, &new);
@@ -50,23 +50,16 @@ pub fn check(
     }
 }
 
-fn is_known(file: &KnownFile, date: Date) -> bool {
-    date.days_since(file.taken_on) <= FILES_KNOWN_DAYS
-}
+/// Files that the closes before have taken, by their SHA-256.
+type Known<'a> = BTreeMap<&'a str, &'a KnownFile>;
 
 /// Required sources of which nothing came but what an earlier close has taken: the file of today is missing (D211).
 fn taken_before(
     settings: &Settings,
     files: &[Delivered],
     reports: &[FileReport],
-    known: &[KnownFile],
-    date: Date,
+    known: &Known<'_>,
 ) -> Option<Stop> {
-    let known: BTreeMap<&str, &KnownFile> = known
-        .iter()
-        .filter(|file| is_known(file, date))
-        .map(|file| (file.sha256.as_str(), file))
-        .collect();
     let mut findings = Vec::new();
     for (index, source) in settings.sources.iter().enumerate().filter(|(_, it)| it.required) {
         let delivered = files.iter().zip(reports);
@@ -100,16 +93,15 @@ struct Shared {
 fn shared_rows(
     files: &[Delivered],
     reports: &[FileReport],
-    known: &[KnownFile],
-    date: Date,
+    new: &[bool],
     notes: &mut Vec<String>,
 ) -> Option<Stop> {
     // Files of known content are taken once as a whole, whatever is in them.
-    let before = known.iter().filter(|file| is_known(file, date));
-    let mut seen: BTreeSet<&str> = before.map(|file| file.sha256.as_str()).collect();
+    let mut seen = BTreeSet::new();
     let taken: Vec<bool> = reports
         .iter()
-        .map(|report| !report.digests.is_empty() && seen.insert(report.sha256.as_str()))
+        .zip(new)
+        .map(|(report, is_new)| *is_new && !report.digests.is_empty() && seen.insert(report.sha256.as_str()))
         .collect();
     let rows_told = |key: fn(&RowDigest) -> u64| {
         let reports = reports.iter().enumerate().filter(|(index, _)| taken[*index]);
@@ -196,27 +188,21 @@ fn in_common(mut rows: Vec<(u64, usize, u32, u32)>) -> BTreeMap<(usize, usize), 
     shared
 }
 
-/// Files by source and archive: plain files of a source lie side by side.
-fn by_archive(files: &[Delivered]) -> BTreeMap<(usize, &str), Vec<usize>> {
-    let mut deliveries: BTreeMap<(usize, &str), Vec<usize>> = BTreeMap::new();
+/// The numbers of files by what they share.
+fn grouped<'f, K: Ord>(
+    files: &'f [Delivered],
+    key_of: impl Fn(&'f Delivered) -> K,
+) -> BTreeMap<K, Vec<usize>> {
+    let mut groups: BTreeMap<K, Vec<usize>> = BTreeMap::new();
     for (index, file) in files.iter().enumerate() {
-        let archive = file.name.split_once('!').map_or("", |(archive, _)| archive);
-        deliveries.entry((file.source, archive)).or_default().push(index);
+        groups.entry(key_of(file)).or_default().push(index);
     }
-    deliveries
+    groups
 }
 
-/// Files of an archive, whatever their source, since a report in it may be of two sources' rows; others by source.
-fn beside_one_another(files: &[Delivered]) -> BTreeMap<(Option<usize>, &str), Vec<usize>> {
-    let mut beside: BTreeMap<(Option<usize>, &str), Vec<usize>> = BTreeMap::new();
-    for (index, file) in files.iter().enumerate() {
-        let key = match file.name.split_once('!') {
-            Some((archive, _)) => (None, archive),
-            None => (Some(file.source), ""),
-        };
-        beside.entry(key).or_default().push(index);
-    }
-    beside
+/// The archive that a file lies in; `None` of a plain one.
+fn archive_of(file: &Delivered) -> Option<&str> {
+    file.name.split_once('!').map(|(archive, _)| archive)
 }
 
 /// Files that say themselves that they are of other days.
@@ -258,7 +244,12 @@ fn sums_beside(
     notes: &mut Vec<String>,
 ) -> Option<Stop> {
     let mut findings = Vec::new();
-    for members in beside_one_another(files).into_values() {
+    // Files of an archive, whatever their source, since a report in it may be of two sources' rows; others by source.
+    let beside = grouped(files, |file| {
+        let archive = archive_of(file);
+        (archive, archive.is_none().then_some(file.source))
+    });
+    for members in beside.into_values() {
         // The same bytes are one file, and what was taken before is none of today's.
         let mut seen = BTreeSet::new();
         let once: Vec<usize> = members
@@ -296,7 +287,8 @@ fn without_rows(
     notes: &mut Vec<String>,
 ) -> Option<Stop> {
     let mut findings = Vec::new();
-    for ((source, _), members) in by_archive(files) {
+    // Plain files of a source lie side by side.
+    for ((source, _), members) in grouped(files, |file| (file.source, archive_of(file))) {
         let why = |index: &usize| reports[*index].without_rows.as_str();
         let Some(first) = members
             .first()

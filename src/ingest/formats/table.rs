@@ -533,6 +533,22 @@ enum At {
     Behind,
 }
 
+/// Lines that are no rows: how many, and the first.
+#[derive(Clone, Copy, Default)]
+struct PassedOver {
+    count: u64,
+    first: u64,
+}
+
+impl PassedOver {
+    fn add(&mut self, line: u64) {
+        if self.count == 0 {
+            self.first = line;
+        }
+        self.count += 1;
+    }
+}
+
 /// Rows that are passed over, and whether they must add up all the same.
 struct SkippedWhen<'p> {
     when: Vec<BoundCondition<'p>>,
@@ -587,13 +603,13 @@ struct Table<'r> {
     arena: Bump,
     /// A delimiter stands behind the last title, as it does behind the last cell of a row.
     ends_with_delimiter: bool,
-    /// Lines of delimiters alone, which spreadsheets leave behind the rows: how many, and the first.
-    without_text: (u64, Option<u64>),
+    /// Lines of delimiters alone, which spreadsheets leave behind the rows.
+    without_text: PassedOver,
     /// Where a record in GBK is decoded.
     room: Room,
-    /// The header as delivered, where files have one; and how often it stood again, first in which line.
+    /// The header as delivered, where files have one; and the lines in which it stood again.
     header: Vec<u8>,
-    headers_again: (u64, u64),
+    headers_again: PassedOver,
     /// The records are those of the end of the file, and no line end stands behind them.
     is_open: bool,
     /// Where the last row stands that was read by itself.
@@ -686,10 +702,10 @@ impl<'r> Table<'r> {
             way: Way::ByColumn,
             arena: Bump::new(),
             ends_with_delimiter: false,
-            without_text: (0, None),
+            without_text: PassedOver::default(),
             room: Room::default(),
             header: Vec::new(),
-            headers_again: (0, 0),
+            headers_again: PassedOver::default(),
             is_open: false,
             last_row: Place::default(),
             seen: FxHashMap::default(),
@@ -710,13 +726,11 @@ impl<'r> Table<'r> {
     #[inline]
     fn record(&mut self, record: &Record<'_>) -> Result<(), FileRefused> {
         if self.profile.frame.header_again && self.is_header_again(record) {
-            let (count, first) = self.headers_again;
-            self.headers_again = (count + 1, if count == 0 { record.place.line } else { first });
+            self.headers_again.add(record.place.line);
             return Ok(());
         }
         if is_of_delimiters(record.bytes, &self.profile.frame) && self.at != At::Before {
-            self.without_text.0 += 1;
-            self.without_text.1.get_or_insert(record.place.line);
+            self.without_text.add(record.place.line);
             return Ok(());
         }
         let is_row = match record.bytes.first() {
@@ -1632,7 +1646,7 @@ impl<'r> Table<'r> {
             let roundings = fields.give_roundings(self.last_row, self.sink)?;
             (rounded, self.facts.rounded) = roundings;
         }
-        let (count, first) = self.headers_again;
+        let PassedOver { count, first } = self.headers_again;
         if count > 0 {
             let often = match count {
                 1 => format!("once, in line {first}"),
@@ -1657,9 +1671,10 @@ impl<'r> Table<'r> {
         if !is_proven {
             self.facts.noted.push(NOT_PROVEN.to_owned());
         }
-        if let (count, Some(line)) = self.without_text {
+        let PassedOver { count, first } = self.without_text;
+        if count > 0 {
             self.facts.noted.push(format!(
-                "rows of separators alone, as a spreadsheet leaves them, are passed over: {count}, the first in line {line}"
+                "rows of separators alone, as a spreadsheet leaves them, are passed over: {count}, the first in line {first}"
             ));
         }
         if self.profile.verified == Some(Verified::Published) {

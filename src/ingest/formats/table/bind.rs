@@ -20,7 +20,7 @@ use crate::terms::short_text::{ShortText, same};
 use super::by_column::{RUN_ROWS, Rows, each};
 use super::clock::{Clock, DayMemory, TimeText, midnight, read_time};
 use super::cut::{Row, Standing};
-use super::spreadsheet::{SHORTENED, changed, holds_shortened, is_shortened};
+use super::spreadsheet::{SHORTENED, changed, holds_shortened, is_day_with_strokes, is_shortened};
 
 /// Titles of a header, and what else a file says before its rows.
 pub struct Columns {
@@ -1464,29 +1464,13 @@ fn time_expected(patterns: &[TimePattern], found: &str) -> String {
         texts => texts.concat(),
     };
     let expected = format!("{what} that exists, like {like}");
-    if is_of_a_spreadsheet(found) && !like.contains('/') {
+    if is_day_with_strokes(found) && !like.contains('/') {
         return format!("{expected}; its day and month can be mistaken{}", changed(found));
     }
     // Where the sender writes days with slashes, these tell nothing.
     let is_senders = found.contains('/') && texts.first().is_some_and(|text| text.contains('/'));
     let hint = if is_senders { "" } else { changed(found) };
     expected + hint
-}
-
-/// True of a day such as `11/20/26`, as spreadsheets save one: one or two digits twice and a year, with strokes.
-fn is_of_a_spreadsheet(text: &str) -> bool {
-    let day = text.split([' ', 'T']).next().unwrap_or_default();
-    let parts: Vec<&str> = day.split('/').collect();
-    let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
-    match parts.as_slice() {
-        [first, second, year] => {
-            matches!(first.len(), 1 | 2)
-                && matches!(second.len(), 1 | 2)
-                && matches!(year.len(), 2 | 4)
-                && parts.iter().all(|part| digits(part))
-        }
-        _ => false,
-    }
 }
 
 fn signs(field: &Field) -> [Sign; TXN_TYPES.len() + 1] {

@@ -4,7 +4,7 @@
 //! In: a row and the fields that read it. Out: a digest of its account, amount, fee, time and balance as read, and of the other
 //! cells that it has. Its id is not made of this ([`super::Digest`]): ids stand in sealed closes.
 
-use super::bind::{Bad, Times};
+use super::bind::Times;
 use super::cut::Row;
 use super::fields::BankFields;
 use crate::ingest::formats::FormatContext;
@@ -41,20 +41,8 @@ pub fn digest(
     ctx: &FormatContext<'_>,
     said: &mut Vec<u8>,
 ) -> Option<u64> {
+    let figures = fields.said(row, times, ctx).ok()?;
     said.clear();
-    put(fields, row, telling, times, ctx, said).ok()?;
-    Some(xxhash_rust::xxh3::xxh3_64(said))
-}
-
-fn put(
-    fields: &BankFields<'_>,
-    row: &Row<'_>,
-    telling: &[bool],
-    times: &Times,
-    ctx: &FormatContext<'_>,
-    said: &mut Vec<u8>,
-) -> Result<(), Bad> {
-    let figures = fields.said(row, times, ctx)?;
     said.extend_from_slice(&figures.account.to_le_bytes());
     said.extend_from_slice(figures.currency.code().as_bytes());
     said.extend_from_slice(&figures.moved_minor.to_le_bytes());
@@ -62,11 +50,16 @@ fn put(
     said.extend_from_slice(&figures.booked.second.to_le_bytes());
     if let Some(balance_minor) = figures.balance_minor {
         said.extend_from_slice(&balance_minor.to_le_bytes());
-        // An account cannot have the same balance behind the same amount twice in a second, whatever the texts are.
-        if figures.booked.second != 0 {
-            return Ok(());
-        }
     }
+    // An account cannot have the same balance behind the same amount twice in a second, whatever the texts are.
+    if figures.balance_minor.is_none() || figures.booked.second == 0 {
+        texts(row, telling, said);
+    }
+    Some(xxhash_rust::xxh3::xxh3_64(said))
+}
+
+/// Puts the texts that tell a row from others.
+fn texts(row: &Row<'_>, telling: &[bool], said: &mut Vec<u8>) {
     for (at, _) in telling.iter().enumerate().filter(|(_, tells)| **tells) {
         let start = said.len();
         for c in row.cell(at).chars().filter(|c| !c.is_whitespace()) {
@@ -77,7 +70,6 @@ fn put(
             said.extend_from_slice(&[0x1f, at as u8]);
         }
     }
-    Ok(())
 }
 
 /// Takes what a program may add to or take from a number without changing it: thousands signs, zeros before it and behind its point.

@@ -68,6 +68,22 @@ pub fn changed(found: &str) -> &'static str {
     }
 }
 
+/// True of a day such as `11/20/26`, as spreadsheets save one: one or two digits twice and a year, with strokes.
+pub fn is_day_with_strokes(text: &str) -> bool {
+    let day = text.split([' ', 'T']).next().unwrap_or_default();
+    let parts: Vec<&str> = day.split('/').collect();
+    let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    match parts.as_slice() {
+        [first, second, year] => {
+            matches!(first.len(), 1 | 2)
+                && matches!(second.len(), 1 | 2)
+                && matches!(year.len(), 2 | 4)
+                && parts.iter().all(|part| digits(part))
+        }
+        _ => false,
+    }
+}
+
 /// True of words that say so.
 pub fn is_told(words: &str) -> bool {
     words.contains(TOLD)
