@@ -88,6 +88,8 @@ pub struct Inspected {
     pub rejects: Vec<Reject>,
     /// A profile to confirm, for a table that nobody knows.
     pub draft: Option<String>,
+    /// Why it gives no rows although it is of the format; empty of any other.
+    pub without_rows: String,
     /// What its rows add up to, where another file may say that.
     pub row_sums: Option<RowSums>,
     /// What the rows of another file add up to.
@@ -172,7 +174,7 @@ pub fn inspect(file: &Delivered, profiles: Profiles<'_>, book: Option<&Settings>
     }
     if seen.failed.is_empty() && seen.draft.is_none() && seen.statements.is_empty() {
         let idle = seen.rows == 0 && seen.not_booked == 0 && seen.reject_count == 0;
-        if idle && seen.checked.is_empty() {
+        if idle && seen.checked.is_empty() && seen.without_rows.is_empty() {
             seen.checked.push("no rows: an empty day".to_owned());
         }
     }
@@ -529,6 +531,7 @@ fn take(
     seen: &mut Inspected,
 ) {
     seen.variant = facts.variant;
+    seen.without_rows = facts.without_rows;
     seen.row_sums = facts.row_sums;
     seen.stated_sums = facts.stated_sums;
     if !facts.encoding.is_empty() {

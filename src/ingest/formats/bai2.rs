@@ -294,7 +294,7 @@ impl Reading<'_, '_> {
             } else {
                 "is interim: the final report of the day books it"
             };
-            self.desk.facts.checked.push(format!(
+            self.desk.facts.noted.push(format!(
                 "the group at line {} {why}; nothing of it is booked",
                 place.line
             ));

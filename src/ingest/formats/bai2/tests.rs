@@ -196,7 +196,7 @@ fn version_3_is_read_as_version_2() {
     assert_eq!(facts.variant, "BTRS (version 3)");
     assert!(
         facts
-            .checked
+            .noted
             .iter()
             .any(|words| words.contains("version 3 (BTRS)"))
     );
@@ -222,7 +222,7 @@ fn what_is_no_update_is_not_booked() {
         );
         assert!(
             facts
-                .checked
+                .noted
                 .iter()
                 .any(|words| words.contains("nothing of it is booked"))
         );

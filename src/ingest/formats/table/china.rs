@@ -1,6 +1,7 @@
 //! Corporate exports of banks of China whose account stands before the header: made-up statements of their public titles and lines,
 //! in UTF-8 and GBK, whole, changed and saved again from a spreadsheet.
 
+use super::row_digest::DIGEST_CHARS;
 use super::samples::{D, good, profile, read_on, refused};
 use super::*;
 

@@ -162,9 +162,13 @@ fn damaged_samples_are_refused_or_the_same() {
 fn every_byte_of_every_sample() {
     for (name, unseen) in damage(1) {
         println!("{name}: {unseen} turned bits change money unseen");
-        // No total covers Alipay's fees; all other money is covered.
-        if !name.starts_with("alipay-trade") {
-            assert_eq!(unseen, 0, "{name}");
+        let format = name.split(' ').next().unwrap_or_default();
+        match format {
+            // No total covers Alipay's fees; all other money is covered.
+            "alipay-trade" => {}
+            // Before the first row stands no balance (R27): three digits of its amount 10.00, turned, contradict no other figure.
+            _ if super::china::is_open_ended(format) => assert_eq!(unseen, 3, "{name}"),
+            _ => assert_eq!(unseen, 0, "{name}"),
         }
     }
 }

@@ -7,7 +7,7 @@ use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
 
 use super::frame_line::FrameLine;
 use super::lines::decode;
-use super::{HEAD_LINES, first_row, misshapen, titles_in};
+use super::recognise::{HEAD_LINES, first_row, misshapen, titles_in};
 use crate::book::parse::nearest;
 use crate::ingest::formats::decode::behind_mark;
 use crate::ingest::formats::profile::{LinePattern, Profile};

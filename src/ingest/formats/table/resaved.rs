@@ -3,6 +3,7 @@
 
 use super::samples::{D, SIGNCUSTOMER, good, profile, read_on, refused};
 use super::*;
+use crate::entries::rows::Reject;
 
 /// The first reject of a file that is read.
 fn rejected(name: &str, text: &str) -> Reject {

@@ -1,6 +1,7 @@
 //! Public samples and texts after published layouts, read by the built-in profiles: entries and totals, or the reason of
 //! the refusal.
 
+use super::row_digest::DIGEST_CHARS;
 use super::*;
 use crate::ingest::formats::profile::builtin;
 use crate::ingest::formats::testing::{Kept, sample, settings, source};

@@ -333,7 +333,7 @@ fn the_summary_is_known_for_what_it_is() {
             Some(Kind::Skipped(_))
         ));
         let (result, kept) = read_with(&alipay(), bytes, None);
-        assert!(result.unwrap().checked[0].starts_with("not read: summary per store"));
+        assert!(result.unwrap().noted[0].starts_with("not read: summary per store"));
         assert_eq!(kept, Kept::default());
     }
     assert_eq!(

@@ -2,6 +2,7 @@
 
 use super::samples::{D, good, read_on};
 use super::*;
+use crate::entries::rows::Reject;
 use crate::ingest::formats::testing::Kept;
 
 fn parsed(text: &str) -> Profile {
