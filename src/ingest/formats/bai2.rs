@@ -214,7 +214,7 @@ impl Reading<'_, '_> {
             "2" | "" => {}
             "3" => {
                 self.btrs = true;
-                self.desk.facts.checked.push(
+                self.desk.facts.noted.push(
                     "version 3 (BTRS) has the records and totals of version 2 and is read as such".to_owned(),
                 );
             }
@@ -544,7 +544,7 @@ impl Reading<'_, '_> {
                     );
                     self.desk.fail(refused)?;
                 }
-                _ => self.desk.facts.checked.push(format!(
+                _ => self.desk.facts.noted.push(format!(
                     "{name}: no opening and closing ledger balance (010, 015): proven by its control totals only"
                 )),
             }

@@ -573,7 +573,7 @@ impl<'d> Desk<'d> {
         }
         if open.namesakes > 0 {
             let count = open.namesakes;
-            self.facts.checked.push(format!(
+            self.facts.noted.push(format!(
                 "{count} {} the bank's reference of an earlier entry of the statement: told apart by {} place",
                 if count == 1 { "entry has" } else { "entries have" },
                 if count == 1 { "its" } else { "their" }

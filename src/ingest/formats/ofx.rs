@@ -703,7 +703,7 @@ impl Reading<'_, '_> {
             ));
         }
         if given.is_none() {
-            self.desk.facts.checked.push(format!(
+            self.desk.facts.noted.push(format!(
                 "the statement at line {line} names no currency (CURDEF): taken is {currency}, that of the account in the book"
             ));
         }
@@ -915,7 +915,7 @@ impl Reading<'_, '_> {
             minor: opening_minor,
         });
         open.told.closing = Some(Balance { date, minor: closing });
-        self.desk.facts.checked.push(format!(
+        self.desk.facts.noted.push(format!(
             "the statement at line {line} has no opening balance: ledger balance {} less {} entries is {} {currency}, which the closing balance of the day before proves",
             text_of(closing.into(), currency),
             statement.count,
@@ -942,7 +942,7 @@ impl Reading<'_, '_> {
             self.close_to(0, place)?;
         }
         if self.implied > 0 {
-            self.desk.facts.checked.push(format!(
+            self.desk.facts.noted.push(format!(
                 "{} aggregates end without an end tag: each ends where the next one cannot stand in it",
                 self.implied
             ));

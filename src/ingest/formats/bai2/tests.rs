@@ -194,12 +194,7 @@ fn version_3_is_read_as_version_2() {
     let (result, kept) = read(&FILE.replacen(",,,2/", ",,,3/", 1));
     let facts = result.unwrap();
     assert_eq!(facts.variant, "BTRS (version 3)");
-    assert!(
-        facts
-            .noted
-            .iter()
-            .any(|words| words.contains("version 3 (BTRS)"))
-    );
+    assert!(facts.noted.iter().any(|words| words.contains("version 3 (BTRS)")));
     assert_eq!(kept.rows, read(FILE).1.rows);
 }
 

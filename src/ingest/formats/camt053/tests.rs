@@ -232,7 +232,7 @@ fn entries_of_one_reference_are_told_apart() {
     let facts = result.unwrap();
     let told =
         "2 entries have the bank's reference of an earlier entry of the statement: told apart by their place";
-    assert!(facts.checked.contains(&told.to_owned()), "{:?}", facts.checked);
+    assert!(facts.noted.contains(&told.to_owned()), "{:?}", facts.noted);
     // Told in the same way whenever the statement is read.
     assert_eq!(
         read_bytes(text.replace("><", ">\n<").as_bytes()).1.rows,
