@@ -2,7 +2,11 @@
 //! rows alone: their number, or the sum of one of their columns. A figure that is neither is left out, and where none of a line
 //! is, nothing is proposed.
 
-use super::{CONFIRM, Moves, Table, figure_of, quoted, side_of, takes_back, titles_of, type_of};
+use super::columns::Moves;
+use super::cut::Table;
+use super::figures::figure_of;
+use super::toml::{CONFIRM, quoted};
+use super::words::{side_of, takes_back, titles_of, type_of};
 
 /// How a record begins that states totals.
 const BEGINNINGS: [&str; 12] = [

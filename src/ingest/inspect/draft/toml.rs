@@ -1,0 +1,370 @@
+//! The drafted profile as text, every guess marked.
+//!
+//! In: a [`Table`]. Out: the text of a profile in the order of docs/profiles.md. Amount and side take their columns first, so that
+//! nothing else has them; a field that no title fits is named in a comment, and left open.
+
+use encoding_rs::Encoding;
+
+use super::columns::Moves;
+use super::cut::Table;
+use super::figures::figure_of;
+use super::totals;
+use super::words::{
+    AMOUNT, BALANCE, BANK, CHANNEL, CREDIT, DEBIT, SIDE, TAKEN_BACK, Titles, side_of, titles_of, type_of,
+};
+
+/// The mark of a guess.
+pub(super) const CONFIRM: &str = "  # confirm";
+
+/// A text as TOML writes it.
+pub(super) fn quoted(text: &str) -> String {
+    let mut quoted = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => quoted.extend(['\\', c]),
+            '\t' => quoted.push_str("\\t"),
+            c if c.is_control() => {}
+            c => quoted.push(c),
+        }
+    }
+    quoted + "\""
+}
+
+/// The profile of a table; `is_sure` of its encoding.
+pub(super) fn toml_of(table: &Table, encoding: &'static Encoding, is_sure: bool) -> String {
+    let mut draft = Draft::new(table);
+    draft.head(encoding, is_sure);
+    draft.frame();
+    match draft.sides {
+        Some((credit, debit)) => draft.amount_of_sides(credit, debit),
+        None => draft.amount_of_one_column(),
+    }
+    let order = draft.balance();
+    for (name, titles) in draft.fields() {
+        draft.field_of(name, titles);
+    }
+    if draft.is_channel {
+        draft.field("channel", &["from = \"source.channel\"".to_owned()]);
+        draft.field("status", &[format!("value = \"SUCCESS\"{CONFIRM}")]);
+    }
+    if let Some(order) = order {
+        draft.line(&format!(
+            "\n# Each balance follows from the one before it, in the first rows.\n[balance]\norder = {}{CONFIRM}\nstatement = true{CONFIRM}",
+            quoted(order)
+        ));
+    }
+    for words in totals::drafted(table, draft.is_channel, draft.moves, &draft.fees) {
+        draft.line(&words);
+    }
+    draft.columns_left();
+    draft.out
+}
+
+/// A profile being drafted.
+struct Draft<'t> {
+    table: &'t Table,
+    is_channel: bool,
+    /// Columns of what came in and of what went out, of a bank that has both.
+    sides: Option<(usize, usize)>,
+    /// Columns of fees.
+    fees: Vec<usize>,
+    /// Where a row says what it moves, as far as that is known.
+    moves: Moves,
+    /// Columns that a field has.
+    taken: Vec<usize>,
+    out: String,
+}
+
+impl<'t> Draft<'t> {
+    fn new(table: &'t Table) -> Draft<'t> {
+        let credit = table.column(CREDIT, &[]);
+        let debit = table.column(DEBIT, &[]).filter(|at| Some(*at) != credit);
+        let sides = credit.zip(debit);
+        let of_channel = CHANNEL[..3]
+            .iter()
+            .filter(|(_, titles)| table.column(titles, &[]).is_some());
+        Draft {
+            table,
+            is_channel: sides.is_none() && of_channel.count() >= 2,
+            sides,
+            fees: table.fees(),
+            moves: sides.map_or(Moves::Unknown, |(credit, debit)| Moves::Sides(credit, debit)),
+            taken: sides.map_or(Vec::new(), |(credit, debit)| vec![credit, debit]),
+            out: String::new(),
+        }
+    }
+
+    fn line(&mut self, text: &str) {
+        self.out.push_str(text);
+        self.out.push('\n');
+    }
+
+    fn field(&mut self, name: &str, keys: &[String]) {
+        self.line(&format!("\n[fields.{name}]\n{}", keys.join("\n")));
+    }
+
+    /// The titles of columns, as a list of a profile.
+    fn titles(&self, columns: &[usize]) -> String {
+        let titles: Vec<String> = columns.iter().map(|at| quoted(&self.table.titles[*at])).collect();
+        titles.join(", ")
+    }
+
+    fn columns(&self, at: usize) -> String {
+        format!("columns = [{}]{CONFIRM}", self.titles(&[at]))
+    }
+
+    fn fields(&self) -> &'static [Titles] {
+        if self.is_channel { CHANNEL } else { BANK }
+    }
+
+    fn head(&mut self, encoding: &'static Encoding, is_sure: bool) {
+        self.line(
+            "# Drafted by `tieout inspect` from the titles of one file. Every line marked `confirm` is a guess: compare it with",
+        );
+        self.line(
+            "# the bank's description, then take the mark away. docs/profiles.md says what each key means.",
+        );
+        self.line(&format!("title = \"TO BE NAMED\"{CONFIRM}"));
+        let role = if self.is_channel { "channel" } else { "bank" };
+        self.line(&format!("role = {}{CONFIRM}", quoted(role)));
+        self.line("source = \"drafted from a file; add where its description is\"");
+        self.line(&format!(
+            "encodings = [{}]{}",
+            quoted(&encoding.name().to_ascii_lowercase()),
+            if is_sure { "" } else { CONFIRM }
+        ));
+        let titles = &self.table.titles;
+        let named: Vec<usize> = (0..titles.len()).filter(|at| !titles[*at].is_empty()).collect();
+        let header = self.titles(&named);
+        self.line(&format!("\n[recognise]\nheader = [{header}]"));
+    }
+
+    fn frame(&mut self) {
+        let table = self.table;
+        let delimiter = quoted(&table.delimiter.to_string());
+        self.line(&format!("\n[frame]\ndelimiter = {delimiter}"));
+        if table.quoted {
+            self.line("quote = '\"'");
+        }
+        self.line("trim = \" \\t`\"");
+        let ends_with_delimiter =
+            |(record, _): &(String, Vec<String>)| record.trim_end().ends_with(table.delimiter);
+        if table.behind.iter().any(ends_with_delimiter) {
+            self.line(&format!("comment_padding = {delimiter}{CONFIRM}"));
+        }
+        if table.preamble > 0 {
+            self.line(&format!("preamble_lines = {}{CONFIRM}", table.preamble));
+        }
+    }
+
+    /// The amount of a bank that has a column for each side.
+    fn amount_of_sides(&mut self, credit: usize, debit: usize) {
+        let mut keys = vec![
+            format!("credit_columns = [{}]{CONFIRM}", self.titles(&[credit])),
+            format!("debit_columns = [{}]{CONFIRM}", self.titles(&[debit])),
+        ];
+        self.table.number_keys(&[credit, debit], &mut keys);
+        let figures = self.table.values(debit).filter_map(figure_of);
+        let mut figures = figures.filter(|figure| *figure != 0).peekable();
+        if figures.peek().is_some() && figures.all(|figure| figure < 0) {
+            keys.push(format!("debit_is_negative = true{CONFIRM}"));
+            self.moves = Moves::Negative(credit, debit);
+        }
+        self.field("amount", &keys);
+    }
+
+    /// The amount that stands in one column, and the direction of a bank's.
+    fn amount_of_one_column(&mut self) {
+        match self.table.column(AMOUNT, &self.taken) {
+            Some(at) => {
+                self.taken.push(at);
+                self.moves = Moves::Signed(at);
+                let mut keys = vec![self.columns(at)];
+                self.table.number_keys(&[at], &mut keys);
+                if !self.is_channel && self.table.column(SIDE, &self.taken).is_none() {
+                    keys.push(format!("sign = {{ ANY = \"any\" }}{CONFIRM}"));
+                }
+                self.field("amount", &keys);
+            }
+            None => self.line("\n# [fields.amount]: no title says which column is the amount; add it."),
+        }
+        if !self.is_channel {
+            match self.table.column(SIDE, &self.taken) {
+                Some(at) => self.direction(at),
+                None => self.field("direction", &[format!("from = \"amount sign\"{CONFIRM}")]),
+            }
+        }
+    }
+
+    /// The direction that the texts of a column say.
+    fn direction(&mut self, side: usize) {
+        let table = self.table;
+        self.taken.push(side);
+        let back = table.column(TAKEN_BACK, &self.taken);
+        if let Moves::Signed(amount) = self.moves {
+            self.moves = Moves::BySide(amount, side, back);
+        }
+        match back.map(|back| (back, table.direction_of_both(side, back))) {
+            Some((back, Some(rules))) => {
+                self.taken.push(back);
+                self.line(&rules);
+            }
+            Some((back, None)) => self.line(&format!(
+                "\n# [fields.direction]: {} says the direction, and {} may say which rows take another back; add rules for both.",
+                table.titles[side], table.titles[back]
+            )),
+            None => {
+                let texts = table.texts(side).into_iter();
+                let meant: Vec<String> = texts
+                    .map(|text| format!("{} = {}", quoted(text), quoted(side_of(text))))
+                    .collect();
+                let map = format!("map = {{ {} }}{CONFIRM}", meant.join(", "));
+                self.field("direction", &[self.columns(side), map]);
+            }
+        }
+    }
+
+    /// The running balance of a bank, where the rows follow from one another by it; gives their order.
+    fn balance(&mut self) -> Option<&'static str> {
+        let table = self.table;
+        let at = table.column(BALANCE, &self.taken).filter(|_| !self.is_channel)?;
+        self.taken.push(at);
+        let order = table.order_of_balances(at, self.moves);
+        if order.is_some() {
+            let mut keys = vec![self.columns(at)];
+            table.number_keys(&[at], &mut keys);
+            self.field("balance", &keys);
+            return order;
+        }
+        let told = table.rows.iter().filter(|row| !row[at].is_empty()).count();
+        let why = if told < 2 {
+            "which one row does not show"
+        } else {
+            "but the first rows do not follow from one another by it"
+        };
+        self.line(&format!(
+            "\n# {} may be the running balance, {why}: left out.",
+            table.titles[at]
+        ));
+        None
+    }
+
+    /// What a fee in the row of what goes back may be: given back, or taken. Only one with a minus sign is sure not to be taken.
+    fn sign_of_fee(&self) -> Option<String> {
+        let kinds = self.table.column(titles_of("txn_type"), &[]);
+        let kinds = kinds.map_or(Vec::new(), |at| self.table.texts(at));
+        let kinds: Vec<&str> = kinds.into_iter().filter_map(type_of).collect();
+        let signs: Vec<String> = ["CHARGEBACK", "REFUND"]
+            .iter()
+            .filter(|kind| kinds.contains(kind))
+            .map(|kind| format!("{kind} = \"negative\""))
+            .collect();
+        (!signs.is_empty()).then(|| {
+            format!(
+                "sign = {{ {} }}{CONFIRM}: a fee of such a row is given back, and has a minus sign; where it has none, or is charged, see `sign` and `apart`",
+                signs.join(", ")
+            )
+        })
+    }
+
+    /// One field by what its column may be called.
+    fn field_of(&mut self, name: &str, titles: &[&str]) {
+        if name == "fee" && self.fees.len() > 1 {
+            let mut keys = vec![format!("sum = [{}]{CONFIRM}", self.titles(&self.fees))];
+            self.table.number_keys(&self.fees, &mut keys);
+            keys.extend(self.sign_of_fee());
+            self.taken.extend(&self.fees);
+            return self.field(name, &keys);
+        }
+        // One time column may serve two fields.
+        let at = self.table.column(titles, &self.taken).or_else(|| match name {
+            "value_date" => self.table.column(BANK[2].1, &[]),
+            "settle_date" => self.table.column(CHANNEL[5].1, &[]),
+            _ => None,
+        });
+        match at {
+            Some(at) => self.field_at(name, at),
+            None => self.field_without_column(name),
+        }
+    }
+
+    fn field_at(&mut self, name: &str, mut at: usize) {
+        let table = self.table;
+        let is_time = matches!(name, "booking_time" | "value_date" | "txn_time" | "settle_date");
+        if let Some((day, pattern)) = table.day_and_clock(at).filter(|_| is_time) {
+            if matches!(name, "booking_time" | "txn_time") {
+                self.taken.extend([day, at]);
+                let keys = [
+                    format!("join = [{}]{CONFIRM}", self.titles(&[day, at])),
+                    "with = \" \"".to_owned(),
+                    format!("pattern = {}{CONFIRM}", quoted(&pattern)),
+                ];
+                return self.field(name, &keys);
+            }
+            at = day;
+        }
+        self.taken.push(at);
+        let mut keys = vec![self.columns(at)];
+        if name == "fee" {
+            table.number_keys(&[at], &mut keys);
+            keys.extend(self.sign_of_fee());
+        }
+        if is_time {
+            keys.push(match table.time_patterns(at).as_slice() {
+                [pattern] => format!("pattern = {}{CONFIRM}", quoted(pattern)),
+                [pattern, other, ..] => format!(
+                    "pattern = {}{CONFIRM}: or {other}? The first rows fit both",
+                    quoted(pattern)
+                ),
+                [] => "# pattern: how its days are written, such as \"yyyy-MM-dd\"; add it".to_owned(),
+            });
+        }
+        if name == "txn_type" {
+            keys.extend(self.map_of_types(at));
+        }
+        if matches!(name, "entry_id" | "channel_ref") {
+            keys.push("required = true".to_owned());
+        }
+        self.field(name, &keys);
+    }
+
+    /// What the types of a channel mean, and those that nobody here knows.
+    fn map_of_types(&self, at: usize) -> Vec<String> {
+        let (mut meant, mut unknown) = (Vec::new(), Vec::new());
+        for text in self.table.texts(at) {
+            match type_of(text) {
+                Some(kind) => meant.push(format!("{} = {}", quoted(text), quoted(kind))),
+                None => unknown.push(format!(
+                    "# {}: what it means is not known; add it to the map",
+                    quoted(text)
+                )),
+            }
+        }
+        let mut keys = vec![format!("map = {{ {} }}{CONFIRM}", meant.join(", "))];
+        keys.extend(unknown);
+        keys
+    }
+
+    fn field_without_column(&mut self, name: &str) {
+        match name {
+            "account" => self.field(name, &[format!("from = \"source.account\"{CONFIRM}")]),
+            "currency" => self.field(name, &[format!("value = \"CNY\"{CONFIRM}")]),
+            "fee" => self.line("\n# [fields.fee]: no title says which column is the fee; add it."),
+            "entry_id" | "channel_ref" | "booking_time" | "txn_time" | "txn_type" => {
+                self.line(&format!("\n# [fields.{name}]: no title fits; add its column."));
+            }
+            _ => {}
+        }
+    }
+
+    fn columns_left(&mut self) {
+        let titles = self.table.titles.iter().enumerate();
+        let left: Vec<&str> = titles
+            .filter(|(at, title)| !self.taken.contains(at) && !title.is_empty())
+            .map(|(_, title)| title.as_str())
+            .collect();
+        if !left.is_empty() {
+            self.line(&format!("\n# Columns that no field takes: {}", left.join(", ")));
+        }
+    }
+}
