@@ -27,7 +27,7 @@ use jiff::tz::TimeZone;
 
 use super::decode::{TextReader, peek, xml_encoding};
 use super::desk::{Desk, Explained, MessagePage, OpenStatement, Purport, text_of};
-use super::values::{amount_expected, iso_date, iso_time, padded_minor, shown, zone};
+use super::values::{amount_expected, iso_date, iso_time, shown, xml_minor, zone};
 use super::{CAMT052, CAMT053, CAMT054, FileRefused};
 use crate::book::settings::{Account, ReversalSign};
 use crate::entries::rows::{BankRow, Place, Reject};
@@ -593,10 +593,10 @@ impl Reading<'_, '_> {
             }
         };
         let debtor_is_other = (direction == Direction::Credit) != entry.undoes();
-        let other = match (entry.details, debtor_is_other) {
-            (1, true) => Some(&entry.debtor),
-            (1, false) => Some(&entry.creditor),
-            _ => None,
+        let other = match (entry.has_one_detail(), debtor_is_other) {
+            (true, true) => Some(&entry.debtor),
+            (true, false) => Some(&entry.creditor),
+            (false, _) => None,
         };
         let row = BankRow {
             place,
@@ -837,6 +837,11 @@ fn summary_slot<'p>(summary: &'p mut SummaryText, path: &str) -> Option<&'p mut 
     match path {
         "TxsSummry/TtlNtries/NbOfNtries" => Some(&mut summary.all.count),
         "TxsSummry/TtlNtries/Sum" => Some(&mut summary.all.sum),
+        // Its element is of version 02; later ones have one more.
+        "TxsSummry/TtlNtries/TtlNetNtryAmt" | "TxsSummry/TtlNtries/TtlNetNtry/Amt" => Some(&mut summary.net),
+        "TxsSummry/TtlNtries/CdtDbtInd" | "TxsSummry/TtlNtries/TtlNetNtry/CdtDbtInd" => {
+            Some(&mut summary.net_sign)
+        }
         "TxsSummry/TtlCdtNtries/NbOfNtries" => Some(&mut summary.credit.count),
         "TxsSummry/TtlCdtNtries/Sum" => Some(&mut summary.credit.sum),
         "TxsSummry/TtlDbtNtries/NbOfNtries" => Some(&mut summary.debit.count),
@@ -852,7 +857,7 @@ fn read_amount(entry: &EntryText, account: &Account) -> Result<i64, (&'static st
         let expected = format!("{currency}, the currency of the account");
         return Err(("currency", entry.currency.clone(), expected));
     }
-    padded_minor(&entry.amount, currency.digits()).map_err(|error| {
+    xml_minor(&entry.amount, currency.digits()).map_err(|error| {
         let expected = amount_expected(error, currency.code(), currency.digits());
         ("amount", entry.amount.clone(), expected)
     })

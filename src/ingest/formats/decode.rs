@@ -4,6 +4,7 @@
 //! or shows; nothing is replaced. A NUL refuses the file, and so does a piece (element, comment, line) that is longer
 //! than [`PIECE_BYTES_MAX`]: memory stays bounded whatever is delivered.
 
+use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::io::{self, BufRead, Read};
@@ -57,6 +58,18 @@ pub fn behind_mark(head: &[u8]) -> (Option<&'static Encoding>, &[u8]) {
     match byte_order_mark(head) {
         Some((encoding, mark)) => (Some(encoding), &head[mark..]),
         None => (None, head),
+    }
+}
+
+/// The first bytes of a file as UTF-8, where a byte order mark says that they are UTF-16; any others as they are.
+pub fn head_in_utf8(head: &[u8]) -> Cow<'_, [u8]> {
+    match behind_mark(head) {
+        (Some(wide), text) if wide == UTF_16LE || wide == UTF_16BE => {
+            // The last letter may be cut.
+            let (text, _) = wide.decode_without_bom_handling(text);
+            Cow::Owned(text.into_owned().into_bytes())
+        }
+        _ => Cow::Borrowed(head),
     }
 }
 

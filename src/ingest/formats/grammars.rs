@@ -3,6 +3,7 @@
 
 use std::io::Read;
 
+use super::decode::head_in_utf8;
 use super::desk::Desk;
 use super::{BAI2, CAMT052, CAMT053, CAMT054, CMB, FileRefused, MT940, MT942, OFX};
 use super::{bai2, camt053, cmb, mt940, ofx};
@@ -33,6 +34,7 @@ pub fn is_grammar(name: &str) -> bool {
 
 /// The grammar of which the first bytes of a file are.
 pub fn recognise(head: &[u8]) -> Option<&'static str> {
+    let head = &*head_in_utf8(head);
     if let Some(format) = camt053::recognise(head) {
         return Some(format);
     }

@@ -392,6 +392,24 @@ mod tests {
     }
 
     #[test]
+    fn utf_16_with_its_mark_is_recognised_as_what_it_says() {
+        for (format, text) in [
+            (BAI2, "01,122099999,123456789,261120,0200,1,,,2/\n"),
+            (MT940, ":20:START\n:25:77\n:28C:1/1\n:60F:C261120EUR1,00\n"),
+            (OFX, "OFXHEADER:100\n<OFX>"),
+        ] {
+            for wide in [u16::to_le_bytes, u16::to_be_bytes] {
+                let marked = format!("\u{feff}{text}");
+                let mut bytes: Vec<u8> = marked.encode_utf16().flat_map(wide).collect();
+                assert_eq!(grammars::recognise(&bytes), Some(format));
+                // The head may end inside a letter.
+                bytes.pop();
+                assert_eq!(grammars::recognise(&bytes), Some(format));
+            }
+        }
+    }
+
+    #[test]
     fn files_are_recognised_by_their_first_bytes() {
         let kind = |format: &str, head: &[u8]| recognise(format, &none, head).unwrap();
         assert_eq!(

@@ -18,7 +18,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use sha2::{Digest, Sha256};
 
 use super::FileRefused;
-use super::decode::{PIECE_BYTES_MAX, peek};
+use super::decode::{PIECE_BYTES_MAX, head_in_utf8, peek};
 use super::desk::{ASK_THE_BANK, Balance, DayText, Desk, OpenStatement, Purport, text_of};
 use super::pieces::{Pieces, has_control};
 use super::values::{is_ambiguous, loose_amount_expected, padded_minor, shown};
@@ -128,11 +128,12 @@ pub fn recognise(head: &[u8]) -> bool {
 /// The file is refused; what the desk was given is void.
 pub fn read<'a>(mut bytes: Box<dyn Read + 'a>, desk: &mut Desk<'_>) -> Result<(), FileRefused> {
     let head = peek(&mut *bytes, HEAD_BYTES)?;
-    let declared = declared(&head);
+    let head_text = head_in_utf8(&head).into_owned();
+    let declared = declared(&head_text);
     let named = desk.ctx.source.encoding.clone();
     let is_of_header = named.is_none();
     let named = named.or(declared);
-    let mut pieces = Pieces::new(head.clone(), bytes, b'<', named.as_deref())?;
+    let mut pieces = Pieces::new(head, bytes, b'<', named.as_deref())?;
     if is_of_header {
         // Banks leave `CHARSET:1252` in a header as it always was; letters that are sequences of UTF-8 by chance do not occur in a
         // language's text.
@@ -155,14 +156,14 @@ pub fn read<'a>(mut bytes: Box<dyn Read + 'a>, desk: &mut Desk<'_>) -> Result<()
     };
     // What stands before the first tag is the header.
     let found = pieces.advance()?;
-    if !found || !recognise(&head) {
+    if !found || !recognise(&head_text) {
         return Err(FileRefused::at(
             1,
             "this is no OFX file: it has no OFX header and no <OFX>",
             "name the right format in the source, or take the file out of it",
         ));
     }
-    let header = String::from_utf8_lossy(&head).to_ascii_uppercase();
+    let header = String::from_utf8_lossy(&head_text).to_ascii_uppercase();
     while pieces.advance()? {
         reading.piece(&pieces.text, pieces.place)?;
     }
@@ -229,7 +230,7 @@ fn declared(head: &[u8]) -> Option<String> {
 }
 
 /// Fields of an entry that are read, by element, or by element in an element below the entry.
-const ENTRY_FIELDS: [&str; 13] = [
+const ENTRY_FIELDS: [&str; 15] = [
     "TRNTYPE",
     "DTPOSTED",
     "DTUSER",
@@ -243,6 +244,8 @@ const ENTRY_FIELDS: [&str; 13] = [
     "PAYEE/NAME",
     "CURRENCY/CURSYM",
     "BANKACCTTO/ACCTID",
+    "CORRECTFITID",
+    "CORRECTACTION",
 ];
 
 /// The texts of an entry, in the order of [`ENTRY_FIELDS`]; the buffers are used again.
@@ -738,6 +741,20 @@ impl Reading<'_, '_> {
         };
         let currency = *currency;
         let place = entry.place.unwrap_or(Place { line: 0, offset: 0 });
+        let corrected = entry.get("CORRECTFITID");
+        if !corrected.is_empty() {
+            // Whether the other was booked, in another file or by an earlier close, is not known here.
+            return Err(FileRefused::at(
+                place.line,
+                format!(
+                    "entry {} takes back or changes entry {}, which was sent before (CORRECTFITID, CORRECTACTION {})",
+                    shown(entry.get("FITID")),
+                    shown(corrected),
+                    shown(entry.get("CORRECTACTION"))
+                ),
+                "ask the bank for the statement with the entries as they are now; where the day of the other entry is closed, ask for an entry of the difference",
+            ));
+        }
         *count += 1;
         let other = entry.get("CURRENCY/CURSYM");
         let amount = match signed_amount(entry.get("TRNAMT"), currency.digits()) {

@@ -64,6 +64,20 @@ pub fn padded_minor(text: &str, digits: u32) -> Result<i64, AmountError> {
     parse_minor(format!("{whole}.{}", &fraction[..kept]).as_bytes(), digits)
 }
 
+/// As [`padded_minor`], of an amount in the words of an XML schema: a plus sign may stand before it, and digits on one side of the
+/// point are enough (`.50`, `12.`; `xs:decimal` of XML Schema Part 2, 3.2.3.1).
+///
+/// # Errors
+/// As [`padded_minor`].
+pub fn xml_minor(text: &str, digits: u32) -> Result<i64, AmountError> {
+    let bare = text.strip_prefix('+').unwrap_or(text);
+    match bare.split_once('.') {
+        Some(("", fraction)) => padded_minor(&format!("0.{fraction}"), digits),
+        Some((whole, "")) => padded_minor(whole, digits),
+        _ => padded_minor(bare, digits),
+    }
+}
+
 /// True when the one mark of an amount may stand before decimals or between thousands: `1,000` and `12.000` where the
 /// currency has other than three decimals. More digits or a zero before the mark are no group: `1234.500`, `0.500`; what
 /// is no amount of the currency as decimals, `1.005`, is not taken for a group either.

@@ -4,7 +4,7 @@
 
 use crate::entries::rows::Place;
 use crate::ingest::formats::desk::Explained;
-use crate::ingest::formats::values::padded_minor;
+use crate::ingest::formats::values::xml_minor;
 use crate::terms::currency::Currency;
 use crate::terms::digest::sha256_hex;
 use crate::terms::kinds::Direction;
@@ -68,6 +68,8 @@ pub struct EntryText {
     pub creditor: Party,
     /// `NtryDtls/Btch/PmtInfId`, else `Refs/PmtInfId` of the first detail.
     pub batch_id: String,
+    /// `NtryDtls/Btch/NbOfTxs` says that there are more payments than one, whatever details are listed.
+    pub is_batch: bool,
     /// How the entry is allocated over its details.
     pub allocation: Allocation,
 }
@@ -130,9 +132,10 @@ impl EntryText {
             debtor,
             creditor,
             batch_id,
+            is_batch,
             allocation,
         } = self;
-        (*place, *details, *returned) = (None, 0, false);
+        (*place, *details, *returned, *is_batch) = (None, 0, false, false);
         for text in [
             entry_ref,
             amount,
@@ -189,6 +192,10 @@ impl EntryText {
             "AcctSvcrRef" => &mut self.servicer_ref,
             "AddtlNtryInf" => &mut self.info,
             "NtryDtls/Btch/PmtInfId" => &mut self.batch_id,
+            "NtryDtls/Btch/NbOfTxs" => {
+                self.is_batch |= text.parse::<u64>().is_ok_and(|count| count > 1);
+                return;
+            }
             "Chrgs/Rcrd/Amt" | "Chrgs/Amt" => return self.take_charge(text, currency),
             "NtryDtls/TxDtls" => return self.end_detail(),
             _ => {
@@ -216,7 +223,7 @@ impl EntryText {
             return None;
         }
         let digits = Currency::parse(currency.as_bytes())?.digits();
-        padded_minor(amount, digits).ok().map(i128::from)
+        xml_minor(amount, digits).ok().map(i128::from)
     }
 
     fn take_charge(&mut self, text: &str, currency: Option<&str>) {
@@ -299,31 +306,39 @@ impl EntryText {
         self.returned_alone() || matches!(self.reversal.as_str(), "true" | "1")
     }
 
+    /// True when a detail speaks for the entry: it is the only one, and the bank does not say that others are not listed.
+    pub fn has_one_detail(&self) -> bool {
+        self.details == 1 && !self.is_batch
+    }
+
     fn returned_alone(&self) -> bool {
-        self.details == 1 && self.returned
+        self.has_one_detail() && self.returned
     }
 
     /// The bank's own reference: the entry's, else that of its only detail; empty where none.
     pub fn servicer(&self) -> &str {
         let given = |text: &'_ str| !text.is_empty() && !matches!(text, "NOTPROVIDED" | "NONREF");
-        match self.details {
-            _ if given(&self.servicer_ref) => &self.servicer_ref,
-            1 if given(&self.detail_servicer_ref) => &self.detail_servicer_ref,
-            _ => "",
+        if given(&self.servicer_ref) {
+            &self.servicer_ref
+        } else if self.has_one_detail() && given(&self.detail_servicer_ref) {
+            &self.detail_servicer_ref
+        } else {
+            ""
         }
     }
 
     /// The reference that both sides know (R45): `EndToEndId` of the only detail unless not provided, else the bank's.
     pub fn bank_ref(&self) -> &str {
-        let known = self.details == 1 && !self.end_to_end.is_empty() && self.end_to_end != "NOTPROVIDED";
+        let known = self.has_one_detail() && !self.end_to_end.is_empty() && self.end_to_end != "NOTPROVIDED";
         if known { &self.end_to_end } else { self.servicer() }
     }
 
     /// Free text: the remittance information of the only detail, else what the bank adds.
     pub fn remark(&self) -> &str {
-        let texts = match self.details {
-            1 => [&self.remittance, &self.info, &self.detail_info],
-            _ => [&self.info, &self.info, &self.info],
+        let texts = if self.has_one_detail() {
+            [&self.remittance, &self.info, &self.detail_info]
+        } else {
+            [&self.info, &self.info, &self.info]
         };
         texts
             .into_iter()
@@ -333,7 +348,7 @@ impl EntryText {
 
     /// Purpose of the only detail.
     pub fn purpose(&self) -> &str {
-        if self.details == 1 { &self.purpose } else { "" }
+        if self.has_one_detail() { &self.purpose } else { "" }
     }
 
     /// The line id of an entry that has no id of its own: what it is made of, in its place in the statement.

@@ -8,7 +8,7 @@
 use crate::book::settings::Account;
 use crate::ingest::formats::FileRefused;
 use crate::ingest::formats::desk::{ASK_THE_BANK, Balance, Tallies, Tally, identity};
-use crate::ingest::formats::values::{iso_date, padded_minor, shown};
+use crate::ingest::formats::values::{iso_date, shown, xml_minor};
 use crate::terms::money::format_minor;
 
 /// The texts of a `Bal` element.
@@ -39,11 +39,15 @@ pub struct DeclaredText {
     pub sum: String,
 }
 
-/// The three control totals of `TxsSummry`.
+/// The control totals of `TxsSummry`.
 #[derive(Clone, Debug, Default)]
 pub struct SummaryText {
     /// `TtlNtries`.
     pub all: DeclaredText,
+    /// Its net amount, `TtlNetNtryAmt` or `TtlNetNtry/Amt`, and the side it is on; empty where not given.
+    pub net: String,
+    /// `CdtDbtInd` of that amount.
+    pub net_sign: String,
     /// `TtlCdtNtries`.
     pub credit: DeclaredText,
     /// `TtlDbtNtries`.
@@ -194,7 +198,7 @@ fn read_balance(text: &BalanceText, account: &Account) -> Result<Balance, FileRe
     if text.currency != account.currency.code() {
         return refuse("currency", &text.currency, account.currency.code());
     }
-    let Ok(minor) = padded_minor(&text.amount, account.currency.digits()) else {
+    let Ok(minor) = xml_minor(&text.amount, account.currency.digits()) else {
         return refuse("Amt", &text.amount, &format!("an amount in {}", account.currency));
     };
     let minor = match text.sign.as_str() {
@@ -428,6 +432,7 @@ pub fn declared(summary: &SummaryText) -> u32 {
     [&summary.all, &summary.credit, &summary.debit]
         .iter()
         .flat_map(|total| [&total.count, &total.sum])
+        .chain([&summary.net])
         .filter(|text| !text.is_empty())
         .count() as u32
 }
@@ -459,7 +464,28 @@ pub fn check_summary(
             or_any(&declared.sum)
         )));
     }
-    Ok(())
+    let SummaryText { net, net_sign, .. } = &page.summary;
+    if net.is_empty() || net_holds(net, net_sign, booked, account) || net_holds(net, net_sign, all, account) {
+        return Ok(());
+    }
+    Err(page.refuse(format!(
+        "TtlNetNtry: found booked entries that come to {}, expected {} {}",
+        text(booked.net_minor(), account),
+        shown(net),
+        shown(net_sign)
+    )))
+}
+
+/// True when entries come to a declared amount, which has no sign of its own.
+fn net_holds(net: &str, sign: &str, found: Tallies, account: &Account) -> bool {
+    let found = found.net_minor();
+    xml_minor(net, account.currency.digits()).is_ok_and(|minor| match sign {
+        "DBIT" => found == -i128::from(minor),
+        "CRDT" => found == i128::from(minor),
+        // Without its side only the amount can be compared.
+        "" => found.unsigned_abs() == u128::from(minor.unsigned_abs()),
+        _ => false,
+    })
 }
 
 fn or_any(text: &str) -> String {
@@ -473,7 +499,7 @@ fn or_any(text: &str) -> String {
 fn holds(declared: &DeclaredText, found: Tally, account: &Account) -> bool {
     let count = declared.count.is_empty() || declared.count.parse::<u64>() == Ok(found.count);
     let sum = declared.sum.is_empty()
-        || padded_minor(&declared.sum, account.currency.digits())
+        || xml_minor(&declared.sum, account.currency.digits())
             .is_ok_and(|minor| i128::from(minor) == found.sum_minor);
     count && sum
 }

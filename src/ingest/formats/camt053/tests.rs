@@ -446,6 +446,70 @@ fn declared_totals_hold_over_booked_or_all_entries() {
 }
 
 #[test]
+fn a_declared_net_amount_holds_with_its_side() {
+    let text = |declared: &str| {
+        let entries = entry("1.00", "CRDT", "") + &entry("3.50", "DBIT", "");
+        let summary = format!("<TxsSummry><TtlNtries>{declared}</TtlNtries></TxsSummry>");
+        document(&statement(&(summary + &entries), "0", "-2.50"))
+    };
+    for holds in [
+        "<TtlNetNtryAmt>2.50</TtlNetNtryAmt><CdtDbtInd>DBIT</CdtDbtInd>",
+        "<TtlNetNtry><Amt>2.5</Amt><CdtDbtInd>DBIT</CdtDbtInd></TtlNetNtry>",
+        "<TtlNetNtryAmt>2.50</TtlNetNtryAmt>",
+    ] {
+        let checked = read_bytes(text(holds).as_bytes()).0.unwrap().checked;
+        assert_eq!(
+            checked[1], "statement S1: 1 declared counts and sums hold",
+            "{holds}"
+        );
+    }
+    for differs in [
+        "<TtlNetNtryAmt>2.50</TtlNetNtryAmt><CdtDbtInd>CRDT</CdtDbtInd>",
+        "<TtlNetNtry><Amt>2.51</Amt><CdtDbtInd>DBIT</CdtDbtInd></TtlNetNtry>",
+        "<TtlNetNtryAmt>4.50</TtlNetNtryAmt>",
+    ] {
+        refused(
+            &text(differs),
+            "TtlNetNtry: found booked entries that come to -2.50, expected ",
+        );
+    }
+}
+
+#[test]
+fn an_amount_in_the_forms_of_the_schema_is_read() {
+    for amount in [".50", "+0.50", "+.5", "00.500"] {
+        let text = document(&statement(&entry(amount, "CRDT", ""), "12.", "+12.50"));
+        let (result, kept) = read_bytes(text.as_bytes());
+        result.unwrap();
+        assert_eq!(kept.balances, ["5 CHF 2026-03-31 1200 1250"], "{amount}");
+    }
+    for amount in [".", "+", "++1", "1e2", "-1", "1.2.3", ""] {
+        let text = document(&statement(&entry(amount, "CRDT", ""), "0", "1"));
+        let (result, kept) = read_bytes(text.as_bytes());
+        assert!(result.is_err() || !kept.rejects.is_empty(), "{amount}");
+    }
+}
+
+#[test]
+fn one_detail_listed_of_a_batch_does_not_speak_for_it() {
+    let listed = "<Refs><EndToEndId>E1</EndToEndId></Refs><Amt Ccy=\"CHF\">1.00</Amt><RmtInf><Ustrd>first</Ustrd></RmtInf>";
+    let of = |count: &str| {
+        let batch = format!("<Btch><PmtInfId>P1</PmtInfId><NbOfTxs>{count}</NbOfTxs></Btch>");
+        row(
+            "1.00",
+            "CRDT",
+            &format!("<AcctSvcrRef>B1</AcctSvcrRef><NtryDtls>{batch}<TxDtls>{listed}</TxDtls></NtryDtls>"),
+        )
+    };
+    let (alone, batch) = (of("1"), of("3"));
+    assert!(alone.contains("|E1|") && alone.contains("|first|"), "{alone}");
+    assert!(
+        batch.contains("|B1|") && !batch.contains("E1") && !batch.contains("first"),
+        "{batch}"
+    );
+}
+
+#[test]
 fn pages_are_put_together_in_order() {
     let pagination = |number: u32, last: bool| {
         format!("<StmtPgntn><PgNb>{number}</PgNb><LastPgInd>{last}</LastPgInd></StmtPgntn>")

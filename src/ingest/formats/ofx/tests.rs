@@ -315,6 +315,34 @@ fn headers_name_the_encoding() {
 }
 
 #[test]
+fn an_entry_that_corrects_another_stops() {
+    for action in ["DELETE", "REPLACE"] {
+        refused(
+            &document(&entry(&format!("<CORRECTFITID>F0<CORRECTACTION>{action}"))),
+            &format!(
+                "entry F1 takes back or changes entry F0, which was sent before (CORRECTFITID, CORRECTACTION {action})"
+            ),
+        );
+    }
+}
+
+#[test]
+fn utf_16_with_its_mark_is_read_as_what_it_is() {
+    let text = document(&entry("<NAME>Müller"));
+    let wide: Vec<u8> = [0xff, 0xfe]
+        .into_iter()
+        .chain(text.encode_utf16().flat_map(u16::to_le_bytes))
+        .collect();
+    assert_eq!(
+        crate::ingest::formats::grammars::recognise(&wide),
+        Some(crate::ingest::formats::OFX)
+    );
+    let (result, kept) = read(&wide);
+    assert_eq!(result.unwrap().variant, "OFX 1 (SGML)");
+    assert_eq!(kept.rows, read(text.as_bytes()).1.rows);
+}
+
+#[test]
 fn what_cannot_be_read_is_refused() {
     let one = entry("");
     assert!(read(document(&one).as_bytes()).0.is_ok());
