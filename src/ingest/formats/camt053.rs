@@ -497,6 +497,11 @@ impl Reading<'_, '_> {
                 return Ok(());
             }
         };
+        let otherwise = match entry.reversal.as_str() {
+            "true" | "1" => direction.opposite(),
+            _ => direction,
+        };
+        self.page.booked_otherwise.add(otherwise, amount_minor);
         self.page.booked_as_written.add(written, amount_minor);
         self.page.booked.add(direction, amount_minor);
         let mut open = self.opened(index);

@@ -260,13 +260,15 @@ pub fn check_sources(
 pub fn read_foreign<'a>(
     format: &str,
     user_profiles: &dyn Fn(&str) -> Option<String>,
-    bytes: Box<dyn Read + 'a>,
+    mut bytes: Box<dyn Read + 'a>,
     ctx: &FormatContext<'_>,
     sink: &mut dyn RowSink,
 ) -> Result<FileFacts, FileRefused> {
     if grammars::is_grammar(format) {
+        let head = decode::peek(&mut *bytes, HEAD_BYTES)?;
+        let whole = Box::new(std::io::Cursor::new(head.clone()).chain(bytes));
         let mut desk = desk::Desk::of_book(ctx, sink);
-        grammars::read(format, bytes, &mut desk)?;
+        grammars::read(format, whole, &mut desk).map_err(|refused| taken_for(refused, format, &head))?;
         return Ok(desk.into_parts().0);
     }
     let names = one_of(format, user_profiles);
@@ -277,7 +279,6 @@ pub fn read_foreign<'a>(
     if others.is_empty() {
         return table::read(&profile, bytes, ctx, sink);
     }
-    let mut bytes = bytes;
     let head = decode::peek(&mut *bytes, HEAD_BYTES)?;
     for other in others {
         if table::recognise(&profile, &head, None).is_some() {
@@ -294,6 +295,22 @@ pub fn read_foreign<'a>(
         ctx,
         sink,
     )
+}
+
+/// A refusal that says what the file is, where that is another format or none.
+fn taken_for(mut refused: FileRefused, format: &str, head: &[u8]) -> FileRefused {
+    // What these say of one another is nearer.
+    let family = |name: &str| name.get(..4).unwrap_or_default().to_owned();
+    match grammars::recognise(head) {
+        Some(other) if family(other) != family(format) => {
+            refused.message += &format!(" (it looks like a file of format `{other}`)");
+            "name that format in the source, or put the file where its source takes it"
+                .clone_into(&mut refused.help);
+            refused
+        }
+        Some(_) => refused,
+        None => table::no_data(head).unwrap_or(refused),
+    }
 }
 
 /// The names of the profiles of which a file of this format may be; a profile of the book has its own name for itself.
@@ -389,6 +406,41 @@ mod tests {
             refused.message
         );
         assert_eq!(refused.finding("f.csv").file, "f.csv");
+    }
+
+    #[test]
+    fn a_file_of_another_format_is_called_by_its_name() {
+        let settings = settings(&[("77", "EUR")]);
+        let source = source("x", Role::Bank);
+        let read = |format: &str, text: &str| {
+            let ctx = context(&settings, &source);
+            let bytes = Box::new(std::io::Cursor::new(text.as_bytes().to_vec()));
+            read_foreign(format, &none, bytes, &ctx, &mut Kept::default()).unwrap_err()
+        };
+        let mt940 = ":20:START\n:25:77\n:28C:1/1\n:60F:C261120EUR1,00\n:62F:C261120EUR1,00\n";
+        let camt = "<Document xmlns='urn:iso:std:iso:20022:tech:xsd:camt.053.001.13'><BkToCstmrStmt></BkToCstmrStmt></Document>";
+        for (format, text, other) in [
+            (CAMT053, mt940, MT940),
+            (MT940, camt, CAMT053),
+            (BAI2, mt940, MT940),
+        ] {
+            let refused = read(format, text);
+            let words = format!("(it looks like a file of format `{other}`)");
+            assert!(refused.message.ends_with(&words), "{refused:?}");
+            assert!(refused.help.starts_with("name that format"), "{refused:?}");
+        }
+        for page in [
+            "<!DOCTYPE html>\n<html><body>403 Forbidden</body></html>",
+            "{\"error\": \"no statement\"}",
+        ] {
+            for format in [MT940, BAI2, OFX] {
+                let refused = read(format, page);
+                assert!(
+                    refused.message.starts_with("this is no bill but"),
+                    "{format}: {refused:?}"
+                );
+            }
+        }
     }
 
     #[test]

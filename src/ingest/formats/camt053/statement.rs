@@ -91,6 +91,8 @@ pub struct Page {
     pub interim_count: u32,
     /// Booked entries.
     pub booked: Tallies,
+    /// Booked entries, if reversals had the other sign (`reversal_sign` of the source).
+    pub booked_otherwise: Tallies,
     /// Booked entries by their indicator as written, which a source may invert.
     pub booked_as_written: Tallies,
     /// All entries, whatever their status, by their indicator as written.
@@ -244,6 +246,7 @@ pub struct Pages {
     pages_read: u32,
     interim: Option<Balance>,
     booked: Tallies,
+    booked_otherwise: Tallies,
     booked_as_written: Tallies,
     all_as_written: Tallies,
     /// Totals that did not hold over their page: they must hold over the whole statement.
@@ -365,6 +368,7 @@ pub fn add_page(before: Option<Pages>, page: Page, account: &Account) -> Result<
                 pages_read: number,
                 interim: None,
                 booked: Tallies::default(),
+                booked_otherwise: Tallies::default(),
                 booked_as_written: Tallies::default(),
                 all_as_written: Tallies::default(),
                 later: Vec::new(),
@@ -373,6 +377,7 @@ pub fn add_page(before: Option<Pages>, page: Page, account: &Account) -> Result<
         }
     };
     pages.booked.add_all(page.booked);
+    pages.booked_otherwise.add_all(page.booked_otherwise);
     pages.booked_as_written.add_all(page.booked_as_written);
     pages.all_as_written.add_all(page.all_as_written);
     pages.declared_count += declared(&page.summary);
@@ -423,8 +428,18 @@ fn check_identity(
     closing: Balance,
     account: &Account,
 ) -> Result<String, FileRefused> {
-    identity(pages.opening.minor, pages.booked, closing.minor, account.currency)
-        .map_err(|words| page.refuse(words))
+    let ties_out = |booked| identity(pages.opening.minor, booked, closing.minor, account.currency);
+    ties_out(pages.booked).map_err(|mut words| {
+        let others = pages.all_as_written.total().count - pages.booked_as_written.total().count;
+        if others > 0 {
+            words += &format!("; not counted: {others} whose status (Sts) is not BOOK");
+        }
+        let mut refused = page.refuse(words);
+        if ties_out(pages.booked_otherwise).is_ok() {
+            refused.help = "it ties out where its reversals (RvslInd) have the other sign: if this bank means them so, set `reversal_sign` of the source to the other of \"iso\" and \"invert\"".to_owned();
+        }
+        refused
+    })
 }
 
 /// Number of counts and sums that a summary declares.

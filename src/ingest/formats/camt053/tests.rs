@@ -446,6 +446,29 @@ fn declared_totals_hold_over_booked_or_all_entries() {
 }
 
 #[test]
+fn a_statement_that_does_not_tie_out_says_what_would_explain_it() {
+    let reversed = entry("4.00", "DBIT", "<RvslInd>true</RvslInd>");
+    let other = entry("7.00", "DBIT", "").replace("<Cd>BOOK</Cd>", "<Prtry>BOOKED</Prtry>");
+    let help = |entries: &str, closing: &str| {
+        let text = document(&statement(entries, "0.00", closing));
+        let refused = read_bytes(text.as_bytes()).0.unwrap_err();
+        (refused.message, refused.help)
+    };
+    let (message, with_other_sign) = help(&reversed, "4.00");
+    assert!(
+        message.ends_with("= -4.00, but the statement closes with 4.00 CHF"),
+        "{message}"
+    );
+    assert!(with_other_sign.contains("`reversal_sign`"), "{with_other_sign}");
+    let (message, none) = help(&(reversed + &other), "5.00");
+    assert!(
+        message.ends_with("; not counted: 1 whose status (Sts) is not BOOK"),
+        "{message}"
+    );
+    assert!(!none.contains("reversal_sign"), "{none}");
+}
+
+#[test]
 fn a_declared_net_amount_holds_with_its_side() {
     let text = |declared: &str| {
         let entries = entry("1.00", "CRDT", "") + &entry("3.50", "DBIT", "");

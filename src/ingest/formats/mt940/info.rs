@@ -108,6 +108,9 @@ fn numbered(text: &str, separator: char, at: usize) -> Info {
         };
         if inside {
             slot.push(separator);
+        } else if begins_field(content) && !slot.is_empty() && !slot.ends_with(' ') {
+            // Words are cut at the end of a subfield and go on in the next; what has a name of its own begins anew.
+            slot.push(' ');
         }
         slot.push_str(content);
         last = number;
@@ -129,6 +132,12 @@ fn numbered(text: &str, separator: char, at: usize) -> Info {
         info.remark = booking.trim().to_owned();
     }
     info
+}
+
+/// True of a text that begins with the name of a SEPA field, as in `SVWZ+`.
+fn begins_field(text: &str) -> bool {
+    let (name, rest) = text.as_bytes().split_at_checked(4).unwrap_or_default();
+    name.len() == 4 && name.iter().all(u8::is_ascii_uppercase) && rest.first() == Some(&b'+')
 }
 
 /// The text behind a key word such as `EREF+`, up to the next one.
@@ -232,7 +241,7 @@ mod tests {
         );
         check(
             &["079?00SAMMLER?109800?20KREF+A1?21EREF+NOTPROVIDED"],
-            "KREF+A1EREF+NOTPROVIDED",
+            "KREF+A1 EREF+NOTPROVIDED",
             "A1",
             "",
             "",

@@ -151,7 +151,7 @@ fn rows_carry_what_the_bank_says() {
     assert_eq!(
         rows,
         [
-            "|0|2026-03-31|2026-03-31|C|500|EUR|E1|EREF+E1SVWZ+Rechnung 7|Muster GmbH|DE02|NTRF|",
+            "|0|2026-03-31|2026-03-31|C|500|EUR|E1|EREF+E1 SVWZ+Rechnung 7|Muster GmbH|DE02|NTRF|",
             "|0|2026-03-31|2026-03-31|D|100|EUR|E2|/EREF/E2/NAME/A/REMI/x|A||NRTI|B2",
         ]
     );

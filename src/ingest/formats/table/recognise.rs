@@ -288,6 +288,14 @@ pub fn answer(profile: &Profile, head: &[u8]) -> Option<FileRefused> {
     markup(&text)
 }
 
+/// What a file is that holds no data of anybody's: a page or an answer of a server, an archive, a document.
+pub fn no_data(head: &[u8]) -> Option<FileRefused> {
+    let text = String::from_utf8_lossy(&head[..head.len().min(4 << 10)]).to_ascii_lowercase();
+    let is_page = text.contains("<html") || text.contains("<!doctype html");
+    let is_answer = text.trim_start().starts_with(['{', '[']) && !text.trim_start().starts_with("{1:");
+    other_kind(head).or_else(|| markup(&String::from_utf8_lossy(head)).filter(|_| is_page || is_answer))
+}
+
 /// An answer in XML, HTML or JSON, in which no table is written.
 pub(super) fn markup(text: &str) -> Option<FileRefused> {
     let start = text.trim_start_matches(|c: char| c.is_whitespace() || c == '\u{feff}');

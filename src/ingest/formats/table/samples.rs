@@ -1118,13 +1118,13 @@ txn_6,po_1,,,2026-01-31 00:00:00,2026-01-31 00:00:00,po_1,USD,-13.55,0,-13.55,pa
     assert_eq!(
         rows,
         [
-            "STRIPE|ch_1|pi_1|PAYMENT|2500|95|USD|2026-01-30T10:11:12+00:00|2026-02-02|SUCCESS|",
+            "STRIPE|ch_1|pi_1|PAYMENT|2500|95|USD|2026-01-30T10:11:12+00:00|2026-02-02|SUCCESS|txn_1",
             "STRIPE|re_1|pi_1|REFUND|1000|0|USD|2026-01-30T12:30:00+00:00|2026-02-02|SUCCESS|re_1",
-            "STRIPE|txn_3||WITHDRAWAL|50|0|USD|2026-01-30T12:31:00+00:00|2026-02-02|SUCCESS|",
-            "STRIPE|du_1|pi_2|CHARGEBACK|335|0|USD|2026-01-30T12:32:00+00:00|2026-02-02|SUCCESS|",
-            "STRIPE|du_1/fee|pi_2|WITHDRAWAL|1500|0|USD|2026-01-30T12:32:00+00:00|2026-02-02|SUCCESS|",
-            "STRIPE|du_1|pi_2|CHARGEBACK_REVERSAL|335|0|USD|2026-01-30T12:33:00+00:00|2026-02-02|SUCCESS|",
-            "STRIPE|du_1/fee|pi_2|ADJUSTMENT|1500|0|USD|2026-01-30T12:33:00+00:00|2026-02-02|SUCCESS|",
+            "STRIPE|txn_3||WITHDRAWAL|50|0|USD|2026-01-30T12:31:00+00:00|2026-02-02|SUCCESS|txn_3",
+            "STRIPE|du_1|pi_2|CHARGEBACK|335|0|USD|2026-01-30T12:32:00+00:00|2026-02-02|SUCCESS|txn_4",
+            "STRIPE|du_1/fee|pi_2|WITHDRAWAL|1500|0|USD|2026-01-30T12:32:00+00:00|2026-02-02|SUCCESS|txn_4",
+            "STRIPE|du_1|pi_2|CHARGEBACK_REVERSAL|335|0|USD|2026-01-30T12:33:00+00:00|2026-02-02|SUCCESS|txn_5",
+            "STRIPE|du_1/fee|pi_2|ADJUSTMENT|1500|0|USD|2026-01-30T12:33:00+00:00|2026-02-02|SUCCESS|txn_5",
         ]
     );
     assert_eq!(kept.not_booked, [7]);
@@ -1224,6 +1224,53 @@ txn_2,balance_transaction,-1000,2026-02-02 00:00:00,2026-01-30 10:11:01,usd,,0,-
     );
 }
 
+/// Channel, reference, type and reference of the modification: what makes two rows one (R19).
+fn identity(row: &str) -> [&str; 4] {
+    let parts: Vec<&str> = row.split('|').collect();
+    [parts[0], parts[1], parts[3], parts[10]]
+}
+
+#[test]
+fn rows_that_the_totals_count_twice_are_two_rows() {
+    let stripe = "balance_transaction_id,source_id,created_utc,available_on,automatic_payout_id,currency,gross,fee,net,reporting_category\n\
+txn_0,ch_1,2026-01-30 10:11:12,2026-02-02 00:00:00,po_1,usd,10.00,0.30,9.70,charge\n\
+txn_1,ch_1,2026-01-30 10:11:12,2026-02-02 00:00:00,po_1,usd,10.00,0.30,9.70,charge\n\
+txn_2,du_1,2026-01-30 10:11:12,2026-02-02 00:00:00,po_1,usd,-0.15,0,-0.15,other_adjustment\n\
+txn_3,du_1,2026-01-30 10:11:12,2026-02-02 00:00:00,po_1,usd,-0.15,0,-0.15,other_adjustment\n\
+txn_4,po_1,2026-01-31 00:00:00,2026-01-31 00:00:00,po_1,usd,-19.10,0,-19.10,payout\n";
+    let adyen = "Merchant Account,Psp Reference,Merchant Reference,Creation Date,TimeZone,Type,Modification Reference,Gross Currency,Gross Debit (GC),Gross Credit (GC),Net Currency,Net Debit (NC),Net Credit (NC),Commission (NC),Markup (NC),Scheme Fees (NC),Interchange (NC),Batch Number,Booking Date\n\
+A,P1,O1,2026-01-05 10:00:00,EET,Settled,M1,EUR,,100.00,EUR,,100.00,,,,,7,2026-01-06 00:00:00\n\
+A,,,2026-01-05 13:00:00,EET,Fee,monthly fee,,,,EUR,5.00,,,,,,7,2026-01-06 00:00:00\n\
+A,,,2026-01-05 13:00:00,EET,Fee,monthly fee,,,,EUR,2.00,,,,,,7,2026-01-06 00:00:00\n\
+B,,,2026-01-05 13:00:00,EET,Fee,monthly fee,,,,EUR,5.00,,,,,,7,2026-01-06 00:00:00\n\
+A,,,2026-01-06 00:00:00,EET,MerchantPayout,TX1,,,,EUR,88.00,,,,,,7,2026-01-06 00:00:00\n";
+    for (name, day, file) in [("stripe", (2026, 1, 31), stripe), ("adyen", (2026, 1, 6), adyen)] {
+        let (rows, ..) = good(name, day, file.as_bytes());
+        let mut ids: Vec<[&str; 4]> = rows.iter().map(|row| identity(row)).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!((ids.len(), rows.len()), (4, 4), "{name}: {rows:?}");
+    }
+}
+
+#[test]
+fn an_abbreviation_of_several_zones_is_not_guessed() {
+    let file = |zone: &str| {
+        format!(
+            "Merchant Account,Psp Reference,Merchant Reference,Creation Date,TimeZone,Type,Modification Reference,Gross Currency,Gross Debit (GC),Gross Credit (GC),Net Currency,Net Debit (NC),Net Credit (NC),Commission (NC),Markup (NC),Scheme Fees (NC),Interchange (NC),Batch Number,Booking Date\n\
+A,P1,O1,2026-01-05 10:00:00,{zone},Settled,M1,EUR,,100.00,EUR,,100.00,,,,,7,2026-01-06 00:00:00\n"
+        )
+    };
+    let (rows, ..) = good("adyen", (2026, 1, 6), file("NZDT").as_bytes());
+    assert!(rows[0].contains("2026-01-05T10:00:00+13:00"), "{rows:?}");
+    for zone in ["CST", "IST", "Asia/Shanghai"] {
+        let (_, kept) = read_on(&profile("adyen"), (2026, 1, 6), file(zone).as_bytes());
+        let reject = &kept.rejects[0];
+        assert_eq!((reject.field.as_str(), reject.found.as_str()), ("txn_time", zone));
+        assert!(reject.expected.contains("add it to `zones`"), "{reject:?}");
+    }
+}
+
 #[test]
 fn adyen_batches_add_up_to_their_payout() {
     let header = "Company Account,Merchant Account,Psp Reference,Merchant Reference,Payment Method,Creation Date,TimeZone,Type,Modification Reference,Gross Currency,Gross Debit (GC),Gross Credit (GC),Exchange Rate,Net Currency,Net Debit (NC),Net Credit (NC),Commission (NC),Markup (NC),Scheme Fees (NC),Interchange (NC),Batch Number,Booking Date\n";
@@ -1246,7 +1293,7 @@ C,M,,,,2026-01-05 13:00:00,CET,Fee,monthly fee,,,,,EUR,5.00,,,,,,7,2026-01-06 00
             "ADYEN|P1|O1|REFUND|2000|0|EUR|2026-01-05T11:00:00+02:00|2026-01-06|SUCCESS|M1",
             "ADYEN|P1/fee|O1|WITHDRAWAL|10|0|EUR|2026-01-05T11:00:00+02:00|2026-01-06|SUCCESS|M1",
             "ADYEN|P2|O2|PAYMENT|5|8|EUR|2026-01-05T12:00:00+01:00|2026-01-06|SUCCESS|",
-            "ADYEN|monthly fee||WITHDRAWAL|500|0|EUR|2026-01-05T13:00:00+01:00|2026-01-06|SUCCESS|monthly fee",
+            "ADYEN|monthly fee||WITHDRAWAL|500|0|EUR|2026-01-05T13:00:00+01:00|2026-01-06|SUCCESS|monthly fee M EUR 5.00",
         ]
     );
     assert_eq!(kept.rejects, []);

@@ -144,7 +144,10 @@ impl<'p> Bound<'p> {
                 Some(minutes) => Some(*minutes),
                 None => {
                     let known: Vec<&str> = rule.field.zones.keys().map(String::as_str).collect();
-                    let expected = format!("a zone that the profile knows: {}", known.join(", "));
+                    let expected = format!(
+                        "a zone that the profile knows: {}; where this one is meant and has one offset for you, copy the profile into profiles/ of the book and add it to `zones`",
+                        known.join(", ")
+                    );
                     return Err(self.bad(Some(zone_at), row.cell(zone_at), expected));
                 }
             },
