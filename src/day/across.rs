@@ -93,6 +93,7 @@ fn judge(
     let mut findings = Vec::new();
     let repeated = repeats(settings, told, &mut notes, &mut findings);
     two_formats(settings, told, &repeated, &mut findings);
+    other_days(settings, told, date, &mut findings);
     let last = numbers(settings, told, &repeated, before, date, &mut findings);
     missing_pages(pages, &mut findings);
     pages_of_statements(settings, told, &repeated, &mut findings);
@@ -136,7 +137,7 @@ fn repeats(
     notes: &mut Vec<String>,
     findings: &mut Vec<Finding>,
 ) -> BTreeSet<usize> {
-    type Key<'a> = (usize, &'a str, &'a str, Option<u64>, u32, String);
+    type Key<'a> = (usize, &'a str, &'a str, Option<u64>, (u32, u32), String);
     let mut first: BTreeMap<Key<'_>, Namesakes<'_>> = BTreeMap::new();
     let mut repeated = BTreeSet::new();
     for (index, one) in told.iter().enumerate() {
@@ -153,7 +154,7 @@ fn repeats(
                 one.format,
                 statement.id.as_str(),
                 statement.sequence,
-                statement.first_page,
+                (statement.first_page, statement.section),
                 day,
             ))
             .or_default();
@@ -186,6 +187,36 @@ fn repeats(
         known.openings.entry(opening).or_insert(index);
     }
     repeated
+}
+
+/// Statements without balances that say themselves that they are of another day. Of one with balances these say it.
+fn other_days(settings: &Settings, told: &[Told<'_>], date: Date, findings: &mut Vec<Finding>) {
+    for one in told {
+        let StatementTold {
+            purport: Purport::Statement,
+            opening: None,
+            closing: None,
+            day: Some(day),
+            ..
+        } = one.told
+        else {
+            continue;
+        };
+        if *day != date {
+            findings.push(
+                Finding::about(
+                    one.file,
+                    format!(
+                        "statement {} of account {}: found date {day}, expected {date}",
+                        name(one.told),
+                        account_id(settings, one.told.account)
+                    ),
+                    "deliver statements below the inbox of the date they close; where that day is closed with it, take it out of the inbox",
+                )
+                .at(one.told.line, 0),
+            );
+        }
+    }
 }
 
 /// A statement that came in two formats: its entries have other ids in each, so they would count twice.
@@ -625,6 +656,8 @@ mod tests {
             id: id.to_owned(),
             sequence: (number > 0).then_some(number),
             period: String::new(),
+            day: None,
+            section: 0,
             opening: balance(opening),
             closing: balance(closing),
             booked: Tallies::default(),
@@ -664,6 +697,34 @@ mod tests {
         let statements: Vec<(StatementTold, &str)> =
             statements.iter().map(|told| (told.clone(), "camt.053")).collect();
         checked(&statements, StatementNumbers::Yearly, pages, &[]).map(|checked| checked.notes)
+    }
+
+    #[test]
+    fn sections_of_a_report_all_count_and_a_report_of_another_day_stops() {
+        let section = |number: u32, content: &str, day: (i32, u32, u32)| StatementTold {
+            opening: None,
+            closing: None,
+            section: number,
+            day: Date::from_ymd(day.0, day.1, day.2),
+            ..statement("", 0, 0, 0, content)
+        };
+        let (first, second) = (section(0, "x", TODAY), section(1, "x", TODAY));
+        assert_eq!(judged(&[first.clone(), second.clone()], &[]).unwrap(), [""; 0]);
+        // The whole report again.
+        let twice = [first.clone(), second.clone(), first.clone(), second];
+        assert_eq!(judged(&twice, &[]).unwrap().len(), 2);
+        assert!(
+            judged(&[first, section(0, "y", TODAY)], &[])
+                .unwrap_err()
+                .contains("it was corrected")
+        );
+        let stopped = judged(&[section(0, "x", (2026, 3, 30))], &[]).unwrap_err();
+        assert!(
+            stopped.contains(
+                "a:1: statement without id of account A0: found date 2026-03-30, expected 2026-03-31"
+            ),
+            "{stopped}"
+        );
     }
 
     #[test]

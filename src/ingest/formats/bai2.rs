@@ -13,6 +13,7 @@
 //! Source: public sample files. Not done here: availability of funds (the value date is that of a V detail, else the
 //! as-of date).
 
+use std::collections::BTreeMap;
 use std::io::Read;
 
 use super::FileRefused;
@@ -90,6 +91,8 @@ struct Group {
     interim: bool,
     date: Option<Date>,
     currency: Option<Currency>,
+    /// Sections by account and currency so far.
+    sections: BTreeMap<(String, Currency), u32>,
 }
 
 struct AccountRead {
@@ -315,6 +318,7 @@ impl Reading<'_, '_> {
             interim,
             date: parsed,
             currency,
+            sections: BTreeMap::new(),
         });
         Ok(())
     }
@@ -363,6 +367,14 @@ impl Reading<'_, '_> {
         let mut open = OpenStatement::new(purport, place.line, index);
         let date = group.date.map_or_else(String::new, |date| date.to_string());
         open.line_key = format!("tieout/bai2/line/v1\n{number}\n{currency}\n{date}");
+        let section = group.sections.entry((number.clone(), currency)).or_insert(0);
+        if *section > 0 {
+            // Equal entries of two sections are two: the group's totals count both.
+            open.line_key += &format!("\nsection {section}");
+        }
+        open.told.section = *section;
+        *section += 1;
+        open.told.day = group.date;
         open.told.period = date;
         let mut account = AccountRead {
             place,

@@ -152,6 +152,10 @@ pub struct StatementTold {
     pub sequence: Option<u64>,
     /// Period or day, as the format gives it; empty where none.
     pub period: String,
+    /// The day that it is of, where the format says one apart from its balances.
+    pub day: Option<Date>,
+    /// Which section of its account in one report it is, from 0: a report may have several of an account, and all count.
+    pub section: u32,
     /// Booked opening balance.
     pub opening: Option<Balance>,
     /// Booked closing balance.
@@ -249,6 +253,8 @@ impl OpenStatement {
                 id: String::new(),
                 sequence: None,
                 period: String::new(),
+                day: None,
+                section: 0,
                 opening: None,
                 closing: None,
                 booked: Tallies::default(),

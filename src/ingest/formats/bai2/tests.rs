@@ -25,6 +25,31 @@ const FILE: &str = "01,BANK,US,260331,0700,1,,,2/
 ";
 
 #[test]
+fn sections_of_one_account_keep_equal_entries_apart() {
+    let section = "03,111,USD,,,,/\n16,195,500,Z,,C1,x/\n49,500,3/\n";
+    let text = format!(
+        "01,BANK,US,260331,0700,1,,,2/\n02,US,BANK,1,260331,2400,USD,2/\n{section}{section}98,1000,2,8/\n99,1000,1,10/\n"
+    );
+    let (result, kept) = read(&text);
+    let told = result.unwrap().told;
+    let sections: Vec<u32> = told.iter().map(|told| told.section).collect();
+    assert_eq!(sections, [0, 1]);
+    assert!(
+        told.iter()
+            .all(|told| told.day == crate::terms::date::Date::from_ymd(2026, 3, 31))
+    );
+    let id = |row: &String| row.split('|').next().unwrap_or_default().to_owned();
+    assert_eq!(kept.rows.len(), 2);
+    assert_ne!(id(&kept.rows[0]), id(&kept.rows[1]));
+    // The id of the first is that of an account with one section.
+    let alone = text
+        .replacen(section, "", 1)
+        .replace("98,1000,2,8/", "98,500,1,5/")
+        .replace("99,1000,1,10/", "99,500,1,7/");
+    assert_eq!(id(&read(&alone).1.rows[0]), id(&kept.rows[0]));
+}
+
+#[test]
 fn samples_hold_in_all_totals_or_say_which_failed() {
     let check = |name: &str, accounts: usize, entries: usize, net_minor: i128, expected: &[&str]| {
         let Some(bytes) = sample(name) else { return };
