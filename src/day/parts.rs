@@ -14,8 +14,8 @@ use crate::day::state::KnownFile;
 use crate::day::taken::FILES_KNOWN_DAYS;
 use crate::findings::{Finding, Stop, StopCode};
 use crate::ingest::files::Delivered;
-use crate::ingest::formats::RowDigest;
 use crate::ingest::formats::summary::{self, Compared};
+use crate::ingest::formats::{ReportPart, RowDigest};
 use crate::terms::date::Date;
 
 /// Checks the parts of a delivery and says what was found. `known` are files taken by the closes before.
@@ -43,7 +43,8 @@ pub fn check(
     let sums = sums_beside(files, reports, &new, &mut notes);
     let others = of_other_days(files, reports, &new);
     let rounded = rounded_twice(files, reports, &new);
-    let stops = [shared, absent, before, sums, others, rounded];
+    let parted = parts_missing(settings, files, reports, &new);
+    let stops = [shared, absent, before, sums, others, rounded, parted];
     match Stop::join(stops.into_iter().flatten().collect()) {
         Some(stop) => Err(stop),
         None => Ok(notes),
@@ -212,6 +213,61 @@ fn of_other_days(files: &[Delivered], reports: &[FileReport], new: &[bool]) -> O
         Some(refuse(file, refused.clone()))
     };
     Stop::join(files.iter().zip(reports).zip(new).filter_map(says).collect())
+}
+
+/// Reports that lie in several files, not all of which are there.
+fn parts_missing(
+    settings: &Settings,
+    files: &[Delivered],
+    reports: &[FileReport],
+    new: &[bool],
+) -> Option<Stop> {
+    const HELP: &str =
+        "deliver all files of the report below the same inbox, or ask the sender for the missing one";
+    let mut findings = Vec::new();
+    for source in 0..settings.sources.len() {
+        // The same bytes are one file.
+        let mut seen = BTreeSet::new();
+        let parts: Vec<(&Delivered, ReportPart)> = files
+            .iter()
+            .zip(reports)
+            .zip(new)
+            .filter(|((file, report), is_new)| {
+                file.source == source && **is_new && seen.insert(report.sha256.as_str())
+            })
+            .filter_map(|((file, report), _)| Some((file, report.part?)))
+            .collect();
+        let begun: u32 = parts.iter().map(|(_, part)| part.begins).sum();
+        let ended: u32 = parts.iter().map(|(_, part)| part.ends).sum();
+        let open = parts.iter().find(|(_, part)| part.begins > part.ends);
+        if let (Some((file, part)), true) = (open, begun > ended) {
+            findings.push(
+                Finding::about(
+                    file.name.clone(),
+                    "the report that begins in it does not end in it, and no other file of the day has its end: rows are missing",
+                    HELP,
+                )
+                .at(part.line, 0),
+            );
+        }
+        let has = |number: u64| parts.iter().any(|(_, part)| part.number == Some(number));
+        for (file, part) in &parts {
+            let before = part.number.and_then(|number| number.checked_sub(1));
+            if let (Some(number), Some(before)) =
+                (part.number, before.filter(|before| *before > 0 && !has(*before)))
+            {
+                findings.push(
+                    Finding::about(
+                        file.name.clone(),
+                        format!("it is file {number} of a report, and file {before} is not there"),
+                        HELP,
+                    )
+                    .at(part.line, 0),
+                );
+            }
+        }
+    }
+    Stop::of(StopCode::BadData, findings)
 }
 
 /// Batches whose fees were rounded in two files: each rounded its own rows, and the batch is rounded once (D205).
@@ -473,6 +529,52 @@ mod tests {
         assert!(check(&[report("1", "X P1 EUR"), report("1", "X P1 EUR")]).is_ok());
         let stopped = check(&[report("1", "X P1 EUR"), report("2", "X P1 EUR")]).unwrap_err();
         assert!(stopped.starts_with("65 b: it has rows of X P1 EUR"), "{stopped}");
+    }
+
+    #[test]
+    fn a_report_in_several_files_is_whole_or_stops() {
+        let part = |sha256: &str, begins: u32, ends: u32, number: u64| FileReport {
+            part: Some(ReportPart {
+                begins,
+                ends,
+                number: (number > 0).then_some(number),
+                line: 1,
+            }),
+            ..rows(sha256, &[])
+        };
+        let check = |reports: &[FileReport]| checked(reports, &["a", "b", "c", "d"], false);
+        let (first, second, last) = (part("1", 1, 0, 1), part("2", 0, 0, 2), part("3", 0, 1, 3));
+        for whole in [
+            vec![part("1", 1, 1, 1)],
+            vec![last.clone(), first.clone(), second.clone()],
+            // Two accounts.
+            vec![part("1", 1, 1, 1), part("2", 1, 0, 1), part("3", 0, 1, 2)],
+            // Converted files may have neither beginning nor number.
+            vec![part("1", 0, 1, 0)],
+        ] {
+            assert!(check(&whole).is_ok(), "{whole:?}");
+        }
+        for (some, expected) in [
+            (
+                vec![first.clone()],
+                "65 a:1: the report that begins in it does not end in it",
+            ),
+            (
+                vec![first.clone(), second.clone()],
+                "65 a:1: the report that begins in it does not end in it",
+            ),
+            (
+                vec![first, last.clone()],
+                "65 b:1: it is file 3 of a report, and file 2 is not there",
+            ),
+            (
+                vec![second, last],
+                "65 a:1: it is file 2 of a report, and file 1 is not there",
+            ),
+        ] {
+            let stopped = check(&some).unwrap_err();
+            assert!(stopped.starts_with(expected), "{stopped}");
+        }
     }
 
     #[test]

@@ -19,7 +19,9 @@ use crate::ingest::csv_blocks::{BlockBytes, BlockError, BlockReader, Group};
 use crate::ingest::files::{self, Delivered};
 use crate::ingest::formats::desk::{MessagePage, StatementTold};
 use crate::ingest::formats::summary::{RowSums, StatedSums};
-use crate::ingest::formats::{FileRefused, FormatContext, Period, RowDigest, check_sources, read_foreign};
+use crate::ingest::formats::{
+    FileRefused, FormatContext, Period, ReportPart, RowDigest, check_sources, read_foreign,
+};
 use crate::ingest::leased::Leased;
 use crate::ingest::parquet::{Columns, ParquetFile};
 use crate::terms::date::Date;
@@ -51,6 +53,8 @@ pub struct FileReport {
     pub says_other_days: Option<FileRefused>,
     /// Batches of which it rounded rows.
     pub rounded: Vec<String>,
+    /// Which part of a report it is.
+    pub part: Option<ReportPart>,
     /// Why the file gives no rows of its own; empty of any other.
     pub without_rows: String,
 }
@@ -478,6 +482,7 @@ impl Shared<'_> {
             row_sums: facts.row_sums,
             stated_sums: facts.stated_sums,
             rounded: facts.rounded,
+            part: facts.part,
             without_rows: facts.without_rows,
         })
     }

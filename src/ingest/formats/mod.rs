@@ -97,8 +97,23 @@ pub struct FileFacts {
     pub stated_sums: Option<summary::StatedSums>,
     /// Batches some of whose rows were rounded.
     pub rounded: Vec<String>,
+    /// Which part of a report it is, where a report may lie in several files.
+    pub part: Option<ReportPart>,
     /// Why the file gives no rows of its own although it is of the format: it is a summary, or a test. Empty of any other.
     pub without_rows: String,
+}
+
+/// Which part of a report a file is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ReportPart {
+    /// Reports that begin in it.
+    pub begins: u32,
+    /// Reports that end in it.
+    pub ends: u32,
+    /// Its number among the files of its report, from 1; `None` where it does not say.
+    pub number: Option<u64>,
+    /// Line of the record that begins or numbers it.
+    pub line: u64,
 }
 
 /// The time of which a file says that it is, as a clock on the wall shows it.

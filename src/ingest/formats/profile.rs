@@ -160,6 +160,8 @@ pub struct Profile {
     pub required_facts: Vec<String>,
     /// The line in which a file says of which days it is.
     pub period: Option<PeriodLine>,
+    /// How files say which part of a report they are, where it may lie in several.
+    pub parted: Option<Parted>,
     /// Rows that move no money by what they say themselves.
     pub skipped_rows: Vec<SkippedRows>,
     /// Rows that are refused.
@@ -219,6 +221,17 @@ pub struct PeriodLine {
     pub line: LinePattern,
     /// How both are written.
     pub pattern: TimePattern,
+}
+
+/// Types of the records by which the files of one report are told.
+#[derive(Clone, Debug)]
+pub struct Parted {
+    /// The record with which a report begins: it stands in its first file.
+    pub begins: String,
+    /// The record with which it ends: it stands in its last file.
+    pub ends: String,
+    /// The record whose second cell is the number of the file, from 1.
+    pub number: Option<String>,
 }
 
 /// Rows that are refused.

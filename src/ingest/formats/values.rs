@@ -791,7 +791,7 @@ pub fn zone(name: &str) -> Result<TimeZone, FileRefused> {
 }
 
 /// A time of day as a clock on the wall shows it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct WallTime {
     /// The day.
     pub date: Date,

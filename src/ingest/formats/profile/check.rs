@@ -16,8 +16,8 @@ use super::pattern::offset;
 use super::toml_reader::{Faults, Node, unknown_word};
 use super::{
     AMOUNT_FIELDS, Answer, Balance, Blank, Condition, Extract, Field, Frame, From, LinePattern, Order, Other,
-    PERIOD_HOLES, PeriodLine, Profile, RefusedRows, Sign, SkippedRows, Stated, Sum, TIME_FIELDS, Take, Test,
-    TimePattern, Total, Trim, Verified,
+    PERIOD_HOLES, Parted, PeriodLine, Profile, RefusedRows, Sign, SkippedRows, Stated, Sum, TIME_FIELDS,
+    Take, Test, TimePattern, Total, Trim, Verified,
 };
 
 /// Reads and checks a profile.
@@ -98,6 +98,9 @@ fn profile(node: &mut Node<'_>, name: &str, faults: &mut Faults) -> Option<Profi
     let period = node
         .table(faults, "period")
         .and_then(|inner| period(inner, faults));
+    let parted = node
+        .table(faults, "parted")
+        .and_then(|inner| parted(inner, frame.as_ref()?, faults));
     let mut skipped_rows = Vec::new();
     for mut inner in node.tables(faults, "skip") {
         let adds_up = inner.flag(faults, "adds_up");
@@ -191,6 +194,7 @@ fn profile(node: &mut Node<'_>, name: &str, faults: &mut Faults) -> Option<Profi
         facts,
         required_facts,
         period,
+        parted,
         skipped_rows,
         refused_rows,
         fields,
@@ -300,6 +304,35 @@ fn period(mut node: Node<'_>, faults: &mut Faults) -> Option<PeriodLine> {
         return None;
     }
     Some(PeriodLine { line, pattern })
+}
+
+fn parted(mut node: Node<'_>, frame: &Frame, faults: &mut Faults) -> Option<Parted> {
+    let known = |node: &mut Node<'_>, faults: &mut Faults, key: &'static str| {
+        let (at, name) = (node.place(key), node.name(key));
+        let text = node.text(faults, key);
+        if text
+            .as_ref()
+            .is_some_and(|text| !frame.other_types.contains(text))
+        {
+            faults.add(at, format!("{name}: expected one of other_types of [frame]"));
+        }
+        text
+    };
+    let (begins, ends) = (
+        known(&mut node, faults, "begins"),
+        known(&mut node, faults, "ends"),
+    );
+    let number = known(&mut node, faults, "number");
+    let at = node.at;
+    node.done(faults);
+    if begins.is_none() || ends.is_none() {
+        faults.add(at, "[parted]: `begins` and `ends` go together: the types of the records with which a report begins and ends");
+    }
+    Some(Parted {
+        begins: begins?,
+        ends: ends?,
+        number,
+    })
 }
 
 #[derive(Default)]

@@ -42,6 +42,12 @@ impl<'r> Table<'r> {
         if !period.pattern.has_time {
             until.date = until.date.plus_days(1);
         }
+        // Sections of a report may be of days that follow one another: it is of all of them.
+        if let (Some(known), true) = (&mut self.facts.period, self.profile.frame.header_type.is_some()) {
+            known.from = known.from.min(from);
+            known.until = known.until.max(until);
+            return Ok(true);
+        }
         let told = Period { line, from, until };
         if self
             .facts

@@ -3,9 +3,9 @@
 //! In: a record that may be of the frame. Out: the reader's place in the frame ([`At`]) and what the lines state; a record out of
 //! its place refuses the file.
 
-use super::super::FileRefused;
-use super::super::profile::{Frame, LinePattern};
+use super::super::profile::{Frame, LinePattern, Parted};
 use super::super::values::shown;
+use super::super::{FileRefused, ReportPart};
 use super::cut::{Row, record_bytes};
 use super::frame_line::FrameLine;
 use super::header::titles_of;
@@ -48,7 +48,10 @@ impl<'r> Table<'r> {
             && !frame.comments.is_empty()
             && self.at == At::Rows
             && (self.plan.as_ref()).is_some_and(|plan| record.delimiters.len() + 1 == plan.titles.len());
-        if self.frame_line(line, framed, is_row)? {
+        // A record that says the days of the file is one of its type as well.
+        let says_days = frame.header_type.is_some()
+            && self.period_line(line, &FrameLine::new(framed, frame, self.encoding))?;
+        if !says_days && self.frame_line(line, framed, is_row)? {
             // What states one total as a line may state another in its cells.
             if !is_comment && matches!(self.at, At::Rows | At::Behind) && self.totals.are_in_rows() {
                 self.stated_in_cells(record)?;
@@ -177,6 +180,9 @@ impl<'r> Table<'r> {
         let row = self.cut.row(record);
         let kind = row.cell(0);
         self.totals.note_record(kind);
+        if let Some(parted) = &self.profile.parted {
+            note_part(&mut self.facts.part, parted, &row, line);
+        }
         if self.at == At::Behind {
             return Err(self.broken(line, "a record stands behind the one that ends the file"));
         }
@@ -270,6 +276,24 @@ impl<'r> Table<'r> {
         self.totals.state_summary(&row, &self.summary_titles)?;
         self.at = At::Behind;
         Ok(())
+    }
+}
+
+/// Notes what a record says of the part of a report that the file is.
+fn note_part(known: &mut Option<ReportPart>, parted: &Parted, row: &Row<'_>, line: u64) {
+    let part = known.get_or_insert_default();
+    let kind = row.cell(0);
+    if kind == parted.begins {
+        part.begins += 1;
+    } else if kind == parted.ends {
+        part.ends += 1;
+    } else if Some(kind) == parted.number.as_deref() && row.cells.len() > 1 {
+        part.number = row.cell(1).parse().ok();
+    } else {
+        return;
+    }
+    if part.line == 0 {
+        part.line = line;
     }
 }
 

@@ -3,6 +3,7 @@
 
 use super::row_digest::DIGEST_CHARS;
 use super::*;
+use crate::ingest::formats::ReportPart;
 use crate::ingest::formats::profile::builtin;
 use crate::ingest::formats::testing::{Kept, sample, settings, source};
 use crate::terms::date::Date;
@@ -1051,6 +1052,9 @@ fn the_example_of_the_docs_reads_its_file() {
         "row_types",
         "other_types",
         "last_type",
+        "begins",
+        "ends",
+        "number",
         "free_text",
         "guards",
         "join",
@@ -1366,6 +1370,41 @@ fn paypal_sections_state_their_sums() {
     assert_eq!(kept.not_booked, [8]);
     assert_eq!(checked.len(), 21, "{checked:?}");
     assert_eq!(checked[9], "SF rows JPY: 1 rows");
+    let facts = |text: &str| read_on(&profile("paypal-stl"), day, text.as_bytes()).0.unwrap();
+    let told = facts(file);
+    let days = told.period.map(|period| period.days());
+    let of = |day: u32| Date::from_ymd(2026, 1, day).unwrap();
+    assert_eq!(days, Some((of(6), of(6))));
+    let part = |begins: u32, ends: u32| {
+        Some(ReportPart {
+            begins,
+            ends,
+            number: Some(1),
+            line: 1,
+        })
+    };
+    assert_eq!(told.part, part(1, 1));
+    let goes_on = file[..file.find("\"RF\"").unwrap()].to_owned() + "\"FF\",4\n";
+    assert_eq!(facts(&goes_on).part, part(1, 0));
+    // A section of the day behind: the file is of both.
+    let section = &file[file.find("\"SH\"").unwrap()..file.find("\"RF\"").unwrap()];
+    let next = section.replace("2026/01/06", "2026/01/07");
+    let two = file
+        .replacen("\"RF\"", &format!("{next}\"RF\""), 1)
+        .replace("\"FF\",4", "\"FF\",8");
+    let two = two.replacen("\"RF\",USD,5200,4535,47,225,CR,10000,CR,10487,CR,0,CR,0,3\n\"RF\",JPY,10000,0,0,4000,DR,500,CR,5500,CR,0,CR,0,1\n\"RC\",4", "\"RC\",8", 1);
+    let days = facts(&two).period.map(|period| period.days());
+    assert_eq!(days, Some((of(6), of(7))));
+    let (_, message) = refused(
+        "paypal-stl",
+        day,
+        file.replace("\"2026/01/06 23:59:59 -0800\"", "\"today\"")
+            .as_bytes(),
+    );
+    assert!(
+        message.starts_with("the days of the file: found `today`"),
+        "{message}"
+    );
     // Records of the file may be counted, too.
     for (from, to) in [("\"FF\",4\n", "\"FF\",15\n"), ("\"FF\",4\n", "\"FF\",14\n")] {
         good("paypal-stl", day, file.replacen(from, to, 1).as_bytes());

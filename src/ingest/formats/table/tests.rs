@@ -618,3 +618,17 @@ fn the_line_of_the_days_is_checked() {
     assert!(refused("yyyy年MM月dd日 HH:mm:ss", "MM月dd日").contains("period.pattern: expected a year"));
     assert!(refused("pattern = \"yyyy年", "patern = \"yyyy年").contains("patern"));
 }
+
+#[test]
+fn the_records_of_a_parted_report_are_checked() {
+    let text = crate::ingest::formats::profile::builtin("paypal-stl").unwrap();
+    let refused = |from: &str, to: &str| {
+        assert!(text.contains(from), "{from}");
+        format!("{:?}", Profile::parse(&text.replacen(from, to, 1), "x").err())
+    };
+    assert!(
+        refused("begins = \"RH\"", "begins = \"RX\"").contains("parted.begins: expected one of other_types")
+    );
+    assert!(refused("ends = \"RC\"\n", "").contains("`begins` and `ends` go together"));
+    assert!(refused("number = \"FH\"", "numbers = \"FH\"").contains("numbers"));
+}
