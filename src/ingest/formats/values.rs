@@ -804,8 +804,9 @@ pub struct WallTime {
 }
 
 impl WallTime {
-    /// RFC 3339 text in `zone`; `None` where clocks skip or repeat this time, so that it names no one moment.
-    pub fn rfc3339(self, zone: &TimeZone) -> Option<String> {
+    /// Minutes by which clocks in `zone` are before UTC at this time; `None` where they skip or repeat it, so that it names no one
+    /// moment.
+    pub fn offset_minutes(self, zone: &TimeZone) -> Option<i32> {
         let (year, month, day) = self.date.ymd();
         let civil = jiff::civil::DateTime::new(
             i16::try_from(year).ok()?,
@@ -821,12 +822,13 @@ impl WallTime {
         let jiff::tz::AmbiguousOffset::Unambiguous { offset } = offset else {
             return None;
         };
-        let seconds = offset.seconds();
-        let (sign, minutes) = if seconds < 0 {
-            ('-', -seconds / 60)
-        } else {
-            ('+', seconds / 60)
-        };
+        Some(offset.seconds() / 60)
+    }
+
+    /// RFC 3339 text in `zone`; `None` as above.
+    pub fn rfc3339(self, zone: &TimeZone) -> Option<String> {
+        let minutes = self.offset_minutes(zone)?;
+        let (sign, minutes) = (if minutes < 0 { '-' } else { '+' }, minutes.abs());
         Some(format!(
             "{}T{:02}:{:02}:{:02}{sign}{:02}:{:02}",
             self.date,

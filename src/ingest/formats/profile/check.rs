@@ -999,8 +999,11 @@ fn times(node: &mut Node<'_>, faults: &mut Faults, field: &mut Field) {
             ),
         }
     }
-    if field.zone_column.is_some() == field.zones.is_empty() {
-        faults.add(at, format!("{path}: zone_column and zones go together"));
+    if field.zone_column.is_none() && !field.zones.is_empty() {
+        faults.add(
+            at,
+            format!("{path}: zones are of the column that zone_column names, and it names none"),
+        );
     }
 }
 

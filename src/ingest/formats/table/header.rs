@@ -177,7 +177,7 @@ pub(super) fn own_zones(profile: &Profile, columns: &Columns) -> Vec<String> {
             let title = rule.columns.iter().find(|title| columns.find(title).is_some());
             if let (Some(zone), Some(title)) = (&rule.zone, title) {
                 let zone = zone.iana_name().unwrap_or("UTC");
-                words.push(format!("{name}: times of column {title} are {zone}"));
+                words.push(format!("{name}: times of column {title} are read as {zone}"));
             }
         }
     }

@@ -182,6 +182,53 @@ txn_2,ch_2,2026-01-30 12:30:00,2026-02-02 00:00:00,USD,10.00,0.05,9.95,charge\n"
 }
 
 #[test]
+fn a_time_is_in_the_zone_that_its_row_names() {
+    let file = |zone: &str, time: &str| {
+        format!(
+            "Type,Payment ID,Reference,Processed On,Available On,Holding Currency,Payout ID,Gross In Holding Currency,Deduction In Holding Currency,Net In Holding Currency,Processing Currency,Action ID,Timezone\n\
+Charge,pay_1,R1,{time},2026-11-21,EUR,po_1,10.00,-0.30,9.70,EUR,act_1,{zone}\n"
+        )
+    };
+    let time = |zone: &str, time: &str| {
+        let (rows, ..) = good("checkout", (2026, 11, 20), file(zone, time).as_bytes());
+        rows[0].split('|').nth(7).unwrap_or_default().to_owned()
+    };
+    let wall = "2026-11-20 10:11:12";
+    assert_eq!(time("America/Los_Angeles", wall), "2026-11-20T10:11:12-08:00");
+    assert_eq!(
+        time("Europe/London", "2026-07-20 10:11:12"),
+        "2026-07-20T10:11:12+01:00"
+    );
+    assert_eq!(
+        time("Europe/London", "2026-11-20T10:11:12+08:00"),
+        "2026-11-20T10:11:12+08:00"
+    );
+    // Without a name the book's.
+    assert_eq!(time("", wall), "2026-11-20T10:11:12+08:00");
+    for (zone, when, field) in [
+        ("PST", wall, "the name of a time zone such as Europe/London"),
+        (
+            "Europe/London",
+            "2026-10-25 01:30:00",
+            "a time that clocks showed once",
+        ),
+    ] {
+        let (_, kept) = read_on(&profile("checkout"), (2026, 11, 20), file(zone, when).as_bytes());
+        assert!(kept.rejects[0].expected.starts_with(field), "{:?}", kept.rejects);
+    }
+}
+
+#[test]
+fn stripe_settles_on_the_day_in_utc() {
+    let file = "balance_transaction_id,source_id,created_utc,created,available_on_utc,available_on,automatic_payout_id,currency,gross,fee,net,reporting_category\n\
+txn_0,ch_1,2026-11-20 10:11:12,2026-11-20 02:11:12,2026-11-22 00:00:00,2026-11-21 16:00:00,po_1,usd,10.00,0.30,9.70,charge\n\
+txn_1,ch_2,2026-11-20 10:11:12,2026-11-20 02:11:12,,2026-11-21 16:00:00,po_1,usd,10.00,0.30,9.70,charge\n";
+    let (rows, ..) = good("stripe", (2026, 11, 20), file.as_bytes());
+    let days: Vec<&str> = rows.iter().filter_map(|row| row.split('|').nth(8)).collect();
+    assert_eq!(days, ["2026-11-22", "2026-11-21"]);
+}
+
+#[test]
 fn checkout_times_have_milliseconds_and_payouts_a_fee() {
     let text = "Type,Payment ID,Reference,Processed On,Available On,Holding Currency,Payout ID,Gross In Holding Currency,Deduction In Holding Currency,Net In Holding Currency,Processing Currency,Gross In Processing Currency\n\
 Charge,pay_1,O1,2026-01-05T10:00:00.000,2026-01-07T00:00:00.000,EUR,PO1,10,-0.25,9.75,EUR,10\n\

@@ -1173,7 +1173,7 @@ txn_1,charge,ch_1,\"1,025.00\",30.05,994.95,usd,2026-01-30 10:11,2026-02-02 00:0
     );
     assert_eq!(
         result.unwrap().statements[0],
-        "booking_time: times of column Created (UTC) are UTC"
+        "booking_time: times of column Created (UTC) are read as UTC"
     );
     let utc = "balance_transaction_id,created,available_on,currency,gross,fee,net,source_id\n\
 txn_1,2026-01-30 23:30:00,2026-02-02,usd,-1.00,0,-1.00,re_1\n";

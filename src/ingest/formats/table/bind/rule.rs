@@ -232,10 +232,12 @@ pub(super) fn rule<'p>(
         sum: columns.all(&field.sum, true),
         credit,
         debit,
-        zone: field
-            .zone_column
-            .as_ref()
-            .and_then(|title| columns.any(std::slice::from_ref(title), false).first().copied()),
+        zone: field.zone_column.as_ref().and_then(|title| {
+            columns
+                .any(std::slice::from_ref(title), optional)
+                .first()
+                .copied()
+        }),
         constant,
         told: from_file,
         plain,

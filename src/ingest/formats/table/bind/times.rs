@@ -140,6 +140,17 @@ impl<'p> Bound<'p> {
             return Err(self.bad(at, &text, time_expected(&rule.field.patterns, &text)));
         };
         let offset_minutes = match rule.zone {
+            Some(_) if rule.field.zones.is_empty() && offset_minutes.is_some() => offset_minutes,
+            Some(zone_at) if rule.field.zones.is_empty() => {
+                let name = row.cell(zone_at);
+                let zone = TimeZone::get(name).ok().filter(|_| !name.is_empty());
+                let Some(zone) = zone else {
+                    let expected = "the name of a time zone such as Europe/London";
+                    return Err(self.bad(Some(zone_at), name, expected));
+                };
+                let offset = wall.offset_minutes(&zone);
+                Some(offset.ok_or_else(|| self.refuse(row, "a time that clocks showed once"))?)
+            }
             Some(zone_at) => match rule.field.zones.get(row.cell(zone_at)) {
                 Some(minutes) => Some(*minutes),
                 None => {
