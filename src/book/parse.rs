@@ -361,11 +361,11 @@ impl Reader<'_> {
                     .account
                     .iter()
                     .any(|other| other.id == *number && other.id != given.id);
-                if !numbers.insert(number) || taken_as_id {
+                if !numbers.insert((number, given.currency.as_str())) || taken_as_id {
                     self.find(
                         &path(&key),
-                        "the same number is given twice, or another account has it as its id",
-                        "statements name accounts by number, then by id: keep them apart",
+                        "the same number is given twice for one currency, or another account has it as its id",
+                        "statements name accounts by number and currency, then by id: keep them apart",
                     );
                 }
             }

@@ -430,6 +430,20 @@ impl Settings {
         by_number.or_else(|| self.accounts.iter().position(|a| a.id == named))
     }
 
+    /// As [`Settings::account_index`], of the accounts with this number that in a currency: one number may stand for several
+    /// (D221). The first with the number where none has the currency.
+    pub fn account_in(&self, named: &str, currency: Currency) -> Option<usize> {
+        let in_currency = |a: &Account| a.currency == currency && a.numbers().any(|number| number == named);
+        let exact = self.accounts.iter().position(in_currency);
+        exact.or_else(|| self.account_index(named))
+    }
+
+    /// Currencies of the accounts with a number.
+    pub fn currencies_of<'s>(&'s self, named: &'s str) -> impl Iterator<Item = Currency> + 's {
+        let has = move |a: &&Account| a.numbers().any(|number| number == named);
+        self.accounts.iter().filter(has).map(|account| account.currency)
+    }
+
     /// Bit mask, over [`Settings::legs`], of the `settle.when` legs that a row of this channel needs (R26).
     pub fn required_legs(&self, channel: &str) -> u8 {
         let mut mask = 0;

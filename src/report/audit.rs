@@ -412,13 +412,15 @@ pub fn inputs_sql(audited: &Audited<'_>) -> String {
         } else {
             names.join(", ")
         };
+        // One number may be that of accounts in several currencies.
+        let code = named.currency.code();
         for (side, direction, minor) in [
             ("credit", "C", account.credit_minor),
             ("debit", "D", account.debit_minor),
         ] {
             sql.line(&format!(
                 "INSERT INTO audit SELECT {}, {minor}, (SELECT coalesce(sum(minor), 0) FROM bank_rows WHERE account IN ({names}) \
-                 AND direction = '{direction}') FROM bank_files HAVING bool_and(plain) AND count(DISTINCT sha256) = count(*);",
+                 AND currency = '{code}' AND direction = '{direction}') FROM bank_files HAVING bool_and(plain) AND count(DISTINCT sha256) = count(*);",
                 text(&format!("accounts {side}_minor {}", named.id)),
             ));
         }
@@ -925,15 +927,16 @@ mod tests {
                 ..day
             });
             for (side, minor, direction) in [("credit", 100_000, 'C'), ("debit", 0, 'D')] {
-                let of = |id: &str, names: &str| {
+                let of = |at: usize, id: &str, names: &str| {
+                    let code = settings.accounts[at].currency.code();
                     let name = text(&format!("accounts {side}_minor {id}"));
                     format!(
                         "INSERT INTO audit SELECT {name}, {minor}, (SELECT coalesce(sum(minor), 0) FROM bank_rows \
-                         WHERE account IN ({names}) AND direction = '{direction}')"
+                         WHERE account IN ({names}) AND currency = '{code}' AND direction = '{direction}')"
                     )
                 };
-                assert!(sql.contains(&of(id, names)), "{sql}");
-                assert!(sql.contains(&of("RA1", "'6222000000000001', 'RA1'")), "{sql}");
+                assert!(sql.contains(&of(1, id, names)), "{sql}");
+                assert!(sql.contains(&of(0, "RA1", "'6222000000000001', 'RA1'")), "{sql}");
             }
         };
         check("RA2", Some("DE89"), "'DE89', 'RA2'");

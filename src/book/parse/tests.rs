@@ -93,6 +93,31 @@ fn accepted(from: &str, to: &str) -> Settings {
 }
 
 #[test]
+fn one_number_may_stand_for_accounts_in_several_currencies() {
+    let two = |second: &str| {
+        EXAMPLE.replacen(
+            "[[account]]",
+            &format!("[[account]]\nid = \"X1\"\nbank = \"B\"\nnumber = \"BE68539007547034\"\ncurrency = \"EUR\"\nkind = \"own\"\n\n[[account]]\nid = \"X2\"\nbank = \"B\"\nnumber = \"BE68539007547034\"\ncurrency = \"{second}\"\nkind = \"own\"\n\n[[account]]"),
+            1,
+        )
+    };
+    let settings = parse_settings(&two("USD"), "book.toml").unwrap();
+    let id = |code: &[u8]| {
+        let index = settings
+            .account_in("BE68539007547034", Currency::parse(code).unwrap())
+            .unwrap();
+        settings.accounts[index].id.as_str()
+    };
+    assert_eq!([id(b"EUR"), id(b"USD"), id(b"GBP")], ["X1", "X2", "X1"]);
+    assert_eq!(settings.currencies_of("BE68539007547034").count(), 2);
+    let found = parse_settings(&two("EUR"), "book.toml").unwrap_err().to_string();
+    assert!(
+        found.contains("the same number is given twice for one currency"),
+        "{found}"
+    );
+}
+
+#[test]
 fn the_example_reads() {
     let settings = parse_settings(EXAMPLE, "book.toml").unwrap();
     let cny = Currency::parse(b"CNY").unwrap();

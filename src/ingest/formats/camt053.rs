@@ -174,6 +174,7 @@ pub fn read<'a>(format: &str, mut bytes: Box<dyn Read + 'a>, desk: &mut Desk<'_>
         zone,
         page: Page::default(),
         account: None,
+        account_line: 0,
         balance: BalanceText::default(),
         entry: EntryText::default(),
         ordinal: 0,
@@ -195,6 +196,8 @@ struct Reading<'r, 'd> {
     zone: TimeZone,
     page: Page,
     account: Option<(usize, Rc<Account>)>,
+    /// Line of its number.
+    account_line: u64,
     balance: BalanceText,
     entry: EntryText,
     /// Entries of the statement so far, over all its pages.
@@ -354,8 +357,16 @@ impl Reading<'_, '_> {
                     ));
                 }
                 page.account_number = text.to_owned();
-                if !self.desk.is_open() {
-                    self.find_account(None, walk.place().line)?;
+                self.account_line = walk.place().line;
+                return Ok(());
+            }
+            "Acct" => {
+                let given = Currency::parse(page.account_currency.as_bytes());
+                let settings = self.desk.ctx.settings;
+                let several = settings.currencies_of(&page.account_number).nth(1).is_some();
+                // Of a number in several currencies the balances say which, where the account does not.
+                if !self.desk.is_open() && !page.account_number.is_empty() && (given.is_some() || !several) {
+                    self.find_account(given, self.account_line)?;
                 }
                 return Ok(());
             }

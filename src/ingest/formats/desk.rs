@@ -404,7 +404,7 @@ impl<'d> Desk<'d> {
         line: u64,
     ) -> Result<usize, FileRefused> {
         match &mut self.accounts {
-            Accounts::Book(settings) => find_account(settings, names, tag, line),
+            Accounts::Book(settings) => find_account(settings, names, currency, tag, line),
             Accounts::Any(accounts, by_name) => {
                 let name = names.first().cloned().unwrap_or_default();
                 let known = |at: &&usize| currency.is_none_or(|currency| accounts[**at].currency == currency);
@@ -676,9 +676,37 @@ pub fn unknown_account(named: &str, currency: Currency) -> Account {
     }
 }
 
-fn find_account(settings: &Settings, names: &[String], tag: &str, line: u64) -> Result<usize, FileRefused> {
-    if let Some(index) = names.iter().find_map(|name| settings.account_index(name)) {
-        return Ok(index);
+fn find_account(
+    settings: &Settings,
+    names: &[String],
+    currency: Option<Currency>,
+    tag: &str,
+    line: u64,
+) -> Result<usize, FileRefused> {
+    let found = names
+        .iter()
+        .find_map(|name| Some((name, settings.account_index(name)?)));
+    if let Some((name, index)) = found {
+        let mut currencies: Vec<&str> = settings.currencies_of(name).map(Currency::code).collect();
+        let is_one = currencies.len() < 2;
+        match currency {
+            _ if is_one => return Ok(index),
+            Some(currency) if currencies.contains(&currency.code()) => {
+                return Ok(settings.account_in(name, currency).unwrap_or(index));
+            }
+            _ => {}
+        }
+        currencies.sort_unstable();
+        return Err(FileRefused::at(
+            line,
+            format!(
+                "{tag}: {} is an account in {} of the book: found {}, expected one of these currencies",
+                masked(settings, name),
+                currencies.join(", "),
+                currency.map_or("none", Currency::code)
+            ),
+            "ask the bank for a statement that names its currency, or add the account of this currency to book.toml as an [[account]] with this number",
+        ));
     }
     let named = names.first().map_or("", String::as_str);
     let number = masked(settings, named);

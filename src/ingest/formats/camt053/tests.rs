@@ -469,6 +469,28 @@ fn a_statement_that_does_not_tie_out_says_what_would_explain_it() {
 }
 
 #[test]
+fn one_number_in_two_currencies_is_two_accounts() {
+    let settings = settings(&[("CH9788761065025111111", "EUR"), ("CH9788761065025111111", "CHF")]);
+    let read = |text: &str| read_from(&settings, &source(CAMT053, Role::Bank), text.as_bytes());
+    let named = |code: &str| format!("</Id><Ccy>{code}</Ccy></Acct>");
+    let text = document(&statement(&entry("1.00", "CRDT", ""), "0", "1"));
+    // By the account's own currency, or else by that of its balances.
+    for text in [text.replace("</Id></Acct>", &named("CHF")), text.clone()] {
+        let (result, kept) = read(&text);
+        result.unwrap();
+        assert_eq!(kept.balances, ["1 CHF 2026-03-31 0 100"]);
+    }
+    let euros = text.replace("</Id></Acct>", &named("EUR")).replace("CHF", "EUR");
+    assert_eq!(read(&euros).1.balances, ["0 EUR 2026-03-31 0 100"]);
+    let message = read(&text.replace("CHF", "GBP")).0.unwrap_err().message;
+    assert!(
+        message
+            .ends_with("is an account in CHF, EUR of the book: found GBP, expected one of these currencies"),
+        "{message}"
+    );
+}
+
+#[test]
 fn a_declared_net_amount_holds_with_its_side() {
     let text = |declared: &str| {
         let entries = entry("1.00", "CRDT", "") + &entry("3.50", "DBIT", "");

@@ -662,7 +662,10 @@ impl Chain {
             facts.checked.push(words);
             // A file of another day gives its balances too: what compares them with the day and with the closing
             // balance before it (R27) then refuses yesterday's rows, which would else be booked twice.
-            if let (true, Some(index)) = (self.balance.statement, ctx.settings.account_index(&account.name)) {
+            if let (true, Some(index)) = (
+                self.balance.statement,
+                ctx.settings.account_in(&account.name, account.currency),
+            ) {
                 let (Ok(opening_minor), Ok(closing_minor)) = (i64::try_from(opening), i64::try_from(closing))
                 else {
                     return Err(FileRefused::at(

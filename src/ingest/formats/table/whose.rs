@@ -47,7 +47,7 @@ pub fn whose(named: &str, account: usize, settings: &Settings) -> Whose {
         )
     };
     let exactly = settings.account_index(named);
-    if exactly == Some(account) {
+    if exactly == Some(account) || own.numbers().any(|number| number == named) {
         return Whose::Own;
     }
     if let Some(other) = exactly.and_then(|at| settings.accounts.get(at)) {
