@@ -29,8 +29,11 @@ pub fn account_lines(
     let mut findings = Vec::new();
     let mut missing = Vec::new();
     let mut lines = Vec::new();
+    // What an account's figures come to while rows of another day are among them says nothing more.
+    let mut mixed = BTreeSet::new();
     for (file, row) in told {
         if row.date != date {
+            mixed.insert(usize::from(row.account));
             findings.push(
                 Finding::about(
                     file.clone(),
@@ -39,7 +42,7 @@ pub fn account_lines(
                         settings.accounts[usize::from(row.account)].id,
                         row.date
                     ),
-                    "deliver statements below the inbox of the date they close",
+                    "deliver statements below the inbox of the date they close; where a file holds those of several days, ask the bank for one file a day, or for the day alone",
                 )
                 .at(row.place.line, 0),
             );
@@ -60,7 +63,7 @@ pub fn account_lines(
             .collect();
         let mut opening = carried;
         let mut closing = carried + credits.minor - debits.minor;
-        if let Some((file, _)) = rows.first() {
+        if let Some((file, _)) = rows.first().filter(|_| !mixed.contains(&index)) {
             match chain(&rows, carried, |first| first + credits.minor - debits.minor) {
                 Some((first, last)) => (opening, closing) = (first, last),
                 None => findings.push(Finding::about(

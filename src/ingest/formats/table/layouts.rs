@@ -144,7 +144,7 @@ P2,O2,2026-01-05 10:00:00,CET,Settled,,EUR,,50,EUR,,49,1,,,,7\n\
         assert_eq!(
             reject("adyen", day, &format!("{ADYEN}{row}")),
             format!(
-                "2: row: found {kind}, expected a type of payment that the profile knows: what this one does to the payment is not known (column Type)"
+                "2: row: found {kind}, expected a type of payment that the profile knows: what this one does to the payment is not known; where such rows are usual for you, copy the profile into profiles/ of the book and say in `txn_type` what they are (column Type)"
             )
         );
     }
