@@ -135,6 +135,17 @@ fn unionpay_zm_of_the_demo_is_read_to_the_fen() {
         rows[0],
         "UNIONPAY|201509061122031906248|ORIGINAL-1|REFUND|476800|2861|CNY|2015-09-06T11:22:03+08:00|2015-09-05|SUCCESS|10078087"
     );
+    for (kind, name) in [("11", "代收"), ("12", "代付")] {
+        let mut record = text.lines().next().unwrap().to_owned();
+        record.replace_range(215..217, kind);
+        let (_, kept) = read_on(
+            &profile("unionpay-zm"),
+            (2015, 9, 5),
+            format!("{record}\r\n").as_bytes(),
+        );
+        assert_eq!((kept.rows.len(), kept.rejects[0].found.as_str()), (0, kind));
+        assert!(kept.rejects[0].expected.contains(name), "{:?}", kept.rejects[0]);
+    }
     // Refused row by row: another settled amount, an unknown type, a sign that contradicts, another length.
     let first = text.lines().next().unwrap();
     for (from, to, expected) in [
