@@ -116,7 +116,8 @@ pub(crate) struct AccountToml {
     pub id: String,
     /// Name of the bank.
     pub bank: String,
-    /// Account number or IBAN, as statements name it.
+    /// Account number or IBAN, as statements name it. Accounts in several currencies may have one: statements find theirs by their
+    /// currency, canonical rows and tables name such an account by its id.
     pub number: Option<String>,
     /// Other numbers by which files name the same account, such as its IBAN beside the local number.
     #[serde(default)]

@@ -430,7 +430,7 @@ impl Settings {
         by_number.or_else(|| self.accounts.iter().position(|a| a.id == named))
     }
 
-    /// As [`Settings::account_index`], of the accounts with this number that in a currency: one number may stand for several
+    /// As [`Settings::account_index`], the account of this number in a currency: one number may stand for several accounts
     /// (D221). The first with the number where none has the currency.
     pub fn account_in(&self, named: &str, currency: Currency) -> Option<usize> {
         let in_currency = |a: &Account| a.currency == currency && a.numbers().any(|number| number == named);

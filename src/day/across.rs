@@ -38,6 +38,8 @@ struct Told<'a> {
     /// Format of its source.
     format: &'a str,
     numbers: StatementNumbers,
+    /// No close before has taken the file.
+    is_new: bool,
     told: &'a StatementTold,
 }
 
@@ -51,7 +53,7 @@ pub struct Checked {
 }
 
 /// Checks the statements of a day across its files and says what was found. `before` are the numbers of the close
-/// before.
+/// before, `known` the SHA-256 of files that were taken before.
 ///
 /// # Errors
 /// 65 with all findings.
@@ -60,6 +62,7 @@ pub fn check(
     files: &[Delivered],
     reports: &[FileReport],
     before: &[StatementNumber],
+    known: &BTreeSet<&str>,
     date: Date,
 ) -> Result<Checked, Stop> {
     let mut seen = BTreeSet::new();
@@ -75,6 +78,7 @@ pub fn check(
             file: &file.name,
             format: source.map_or("", |source| source.format.as_str()),
             numbers: source.map_or(StatementNumbers::Yearly, |source| source.statement_numbers),
+            is_new: !known.contains(report.sha256.as_str()),
             told,
         }));
         pages.extend(report.pages.iter().map(|page| (file.name.as_str(), page)));
@@ -189,20 +193,21 @@ fn repeats(
     repeated
 }
 
-/// Statements without balances that say themselves that they are of another day. Of one with balances these say it.
+/// Statements without both balances that say themselves that they are of another day. Of any other the balances say it. A file that
+/// was taken before is taken once (R20), whatever its day.
 fn other_days(settings: &Settings, told: &[Told<'_>], date: Date, findings: &mut Vec<Finding>) {
-    for one in told {
+    for one in told.iter().filter(|one| one.is_new) {
         let StatementTold {
             purport: Purport::Statement,
-            opening: None,
-            closing: None,
             day: Some(day),
+            opening,
+            closing,
             ..
         } = one.told
         else {
             continue;
         };
-        if *day != date {
+        if *day != date && (opening.is_none() || closing.is_none()) {
             findings.push(
                 Finding::about(
                     one.file,
@@ -686,6 +691,7 @@ mod tests {
                 file,
                 format,
                 numbers,
+                is_new: true,
                 told,
             })
             .collect();
@@ -725,6 +731,21 @@ mod tests {
             ),
             "{stopped}"
         );
+        // One balance alone is compared with no other day.
+        let yesterday = section(0, "x", (2026, 3, 30));
+        let closing = statement("", 0, 0, 5, "x").closing;
+        for one in [
+            StatementTold {
+                closing,
+                ..yesterday.clone()
+            },
+            StatementTold {
+                opening: closing,
+                ..yesterday
+            },
+        ] {
+            assert!(judged(&[one], &[]).unwrap_err().contains("found date 2026-03-30"));
+        }
     }
 
     #[test]

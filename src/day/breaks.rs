@@ -346,11 +346,13 @@ fn line(
     })
 }
 
-/// What a row of a leg's other side gives to the id of its break (R30): its id, and of a bill row that is no payment its type and
-/// refund_ref too. A bill gives every refund of a payment the number of the trade, and each is a break of its own (R19).
+/// What a row of a leg's other side gives to the id of its break (R30): its id, and of a bill row that is no payment, or has a number
+/// of its own beside the payment's, its type and refund_ref too. A bill gives every refund of a payment the number of the trade, and
+/// every capture that of the charge: each is a break of its own (R19).
 pub fn entry_part(row: &OpenRow) -> Cow<'_, [u8]> {
     match row.txn_type.filter(|_| row.account.is_empty()) {
-        None | Some(TxnType::Payment) => Cow::Borrowed(row.id.as_bytes()),
+        None => Cow::Borrowed(row.id.as_bytes()),
+        Some(TxnType::Payment) if row.refund_ref.is_empty() => Cow::Borrowed(row.id.as_bytes()),
         Some(txn_type) => Cow::Owned(
             [&row.id, txn_type.name(), &row.refund_ref]
                 .join("\n")

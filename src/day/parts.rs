@@ -30,10 +30,7 @@ pub fn check(
     known: &[KnownFile],
     date: Date,
 ) -> Result<Vec<String>, Stop> {
-    let known = known
-        .iter()
-        .filter(|file| date.days_since(file.taken_on) <= FILES_KNOWN_DAYS);
-    let known: Known<'_> = known.map(|file| (file.sha256.as_str(), file)).collect();
+    let known = known_on(known, date);
     let is_new = |report: &FileReport| !known.contains_key(report.sha256.as_str());
     let new: Vec<bool> = reports.iter().map(is_new).collect();
     let mut notes = Vec::new();
@@ -52,7 +49,15 @@ pub fn check(
 }
 
 /// Files that the closes before have taken, by their SHA-256.
-type Known<'a> = BTreeMap<&'a str, &'a KnownFile>;
+pub type Known<'a> = BTreeMap<&'a str, &'a KnownFile>;
+
+/// The files that a close of this day knows (R20).
+pub fn known_on(known: &[KnownFile], date: Date) -> Known<'_> {
+    let still = known
+        .iter()
+        .filter(|file| date.days_since(file.taken_on) <= FILES_KNOWN_DAYS);
+    still.map(|file| (file.sha256.as_str(), file)).collect()
+}
 
 /// Required sources of which nothing came but what an earlier close has taken: the file of today is missing (D211).
 fn taken_before(
@@ -250,12 +255,15 @@ fn parts_missing(
                 .at(part.line, 0),
             );
         }
-        let has = |number: u64| parts.iter().any(|(_, part)| part.number == Some(number));
+        // Of several reports each has a file of every number below its last.
+        let count = |number: u64| {
+            let same = parts.iter().filter(|(_, part)| part.number == Some(number));
+            same.count()
+        };
         for (file, part) in &parts {
             let before = part.number.and_then(|number| number.checked_sub(1));
-            if let (Some(number), Some(before)) =
-                (part.number, before.filter(|before| *before > 0 && !has(*before)))
-            {
+            let missing = before.filter(|before| *before > 0 && count(*before) < count(before + 1));
+            if let (Some(number), Some(before)) = (part.number, missing) {
                 findings.push(
                     Finding::about(
                         file.name.clone(),
@@ -542,7 +550,7 @@ mod tests {
             }),
             ..rows(sha256, &[])
         };
-        let check = |reports: &[FileReport]| checked(reports, &["a", "b", "c", "d"], false);
+        let check = |reports: &[FileReport]| checked(reports, &["a", "b", "c", "d", "e"], false);
         let (first, second, last) = (part("1", 1, 0, 1), part("2", 0, 0, 2), part("3", 0, 1, 3));
         for whole in [
             vec![part("1", 1, 1, 1)],
@@ -570,6 +578,25 @@ mod tests {
             (
                 vec![second, last],
                 "65 a:1: it is file 2 of a report, and file 1 is not there",
+            ),
+            (
+                vec![
+                    part("1", 1, 0, 1),
+                    part("2", 1, 0, 1),
+                    part("3", 0, 0, 2),
+                    part("4", 0, 1, 3),
+                    part("5", 0, 1, 3),
+                ],
+                "65 d:1: it is file 3 of a report, and file 2 is not there",
+            ),
+            (
+                vec![
+                    part("1", 1, 0, 1),
+                    part("2", 1, 0, 1),
+                    part("3", 0, 0, 2),
+                    part("4", 0, 1, 3),
+                ],
+                "65 a:1: the report that begins in it does not end in it",
             ),
         ] {
             let stopped = check(&some).unwrap_err();

@@ -5,6 +5,8 @@
 //! nothing (R20); what no single file can show is checked here ([`across`], [`parts`]), balances later, once rows delivered
 //! twice are known ([`crate::day::balances`]).
 
+use std::collections::BTreeSet;
+
 use crate::day::across;
 use crate::day::close::Progress;
 use crate::day::forward::{self, ForwardRow};
@@ -44,7 +46,9 @@ pub fn receive(
         .map(|name| format!("{name}: hidden file passed over"))
         .collect();
     let (reports, state) = (&reading.reports, day.state);
-    let statements = across::check(settings, files, reports, &state.statements, day.date)?;
+    let known = parts::known_on(&state.files, day.date);
+    let hashes: BTreeSet<&str> = known.keys().copied().collect();
+    let statements = across::check(settings, files, reports, &state.statements, &hashes, day.date)?;
     notes.extend(statements.notes);
     notes.extend(parts::check(settings, files, reports, &state.files, day.date)?);
     if intake.channels.names().len() > CHANNELS_MAX {

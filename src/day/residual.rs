@@ -378,7 +378,7 @@ impl Rows {
         }
         let side = &pool.right[leg];
         let items = self.bank.iter().map(|full| BankItem {
-            // A refund is known by its own number (R19).
+            // A refund, or a capture, is known by its own number (R19).
             id: match full.row.refund_ref.as_str() {
                 "" => &full.row.id,
                 refund => refund,

@@ -863,8 +863,8 @@ impl Sql {
             "breaks: ids that are not of these rows (R30)",
             0,
             &format!("SELECT count(*) FROM breaks WHERE break_id <> substr(sha256(concat_ws(chr(10), 'tieout/break/v1', leg, coalesce(bank_ref, ''), \
-             coalesce(txn_id, ''), coalesce(account, ''), coalesce(entry_id, ''), CASE WHEN entry_type <> 'PAYMENT' THEN entry_type END, \
-             CASE WHEN entry_type <> 'PAYMENT' THEN coalesce(refund_ref, '') END, CASE WHEN {is_lump} THEN currency END, '')), 1, 32)"),
+             coalesce(txn_id, ''), coalesce(account, ''), coalesce(entry_id, ''), CASE WHEN entry_type <> 'PAYMENT' OR coalesce(refund_ref, '') <> '' THEN entry_type END, \
+             CASE WHEN entry_type <> 'PAYMENT' OR coalesce(refund_ref, '') <> '' THEN coalesce(refund_ref, '') END, CASE WHEN {is_lump} THEN currency END, '')), 1, 32)"),
         );
     }
 }

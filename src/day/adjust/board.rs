@@ -274,11 +274,8 @@ fn ids(context: &Context<'_>, lines: &[OpenBreakRows]) -> Result<Vec<String>, St
     };
     let is_whole = |leg: usize, line: &OpenBreakRows| {
         let is_bill = context.settings.legs[leg].kind == LegKind::PlatformChannel;
-        let right = line.right.filter(|_| is_bill);
-        right.is_none_or(|name| {
-            position(&context.pool.right[leg], name)
-                .is_ok_and(|(block, at)| block.meta(at).txn_type() == Some(TxnType::Payment))
-        })
+        // What a bill row has beside its id is in the file alone.
+        !is_bill || line.right.is_none()
     };
     let leg_of = |line: &OpenBreakRows| {
         let leg = context

@@ -741,7 +741,7 @@ impl Reading<'_, '_> {
                 super::desk::ASK_THE_BANK,
             ))?;
         }
-        match check_summary(&page, page.booked_as_written, page.all_as_written, account) {
+        match check_summary(&page, page.tallies(), account) {
             Ok(()) => {
                 let count = declared(&page.summary);
                 if count > 0 {

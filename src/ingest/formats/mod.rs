@@ -324,7 +324,10 @@ fn taken_for(mut refused: FileRefused, format: &str, head: &[u8]) -> FileRefused
             refused
         }
         Some(_) => refused,
-        None => table::no_data(head).unwrap_or(refused),
+        None => table::no_data(head).map_or(refused, |mut no_data| {
+            no_data.message = no_data.message.replacen("no bill", "no statement", 1);
+            no_data
+        }),
     }
 }
 
@@ -451,7 +454,7 @@ mod tests {
             for format in [MT940, BAI2, OFX] {
                 let refused = read(format, page);
                 assert!(
-                    refused.message.starts_with("this is no bill but"),
+                    refused.message.starts_with("this is no statement but"),
                     "{format}: {refused:?}"
                 );
             }

@@ -102,6 +102,11 @@ pub struct Page {
 }
 
 impl Page {
+    /// What its declared totals may be of: booked and all entries as written, and what moved.
+    pub fn tallies(&self) -> [Tallies; 3] {
+        [self.booked_as_written, self.all_as_written, self.booked]
+    }
+
     /// Takes a balance that matters: booked opening, closing and interim balances.
     ///
     /// # Errors
@@ -255,6 +260,11 @@ pub struct Pages {
 }
 
 impl Pages {
+    /// As [`Page::tallies`], over all pages.
+    fn tallies(&self) -> [Tallies; 3] {
+        [self.booked_as_written, self.all_as_written, self.booked]
+    }
+
     /// True when `page` goes on with this statement.
     pub fn continued_by(&self, page: &Page) -> bool {
         self.first.id == page.id
@@ -381,7 +391,7 @@ pub fn add_page(before: Option<Pages>, page: Page, account: &Account) -> Result<
     pages.booked_as_written.add_all(page.booked_as_written);
     pages.all_as_written.add_all(page.all_as_written);
     pages.declared_count += declared(&page.summary);
-    if let Err(refused) = check_summary(&page, page.booked_as_written, page.all_as_written, account) {
+    if let Err(refused) = check_summary(&page, page.tallies(), account) {
         if pagination.is_none() {
             return Err(refused);
         }
@@ -399,7 +409,7 @@ pub fn add_page(before: Option<Pages>, page: Page, account: &Account) -> Result<
         return Ok(Progress::More(Box::new(pages)));
     }
     for late in &pages.later {
-        check_summary(late, pages.booked_as_written, pages.all_as_written, account)?;
+        check_summary(late, pages.tallies(), account)?;
     }
     let Some(closing) = page.closing else {
         return Err(page.refuse(
@@ -452,14 +462,14 @@ pub fn declared(summary: &SummaryText) -> u32 {
         .count() as u32
 }
 
-/// Checks the declared totals of `page` against the booked entries, or else against all entries.
+/// Checks the declared totals of `page` against the booked entries, or else against all entries, both by their indicator as written; a
+/// net amount also against what moved.
 ///
 /// # Errors
 /// One of them does not hold.
 pub fn check_summary(
     page: &Page,
-    booked: Tallies,
-    all: Tallies,
+    [booked, all, moved]: [Tallies; 3],
     account: &Account,
 ) -> Result<(), FileRefused> {
     let totals = [
@@ -480,7 +490,13 @@ pub fn check_summary(
         )));
     }
     let SummaryText { net, net_sign, .. } = &page.summary;
-    if net.is_empty() || net_holds(net, net_sign, booked, account) || net_holds(net, net_sign, all, account) {
+    // A net is what moved: a bank whose reversals have the other sign counts them so.
+    let counted = [booked, all, moved];
+    if net.is_empty()
+        || counted
+            .into_iter()
+            .any(|counted| net_holds(net, net_sign, counted, account))
+    {
         return Ok(());
     }
     Err(page.refuse(format!(

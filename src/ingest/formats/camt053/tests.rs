@@ -1,5 +1,5 @@
 use super::*;
-use crate::book::settings::Role;
+use crate::book::settings::{ReversalSign, Role};
 use crate::ingest::formats::FileFacts;
 use crate::ingest::formats::testing::{Kept, read_from, sample, settings, source};
 
@@ -508,6 +508,14 @@ fn a_declared_net_amount_holds_with_its_side() {
             "{holds}"
         );
     }
+    // What moved, where reversals have the other sign.
+    let reversed = "<TxsSummry><TtlNtries><TtlNetNtryAmt>1.00</TtlNetNtryAmt><CdtDbtInd>CRDT</CdtDbtInd></TtlNtries></TxsSummry>";
+    let entries = entry("2.00", "CRDT", "") + &entry("1.00", "CRDT", "<RvslInd>true</RvslInd>");
+    let inverted = document(&statement(&(reversed.to_owned() + &entries), "0", "1"));
+    let settings = settings(&[("CH9788761065025111111", "CHF")]);
+    let mut bank = source(CAMT053, Role::Bank);
+    bank.reversal_sign = ReversalSign::Invert;
+    read_from(&settings, &bank, inverted.as_bytes()).0.unwrap();
     for differs in [
         "<TtlNetNtryAmt>2.50</TtlNetNtryAmt><CdtDbtInd>CRDT</CdtDbtInd>",
         "<TtlNetNtry><Amt>2.51</Amt><CdtDbtInd>DBIT</CdtDbtInd></TtlNetNtry>",
@@ -528,10 +536,21 @@ fn an_amount_in_the_forms_of_the_schema_is_read() {
         result.unwrap();
         assert_eq!(kept.balances, ["5 CHF 2026-03-31 1200 1250"], "{amount}");
     }
-    for amount in [".", "+", "++1", "1e2", "-1", "1.2.3", ""] {
-        let text = document(&statement(&entry(amount, "CRDT", ""), "0", "1"));
+    // Each with the closing balance that a wrong reading would come to.
+    for (amount, closing) in [
+        (".", "0"),
+        ("+", "0"),
+        ("++1", "1"),
+        ("1e2", "100"),
+        ("-1", "-1"),
+        ("-1", "1"),
+        ("1.2.3", "1.2"),
+        ("", "0"),
+    ] {
+        let text = document(&statement(&entry(amount, "CRDT", ""), "0", closing));
         let (result, kept) = read_bytes(text.as_bytes());
-        assert!(result.is_err() || !kept.rejects.is_empty(), "{amount}");
+        let words = result.map_or_else(|refused| refused.message, |_| format!("{:?}", kept.rejects));
+        assert!(words.contains("amount"), "{amount}: {words}");
     }
 }
 

@@ -134,10 +134,15 @@ fn numbered(text: &str, separator: char, at: usize) -> Info {
     info
 }
 
+/// Names of the SEPA fields of a German remark (DK, Anlage 3 of the agreement on remote data transmission).
+const SEPA_FIELDS: [&str; 11] = [
+    "EREF", "KREF", "MREF", "CRED", "DEBT", "COAM", "OAMT", "SVWZ", "ABWA", "ABWE", "PURP",
+];
+
 /// True of a text that begins with the name of a SEPA field, as in `SVWZ+`.
 fn begins_field(text: &str) -> bool {
-    let (name, rest) = text.as_bytes().split_at_checked(4).unwrap_or_default();
-    name.len() == 4 && name.iter().all(u8::is_ascii_uppercase) && rest.first() == Some(&b'+')
+    text.split_once('+')
+        .is_some_and(|(name, _)| SEPA_FIELDS.contains(&name))
 }
 
 /// The text behind a key word such as `EREF+`, up to the next one.

@@ -48,7 +48,7 @@ impl<'r> Table<'r> {
             && !frame.comments.is_empty()
             && self.at == At::Rows
             && (self.plan.as_ref()).is_some_and(|plan| record.delimiters.len() + 1 == plan.titles.len());
-        // A record that says the days of the file is one of its type as well.
+        // A record of types says the days beside what its type means: it goes on to `typed`, as all of them do.
         let says_days = frame.header_type.is_some()
             && self.period_line(line, &FrameLine::new(framed, frame, self.encoding))?;
         if !says_days && self.frame_line(line, framed, is_row)? {
@@ -181,7 +181,7 @@ impl<'r> Table<'r> {
         let kind = row.cell(0);
         self.totals.note_record(kind);
         if let Some(parted) = &self.profile.parted {
-            note_part(&mut self.facts.part, parted, &row, line);
+            note_part(&mut self.facts.part, parted, &row, line)?;
         }
         if self.at == At::Behind {
             return Err(self.broken(line, "a record stands behind the one that ends the file"));
@@ -280,7 +280,12 @@ impl<'r> Table<'r> {
 }
 
 /// Notes what a record says of the part of a report that the file is.
-fn note_part(known: &mut Option<ReportPart>, parted: &Parted, row: &Row<'_>, line: u64) {
+fn note_part(
+    known: &mut Option<ReportPart>,
+    parted: &Parted,
+    row: &Row<'_>,
+    line: u64,
+) -> Result<(), FileRefused> {
     let part = known.get_or_insert_default();
     let kind = row.cell(0);
     if kind == parted.begins {
@@ -288,13 +293,25 @@ fn note_part(known: &mut Option<ReportPart>, parted: &Parted, row: &Row<'_>, lin
     } else if kind == parted.ends {
         part.ends += 1;
     } else if Some(kind) == parted.number.as_deref() && row.cells.len() > 1 {
-        part.number = row.cell(1).parse().ok();
+        let number = row.cell(1);
+        let read = number.parse().ok().filter(|number: &u64| *number > 0);
+        part.number = Some(read.ok_or_else(|| {
+            FileRefused::at(
+                line,
+                format!(
+                    "the number of the file among those of its report: found `{}`, expected a number from 1",
+                    shown(number)
+                ),
+                "the record was changed: fetch the file again and run the day again",
+            )
+        })?);
     } else {
-        return;
+        return Ok(());
     }
     if part.line == 0 {
         part.line = line;
     }
+    Ok(())
 }
 
 /// True when a record has the titles of the summary.

@@ -1308,7 +1308,7 @@ C,M,,,,2026-01-05 13:00:00,CET,Fee,monthly fee,,,,,EUR,5.00,,,,,,7,2026-01-06 00
             "ADYEN|P1|O1|REFUND|2000|0|EUR|2026-01-05T11:00:00+02:00|2026-01-06|SUCCESS|M1",
             "ADYEN|P1/fee|O1|WITHDRAWAL|10|0|EUR|2026-01-05T11:00:00+02:00|2026-01-06|SUCCESS|M1",
             "ADYEN|P2|O2|PAYMENT|5|8|EUR|2026-01-05T12:00:00+01:00|2026-01-06|SUCCESS|",
-            "ADYEN|monthly fee||WITHDRAWAL|500|0|EUR|2026-01-05T13:00:00+01:00|2026-01-06|SUCCESS|monthly fee M EUR 5.00",
+            "ADYEN|monthly fee||WITHDRAWAL|500|0|EUR|2026-01-05T13:00:00+01:00|2026-01-06|SUCCESS|monthly fee 7 M EUR 5.00",
         ]
     );
     assert_eq!(kept.rejects, []);
@@ -1406,6 +1406,15 @@ fn paypal_sections_state_their_sums() {
     let two = two.replacen("\"RF\",USD,5200,4535,47,225,CR,10000,CR,10487,CR,0,CR,0,3\n\"RF\",JPY,10000,0,0,4000,DR,500,CR,5500,CR,0,CR,0,1\n\"RC\",4", "\"RC\",8", 1);
     let days = facts(&two).period.map(|period| period.days());
     assert_eq!(days, Some((of(6), of(7))));
+    let (_, message) = refused(
+        "paypal-stl",
+        day,
+        file.replace("\"FH\",1", "\"FH\",3x").as_bytes(),
+    );
+    assert!(
+        message.starts_with("the number of the file among those of its report: found `3x`"),
+        "{message}"
+    );
     let (_, message) = refused(
         "paypal-stl",
         day,
