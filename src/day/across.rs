@@ -17,6 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::book::settings::{Settings, StatementNumbers};
 use crate::day::balances::ends;
+use crate::day::parts::Known;
 use crate::day::read::FileReport;
 use crate::day::state::StatementNumber;
 use crate::findings::{Finding, Stop, StopCode};
@@ -53,7 +54,7 @@ pub struct Checked {
 }
 
 /// Checks the statements of a day across its files and says what was found. `before` are the numbers of the close
-/// before, `known` the SHA-256 of files that were taken before.
+/// before, `known` the files that closes took.
 ///
 /// # Errors
 /// 65 with all findings.
@@ -62,7 +63,7 @@ pub fn check(
     files: &[Delivered],
     reports: &[FileReport],
     before: &[StatementNumber],
-    known: &BTreeSet<&str>,
+    known: &Known<'_>,
     date: Date,
 ) -> Result<Checked, Stop> {
     let mut seen = BTreeSet::new();
@@ -78,7 +79,7 @@ pub fn check(
             file: &file.name,
             format: source.map_or("", |source| source.format.as_str()),
             numbers: source.map_or(StatementNumbers::Yearly, |source| source.statement_numbers),
-            is_new: !known.contains(report.sha256.as_str()),
+            is_new: !known.contains_key(report.sha256.as_str()),
             told,
         }));
         pages.extend(report.pages.iter().map(|page| (file.name.as_str(), page)));

@@ -27,20 +27,18 @@ pub fn check(
     settings: &Settings,
     files: &[Delivered],
     reports: &[FileReport],
-    known: &[KnownFile],
-    date: Date,
+    known: &Known<'_>,
 ) -> Result<Vec<String>, Stop> {
-    let known = known_on(known, date);
     let is_new = |report: &FileReport| !known.contains_key(report.sha256.as_str());
     let new: Vec<bool> = reports.iter().map(is_new).collect();
     let mut notes = Vec::new();
     let shared = shared_rows(files, reports, &new, &mut notes);
     let absent = without_rows(settings, files, reports, &mut notes);
-    let before = taken_before(settings, files, reports, &known);
+    let before = taken_before(settings, files, reports, known);
     let sums = sums_beside(files, reports, &new, &mut notes);
     let others = of_other_days(files, reports, &new);
     let rounded = rounded_twice(files, reports, &new);
-    let parted = parts_missing(settings, files, reports, &new);
+    let parted = parts_missing(files, reports, &new);
     let stops = [shared, absent, before, sums, others, rounded, parted];
     match Stop::join(stops.into_iter().flatten().collect()) {
         Some(stop) => Err(stop),
@@ -206,6 +204,13 @@ fn grouped<'f, K: Ord>(
     groups
 }
 
+/// Of some files those of a content of their own that is new: the same bytes are one file, and what was taken before is none of today's.
+fn new_contents(members: Vec<usize>, reports: &[FileReport], new: &[bool]) -> Vec<usize> {
+    let mut seen = BTreeSet::new();
+    let is_first = |index: &usize| new[*index] && seen.insert(reports[*index].sha256.as_str());
+    members.into_iter().filter(is_first).collect()
+}
+
 /// The archive that a file lies in; `None` of a plain one.
 fn archive_of(file: &Delivered) -> Option<&str> {
     file.name.split_once('!').map(|(archive, _)| archive)
@@ -221,26 +226,14 @@ fn of_other_days(files: &[Delivered], reports: &[FileReport], new: &[bool]) -> O
 }
 
 /// Reports that lie in several files, not all of which are there.
-fn parts_missing(
-    settings: &Settings,
-    files: &[Delivered],
-    reports: &[FileReport],
-    new: &[bool],
-) -> Option<Stop> {
+fn parts_missing(files: &[Delivered], reports: &[FileReport], new: &[bool]) -> Option<Stop> {
     const HELP: &str =
         "deliver all files of the report below the same inbox, or ask the sender for the missing one";
     let mut findings = Vec::new();
-    for source in 0..settings.sources.len() {
-        // The same bytes are one file.
-        let mut seen = BTreeSet::new();
-        let parts: Vec<(&Delivered, ReportPart)> = files
-            .iter()
-            .zip(reports)
-            .zip(new)
-            .filter(|((file, report), is_new)| {
-                file.source == source && **is_new && seen.insert(report.sha256.as_str())
-            })
-            .filter_map(|((file, report), _)| Some((file, report.part?)))
+    for members in grouped(files, |file| file.source).into_values() {
+        let once = new_contents(members, reports, new).into_iter();
+        let parts: Vec<(&Delivered, ReportPart)> = once
+            .filter_map(|index| Some((&files[index], reports[index].part?)))
             .collect();
         let begun: u32 = parts.iter().map(|(_, part)| part.begins).sum();
         let ended: u32 = parts.iter().map(|(_, part)| part.ends).sum();
@@ -314,12 +307,7 @@ fn sums_beside(
         (archive, archive.is_none().then_some(file.source))
     });
     for members in beside.into_values() {
-        // The same bytes are one file, and what was taken before is none of today's.
-        let mut seen = BTreeSet::new();
-        let once: Vec<usize> = members
-            .into_iter()
-            .filter(|index| new[*index] && seen.insert(reports[*index].sha256.as_str()))
-            .collect();
+        let once = new_contents(members, reports, new);
         let of = |index: &usize| reports[*index].stated_sums.as_ref();
         let rows: Vec<_> = once
             .iter()
@@ -406,8 +394,7 @@ mod tests {
         }];
         let names = names.iter().take(reports.len());
         let files: Vec<Delivered> = names.map(|name| delivered(name)).collect();
-        let date = Date::from_ymd(2026, 3, 31).unwrap();
-        check(&settings, &files, reports, &[], date).map_err(|stop| format!("{} {stop}", stop.code as u8))
+        check(&settings, &files, reports, &Known::new()).map_err(|stop| format!("{} {stop}", stop.code as u8))
     }
 
     /// A file of these rows, by digest and count.
@@ -503,7 +490,7 @@ mod tests {
                 taken_on,
                 name: "y".to_owned(),
             }];
-            super::check(&settings, &files, reports, &known, date)
+            super::check(&settings, &files, reports, &known_on(&known, date))
                 .map_err(|stop| format!("{} {stop}", stop.code as u8))
         };
         let yesterday = date.plus_days(-1);

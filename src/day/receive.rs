@@ -5,8 +5,6 @@
 //! nothing (R20); what no single file can show is checked here ([`across`], [`parts`]), balances later, once rows delivered
 //! twice are known ([`crate::day::balances`]).
 
-use std::collections::BTreeSet;
-
 use crate::day::across;
 use crate::day::close::Progress;
 use crate::day::forward::{self, ForwardRow};
@@ -47,10 +45,9 @@ pub fn receive(
         .collect();
     let (reports, state) = (&reading.reports, day.state);
     let known = parts::known_on(&state.files, day.date);
-    let hashes: BTreeSet<&str> = known.keys().copied().collect();
-    let statements = across::check(settings, files, reports, &state.statements, &hashes, day.date)?;
+    let statements = across::check(settings, files, reports, &state.statements, &known, day.date)?;
     notes.extend(statements.notes);
-    notes.extend(parts::check(settings, files, reports, &state.files, day.date)?);
+    notes.extend(parts::check(settings, files, reports, &known)?);
     if intake.channels.names().len() > CHANNELS_MAX {
         return Err(too_many(
             "channel names",

@@ -48,10 +48,12 @@ impl<'r> Table<'r> {
             && !frame.comments.is_empty()
             && self.at == At::Rows
             && (self.plan.as_ref()).is_some_and(|plan| record.delimiters.len() + 1 == plan.titles.len());
-        // A record of types says the days beside what its type means: it goes on to `typed`, as all of them do.
+        let framed = FrameLine::new(framed, frame, self.encoding);
+        // A record of types says the days beside what its type means: it goes on to `typed`, as all of them do. Rows say none.
         let says_days = frame.header_type.is_some()
-            && self.period_line(line, &FrameLine::new(framed, frame, self.encoding))?;
-        if !says_days && self.frame_line(line, framed, is_row)? {
+            && !begins_as_row(record.text, frame)
+            && self.period_line(line, &framed)?;
+        if !says_days && self.frame_line(line, &framed, is_row)? {
             // What states one total as a line may state another in its cells.
             if !is_comment && matches!(self.at, At::Rows | At::Behind) && self.totals.are_in_rows() {
                 self.stated_in_cells(record)?;
@@ -109,9 +111,13 @@ impl<'r> Table<'r> {
     }
 
     /// Takes a line of the frame; false when it says nothing that the profile knows.
-    pub(super) fn frame_line(&mut self, line: u64, text: &str, is_row: bool) -> Result<bool, FileRefused> {
+    pub(super) fn frame_line(
+        &mut self,
+        line: u64,
+        framed: &FrameLine<'_>,
+        is_row: bool,
+    ) -> Result<bool, FileRefused> {
         let frame = &self.profile.frame;
-        let framed = FrameLine::new(text, frame, self.encoding);
         let is = |pattern: &Option<LinePattern>| pattern.as_ref().is_some_and(|it| framed.fit(it).is_some());
         if is(&frame.begin) {
             if self.at != At::Before {
@@ -119,17 +125,18 @@ impl<'r> Table<'r> {
             }
             self.at = At::Header;
             // Fields may come from what the line says.
-            self.totals.state_line(line, &framed)?;
-            self.period_line(line, &framed)?;
-            self.fact_line(&framed);
+            self.totals.state_line(line, framed)?;
+            self.period_line(line, framed)?;
+            self.fact_line(framed);
             let titles = self.profile.own_titles();
             if !titles.is_empty() {
                 self.bind(line, titles)?;
             }
             return Ok(true);
         }
-        let totals = self.totals.state_line(line, &framed)?;
-        let is_period = self.period_line(line, &framed)?;
+        let totals = self.totals.state_line(line, framed)?;
+        // Records of types were asked before.
+        let is_period = frame.header_type.is_none() && self.period_line(line, framed)?;
         if is(&frame.end) {
             if self.at != At::Rows {
                 return Err(self.broken(line, "the table ends where it has not begun"));
@@ -137,7 +144,7 @@ impl<'r> Table<'r> {
             self.at = At::Behind;
             return Ok(true);
         }
-        Ok(totals || (!is_row && self.fact_line(&framed)) || is_period)
+        Ok(totals || (!is_row && self.fact_line(framed)) || is_period)
     }
 
     /// Takes the cells of a line that was taken as one of the frame, where they state a total too.
@@ -277,6 +284,19 @@ impl<'r> Table<'r> {
         self.at = At::Behind;
         Ok(())
     }
+}
+
+/// True of a record whose first cell is the type of rows.
+fn begins_as_row(text: &str, frame: &Frame) -> bool {
+    let quote = frame.quote.map(char::from);
+    let unquoted = quote.and_then(|quote| text.strip_prefix(quote));
+    let behind = |kind: &String| unquoted.unwrap_or(text).strip_prefix(kind.as_str());
+    let ends = [
+        quote.filter(|_| unquoted.is_some()),
+        Some(char::from(frame.delimiter)),
+    ];
+    let mut kinds = frame.row_types.iter().filter_map(behind);
+    kinds.any(|rest| ends.iter().flatten().any(|end| rest.starts_with(*end)))
 }
 
 /// Notes what a record says of the part of a report that the file is.
