@@ -160,6 +160,10 @@ pub fn inspect(file: &Delivered, profiles: Profiles<'_>, book: Option<&Settings>
                     .to_owned();
                 seen.failed.push(answer);
             }
+            None if let Some(cut) = cut_short(profiles, &head) => {
+                "records of fixed places, shorter than they are".clone_into(&mut seen.title);
+                seen.failed.push(cut);
+            }
             None => {
                 draft::draft(&head, bytes > HEAD_BYTES as u64, &encodings, &mut seen);
                 if let Some(draft) = seen.draft.take() {
@@ -305,6 +309,14 @@ fn answer(profiles: Profiles<'_>, head: &[u8]) -> Option<FileRefused> {
         .iter()
         .position(|answer| !answer.message.contains(table::UNKNOWN_ANSWER));
     (!answers.is_empty()).then(|| answers.swap_remove(known.unwrap_or(0)))
+}
+
+/// What a file is whose records have lost the blanks at their ends, of the first profile that they would fit.
+fn cut_short(profiles: Profiles<'_>, head: &[u8]) -> Option<FileRefused> {
+    let mut parsed = profiles
+        .iter()
+        .filter_map(|(name, text)| Profile::parse(text, name).ok());
+    parsed.find_map(|profile| table::cut_short(&profile, head))
 }
 
 /// Why a file is of none of the profiles that are near it, the nearest first: the user's own always, a built-in one where most

@@ -35,7 +35,7 @@ use clock::Clock;
 use fields::Fields;
 use lines::{Blocks, Record, Room};
 pub use other_kinds::other_kind;
-pub use recognise::{Kind, UNKNOWN_ANSWER, answer, encoding_of, no_data, recognise};
+pub use recognise::{Kind, UNKNOWN_ANSWER, answer, cut_short, encoding_of, no_data, recognise};
 use recognise::{look, unknown, with_other_delimiter};
 use row_digest::{Digest, SameRows, digests};
 use scan::Marks;
@@ -565,6 +565,8 @@ mod layouts;
 
 #[cfg(test)]
 mod china;
+#[cfg(test)]
+mod unionpay;
 
 #[cfg(test)]
 mod damage;
