@@ -286,6 +286,23 @@ impl Number {
         Ok(if negative { -minor } else { minor })
     }
 
+    /// What was expected of an amount with more decimals than its currency: where they are all zeros, that too, with the key by
+    /// which zeros are read. A statement in yen with two decimals may be right; only who knows the bank can say so (R37).
+    #[cold]
+    pub fn or_zeros(&self, expected: String, text: &str, error: AmountError, digits: u32) -> String {
+        let padded = Number {
+            padded: true,
+            ..self.clone()
+        };
+        let is_zeros = error == AmountError::Decimals && !self.padded && padded.minor(text, digits).is_ok();
+        if !is_zeros {
+            return expected;
+        }
+        format!(
+            "{expected}, and no zeros there, or, if the file is right, `padded = true` in the profile, which reads zeros and refuses other decimals"
+        )
+    }
+
     /// The number of a text as it stands, in units of 10^−8. Sums of it are exact whatever its decimals.
     ///
     /// # Errors

@@ -2,8 +2,10 @@
 //! in UTF-8 and GBK, whole, changed and saved again from a spreadsheet.
 
 use super::row_digest::DIGEST_CHARS;
-use super::samples::{D, good, profile, read_on, refused};
+use super::samples::{D, good, profile, read_both_ways, read_on, refused};
 use super::*;
+use crate::ingest::formats::testing::{Kept, settings, source};
+use crate::terms::date::Date;
 
 const CCB: &str = "中国建设银行\n账　　号,6222,账户名称,某店\n交易时间,借方发生额/元(支取),贷方发生额/元(收入),余额,币种,对方户名,对方账号,对方开户机构,记账日期,摘要,备注,账户明细编号-交易流水号\n\
 20260331 09:00:00,0,10.00,110.00,人民币元,甲公司,6217,行,20260331,电子转账,货款,13835-5309A\n\
@@ -268,4 +270,49 @@ fn a_history_of_icbc_with_its_own_account_needs_no_line_before_its_header() {
         recognise(&profile("icbc-corporate"), other.as_bytes(), None),
         None
     );
+}
+
+#[test]
+fn zeros_behind_a_yen_and_a_second_currency_are_refused_with_what_to_do() {
+    let settings = settings(&[("6222", "JPY")]);
+    let seen = |profile: &Profile, text: &str| {
+        let mut source = source("ccb", profile.role);
+        source.account = Some("A0".to_owned());
+        let ctx = FormatContext {
+            settings: &settings,
+            source: &source,
+            business_date: Date::from_ymd(D.0, D.1, D.2).unwrap(),
+        };
+        let mut kept = Kept::default();
+        let result = read_both_ways(profile, text.as_bytes(), &ctx, &mut kept);
+        (result, kept)
+    };
+    let yen = CCB.replace("人民币元", "日元");
+    let (result, kept) = seen(&profile("ccb"), &yen);
+    assert!(result.is_err() && kept.rows.is_empty());
+    assert!(kept.rejects[0].expected.starts_with("at most 0 decimals (JPY), and no zeros there, or, if the file is right, `padded = true` in the profile, which reads zeros and refuses other decimals"), "{:?}", kept.rejects);
+    let own = profile::builtin("ccb")
+        .unwrap()
+        .replace("thousands = \",\"", "thousands = \",\"\npadded = true");
+    let own = Profile::parse(&own, "own").unwrap();
+    let whole = yen
+        .replace("5.50", "5.00")
+        .replace("104.50", "105.00")
+        .replace("1,104.50", "1,105.00");
+    let (result, kept) = seen(&own, &whole);
+    result.unwrap();
+    assert_eq!(kept.rows.len(), 3, "{:?}", kept.rejects);
+    assert!(kept.rows[0].contains("|C|10|JPY|"), "{}", kept.rows[0]);
+    // Another decimal stays refused, and so does a third of a currency with two.
+    let (_, kept) = seen(&own, &yen);
+    assert!(
+        kept.rejects[0]
+            .expected
+            .starts_with("at most 0 decimals (JPY) (column "),
+        "{:?}",
+        kept.rejects
+    );
+    // Two currencies of one account.
+    let (_, kept) = read_on(&profile("ccb"), D, CCB.replacen("人民币元", "美元", 1).as_bytes());
+    assert!(kept.rejects[0].expected.starts_with("CNY, the currency of the account; an account has one currency: where this file has entries in several, fetch a file of each, and give each currency an account and a source of its own in book.toml"), "{:?}", kept.rejects);
 }

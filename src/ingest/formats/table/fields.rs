@@ -22,6 +22,9 @@ use crate::terms::kinds::{Direction, Purpose, Status, TxnType};
 use crate::terms::money::format_minor;
 use crate::terms::short_text::same;
 
+/// What to do with a file of another currency than its account has, or of several.
+const ONE_CURRENCY: &str = "an account has one currency: where this file has entries in several, fetch a file of each, and give each currency an account and a source of its own in book.toml";
+
 /// Fields by role. One reader lives at a time, so their sizes do not matter.
 #[allow(clippy::large_enum_variant)]
 pub enum Fields<'p> {
@@ -695,9 +698,10 @@ impl BankFields<'_> {
         }
         let account_currency = ctx.settings.accounts[usize::from(account)].currency;
         if currency != account_currency {
-            let mut bad = self
-                .currency
-                .refuse(row, format!("{account_currency}, the currency of the account"));
+            let mut bad = self.currency.refuse(
+                row,
+                format!("{account_currency}, the currency of the account; {ONE_CURRENCY}"),
+            );
             bad.add_meaning(currency.code());
             return Err(bad);
         }

@@ -46,6 +46,7 @@ impl<'p> Bound<'p> {
             minor.map_err(|error| {
                 let expected = amount_expected(error, currency.code(), digits);
                 let expected = rule.field.number.or_by_key(expected, text, error);
+                let expected = rule.field.number.or_zeros(expected, text, error, digits);
                 self.bad(at, text, expected + changed(text))
             })
         };
