@@ -3,7 +3,8 @@
 //!
 //! In: what was remembered of each statement, report and notification, and the last number of every account. Out: notes for
 //! the summary and the numbers of today, or a stop (65): a gap in the numbers of an account's statements, a message of which
-//! a page is missing, a statement whose pages stand in several files and are not all there, a statement delivered again with other content, a statement in two formats. The same statement
+//! a page is missing, a statement whose pages stand in several files and are not all there, a statement delivered again with other content, a statement in two formats, a statement
+//! of another day, one whose entries go back to closed days. The same statement
 //! delivered twice is taken once: its rows are equal and count once (R20). Notifications are linked with the entries that
 //! they explain; an entry without one is said and stops nothing, for they book nothing.
 //!
@@ -15,11 +16,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+mod days;
+
 use crate::book::settings::{Settings, StatementNumbers};
 use crate::day::balances::ends;
 use crate::day::parts::Known;
 use crate::day::read::FileReport;
-use crate::day::state::StatementNumber;
+use crate::day::state::{State, StatementNumber};
 use crate::findings::{Finding, Stop, StopCode};
 use crate::ingest::files::Delivered;
 use crate::ingest::formats::desk::{Explained, MessagePage, Purport, StatementTold};
@@ -53,8 +56,8 @@ pub struct Checked {
     pub last: Vec<StatementNumber>,
 }
 
-/// Checks the statements of a day across its files and says what was found. `before` are the numbers of the close
-/// before, `known` the files that closes took.
+/// Checks the statements of a day across its files and says what was found. `state` is what the closes before have left:
+/// numbers of statements and balances of accounts; `known` are the files that they took.
 ///
 /// # Errors
 /// 65 with all findings.
@@ -62,7 +65,7 @@ pub fn check(
     settings: &Settings,
     files: &[Delivered],
     reports: &[FileReport],
-    before: &[StatementNumber],
+    state: &State,
     known: &Known<'_>,
     date: Date,
 ) -> Result<Checked, Stop> {
@@ -84,7 +87,10 @@ pub fn check(
         }));
         pages.extend(report.pages.iter().map(|page| (file.name.as_str(), page)));
     }
-    judge(settings, &told, &pages, before, date)
+    match days::check(settings, &told, state, date) {
+        Some(stop) => Err(stop),
+        None => judge(settings, &told, &pages, &state.statements, date),
+    }
 }
 
 fn judge(
@@ -98,7 +104,6 @@ fn judge(
     let mut findings = Vec::new();
     let repeated = repeats(settings, told, &mut notes, &mut findings);
     two_formats(settings, told, &repeated, &mut findings);
-    other_days(settings, told, date, &mut findings);
     let last = numbers(settings, told, &repeated, before, date, &mut findings);
     missing_pages(pages, &mut findings);
     pages_of_statements(settings, told, &repeated, &mut findings);
@@ -192,37 +197,6 @@ fn repeats(
         known.openings.entry(opening).or_insert(index);
     }
     repeated
-}
-
-/// Statements without both balances that say themselves that they are of another day. Of any other the balances say it. A file that
-/// was taken before is taken once (R20), whatever its day.
-fn other_days(settings: &Settings, told: &[Told<'_>], date: Date, findings: &mut Vec<Finding>) {
-    for one in told.iter().filter(|one| one.is_new) {
-        let StatementTold {
-            purport: Purport::Statement,
-            day: Some(day),
-            opening,
-            closing,
-            ..
-        } = one.told
-        else {
-            continue;
-        };
-        if *day != date && (opening.is_none() || closing.is_none()) {
-            findings.push(
-                Finding::about(
-                    one.file,
-                    format!(
-                        "statement {} of account {}: found date {day}, expected {date}",
-                        name(one.told),
-                        account_id(settings, one.told.account)
-                    ),
-                    "deliver statements below the inbox of the date they close; where that day is closed with it, take it out of the inbox",
-                )
-                .at(one.told.line, 0),
-            );
-        }
-    }
 }
 
 /// A statement that came in two formats: its entries have other ids in each, so they would count twice.
@@ -648,11 +622,17 @@ mod tests {
     use super::*;
     use crate::ingest::formats::desk::{Balance, Tallies};
 
-    fn settings() -> Settings {
+    pub(super) fn settings() -> Settings {
         crate::ingest::formats::testing::settings(&[("1", "CNY")])
     }
 
-    fn statement(id: &str, number: u64, opening: i64, closing: i64, content: &str) -> StatementTold {
+    pub(super) fn statement(
+        id: &str,
+        number: u64,
+        opening: i64,
+        closing: i64,
+        content: &str,
+    ) -> StatementTold {
         let date = Date::from_ymd(2026, 3, 31).unwrap();
         let balance = |minor| Some(Balance { date, minor });
         StatementTold {
@@ -663,6 +643,8 @@ mod tests {
             sequence: (number > 0).then_some(number),
             period: String::new(),
             day: None,
+            day_said_by: "",
+            reaches_back: None,
             section: 0,
             opening: balance(opening),
             closing: balance(closing),
@@ -676,7 +658,7 @@ mod tests {
         }
     }
 
-    const TODAY: (i32, u32, u32) = (2026, 3, 31);
+    pub(super) const TODAY: (i32, u32, u32) = (2026, 3, 31);
 
     fn checked(
         statements: &[(StatementTold, &str)],
@@ -707,46 +689,23 @@ mod tests {
     }
 
     #[test]
-    fn sections_of_a_report_all_count_and_a_report_of_another_day_stops() {
-        let section = |number: u32, content: &str, day: (i32, u32, u32)| StatementTold {
+    fn sections_of_a_report_all_count() {
+        let section = |number: u32, content: &str| StatementTold {
             opening: None,
             closing: None,
             section: number,
-            day: Date::from_ymd(day.0, day.1, day.2),
             ..statement("", 0, 0, 0, content)
         };
-        let (first, second) = (section(0, "x", TODAY), section(1, "x", TODAY));
+        let (first, second) = (section(0, "x"), section(1, "x"));
         assert_eq!(judged(&[first.clone(), second.clone()], &[]).unwrap(), [""; 0]);
         // The whole report again.
         let twice = [first.clone(), second.clone(), first.clone(), second];
         assert_eq!(judged(&twice, &[]).unwrap().len(), 2);
         assert!(
-            judged(&[first, section(0, "y", TODAY)], &[])
+            judged(&[first, section(0, "y")], &[])
                 .unwrap_err()
                 .contains("it was corrected")
         );
-        let stopped = judged(&[section(0, "x", (2026, 3, 30))], &[]).unwrap_err();
-        assert!(
-            stopped.contains(
-                "a:1: statement without id of account A0: found date 2026-03-30, expected 2026-03-31"
-            ),
-            "{stopped}"
-        );
-        // One balance alone is compared with no other day.
-        let yesterday = section(0, "x", (2026, 3, 30));
-        let closing = statement("", 0, 0, 5, "x").closing;
-        for one in [
-            StatementTold {
-                closing,
-                ..yesterday.clone()
-            },
-            StatementTold {
-                opening: closing,
-                ..yesterday
-            },
-        ] {
-            assert!(judged(&[one], &[]).unwrap_err().contains("found date 2026-03-30"));
-        }
     }
 
     #[test]

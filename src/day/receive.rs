@@ -45,7 +45,7 @@ pub fn receive(
         .collect();
     let (reports, state) = (&reading.reports, day.state);
     let known = parts::known_on(&state.files, day.date);
-    let statements = across::check(settings, files, reports, &state.statements, &known, day.date)?;
+    let statements = across::check(settings, files, reports, state, &known, day.date)?;
     notes.extend(statements.notes);
     notes.extend(parts::check(settings, files, reports, &known)?);
     if intake.channels.names().len() > CHANNELS_MAX {

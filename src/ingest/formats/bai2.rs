@@ -375,6 +375,7 @@ impl Reading<'_, '_> {
         open.told.section = *section;
         *section += 1;
         open.told.day = group.date;
+        open.told.day_said_by = "as-of date of the group (02)";
         open.told.period = date;
         let mut account = AccountRead {
             place,

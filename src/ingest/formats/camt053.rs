@@ -725,6 +725,7 @@ impl Reading<'_, '_> {
         self.allocated(&name, &open, account.currency);
         open.told.opening = Some(done.opening);
         open.told.closing = Some(done.closing);
+        open.told.day_said_by = "closing balance (CLBD)";
         open.told.line = done.line;
         self.desk.finish(open);
         Ok(())

@@ -154,6 +154,11 @@ pub struct StatementTold {
     pub period: String,
     /// The day that it is of, where the format says one apart from its balances.
     pub day: Option<Date>,
+    /// What says its day, in the words of the format: `:62F:`; empty where nothing in particular does.
+    pub day_said_by: &'static str,
+    /// Entries of days before the business date, and the first of these days, where the opening balance is what the entries
+    /// leave of the closing one.
+    pub reaches_back: Option<(u64, Date)>,
     /// Which section of its account in one report it is, from 0: a report may have several of an account, and all count.
     pub section: u32,
     /// Booked opening balance.
@@ -174,6 +179,13 @@ pub struct StatementTold {
     pub content: String,
     /// Entries with details that were added up, and those by which notifications are linked.
     pub explained: Vec<Explained>,
+}
+
+impl StatementTold {
+    /// The day of which it is: that of its closing balance, else what it says itself.
+    pub fn day(&self) -> Option<Date> {
+        self.closing.map(|closing| closing.date).or(self.day)
+    }
 }
 
 /// A day as `YYYY-MM-DD` without an allocation: every row has one.
@@ -254,6 +266,8 @@ impl OpenStatement {
                 sequence: None,
                 period: String::new(),
                 day: None,
+                day_said_by: "",
+                reaches_back: None,
                 section: 0,
                 opening: None,
                 closing: None,

@@ -628,6 +628,7 @@ impl Reading<'_, '_> {
                 open.told.id.clone_from(&part.id);
                 open.told.sequence = part.number;
                 open.told.opening = Some(balance);
+                open.told.day_said_by = "closing balance (:62F:)";
                 open.line_key = format!(
                     "tieout/mt940/line/v1\n{}\n{}\n{} {}",
                     part.names.first().map_or("", String::as_str),

@@ -835,6 +835,10 @@ impl Reading<'_, '_> {
             (name, memo) => format!("{name} {memo}"),
         };
         let booking_time = DayText::of(posted);
+        if posted < self.desk.ctx.business_date {
+            let (entries, first) = open.told.reaches_back.unwrap_or((0, posted));
+            open.told.reaches_back = Some((entries + 1, first.min(posted)));
+        }
         self.desk.entry(
             open,
             BankRow {
@@ -932,6 +936,7 @@ impl Reading<'_, '_> {
             minor: opening_minor,
         });
         open.told.closing = Some(Balance { date, minor: closing });
+        open.told.day_said_by = "DTASOF of the ledger balance (LEDGERBAL)";
         self.desk.facts.noted.push(format!(
             "the statement at line {line} has no opening balance: ledger balance {} less {} entries is {} {currency}, which the closing balance of the day before proves",
             text_of(closing.into(), currency),
