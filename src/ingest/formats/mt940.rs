@@ -14,10 +14,7 @@ use std::collections::BTreeMap;
 use std::io::Read;
 
 use super::decode::peek;
-use super::desk::{
-    ASK_THE_BANK, Balance, DayText, Desk, OpenStatement, Purport, Tallies, Tally, identity, loose_minor,
-    short_date, text_of,
-};
+use super::desk::{ASK_THE_BANK, Balance, DayText, Desk, OpenStatement, Purport, identity, text_of};
 use super::pieces::{Pieces, has_control};
 use super::values::shown;
 use super::{FileRefused, MT940, MT942};
@@ -26,8 +23,13 @@ use crate::entries::rows::{BankRow, Place};
 use crate::terms::currency::Currency;
 use crate::terms::kinds::Purpose;
 
+mod account;
+mod declared;
 mod entry;
 mod info;
+
+use account::{account_names, check_currency, read_balance};
+use declared::{Counted, Declared, SUM, sums_by_letter};
 
 const HEAD_BYTES: usize = 4096;
 /// Most lines of one `:61:` or `:86:`; the longest in use has some dozens.
@@ -179,38 +181,6 @@ struct Pending {
     supplement: Vec<String>,
     info: Vec<String>,
     notes: Vec<String>,
-}
-
-/// Numbers and sums that the bank declares (`:90D:`, `:90C:`, `/SUM/`), as written.
-struct Declared {
-    tag: &'static str,
-    line: u64,
-    text: String,
-}
-
-/// Entries by what they do and by their mark as written; expected ones apart.
-#[derive(Clone, Copy, Default)]
-struct Counted {
-    booked: Tallies,
-    written: Tallies,
-    expected: Tallies,
-}
-
-impl Counted {
-    fn with(mut self, other: Counted) -> Counted {
-        self.booked.add_all(other.booked);
-        self.written.add_all(other.written);
-        self.expected.add_all(other.expected);
-        self
-    }
-
-    /// What banks count: reversals on the side that they change or on the one that they bear, expected entries or not.
-    fn ways(self) -> [Tallies; 4] {
-        let [mut both, mut written] = [self.booked, self.written];
-        both.add_all(self.expected);
-        written.add_all(self.expected);
-        [self.booked, both, self.written, written]
-    }
 }
 
 /// A message or a page of one while it is read.
@@ -905,62 +875,6 @@ impl Reading<'_, '_> {
         Ok(())
     }
 
-    /// Checks `:90D:`, `:90C:` and `/SUM/` totals and gives the number of those that hold. They hold over their page or
-    /// over the whole statement: what does not hold over a page waits for the last one.
-    fn check_declared(
-        &mut self,
-        part: &mut Part,
-        currency: Currency,
-        last: bool,
-    ) -> Result<u32, FileRefused> {
-        let mut held = 0;
-        let whole = part.before.with(part.counted);
-        let early = part.late.len();
-        let mut all = std::mem::take(&mut part.late);
-        all.append(&mut part.declared);
-        for (index, declared) in all.into_iter().enumerate() {
-            let Some(stated) = read_declared(&declared, currency) else {
-                let refused = FileRefused::at(
-                    declared.line,
-                    format!(
-                        "{} found `{}`, expected {}",
-                        declared.tag,
-                        shown(&declared.text),
-                        match declared.tag {
-                            SUM =>
-                                "numbers of debits and credits and their sums, each behind a `/`".to_owned(),
-                            _ => format!("a number of entries, {currency} and their sum"),
-                        }
-                    ),
-                    ASK_THE_BANK,
-                );
-                self.desk.fail(refused)?;
-                continue;
-            };
-            let page = part.counted.ways().into_iter().filter(|_| index >= early);
-            if page.chain(whole.ways()).any(|way| stated.fits(way)) {
-                held += 1;
-                continue;
-            }
-            if !last {
-                part.late.push(declared);
-                continue;
-            }
-            let refused = FileRefused::at(
-                declared.line,
-                format!(
-                    "statement {}: {} {}",
-                    part.name(),
-                    declared.tag,
-                    stated.against(whole.booked, currency)
-                ),
-                ASK_THE_BANK,
-            );
-            self.desk.fail(refused)?;
-        }
-        Ok(held)
-    }
-
     fn end(&mut self) -> Result<(), FileRefused> {
         self.end_part()?;
         if self.unfinished {
@@ -1046,185 +960,6 @@ fn clean(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_control() { ' ' } else { c })
         .collect()
-}
-
-/// The names by which the book may know an account, the most exact first.
-fn account_names(value: &str) -> Vec<String> {
-    let whole = value.trim();
-    let mut names = vec![whole.to_owned()];
-    let tight: String = whole.chars().filter(|c| !c.is_whitespace()).collect();
-    names.push(tight.clone());
-    let bare = |text: &str| {
-        // The currency may stand behind the number.
-        let end = text.len().checked_sub(3)?;
-        let code = text.get(end..)?;
-        (end > 4 && code.bytes().all(|byte| byte.is_ascii_uppercase())).then(|| text[..end].to_owned())
-    };
-    names.extend(bare(&tight));
-    let parts: Vec<&str> = tight.split('/').collect();
-    if let [code, number] = parts[..] {
-        names.extend(german_iban(code, number));
-    }
-    if parts.len() > 1 {
-        for part in parts.iter().rev() {
-            let digits = part.bytes().filter(u8::is_ascii_digit).count();
-            if digits >= 4 {
-                names.push((*part).to_owned());
-                names.extend(bare(part));
-            }
-        }
-    }
-    names.dedup();
-    names
-}
-
-/// The IBAN of a German bank code and account number.
-fn german_iban(code: &str, number: &str) -> Option<String> {
-    let number = number.trim_start_matches('0');
-    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    if code.len() != 8 || number.len() > 10 || !digits(code) || !digits(number) {
-        return None;
-    }
-    let basic = format!("{code}{number:0>10}");
-    // D is 13, E is 14; the check digits make the whole 1 modulo 97.
-    let value: u128 = format!("{basic}131400").parse().ok()?;
-    Some(format!("DE{:02}{basic}", 98 - value % 97))
-}
-
-/// A balance `C160229EUR1200,00`.
-fn read_balance(value: &str, tag: &str, line: u64) -> Result<(Balance, Currency, bool), FileRefused> {
-    let refuse = |what: &str, found: &str, expected: &str| {
-        FileRefused::at(
-            line,
-            format!("{tag}: {what}: found `{}`, expected {expected}", shown(found)),
-            ASK_THE_BANK,
-        )
-    };
-    let value = value.trim();
-    let (negative, rest) = match value.as_bytes().first() {
-        Some(b'C') => (false, &value[1..]),
-        Some(b'D') => (true, &value[1..]),
-        _ => return Err(refuse("mark", value, "C or D")),
-    };
-    let rest = rest.trim_start();
-    let Some((dated, rest)) = rest.split_at_checked(6) else {
-        return Err(refuse("date", rest, "a date YYMMDD"));
-    };
-    let Some((date, moved)) = short_date(dated) else {
-        return Err(refuse("date", dated, "a date YYMMDD that exists"));
-    };
-    let Some((code, amount)) = rest.split_at_checked(3) else {
-        return Err(refuse("currency", rest, "a currency code"));
-    };
-    let Some(currency) = Currency::parse(code.as_bytes()) else {
-        return Err(refuse("currency", code, "a currency code that is in use"));
-    };
-    let Ok(minor) = loose_minor(amount.trim(), currency.digits()) else {
-        return Err(refuse("amount", amount, &format!("an amount in {currency}")));
-    };
-    let minor = if negative { -minor } else { minor };
-    Ok((Balance { date, minor }, currency, moved))
-}
-
-fn check_currency(
-    desk: &Desk<'_>,
-    index: usize,
-    currency: Currency,
-    tag: &str,
-    line: u64,
-) -> Result<(), FileRefused> {
-    match desk.currency(index) {
-        Some(expected) if expected != currency => Err(FileRefused::at(
-            line,
-            format!("{tag}: currency: found `{currency}`, expected {expected}, the currency of the account"),
-            "correct the account in book.toml, or ask the bank for the statement of this account",
-        )),
-        _ => Ok(()),
-    }
-}
-
-/// The tag of totals in the information about a statement.
-const SUM: &str = "/SUM/";
-
-/// `D000002C000001D2,50C1,00`, as a bank writes it, in the order of `/SUM/`; `None` for any other text.
-fn sums_by_letter(text: &str) -> Option<String> {
-    let (debits, rest) = text.strip_prefix('D')?.split_once('C')?;
-    let (credits, rest) = rest.split_once('D')?;
-    let (debited, credited) = rest.split_once('C')?;
-    let number = |text: &str| text.len() == 6 && text.bytes().all(|byte| byte.is_ascii_digit());
-    let amount =
-        |text: &str| text.contains(',') && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b',');
-    let right = number(debits) && number(credits) && amount(debited) && amount(credited);
-    right.then(|| format!("{debits}/{credits}/{debited}/{credited}/"))
-}
-
-/// Declared totals as read: those of the sides that they are about.
-#[derive(Clone, Copy)]
-struct Stated {
-    debit: Option<Tally>,
-    credit: Option<Tally>,
-}
-
-impl Stated {
-    fn fits(self, found: Tallies) -> bool {
-        self.debit.is_none_or(|stated| stated == found.debit)
-            && self.credit.is_none_or(|stated| stated == found.credit)
-    }
-
-    /// What was found, and what of it was stated.
-    fn against(self, found: Tallies, currency: Currency) -> String {
-        let words = |name: &str, found: Tally, stated: Option<Tally>| {
-            let stated = stated?;
-            Some(format!(
-                "found {} {name} of {}, expected {} of {}",
-                found.count,
-                text_of(found.sum_minor, currency),
-                stated.count,
-                text_of(stated.sum_minor, currency)
-            ))
-        };
-        let sides = [
-            words("debits", found.debit, self.debit),
-            words("credits", found.credit, self.credit),
-        ];
-        sides.into_iter().flatten().collect::<Vec<_>>().join("; ")
-    }
-}
-
-/// `5EUR1234,56`, or of `/SUM/` number of debits `/` of credits `/` their sums `/`.
-fn read_declared(declared: &Declared, currency: Currency) -> Option<Stated> {
-    let text = declared.text.as_str();
-    if declared.tag == SUM {
-        let mut parts = text.split('/').map(str::trim);
-        let (debits, credits) = (parts.next()?, parts.next()?);
-        let (debited, credited) = (parts.next()?, parts.next()?);
-        return Some(Stated {
-            debit: Some(tally(debits, debited, currency)?),
-            credit: Some(tally(credits, credited, currency)?),
-        });
-    }
-    let at = text.find(|c: char| !c.is_ascii_digit())?;
-    let (count, rest) = text.split_at(at);
-    let (code, amount) = rest.split_at_checked(3)?;
-    (code == currency.code()).then_some(())?;
-    let stated = Some(tally(count, amount, currency)?);
-    Some(match declared.tag {
-        ":90C:" => Stated {
-            debit: None,
-            credit: stated,
-        },
-        _ => Stated {
-            debit: stated,
-            credit: None,
-        },
-    })
-}
-
-fn tally(count: &str, amount: &str, currency: Currency) -> Option<Tally> {
-    Some(Tally {
-        count: count.parse().ok()?,
-        sum_minor: loose_minor(amount.trim(), currency.digits()).ok()?.into(),
-    })
 }
 
 #[cfg(test)]

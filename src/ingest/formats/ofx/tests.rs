@@ -2,6 +2,8 @@ use super::*;
 use crate::book::settings::Role;
 use crate::ingest::formats::testing::{Kept, read_from, read_openly, sample, settings, source};
 use crate::ingest::formats::{FileFacts, OFX};
+use crate::terms::date::Date;
+use crate::terms::money::AmountError;
 
 fn read(text: &[u8]) -> (Result<FileFacts, FileRefused>, Kept) {
     let settings = settings(&[("0000123456", "USD"), ("77", "EUR")]);
