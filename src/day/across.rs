@@ -1,12 +1,12 @@
 //! Statements of all files of a day against one another, and against the numbers of the days before: what no single file
 //! can show.
 //!
-//! In: what was remembered of each statement, report and notification, and the last number of every account. Out: notes for
+//! In: what was remembered of each statement, report and notification, and what the closes before have left. Out: notes for
 //! the summary and the numbers of today, or a stop (65): a gap in the numbers of an account's statements, a message of which
-//! a page is missing, a statement whose pages stand in several files and are not all there, a statement delivered again with other content, a statement in two formats, a statement
-//! of another day, one whose entries go back to closed days. The same statement
-//! delivered twice is taken once: its rows are equal and count once (R20). Notifications are linked with the entries that
-//! they explain; an entry without one is said and stops nothing, for they book nothing.
+//! a page is missing, a statement whose pages stand in several files and are not all there, a statement delivered again with
+//! other content, a statement in two formats, a statement of another day or one that goes back to closed days (`days`). The
+//! same statement delivered twice is taken once: its rows are equal and count once (R20). Notifications are linked with the
+//! entries that they explain; an entry without one is said and stops nothing, for they book nothing.
 //!
 //! An account has a counting of its own in every format. The habit of the bank is a setting (`statement_numbers`), for
 //! money does not depend on it: that no money is missing is proven by balances (R27), also where a number begins again.
@@ -15,8 +15,6 @@
 //! Not done here: opening(D) = closing(D−1) and the chain of a day's balances (R27, day::balances).
 
 use std::collections::{BTreeMap, BTreeSet};
-
-mod days;
 
 use crate::book::settings::{Settings, StatementNumbers};
 use crate::day::balances::ends;
@@ -30,6 +28,8 @@ use crate::ingest::formats::values::shown;
 use crate::terms::date::Date;
 use crate::terms::kinds::Direction;
 use crate::terms::money::{format_minor, narrow};
+
+pub(in crate::day) mod days;
 
 /// Entries of a notification that are named one by one when they explain nothing.
 const NAMED_MAX: usize = 5;
@@ -87,9 +87,16 @@ pub fn check(
         }));
         pages.extend(report.pages.iter().map(|page| (file.name.as_str(), page)));
     }
-    match days::check(settings, &told, state, date) {
+    let other = days::check(settings, &told, state, date);
+    told.retain(|one| !other.accounts.contains(&one.told.account));
+    let judged = judge(settings, &told, &pages, &state.statements, date);
+    let stops = [
+        Stop::of(StopCode::BadData, other.findings),
+        judged.as_ref().err().cloned(),
+    ];
+    match Stop::join(stops.into_iter().flatten().collect()) {
         Some(stop) => Err(stop),
-        None => judge(settings, &told, &pages, &state.statements, date),
+        None => judged,
     }
 }
 
@@ -644,7 +651,7 @@ mod tests {
             period: String::new(),
             day: None,
             day_said_by: "",
-            reaches_back: None,
+            earlier: None,
             section: 0,
             opening: balance(opening),
             closing: balance(closing),

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::book::settings::Settings;
+use crate::day::across::days::help_for_day;
 use crate::day::figures::AccountLine;
 use crate::day::intake::Sum;
 use crate::day::state::State;
@@ -31,6 +32,10 @@ pub fn account_lines(
     let mut lines = Vec::new();
     // What an account's figures come to while rows of another day are among them says nothing more.
     let mut mixed = BTreeSet::new();
+    let mut days: BTreeMap<&str, BTreeSet<Date>> = BTreeMap::new();
+    for (file, row) in told {
+        days.entry(file).or_default().insert(row.date);
+    }
     for (file, row) in told {
         if row.date != date {
             mixed.insert(usize::from(row.account));
@@ -42,7 +47,11 @@ pub fn account_lines(
                         settings.accounts[usize::from(row.account)].id,
                         row.date
                     ),
-                    "deliver statements below the inbox of the date they close; where a file holds those of several days, ask the bank for one file a day, or for the day alone",
+                    help_for_day(
+                        row.date,
+                        date,
+                        days.get(file.as_str()).is_some_and(|days| days.len() > 1),
+                    ),
                 )
                 .at(row.place.line, 0),
             );

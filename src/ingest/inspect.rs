@@ -162,6 +162,10 @@ pub fn inspect(file: &Delivered, profiles: Profiles<'_>, book: Option<&Settings>
             }
             None if let Some(cut) = cut_short(profiles, &head) => {
                 "records of fixed places, shorter than they are".clone_into(&mut seen.title);
+                seen.encoding = encodings
+                    .first()
+                    .map_or("", |encoding| encoding.name())
+                    .to_owned();
                 seen.failed.push(cut);
             }
             None => {

@@ -1,37 +1,54 @@
-//! Of which day a statement is (D237): of that of its closing balance, and without one of the day that the file states.
+//! Of which day a statement is: of that of its closing balance, and without one of the day that the file states (D233). OFX that
+//! goes back to days that are closed (D234).
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Told, account_id, name};
 use crate::book::settings::Settings;
 use crate::day::state::State;
-use crate::findings::{Finding, Stop, StopCode};
-use crate::ingest::formats::desk::Purport;
+use crate::findings::Finding;
+use crate::ingest::formats::desk::{Earlier, Purport};
 use crate::terms::date::Date;
 use crate::terms::money::format_minor;
 
-/// Statements of other days, and those that go back to days that are closed. What a file is of decides everything else: what
-/// would follow from its balances only leads astray, so that this stops the day by itself.
-pub(super) fn check(settings: &Settings, told: &[Told<'_>], state: &State, date: Date) -> Option<Stop> {
-    let mut findings = of_other_days(settings, told, date);
-    if findings.is_empty() {
-        findings = reach_back(settings, told, state, date);
-    }
-    Stop::of(StopCode::BadData, findings)
+/// What was found, and the accounts of which nothing else is to be said: what would follow from the balances of another day only
+/// leads astray.
+#[derive(Default)]
+pub(super) struct OfOtherDays {
+    pub findings: Vec<Finding>,
+    pub accounts: BTreeSet<usize>,
 }
 
-/// Statements that are of another day than the one that is closed. Where one has balances they say so, and where it has none
-/// the file may: entries without balances would be booked once more, and nothing would show it.
-fn of_other_days(settings: &Settings, told: &[Told<'_>], date: Date) -> Vec<Finding> {
-    let books = |one: &&Told<'_>| one.is_new && one.told.purport == Purport::Statement;
-    // By file and account, the days of the statements that a file holds.
-    let mut days: BTreeMap<(&str, usize), BTreeSet<Date>> = BTreeMap::new();
-    for one in told.iter().filter(books) {
-        let key = (one.file, one.told.account);
-        days.entry(key).or_default().extend(one.told.day());
+impl OfOtherDays {
+    fn add(&mut self, one: &Told<'_>, message: String, help: String) {
+        self.accounts.insert(one.told.account);
+        let finding = Finding::about(one.file, message, help);
+        self.findings.push(finding.at(one.told.line, 0));
     }
-    let mut findings = Vec::new();
-    for one in told.iter().filter(books) {
+}
+
+/// Statements that are of another day than the one that is closed, and those that go back to days that are closed. `state` has
+/// the balances of the day before.
+pub(super) fn check(settings: &Settings, told: &[Told<'_>], state: &State, date: Date) -> OfOtherDays {
+    let mut found = OfOtherDays::default();
+    of_other_days(settings, told, date, &mut found);
+    reach_back(settings, told, state, date, &mut found);
+    found
+}
+
+/// True for what books entries: a statement in a file that no close before has taken (R20).
+fn books(one: &Told<'_>) -> bool {
+    one.is_new && one.told.purport == Purport::Statement
+}
+
+/// Where a statement has balances they say its day, and where it has none the file may: entries without balances would be booked
+/// once more, and nothing would show it.
+fn of_other_days(settings: &Settings, told: &[Told<'_>], date: Date, found: &mut OfOtherDays) {
+    let mut days: BTreeMap<&str, BTreeSet<Date>> = BTreeMap::new();
+    for one in told.iter().filter(|one| books(one)) {
+        days.entry(one.file).or_default().extend(one.told.day());
+    }
+    for one in told.iter().filter(|one| books(one)) {
         let statement = one.told;
         let Some(day) = statement.day().filter(|day| *day != date) else {
             continue;
@@ -40,27 +57,24 @@ fn of_other_days(settings: &Settings, told: &[Told<'_>], date: Date) -> Vec<Find
             "" => String::new(),
             words => format!("{words}: "),
         };
-        let has_several = days
-            .get(&(one.file, statement.account))
-            .is_some_and(|days| days.len() > 1);
-        findings.push(
-            Finding::about(
-                one.file,
-                format!(
-                    "statement {} of account {}: {said_by}found date {day}, expected {date}",
-                    name(statement),
-                    account_id(settings, statement.account)
-                ),
-                help_for_day(day, date, has_several),
-            )
-            .at(statement.line, 0),
+        let message = format!(
+            "statement {} of account {}: {said_by}found date {day}, expected {date}",
+            name(statement),
+            account_id(settings, statement.account)
         );
+        let has_several = days.get(one.file).is_some_and(|days| days.len() > 1);
+        let mut help = help_for_day(day, date, has_several);
+        if day > date && !has_several && statement.closing.is_some() {
+            help += &format!(
+                "; where its entries are of {date} and only the balance is that of the moment at which it was fetched, ask the bank for a statement with the balance at the end of {date}"
+            );
+        }
+        found.add(one, message, help);
     }
-    findings
 }
 
-/// What to do about a statement of another day.
-fn help_for_day(day: Date, date: Date, has_several: bool) -> String {
+/// What to do about a statement of another day, in a file of that day alone or of several.
+pub(in crate::day) fn help_for_day(day: Date, date: Date, has_several: bool) -> String {
     if has_several {
         return format!(
             "the file holds statements of several days, and a close books those of its own: fetch {date} from the bank by itself (from {date} to {date}) and deliver that instead, and each day that is not closed yet likewise below the inbox of its date"
@@ -69,61 +83,57 @@ fn help_for_day(day: Date, date: Date, has_several: bool) -> String {
     let own = format!(
         "deliver statements below the inbox of the date they close: this one belongs below inbox/{day}"
     );
-    if day > date {
-        return format!(
-            "{own}; where its entries are of {date} and only the balance is that of the moment at which it was fetched, ask the bank for a statement with the balance at the end of {date}"
-        );
+    match day < date {
+        true => own + ", and nowhere when that day was closed with its entries",
+        false => own,
     }
-    format!("{own}, and nowhere when that day was closed with its entries")
 }
 
-/// Statements whose opening balance is what their entries leave of the closing one, and whose entries go back to days that are
-/// closed: the bank gave what somebody asked for. Nothing is missing, and no entry has another id.
-fn reach_back(settings: &Settings, told: &[Told<'_>], state: &State, date: Date) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    for (index, one) in told.iter().enumerate().filter(|(_, one)| one.is_new) {
-        let (Some((entries, first)), Some(opening)) = (one.told.reaches_back, one.told.opening) else {
+/// Statements whose opening balance is what their entries leave of the closing one, and would be that of the day before without
+/// the entries of earlier days: these were asked for with it, and the day before was closed with them.
+fn reach_back(settings: &Settings, told: &[Told<'_>], state: &State, date: Date, found: &mut OfOtherDays) {
+    for one in told.iter().filter(|one| books(one)) {
+        let (Some(earlier), Some(opening)) = (one.told.earlier, one.told.opening) else {
             continue;
         };
         let Some(account) = settings.accounts.get(one.told.account) else {
             continue;
         };
-        let mut balances = state.accounts.iter();
-        let before = balances.find(|line| line.account == account.id && line.currency == account.currency);
-        let Some(before) = before.filter(|before| before.closing_minor != opening.minor) else {
-            continue;
-        };
-        // The second file of a day goes on from the first.
-        let goes_on = told.iter().enumerate().any(|(other, earlier)| {
-            other != index
-                && earlier.told.account == one.told.account
-                && earlier.told.closing.map(|closing| closing.minor) == Some(opening.minor)
+        let Earlier {
+            count,
+            first,
+            net_minor,
+        } = earlier;
+        let closed = state
+            .accounts
+            .iter()
+            .find(|line| line.account == account.id && line.currency == account.currency)
+            .map(|line| i128::from(line.closing_minor));
+        let opening = i128::from(opening.minor);
+        // A second statement of the day goes on from the first.
+        let goes_on = told.iter().filter(|other| books(other)).any(|other| {
+            let closing = other.told.closing.map(|closing| i128::from(closing.minor));
+            other.told.account == one.told.account && closing == Some(opening) && other.told != one.told
         });
-        if goes_on {
+        if net_minor == 0 || closed != Some(opening + net_minor) || goes_on {
             continue;
         }
         let digits = account.currency.digits();
-        findings.push(
-            Finding::about(
-                one.file,
-                format!(
-                    "statement {} of account {}: {entries} {} of days before {date}, the first of {first}: with them it opens with {}, and {} ended with {} {}",
-                    name(one.told),
-                    account.id,
-                    if entries == 1 { "entry is" } else { "entries are" },
-                    format_minor(opening.minor.into(), digits),
-                    date.plus_days(-1),
-                    format_minor(before.closing_minor.into(), digits),
-                    account.currency
-                ),
-                format!(
-                    "the file goes back to days that are closed: fetch it from {date} on and deliver that instead; where these entries are new on {date}, the statement of a day before is missing, or the bank corrected one: ask the bank"
-                ),
-            )
-            .at(one.told.line, 0),
+        let before = date.plus_days(-1);
+        let message = format!(
+            "statement {} of account {}: {count} {} of days before {date}, the first of {first}: with them it opens with {}, and {before} ended with {} {}, which is right without them",
+            name(one.told),
+            account.id,
+            if count == 1 { "entry is" } else { "entries are" },
+            format_minor(opening, digits),
+            format_minor(opening + net_minor, digits),
+            account.currency
         );
+        let help = format!(
+            "the file goes back to days that are closed with these entries: fetch it from {date} on and deliver that instead"
+        );
+        found.add(one, message, help);
     }
-    findings
 }
 
 #[cfg(test)]
@@ -147,9 +157,10 @@ mod tests {
             })
             .collect();
         let date = Date::from_ymd(TODAY.0, TODAY.1, TODAY.2).unwrap();
-        let findings = of_other_days(&settings(), &told, date);
+        let mut found = OfOtherDays::default();
+        of_other_days(&settings(), &told, date, &mut found);
+        let findings = found.findings.iter();
         findings
-            .iter()
             .map(|finding| format!("{}: {} ({})", finding.file, finding.message, finding.help))
             .collect()
     }
@@ -189,9 +200,21 @@ mod tests {
                 "{several:?}"
             );
             let tomorrow = of_days(&[(on("2026-04-01", balances), "a")], 0);
-            assert!(
+            assert_eq!(
                 tomorrow[0].contains("the balance at the end of 2026-03-31"),
+                balances,
                 "{tomorrow:?}"
+            );
+            // Accounts of several days in one file.
+            let of_another = StatementTold {
+                account: 1,
+                ..today.clone()
+            };
+            let accounts = of_days(&[(yesterday.clone(), "a"), (of_another, "a")], 0);
+            assert_eq!(accounts.len(), 1);
+            assert!(
+                accounts[0].contains("the file holds statements of several days"),
+                "{accounts:?}"
             );
         }
         // One balance alone is compared with no other day.
@@ -226,37 +249,48 @@ mod tests {
             closing_minor: 500,
             book_minor: 0,
         });
-        let check = |statements: &[StatementTold], state: &State| {
+        let check = |statements: &[StatementTold], state: &State, is_new: bool| {
             let told: Vec<Told<'_>> = statements
                 .iter()
                 .map(|told| Told {
                     file: "a",
                     format: "ofx",
                     numbers: StatementNumbers::Yearly,
-                    is_new: true,
+                    is_new,
                     told,
                 })
                 .collect();
-            let findings = reach_back(&settings(), &told, state, date);
-            findings
-                .into_iter()
-                .map(|finding| finding.message)
-                .collect::<Vec<_>>()
+            let mut found = OfOtherDays::default();
+            reach_back(&settings(), &told, state, date, &mut found);
+            let findings = found.findings.into_iter();
+            findings.map(|finding| finding.message).collect::<Vec<_>>()
         };
-        let back = |opening, closing| StatementTold {
-            reaches_back: Some((5, date.plus_days(-3))),
+        let back = |opening, closing, net_minor| StatementTold {
+            earlier: Some(Earlier {
+                count: 5,
+                first: date.plus_days(-3),
+                net_minor,
+            }),
             ..statement("", 0, opening, closing, "x")
         };
         assert_eq!(
-            check(&[back(0, 507)], &state),
+            check(&[back(0, 507, 500)], &state, true),
             [
-                "statement without id of account A0: 5 entries are of days before 2026-03-31, the first of 2026-03-28: with them it opens with 0.00, and 2026-03-30 ended with 5.00 CNY"
+                "statement without id of account A0: 5 entries are of days before 2026-03-31, the first of 2026-03-28: with them it opens with 0.00, and 2026-03-30 ended with 5.00 CNY, which is right without them"
             ]
         );
-        // Entries that the bank dates before the day and books on it are right where the balances are.
-        assert_eq!(check(&[back(500, 507)], &state), [""; 0]);
-        assert_eq!(check(&[back(507, 600), back(500, 507)], &state), [""; 0]);
-        assert_eq!(check(&[back(0, 507)], &State::default()), [""; 0]);
-        assert_eq!(check(&[statement("", 0, 0, 507, "x")], &state), [""; 0]);
+        for statements in [
+            // Entries that the bank dates before the day and books on it are right where the balances are.
+            vec![back(500, 507, 100)],
+            vec![back(507, 600, 100), back(500, 507, 100)],
+            vec![statement("", 0, 500, 600, "x"), back(600, 700, -100)],
+            // What is missing or was corrected besides is for the balances to say.
+            vec![back(0, 507, 499)],
+            vec![statement("", 0, 0, 507, "x")],
+        ] {
+            assert_eq!(check(&statements, &state, true), [""; 0], "{statements:?}");
+        }
+        assert_eq!(check(&[back(0, 507, 500)], &state, false), [""; 0]);
+        assert_eq!(check(&[back(0, 507, 500)], &State::default(), true), [""; 0]);
     }
 }

@@ -285,6 +285,7 @@ impl Reading<'_, '_> {
         };
         open.told.opening = Some(opening);
         open.told.closing = Some(closing);
+        open.told.day_said_by = "interim closing balance (ITBD)";
         open.told.line = line;
         open.told.goes_on = true;
         if let Some(currency) = self.desk.currency(open.told.account) {

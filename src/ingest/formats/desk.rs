@@ -156,9 +156,8 @@ pub struct StatementTold {
     pub day: Option<Date>,
     /// What says its day, in the words of the format: `:62F:`; empty where nothing in particular does.
     pub day_said_by: &'static str,
-    /// Entries of days before the business date, and the first of these days, where the opening balance is what the entries
-    /// leave of the closing one.
-    pub reaches_back: Option<(u64, Date)>,
+    /// Entries of days before the business date, where the opening balance is what the entries leave of the closing one.
+    pub earlier: Option<Earlier>,
     /// Which section of its account in one report it is, from 0: a report may have several of an account, and all count.
     pub section: u32,
     /// Booked opening balance.
@@ -179,6 +178,17 @@ pub struct StatementTold {
     pub content: String,
     /// Entries with details that were added up, and those by which notifications are linked.
     pub explained: Vec<Explained>,
+}
+
+/// Entries of a statement that the bank dates before its day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Earlier {
+    /// How many.
+    pub count: u64,
+    /// The first of their days.
+    pub first: Date,
+    /// Credits less debits, minor units.
+    pub net_minor: i128,
 }
 
 impl StatementTold {
@@ -267,7 +277,7 @@ impl OpenStatement {
                 period: String::new(),
                 day: None,
                 day_said_by: "",
-                reaches_back: None,
+                earlier: None,
                 section: 0,
                 opening: None,
                 closing: None,

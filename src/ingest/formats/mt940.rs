@@ -598,7 +598,6 @@ impl Reading<'_, '_> {
                 open.told.id.clone_from(&part.id);
                 open.told.sequence = part.number;
                 open.told.opening = Some(balance);
-                open.told.day_said_by = "closing balance (:62F:)";
                 open.line_key = format!(
                     "tieout/mt940/line/v1\n{}\n{}\n{} {}",
                     part.names.first().map_or("", String::as_str),
@@ -823,6 +822,7 @@ impl Reading<'_, '_> {
         }
         if last {
             open.told.closing = Some(closing);
+            open.told.day_said_by = "closing balance (:62F:)";
             self.desk.finish(open);
             return Ok(());
         }
@@ -893,6 +893,7 @@ impl Reading<'_, '_> {
                 self.desk.fail(refused)?;
             }
             pages.open.told.closing = Some(pages.closes_with);
+            pages.open.told.day_said_by = "interim closing balance (:62M:)";
             pages.open.told.goes_on = true;
             self.desk.finish(pages.open);
         }

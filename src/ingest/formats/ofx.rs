@@ -18,7 +18,7 @@ use sha2::{Digest, Sha256};
 
 use super::FileRefused;
 use super::decode::{PIECE_BYTES_MAX, head_in_utf8, peek};
-use super::desk::{ASK_THE_BANK, Balance, DayText, Desk, OpenStatement, Purport, text_of};
+use super::desk::{ASK_THE_BANK, Balance, DayText, Desk, Earlier, OpenStatement, Purport, text_of};
 use super::pieces::Pieces;
 use super::values::{loose_amount_expected, shown};
 use crate::entries::rows::{BankRow, Place};
@@ -740,6 +740,7 @@ impl Reading<'_, '_> {
                 return Ok(());
             }
         };
+        let net_minor = i128::from(amount);
         let (direction, amount_minor) = if amount < 0 {
             (Direction::Debit, -amount)
         } else {
@@ -773,8 +774,14 @@ impl Reading<'_, '_> {
         };
         let booking_time = DayText::of(posted);
         if posted < self.desk.ctx.business_date {
-            let (entries, first) = open.told.reaches_back.unwrap_or((0, posted));
-            open.told.reaches_back = Some((entries + 1, first.min(posted)));
+            let earlier = open.told.earlier.get_or_insert(Earlier {
+                count: 0,
+                first: posted,
+                net_minor: 0,
+            });
+            earlier.count += 1;
+            earlier.first = earlier.first.min(posted);
+            earlier.net_minor += net_minor;
         }
         self.desk.entry(
             open,

@@ -288,6 +288,7 @@ impl Number {
 
     /// What was expected of an amount with more decimals than its currency: where they are all zeros, that too, with the key by
     /// which zeros are read. A statement in yen with two decimals may be right; only who knows the bank can say so (R37).
+    /// Nothing of `1.000`, which may be one thousand, nor of minor units, of which `100.00` may be yuan.
     #[cold]
     pub fn or_zeros(&self, expected: String, text: &str, error: AmountError, digits: u32) -> String {
         let padded = Number {
@@ -295,7 +296,8 @@ impl Number {
             ..self.clone()
         };
         let is_zeros = error == AmountError::Decimals && !self.padded && padded.minor(text, digits).is_ok();
-        if !is_zeros {
+        if !is_zeros || self.unit != Unit::Major || is_ambiguous(text.trim_start_matches(['-', '+']), digits)
+        {
             return expected;
         }
         format!(

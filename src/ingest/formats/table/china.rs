@@ -295,15 +295,18 @@ fn zeros_behind_a_yen_and_a_second_currency_are_refused_with_what_to_do() {
         .unwrap()
         .replace("thousands = \",\"", "thousands = \",\"\npadded = true");
     let own = Profile::parse(&own, "own").unwrap();
-    let whole = yen
-        .replace("5.50", "5.00")
-        .replace("104.50", "105.00")
-        .replace("1,104.50", "1,105.00");
+    let whole = yen.replace("5.50", "5.00").replace("104.50", "105.00");
     let (result, kept) = seen(&own, &whole);
     result.unwrap();
     assert_eq!(kept.rows.len(), 3, "{:?}", kept.rejects);
     assert!(kept.rows[0].contains("|C|10|JPY|"), "{}", kept.rows[0]);
-    // Another decimal stays refused, and so does a third of a currency with two.
+    // Another decimal stays refused, and what may be one thousand is not offered to be one.
+    let (_, kept) = seen(&profile("ccb"), &yen.replacen("10.00", "1.000", 1));
+    let reject = &kept.rejects[0];
+    assert!(
+        reject.found == "1.000" && !reject.expected.contains("padded"),
+        "{reject:?}"
+    );
     let (_, kept) = seen(&own, &yen);
     assert!(
         kept.rejects[0]

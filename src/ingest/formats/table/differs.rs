@@ -7,7 +7,7 @@ use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
 
 use super::frame_line::FrameLine;
 use super::lines::decode;
-use super::recognise::{HEAD_LINES, cut_blanks, first_row, misshapen, titles_in};
+use super::recognise::{HEAD_LINES, first_row, misshapen, titles_in};
 use crate::book::parse::nearest;
 use crate::ingest::formats::decode::behind_mark;
 use crate::ingest::formats::profile::{LinePattern, Profile};
@@ -126,9 +126,6 @@ fn shape(profile: &Profile, encoding: &'static Encoding, head: &[u8]) -> (u64, S
         );
         return (1, words);
     };
-    if let Some(what) = cut_blanks(profile, encoding, row) {
-        return (line, format!("its first record {what}"));
-    }
     let mut words = match misshapen(profile, encoding, row) {
         Some(what) => format!("its first record has {what}"),
         None => "its first record does not stand on a line of its own".to_owned(),

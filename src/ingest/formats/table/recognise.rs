@@ -188,12 +188,13 @@ pub fn cut_short(profile: &Profile, head: &[u8]) -> Option<FileRefused> {
     ))
 }
 
-/// What a record says that fits its places as far as it goes, and is shorter than they are; times that must stand there
-/// have to, since a line of any other file would fit some widths.
-pub(super) fn cut_blanks(profile: &Profile, encoding: &'static Encoding, line: &[u8]) -> Option<String> {
+/// What a record says that fits its places as far as it goes, and is shorter than they are. Times that must stand there have
+/// to, and blanks between its places, since a line of any other file would fit some widths.
+fn cut_blanks(profile: &Profile, encoding: &'static Encoding, line: &[u8]) -> Option<String> {
     let frame = &profile.frame;
     let expected = record_bytes(frame);
-    if frame.fixed.is_empty() || frame.guards.is_empty() || line.len() >= expected {
+    let is_of_places = !frame.fixed.is_empty() && frame.gap > 0 && frame.begin.is_none();
+    if !is_of_places || frame.guards.is_empty() || line.len() >= expected {
         return None;
     }
     let mut filled = line.to_vec();
@@ -275,6 +276,9 @@ pub(super) fn unknown(profile: &Profile, head: &[u8], encoding: Option<&'static 
     let grammar = grammars::recognise(head);
     if let Some(answer) = answer(profile, head).filter(|_| grammar.is_none()) {
         return answer;
+    }
+    if let Some(cut) = cut_short(profile, head).filter(|_| grammar.is_none()) {
+        return cut;
     }
     let found = differs::difference(profile, head, encoding);
     let message = format!(

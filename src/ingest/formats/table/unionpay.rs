@@ -3,6 +3,9 @@
 
 use super::samples::{D, good, profile, read_on, refused};
 use super::*;
+use crate::ingest::files;
+use crate::ingest::inspect::{builtin_profiles, inspect};
+use std::io::Write;
 
 /// A payment of 100.00 with a fee of 0.60; `cells` are other texts of its fields.
 fn record(format: &str, cells: &[(&str, &str)]) -> String {
@@ -59,22 +62,24 @@ fn a_net_without_a_split_is_the_settled_amount() {
             "{split} {net}: {found}"
         );
     };
-    let nothing = "the settled amount (结算金额), for nothing of this row is split";
-    for split in ["", " 000000000000", "C000000000000", "D000000000000"] {
+    let nothing = "what 结算金额 says, for nothing of this row is split";
+    for split in [
+        "",
+        " 000000000000",
+        "0000000000000",
+        "C000000000000",
+        "D000000000000",
+    ] {
         check(split, "C000000009940", "");
         check(split, "", "");
         check(split, "C000000009941", &format!("C000000009941: {nothing}"));
         check(split, "D000000009940", &format!("D000000009940: {nothing}"));
         check(split, " 000000000000", &format!("000000000000: {nothing}"));
     }
-    // What is split is taken off, whichever sign it has; nothing public says which.
+    // What is split may be taken off; which sign it has, and who takes it off, nothing public says.
     check("D000000001000", "C000000008940", "");
     check("C000000001000", "C000000008940", "");
-    check(
-        "D000000001000",
-        "C000000009940",
-        "C000000009940: the settled amount (结算金额) net of what is split",
-    );
+    check("C000000001000", "C000000009940", "");
     // Nil in whichever form.
     for (settled, net) in [
         (" 000000000000", "C000000000000"),
@@ -149,10 +154,18 @@ fn records_whose_blanks_were_cut_off_are_called_what_they_are() {
             found.message
         );
         assert!(found.help.contains("fetch it again"), "{}", found.help);
-        let (_, message) = refused(format, D, cut.as_bytes());
+        // A close says the same, and what to do.
+        let stop = unknown(&profile(format), cut.as_bytes(), None);
+        assert_eq!((&stop.message, &stop.help), (&found.message, &found.help));
+        refused(format, D, cut.as_bytes());
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(cut.as_bytes()).unwrap();
+        let (delivery, _) = files::deliver(file.path());
+        let seen = inspect(&delivery.files[0], &builtin_profiles(), None).unwrap();
+        assert_eq!(seen.title, "records of fixed places, shorter than they are");
         assert!(
-            message.contains("the blanks at the ends of its lines were cut off"),
-            "{message}"
+            seen.draft.is_none() && seen.failed[0].help == stop.help,
+            "{seen:?}"
         );
         // Another text, however short, is none.
         for other in ["hello\r\n", "S56\r\n", "\r\n", "", "交易代码 时间\r\n"] {
