@@ -1,5 +1,8 @@
 //! `tieout inspect`: what a file is and says, before any book is made for it. Looking is done in `ingest::inspect`.
 
+use std::fs::File;
+use std::io::ErrorKind;
+
 use serde_json::{Value, json};
 
 use crate::book::Book;
@@ -16,7 +19,7 @@ use crate::terms::money::format_minor;
 /// Prints what was found out about each file.
 ///
 /// # Errors
-/// 66 when a file is missing, 65 when one cannot be unpacked, 74 when it cannot be read; 78 for a wrong book.
+/// 66 when a file is missing, 65 when one cannot be unpacked, 77 or 74 when it cannot be read; 78 for a wrong book.
 pub fn run(arguments: &InspectArgs, screen: &Screen) -> Result<u8, Stop> {
     let book = arguments.book.as_ref().map(|root| Book::open(root)).transpose()?;
     let of_book = book.iter().flat_map(|book| &book.profiles);
@@ -29,15 +32,20 @@ pub fn run(arguments: &InspectArgs, screen: &Screen) -> Result<u8, Stop> {
     for path in &arguments.files {
         let (delivery, findings) = files::deliver(path);
         if !findings.is_empty() {
-            let missing = !path.exists();
-            stops.push(Stop {
-                code: if missing {
-                    StopCode::InputMissing
+            // A pipe is not opened: nobody may write into it.
+            let is_file = path.metadata().map(|metadata| metadata.is_file());
+            let code = match is_file.and_then(|is_file| {
+                if is_file {
+                    File::open(path).map(drop)
                 } else {
-                    StopCode::BadData
-                },
-                findings,
-            });
+                    Ok(())
+                }
+            }) {
+                Err(error) if error.kind() == ErrorKind::NotFound => StopCode::InputMissing,
+                Err(error) => Stop::io(path, "read", &error).code,
+                Ok(()) => StopCode::BadData,
+            };
+            stops.push(Stop { code, findings });
         }
         for file in &delivery.files {
             match inspect(file, &profiles, book.as_ref().map(|book| &book.settings)) {

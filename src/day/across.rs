@@ -30,6 +30,7 @@ use crate::terms::kinds::Direction;
 use crate::terms::money::{format_minor, narrow};
 
 pub(in crate::day) mod days;
+pub(in crate::day) mod formats;
 
 /// Entries of a notification that are named one by one when they explain nothing.
 const NAMED_MAX: usize = 5;
@@ -42,8 +43,8 @@ struct Told<'a> {
     /// Format of its source.
     format: &'a str,
     numbers: StatementNumbers,
-    /// No close before has taken the file.
-    is_new: bool,
+    /// Rows of other days are its habit (`other_days` of its source).
+    other_days: bool,
     told: &'a StatementTold,
 }
 
@@ -73,8 +74,9 @@ pub fn check(
     let mut told = Vec::new();
     let mut pages = Vec::new();
     for (file, report) in files.iter().zip(reports) {
-        // The same content under another name is taken once anyway (R20).
-        if !report.told.is_empty() && !seen.insert(report.sha256.as_str()) {
+        // The same content under another name is taken once anyway, and what a close before has taken is not of today (R20).
+        let is_known = known.contains_key(report.sha256.as_str());
+        if is_known || !report.told.is_empty() && !seen.insert(report.sha256.as_str()) {
             continue;
         }
         let source = settings.sources.get(file.source);
@@ -82,7 +84,7 @@ pub fn check(
             file: &file.name,
             format: source.map_or("", |source| source.format.as_str()),
             numbers: source.map_or(StatementNumbers::Yearly, |source| source.statement_numbers),
-            is_new: !known.contains_key(report.sha256.as_str()),
+            other_days: source.is_some_and(|source| source.other_days),
             told,
         }));
         pages.extend(report.pages.iter().map(|page| (file.name.as_str(), page)));
@@ -110,7 +112,7 @@ fn judge(
     let mut notes = Vec::new();
     let mut findings = Vec::new();
     let repeated = repeats(settings, told, &mut notes, &mut findings);
-    two_formats(settings, told, &repeated, &mut findings);
+    formats::of_statements(settings, told, &repeated, &mut findings);
     let last = numbers(settings, told, &repeated, before, date, &mut findings);
     missing_pages(pages, &mut findings);
     pages_of_statements(settings, told, &repeated, &mut findings);
@@ -184,7 +186,11 @@ fn repeats(
                 name(statement),
                 told[*earlier].file
             ));
-        } else if let Some(earlier) = known.openings.get(&opening) {
+        } else if let Some(earlier) = known.openings.get(&opening).filter(|earlier| {
+            // Without id and number an idle statement is one of its own, from which the next one follows.
+            let is_named = !statement.id.is_empty() || statement.sequence.is_some();
+            is_named || !(is_idle(statement) || is_idle(told[**earlier].told))
+        }) {
             // Banks that never count give every statement of a day the same id: then they follow from one another.
             findings.push(
                 Finding::about(
@@ -206,48 +212,9 @@ fn repeats(
     repeated
 }
 
-/// A statement that came in two formats: its entries have other ids in each, so they would count twice.
-fn two_formats(
-    settings: &Settings,
-    told: &[Told<'_>],
-    repeated: &BTreeSet<usize>,
-    findings: &mut Vec<Finding>,
-) {
-    let mut first: BTreeMap<(usize, Date, i64, i64), &Told<'_>> = BTreeMap::new();
-    for (index, one) in told.iter().enumerate() {
-        let (Purport::Statement, Some(opening), Some(closing), false) = (
-            one.told.purport,
-            one.told.opening,
-            one.told.closing,
-            repeated.contains(&index),
-        ) else {
-            continue;
-        };
-        if one.told.booked.total().count == 0 {
-            continue;
-        }
-        let key = (one.told.account, closing.date, opening.minor, closing.minor);
-        let earlier = first.entry(key).or_insert(one);
-        if earlier.format == one.format {
-            continue;
-        }
-        findings.push(
-            Finding::about(
-                one.file,
-                format!(
-                    "the statement of {} of account {} came in {} ({}, line {}) and again in {}: its entries would count twice",
-                    closing.date,
-                    account_id(settings, one.told.account),
-                    earlier.format,
-                    earlier.file,
-                    earlier.told.line,
-                    one.format
-                ),
-                "book an account from one format: take the files of the other out of the inbox, and its source out of book.toml",
-            )
-            .at(one.told.line, 0),
-        );
-    }
+/// True of a statement without entries.
+fn is_idle(statement: &StatementTold) -> bool {
+    statement.booked.total().count == 0 && statement.not_booked == 0
 }
 
 /// The number that a statement has, where it came from, and what must follow it.
@@ -627,7 +594,7 @@ fn links(settings: &Settings, told: &[Told<'_>]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ingest::formats::desk::{Balance, Tallies};
+    use crate::ingest::formats::desk::{Balance, Tallies, Tally};
 
     pub(super) fn settings() -> Settings {
         crate::ingest::formats::testing::settings(&[("1", "CNY")])
@@ -681,7 +648,7 @@ mod tests {
                 file,
                 format,
                 numbers,
-                is_new: true,
+                other_days: false,
                 told,
             })
             .collect();
@@ -701,6 +668,13 @@ mod tests {
             opening: None,
             closing: None,
             section: number,
+            booked: Tallies {
+                debit: Tally::default(),
+                credit: Tally {
+                    count: 1,
+                    sum_minor: 5,
+                },
+            },
             ..statement("", 0, 0, 0, content)
         };
         let (first, second) = (section(0, "x"), section(1, "x"));
@@ -710,6 +684,27 @@ mod tests {
         assert_eq!(judged(&twice, &[]).unwrap().len(), 2);
         assert!(
             judged(&[first, section(0, "y")], &[])
+                .unwrap_err()
+                .contains("it was corrected")
+        );
+    }
+
+    #[test]
+    fn an_idle_statement_without_a_name_is_not_corrected_by_the_next_one() {
+        let idle = |id: &str| StatementTold {
+            booked: Tallies::default(),
+            ..statement(id, 0, 0, 0, "idle")
+        };
+        let mut full = statement("", 0, 0, 5, "full");
+        full.booked.credit = Tally {
+            count: 1,
+            sum_minor: 5,
+        };
+        assert_eq!(judged(&[idle(""), full.clone()], &[]), Ok(Vec::new()));
+        assert_eq!(judged(&[full.clone(), idle("")], &[]), Ok(Vec::new()));
+        full.id = "S1".to_owned();
+        assert!(
+            judged(&[idle("S1"), full], &[])
                 .unwrap_err()
                 .contains("it was corrected")
         );

@@ -48,6 +48,9 @@ pub fn receive(
     let statements = across::check(settings, files, reports, state, &known, day.date)?;
     notes.extend(statements.notes);
     notes.extend(parts::check(settings, files, reports, &known)?);
+    if let Some(stop) = across::formats::of_rows(settings, files, reports, &known, &reading.blocks) {
+        return Err(stop);
+    }
     if intake.channels.names().len() > CHANNELS_MAX {
         return Err(too_many(
             "channel names",

@@ -698,6 +698,20 @@ mod tests {
         zip.finish().unwrap().into_inner()
     }
 
+    /// An archive whose directory has two members of one content.
+    fn overlapping() -> Vec<u8> {
+        let one = zipped(&[("a.csv", b"hello")]);
+        let directory = one.windows(4).position(|w| w == b"PK\x01\x02").unwrap();
+        let end = one.windows(4).position(|w| w == b"PK\x05\x06").unwrap();
+        let mut second = one[directory..end].to_vec();
+        second[46] = b'b';
+        let mut record = one[end..].to_vec();
+        (record[8], record[10]) = (2, 2);
+        let bytes = 2 * (end - directory) as u32;
+        record[12..16].copy_from_slice(&bytes.to_le_bytes());
+        [&one[..end], &second, &record].concat()
+    }
+
     fn gzipped(content: &[u8]) -> Vec<u8> {
         let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
         gzip.write_all(content).unwrap();
@@ -896,6 +910,18 @@ mod tests {
         wrong[at + 16] ^= 1;
         wrong[at + 8] |= 1;
         check(wrong, "encrypted");
+        // What no directory lists, and what one lists twice.
+        let (one, other) = (zipped(&[("a.csv", b"hello")]), zipped(&[("b.csv", b"hello")]));
+        check([&one[..], &other].concat(), "its directory does not list");
+        check([&one[..], b"rows"].concat(), "bytes behind its end");
+        check([&b"PK\x03\x04"[..], &one].concat(), "its directory does not list");
+        check(overlapping(), "lie over one another");
+        check(zipped(&[("a.csv", b"x"), ("A.CSV", b"y")]), "twice");
+        let mut device = zipped(&[("a.csv", b"hello")]);
+        let at = device.windows(4).position(|w| w == b"PK\x01\x02").unwrap();
+        device[at + 5] = 3; // written by Unix
+        device[at + 41] = 0x60; // a block device
+        check(device, "a device");
         refused(
             &[("platform/a.csv.gz", &gzipped(&zipped(&[("a", b"x")])))],
             "archive inside a compressed file",

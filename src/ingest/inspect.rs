@@ -27,6 +27,7 @@ use shown::{NO_BUSINESS_DATE, Shown};
 
 mod canonical;
 mod draft;
+mod following;
 mod shown;
 
 pub use shown::{EntryShown, SideSum};
@@ -557,6 +558,8 @@ fn take(
     seen.notes.extend(facts.noted);
     seen.failed.extend(refused);
     seen.statements = facts.told;
+    let followed = following::how_they_follow(&seen.statements, &accounts);
+    seen.notes.extend(followed);
     seen.accounts = accounts;
     sink.into_seen(seen);
     // What statements say is shown as such; a table has none.

@@ -36,9 +36,9 @@ pub(super) fn check(settings: &Settings, told: &[Told<'_>], state: &State, date:
     found
 }
 
-/// True for what books entries: a statement in a file that no close before has taken (R20).
+/// True for what books entries.
 fn books(one: &Told<'_>) -> bool {
-    one.is_new && one.told.purport == Purport::Statement
+    one.told.purport == Purport::Statement
 }
 
 /// Where a statement has balances they say its day, and where it has none the file may: entries without balances would be booked
@@ -115,23 +115,38 @@ fn reach_back(settings: &Settings, told: &[Told<'_>], state: &State, date: Date,
             let closing = other.told.closing.map(|closing| i128::from(closing.minor));
             other.told.account == one.told.account && closing == Some(opening) && other.told != one.told
         });
-        if net_minor == 0 || closed != Some(opening + net_minor) || goes_on {
+        // Where they add up to nothing, the balance is right with them and without them.
+        let is_hidden = net_minor == 0 && !one.other_days;
+        let is_proven = net_minor != 0 && closed == Some(opening + net_minor) && !goes_on;
+        if !is_hidden && !is_proven {
             continue;
         }
-        let digits = account.currency.digits();
-        let before = date.plus_days(-1);
-        let message = format!(
-            "statement {} of account {}: {count} {} of days before {date}, the first of {first}: with them it opens with {}, and {before} ended with {} {}, which is right without them",
+        let entries = format!(
+            "statement {} of account {}: {count} {} of days before {date}, the first of {first}",
             name(one.told),
             account.id,
             if count == 1 { "entry is" } else { "entries are" },
+        );
+        let fetch = format!("fetch it from {date} on and deliver that instead");
+        if is_hidden {
+            let message = format!(
+                "{entries}, and they add up to nothing: no balance shows whether an earlier close has taken them"
+            );
+            let help = format!(
+                "where they were booked before, {fetch}; where the bank books them only now, say `other_days = true` in the [[source]] of book.toml"
+            );
+            found.add(one, message, help);
+            continue;
+        }
+        let digits = account.currency.digits();
+        let message = format!(
+            "{entries}: with them it opens with {}, and {} ended with {} {}, which is right without them",
             format_minor(opening, digits),
+            date.plus_days(-1),
             format_minor(opening + net_minor, digits),
             account.currency
         );
-        let help = format!(
-            "the file goes back to days that are closed with these entries: fetch it from {date} on and deliver that instead"
-        );
+        let help = format!("the file goes back to days that are closed with these entries: {fetch}");
         found.add(one, message, help);
     }
 }
@@ -143,16 +158,15 @@ mod tests {
     use crate::book::settings::StatementNumbers;
     use crate::ingest::formats::desk::{Balance, StatementTold};
 
-    /// What is said of statements in files `a`, `b`, … of which the first `known` were taken before.
-    fn of_days(statements: &[(StatementTold, &str)], known: usize) -> Vec<String> {
+    /// What is said of statements in files.
+    fn of_days(statements: &[(StatementTold, &str)]) -> Vec<String> {
         let told: Vec<Told<'_>> = statements
             .iter()
-            .enumerate()
-            .map(|(index, (told, file))| Told {
+            .map(|(told, file)| Told {
                 file,
                 format: "bai2",
                 numbers: StatementNumbers::Yearly,
-                is_new: index >= known,
+                other_days: false,
                 told,
             })
             .collect();
@@ -181,25 +195,20 @@ mod tests {
         for balances in [true, false] {
             let today = on("2026-03-31", balances);
             let yesterday = on("2026-03-30", balances);
-            assert_eq!(of_days(&[(today.clone(), "a")], 0), [""; 0]);
+            assert_eq!(of_days(&[(today.clone(), "a")]), [""; 0]);
             assert_eq!(
-                of_days(&[(yesterday.clone(), "a"), (today.clone(), "b")], 0),
+                of_days(&[(yesterday.clone(), "a"), (today.clone(), "b")]),
                 [
                     "a: statement without id of account A0: as-of date: found date 2026-03-30, expected 2026-03-31 (deliver statements below the inbox of the date they close: this one belongs below inbox/2026-03-30, and nowhere when that day was closed with its entries)"
                 ]
             );
-            // Taken before, byte for byte: it counts for nothing.
-            assert_eq!(
-                of_days(&[(yesterday.clone(), "a"), (today.clone(), "b")], 1),
-                [""; 0]
-            );
-            let several = of_days(&[(yesterday.clone(), "a"), (today.clone(), "a")], 0);
+            let several = of_days(&[(yesterday.clone(), "a"), (today.clone(), "a")]);
             assert_eq!(several.len(), 1);
             assert!(
                 several[0].contains("fetch 2026-03-31 from the bank by itself"),
                 "{several:?}"
             );
-            let tomorrow = of_days(&[(on("2026-04-01", balances), "a")], 0);
+            let tomorrow = of_days(&[(on("2026-04-01", balances), "a")]);
             assert_eq!(
                 tomorrow[0].contains("the balance at the end of 2026-03-31"),
                 balances,
@@ -210,7 +219,7 @@ mod tests {
                 account: 1,
                 ..today.clone()
             };
-            let accounts = of_days(&[(yesterday.clone(), "a"), (of_another, "a")], 0);
+            let accounts = of_days(&[(yesterday.clone(), "a"), (of_another, "a")]);
             assert_eq!(accounts.len(), 1);
             assert!(
                 accounts[0].contains("the file holds statements of several days"),
@@ -227,16 +236,16 @@ mod tests {
             },
             StatementTold { opening, ..without },
         ] {
-            assert_eq!(of_days(&[(one, "a")], 0).len(), 1);
+            assert_eq!(of_days(&[(one, "a")]).len(), 1);
         }
         // A report books nothing, whatever day it is of.
         let mut report = on("2026-03-30", false);
         report.purport = Purport::Intraday;
-        assert_eq!(of_days(&[(report, "a")], 0), [""; 0]);
+        assert_eq!(of_days(&[(report, "a")]), [""; 0]);
         // A statement that says no day is told by nothing here.
         let mut silent = on("2026-03-30", false);
         silent.day = None;
-        assert_eq!(of_days(&[(silent, "a")], 0), [""; 0]);
+        assert_eq!(of_days(&[(silent, "a")]), [""; 0]);
     }
 
     #[test]
@@ -249,14 +258,14 @@ mod tests {
             closing_minor: 500,
             book_minor: 0,
         });
-        let check = |statements: &[StatementTold], state: &State, is_new: bool| {
+        let check = |statements: &[StatementTold], state: &State, other_days: bool| {
             let told: Vec<Told<'_>> = statements
                 .iter()
                 .map(|told| Told {
                     file: "a",
                     format: "ofx",
                     numbers: StatementNumbers::Yearly,
-                    is_new,
+                    other_days,
                     told,
                 })
                 .collect();
@@ -274,7 +283,7 @@ mod tests {
             ..statement("", 0, opening, closing, "x")
         };
         assert_eq!(
-            check(&[back(0, 507, 500)], &state, true),
+            check(&[back(0, 507, 500)], &state, false),
             [
                 "statement without id of account A0: 5 entries are of days before 2026-03-31, the first of 2026-03-28: with them it opens with 0.00, and 2026-03-30 ended with 5.00 CNY, which is right without them"
             ]
@@ -288,9 +297,16 @@ mod tests {
             vec![back(0, 507, 499)],
             vec![statement("", 0, 0, 507, "x")],
         ] {
-            assert_eq!(check(&statements, &state, true), [""; 0], "{statements:?}");
+            assert_eq!(check(&statements, &state, false), [""; 0], "{statements:?}");
         }
-        assert_eq!(check(&[back(0, 507, 500)], &state, false), [""; 0]);
-        assert_eq!(check(&[back(0, 507, 500)], &State::default(), true), [""; 0]);
+        assert_eq!(check(&[back(0, 507, 500)], &State::default(), false), [""; 0]);
+        // Entries that add up to nothing no balance shows.
+        assert_eq!(
+            check(&[back(500, 507, 0)], &state, false),
+            [
+                "statement without id of account A0: 5 entries are of days before 2026-03-31, the first of 2026-03-28, and they add up to nothing: no balance shows whether an earlier close has taken them"
+            ]
+        );
+        assert_eq!(check(&[back(500, 507, 0)], &state, true), [""; 0]);
     }
 }

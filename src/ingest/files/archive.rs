@@ -17,6 +17,10 @@ const RATIO_MAX: u64 = 200;
 const RATIO_FROM_BYTES: u64 = 10 << 20;
 /// Most bytes all archives of a day unpack to, and any one file.
 pub(super) const UNPACKED_BYTES_MAX: u64 = 64 << 30;
+/// Most bytes between the content of a member and the next one: sizes and checksum, written behind it.
+const DESCRIPTOR_BYTES_MAX: u64 = 24;
+/// Bytes of the record that ends an archive, without its comment.
+const END_RECORD_BYTES: usize = 22;
 /// Greatest archive inside an archive: it is opened in memory.
 const NESTED_BYTES_MAX: u64 = 256 << 20;
 
@@ -140,16 +144,33 @@ fn list_members<R: Read + Seek>(reader: R) -> io::Result<Listing> {
         )));
     }
     let mut members: Vec<Member> = Vec::new();
+    let mut spans = vec![(
+        archive.central_directory_start(),
+        archive.central_directory_start(),
+    )];
     let mut spreadsheet = false;
     for index in 0..archive.len() {
         let entry = archive.by_index_raw(index).map_err(unreadable)?;
         let name = member_name(entry.name_raw())?;
+        let shown = name.escape_debug();
+        let start = entry
+            .data_start()
+            .ok_or_else(|| damaged(format!("member `{shown}` has no beginning")))?;
+        spans.push((
+            entry.header_start(),
+            start.saturating_add(entry.compressed_size()),
+        ));
         if entry.is_dir() {
             continue;
         }
-        let shown = name.escape_debug();
         if entry.is_symlink() {
             return Err(damaged(format!("member `{shown}` is a symbolic link")));
+        }
+        // The kind of a file in Unix's mode: a plain one, or not said.
+        if !matches!(entry.unix_mode().unwrap_or(0) & 0o170_000, 0 | 0o100_000) {
+            return Err(damaged(format!(
+                "member `{shown}` is a pipe or a device, and no file"
+            )));
         }
         if entry.encrypted() {
             return Err(damaged(format!(
@@ -170,9 +191,6 @@ fn list_members<R: Read + Seek>(reader: R) -> io::Result<Listing> {
                 "member `{shown}` unpacks to more than {RATIO_MAX} times its size"
             )));
         }
-        let start = entry
-            .data_start()
-            .ok_or_else(|| damaged(format!("member `{shown}` has no beginning")))?;
         spreadsheet |= name == "[Content_Types].xml";
         members.push(Member {
             start,
@@ -183,7 +201,8 @@ fn list_members<R: Read + Seek>(reader: R) -> io::Result<Listing> {
             name,
         });
     }
-    let mut names: Vec<&str> = members.iter().map(|member| member.name.as_str()).collect();
+    // Where one of two names is kept, as on disks that do not tell small letters from capitals, the other is lost.
+    let mut names: Vec<String> = members.iter().map(|member| member.name.to_lowercase()).collect();
     names.sort_unstable();
     if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
         return Err(damaged(format!(
@@ -191,11 +210,48 @@ fn list_members<R: Read + Seek>(reader: R) -> io::Result<Listing> {
             twice[0].escape_debug()
         )));
     }
-    Ok(if spreadsheet {
-        Listing::Spreadsheet
-    } else {
-        Listing::Members(members)
-    })
+    if spreadsheet {
+        return Ok(Listing::Spreadsheet);
+    }
+    lie_side_by_side(spans)?;
+    let comment = archive.comment().to_vec();
+    ends_with_its_directory(archive.into_inner(), &comment)?;
+    Ok(Listing::Members(members))
+}
+
+/// Refuses an archive with bytes behind the record that ends it, which is all that `comment` and 22 bytes before it are.
+fn ends_with_its_directory<R: Read + Seek>(mut reader: R, comment: &[u8]) -> io::Result<()> {
+    let mut end = vec![0; END_RECORD_BYTES + comment.len()];
+    reader.seek(SeekFrom::End(-(end.len() as i64)))?;
+    reader.read_exact(&mut end)?;
+    if !end.starts_with(b"PK\x05\x06") || !end.ends_with(comment) {
+        return Err(damaged(
+            "the archive has bytes behind its end: something was joined to it, or it was changed",
+        ));
+    }
+    Ok(())
+}
+
+/// Refuses an archive of which a part is in no member, or in two: what its directory does not list would be lost in silence, as
+/// where two archives were joined, and what it lists often is more than it seems. `spans` are from the header of a member to the
+/// end of its content; the directory is the last.
+fn lie_side_by_side(mut spans: Vec<(u64, u64)>) -> io::Result<()> {
+    spans.sort_unstable();
+    let mut end = 0;
+    for (start, next_end) in spans {
+        if start < end {
+            return Err(damaged("members of the archive lie over one another"));
+        }
+        let between = if end == 0 { 0 } else { DESCRIPTOR_BYTES_MAX };
+        if start - end > between {
+            return Err(damaged(format!(
+                "the archive has {} bytes at {end} that its directory does not list: two archives were joined, or it was changed",
+                start - end
+            )));
+        }
+        end = next_end;
+    }
+    Ok(())
 }
 
 /// The name of a member: UTF-8, else GBK as Chinese systems write it; with `/` between folders.

@@ -14,7 +14,7 @@ fn looked(path: &std::path::Path) -> Vec<Inspected> {
         .collect()
 }
 
-fn looked_at(bytes: &[u8]) -> Inspected {
+pub(super) fn looked_at(bytes: &[u8]) -> Inspected {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(bytes).unwrap();
     looked(file.path()).remove(0)

@@ -3,11 +3,11 @@
 //! A column is never an amount by its figures alone.
 
 use super::cut::Table;
-use super::figures::{figure_of, has_decimal_comma, is_blank, sign_word, word_behind};
+use super::figures::{figure_of, has_decimal_comma, is_blank, is_grouped, sign_word, word_behind};
 use super::toml::{CONFIRM, quoted};
 use super::words::{
     CLOCKS, DAYS, FEES, HALF_DAY_CLOCKS, NO_FEES, SIGN_WORDS, SYMBOLS, TIMES, day_titles, is_of_other_side,
-    side_of, takes_back,
+    is_side_word, side_of, takes_back, unit_of,
 };
 use crate::ingest::formats::profile::TimePattern;
 
@@ -49,6 +49,15 @@ impl Table {
                             .find(|at| lower[*at].contains(wanted))
                     })
             })
+    }
+
+    /// The column that says the side: by its title, else one that has nothing but words for it.
+    pub(super) fn side(&self, titles: &[&str], taken: &[usize]) -> Option<usize> {
+        let says = |at: &usize| {
+            !taken.contains(at) && self.values(*at).next().is_some() && self.values(*at).all(is_side_word)
+        };
+        self.column(titles, taken)
+            .or_else(|| (0..self.titles.len()).find(says))
     }
 
     pub(super) fn values(&self, column: usize) -> impl Iterator<Item = &str> {
@@ -174,7 +183,7 @@ impl Table {
             Moves::BySide(amount, side, back) => {
                 let minor = figure(amount)?;
                 let taken_back = back.and_then(|at| row.get(at)).and_then(|text| takes_back(text));
-                let into = (side_of(row.get(side)?) == "C") != taken_back.unwrap_or(false);
+                let into = (side_of(row.get(side)?)? == "C") != taken_back.unwrap_or(false);
                 Some(if into { minor } else { -minor })
             }
         }
@@ -212,7 +221,14 @@ impl Table {
                 keys.push("thousands = \".\"".to_owned());
             }
         } else if any(&|cell| cell.contains(',')) {
-            keys.push("thousands = \",\"".to_owned());
+            // `1,000` alone may be one with three decimals.
+            let is_plain = any(&|cell| is_grouped(cell));
+            let doubt = format!("{CONFIRM}: or is it before decimals? The first rows do not tell");
+            keys.push(format!("thousands = \",\"{}", if is_plain { "" } else { &doubt }));
+        }
+        let unit = columns.iter().find_map(|at| unit_of(&self.titles[*at]));
+        if let Some(unit) = unit.flatten() {
+            keys.push(format!("unit = {}{CONFIRM}: as the title says", quoted(unit)));
         }
         let symbol = SYMBOLS.iter().find(|symbol| any(&|cell| cell.contains(*symbol)));
         if let Some(symbol) = symbol {
@@ -286,7 +302,7 @@ impl Table {
         let mut out = String::new();
         for text in self.texts(side) {
             for (back_text, is_back) in &backs {
-                let into = (side_of(text) == "C") != *is_back;
+                let into = (side_of(text)? == "C") != *is_back;
                 out += &format!(
                     "\n[[fields.direction]]\nwhen = [{{ column = {}, is = {} }}, {{ column = {}, is = {} }}]{CONFIRM}\nvalue = {}{CONFIRM}",
                     quoted(&self.titles[side]),

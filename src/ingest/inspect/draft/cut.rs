@@ -162,7 +162,8 @@ pub(super) fn table_of(text: &str, is_whole: bool) -> Option<Table> {
             && cells.iter().filter(|cell| !cell.is_empty()).count() * 2 > width
             && cells.iter().all(|cell| !is_figure(cell))
     })?;
-    let preamble = cut[header].0;
+    // The engine counts lines that are not empty.
+    let preamble = header;
     let titles = cut[header].2.clone();
     let mut rows = Vec::new();
     let mut behind = Vec::new();

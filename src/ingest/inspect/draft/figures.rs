@@ -65,6 +65,14 @@ pub(super) fn has_decimal_comma(cell: &str) -> bool {
     comma.is_some_and(|at| (1..=2).contains(&(figure.len() - at - 1)))
 }
 
+/// True of a figure whose commas can be nothing but thousands signs: several, or with a point behind them.
+pub(super) fn is_grouped(cell: &str) -> bool {
+    match cell.split_once(',') {
+        Some((_, rest)) => rest.contains([',', '.']),
+        None => false,
+    }
+}
+
 pub(super) fn is_figure(cell: &str) -> bool {
     cell.bytes().any(|byte| byte.is_ascii_digit())
         && cell

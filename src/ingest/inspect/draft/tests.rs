@@ -206,7 +206,7 @@ fn quotes_are_drafted_where_cells_stand_in_them() {
         "decimal = \",\"",
         "thousands = \".\"",
         "order = \"oldest first\"",
-        "preamble_lines = 2",
+        "preamble_lines = 1",
     ] {
         assert!(text.contains(expected), "{expected} is missing in\n{text}");
     }
@@ -397,4 +397,84 @@ fn what_no_title_tells_is_left_open() {
     assert_eq!((seen.title.as_str(), text.as_str()), ("no table", ""));
     let (seen, _) = drafted(&[0xff, 0xff, 0xff]);
     assert!(seen.failed[0].message.contains("no known format"));
+}
+
+#[test]
+fn what_a_draft_does_not_know_it_does_not_say() {
+    let check = |text: &str, expected: &str, never: &str| {
+        let (_, draft) = drafted(text.as_bytes());
+        assert!(draft.contains(expected), "{expected} is missing in\n{draft}");
+        assert!(
+            never.is_empty() || !draft.contains(never),
+            "{never} stands in\n{draft}"
+        );
+    };
+    let rows =
+        |head: &str, one: &str, two: &str| format!("{head}\n2026-11-23,A1,{one}\n2026-11-23,A2,{two}\n");
+    // The side, by the title of its column or by its words; a word that nobody here knows is left open.
+    let both = "map = { \"in\" = \"C\", \"out\" = \"D\" }";
+    check(
+        &rows("date,id,amount,direction", "100.00,in", "20.00,out"),
+        both,
+        "",
+    );
+    check(
+        &rows("date,id,amount,type", "100.00,Credit", "20.00,Debit"),
+        "map = { \"Credit\" = \"C\", \"Debit\" = \"D\" }",
+        "amount sign",
+    );
+    check(
+        &rows("date,id,Dr/Cr,Amount", "CR,100.00", "DR,20.00"),
+        "map = { \"CR\" = \"C\", \"DR\" = \"D\" }",
+        "amount sign",
+    );
+    check(
+        &rows("date,id,amount,direction", "100.00,in", "20.00,other"),
+        "# \"other\": what it means is not known",
+        "\"other\" =",
+    );
+    check(
+        &rows("date,id,amount", "100.00", "20.00"),
+        "all of them would be money in",
+        "",
+    );
+    check(
+        &rows("date,id,amount", "100.00", "-20.00"),
+        "from = \"amount sign\"  # confirm\n",
+        "",
+    );
+    // The unit and the currency, by titles.
+    for title in ["金额(分)", "Amount (cents)", "amount_minor"] {
+        check(
+            &rows(&format!("date,id,{title}"), "10000", "2000"),
+            "unit = \"minor\"  # confirm",
+            "",
+        );
+    }
+    check(
+        &rows("日期,流水号,金额（万元）", "1.50", "2.00"),
+        "is in a unit that no key reads",
+        "[fields.amount]\n",
+    );
+    check(
+        &rows("date,id,amount USD", "100.00", "20.00"),
+        "value = \"USD\"",
+        "CNY",
+    );
+    // A comma before three digits may be either; one with more behind it is none before decimals.
+    check(
+        &rows("date,id,amount", "\"1,000\"", "\"2,500\""),
+        "thousands = \",\"  # confirm: or",
+        "",
+    );
+    check(
+        &rows("date,id,amount", "\"1,000.00\"", "\"2,500\""),
+        "thousands = \",\"\n",
+        "",
+    );
+    // Lines before the titles are counted as they are read: empty ones are none.
+    let text = format!("Statement\n\n{}", rows("date,id,amount", "1.00", "-2.00"));
+    check(&text, "preamble_lines = 1", "not hold");
+    let draft = super::super::tests::looked_at(text.as_bytes()).draft.unwrap();
+    assert!(draft.contains("2 rows are read by it as it stands"), "{draft}");
 }

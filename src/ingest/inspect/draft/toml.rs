@@ -10,8 +10,10 @@ use super::cut::Table;
 use super::figures::figure_of;
 use super::totals;
 use super::words::{
-    AMOUNT, BALANCE, BANK, CHANNEL, CREDIT, DEBIT, SIDE, TAKEN_BACK, Titles, side_of, titles_of, type_of,
+    AMOUNT, BALANCE, BANK, CHANNEL, CREDIT, DEBIT, SIDE, TAKEN_BACK, Titles, currency_of, side_of, titles_of,
+    type_of, unit_of,
 };
+use crate::terms::currency::Currency;
 
 /// The mark of a guess.
 pub(super) const CONFIRM: &str = "  # confirm";
@@ -28,6 +30,23 @@ pub(super) fn quoted(text: &str) -> String {
         }
     }
     quoted + "\""
+}
+
+/// A map of what texts mean, and those that nobody here knows.
+fn map_of(texts: &[&str], meaning: fn(&str) -> Option<&'static str>) -> Vec<String> {
+    let (mut meant, mut unknown) = (Vec::new(), Vec::new());
+    for text in texts {
+        match meaning(text) {
+            Some(kind) => meant.push(format!("{} = {}", quoted(text), quoted(kind))),
+            None => unknown.push(format!(
+                "# {}: what it means is not known; add it to the map",
+                quoted(text)
+            )),
+        }
+    }
+    let mut keys = vec![format!("map = {{ {} }}{CONFIRM}", meant.join(", "))];
+    keys.extend(unknown);
+    keys
 }
 
 /// The profile of a table; `is_sure` of its encoding.
@@ -176,12 +195,16 @@ impl<'t> Draft<'t> {
     /// The amount that stands in one column, and the direction of a bank's.
     fn amount_of_one_column(&mut self) {
         match self.table.column(AMOUNT, &self.taken) {
+            Some(at) if unit_of(&self.table.titles[at]) == Some(None) => self.line(&format!(
+                "\n# [fields.amount]: {} is in a unit that no key reads: ask for a file in yuan or fen.",
+                self.table.titles[at]
+            )),
             Some(at) => {
                 self.taken.push(at);
                 self.moves = Moves::Signed(at);
                 let mut keys = vec![self.columns(at)];
                 self.table.number_keys(&[at], &mut keys);
-                if !self.is_channel && self.table.column(SIDE, &self.taken).is_none() {
+                if !self.is_channel && self.table.side(SIDE, &self.taken).is_none() {
                     keys.push(format!("sign = {{ ANY = \"any\" }}{CONFIRM}"));
                 }
                 self.field("amount", &keys);
@@ -189,9 +212,30 @@ impl<'t> Draft<'t> {
             None => self.line("\n# [fields.amount]: no title says which column is the amount; add it."),
         }
         if !self.is_channel {
-            match self.table.column(SIDE, &self.taken) {
+            match self.table.side(SIDE, &self.taken) {
                 Some(at) => self.direction(at),
-                None => self.field("direction", &[format!("from = \"amount sign\"{CONFIRM}")]),
+                None => {
+                    let key = format!("from = \"amount sign\"{CONFIRM}{}", self.doubt_of_signs());
+                    self.field("direction", &[key]);
+                }
+            }
+        }
+    }
+
+    /// What is to be said of a sign that no row has.
+    fn doubt_of_signs(&self) -> &'static str {
+        let Moves::Signed(at) = self.moves else {
+            return "";
+        };
+        match self
+            .table
+            .values(at)
+            .filter_map(figure_of)
+            .any(|figure| figure < 0)
+        {
+            true => "",
+            false => {
+                ": none of the first rows has a minus sign, and no column says in or out: all of them would be money in"
             }
         }
     }
@@ -214,12 +258,8 @@ impl<'t> Draft<'t> {
                 table.titles[side], table.titles[back]
             )),
             None => {
-                let texts = table.texts(side).into_iter();
-                let meant: Vec<String> = texts
-                    .map(|text| format!("{} = {}", quoted(text), quoted(side_of(text))))
-                    .collect();
-                let map = format!("map = {{ {} }}{CONFIRM}", meant.join(", "));
-                self.field("direction", &[self.columns(side), map]);
+                let keys = [vec![self.columns(side)], map_of(&table.texts(side), side_of)].concat();
+                self.field("direction", &keys);
             }
         }
     }
@@ -330,25 +370,20 @@ impl<'t> Draft<'t> {
 
     /// What the types of a channel mean, and those that nobody here knows.
     fn map_of_types(&self, at: usize) -> Vec<String> {
-        let (mut meant, mut unknown) = (Vec::new(), Vec::new());
-        for text in self.table.texts(at) {
-            match type_of(text) {
-                Some(kind) => meant.push(format!("{} = {}", quoted(text), quoted(kind))),
-                None => unknown.push(format!(
-                    "# {}: what it means is not known; add it to the map",
-                    quoted(text)
-                )),
-            }
-        }
-        let mut keys = vec![format!("map = {{ {} }}{CONFIRM}", meant.join(", "))];
-        keys.extend(unknown);
-        keys
+        map_of(&self.table.texts(at), type_of)
     }
 
     fn field_without_column(&mut self, name: &str) {
         match name {
             "account" => self.field(name, &[format!("from = \"source.account\"{CONFIRM}")]),
-            "currency" => self.field(name, &[format!("value = \"CNY\"{CONFIRM}")]),
+            "currency" => {
+                let named = self
+                    .taken
+                    .iter()
+                    .find_map(|at| currency_of(&self.table.titles[*at]));
+                let currency = named.unwrap_or(Currency::CNY);
+                self.field(name, &[format!("value = {}{CONFIRM}", quoted(currency.code()))]);
+            }
             "fee" => self.line("\n# [fields.fee]: no title says which column is the fee; add it."),
             "entry_id" | "channel_ref" | "booking_time" | "txn_time" | "txn_type" => {
                 self.line(&format!("\n# [fields.{name}]: no title fits; add its column."));

@@ -193,7 +193,7 @@ fn sums(table: &Table, is_channel: bool, moves: Moves, fees: &[usize]) -> Vec<Kn
         }
         Moves::BySide(amount, side, back) => {
             for (hole, wanted) in [("in", "C"), ("out", "D")] {
-                let texts = of(side, &|text| side_of(text) == wanted);
+                let texts = of(side, &|text| side_of(text) == Some(wanted));
                 if texts.is_empty() {
                     continue;
                 }
@@ -207,7 +207,7 @@ fn sums(table: &Table, is_channel: bool, moves: Moves, fees: &[usize]) -> Vec<Kn
                 add(hole, keys, &|row| {
                     let minor = figure(row, amount)?;
                     let minor = if is_back(row) { -minor } else { minor };
-                    Some(if side_of(&text(row, side)) == wanted {
+                    Some(if side_of(&text(row, side)) == Some(wanted) {
                         minor
                     } else {
                         0

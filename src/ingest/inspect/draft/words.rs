@@ -1,5 +1,7 @@
 //! What columns may be called, and what the words in them mean: tables, and nothing that looks at a file.
 
+use crate::terms::currency::Currency;
+
 /// A canonical field and what its column may be called. The first title that fits is taken; whole titles go before parts.
 pub(super) type Titles = (&'static str, &'static [&'static str]);
 
@@ -181,8 +183,11 @@ pub(super) const SIDE: &[&str] = &[
     "方向",
     "direction",
     "debit/credit",
+    "credit/debit",
     "d/c",
+    "c/d",
     "cr/dr",
+    "dr/cr",
 ];
 
 pub(super) const BALANCE: &[&str] = &[
@@ -195,6 +200,37 @@ pub(super) const BALANCE: &[&str] = &[
     "balance",
     "saldo",
 ];
+
+/// What a title says of the unit of its figures: parts of it, and the unit as a profile writes it; `None` of one that none reads.
+const UNITS: [(&str, Option<&str>); 14] = [
+    ("(分)", Some("minor")),
+    ("（分）", Some("minor")),
+    ("/分", Some("minor")),
+    ("_fen", Some("minor")),
+    ("cents", Some("minor")),
+    ("pence", Some("minor")),
+    ("minor", Some("minor")),
+    ("万元", None),
+    ("千元", None),
+    ("亿元", None),
+    ("(角)", None),
+    ("（角）", None),
+    ("thousand", None),
+    ("million", None),
+];
+
+/// The unit that a title names, as a profile writes it; `Some(None)` where no profile reads it.
+pub(super) fn unit_of(title: &str) -> Option<Option<&'static str>> {
+    let lower = title.to_lowercase();
+    let known = UNITS.iter().find(|(part, _)| lower.contains(part));
+    known.map(|(_, unit)| *unit)
+}
+
+/// The currency that a title names behind what it is: `amount USD`, `Betrag (EUR)`.
+pub(super) fn currency_of(title: &str) -> Option<Currency> {
+    let words = title.split(|c: char| !c.is_ascii_alphanumeric());
+    words.skip(1).find_map(|word| Currency::parse(word.as_bytes()))
+}
 
 /// Columns that tell which rows take another back.
 pub(super) const TAKEN_BACK: &[&str] = &["红蓝", "蓝红", "红字", "冲正", "冲销", "reversal"];
@@ -288,20 +324,37 @@ pub(super) fn is_of_other_side(title: &str) -> bool {
     OTHER_SIDE.iter().any(|start| title.starts_with(*start)) && !title.starts_with("付款方式")
 }
 
-/// What a text on the side of an entry means, as far as anybody can tell from it.
-pub(super) fn side_of(text: &str) -> &'static str {
-    let lower = text.to_lowercase();
-    if ["贷", "收", "credit", "cr", "c", "+", "入"]
-        .iter()
-        .any(|word| lower == *word)
-        || lower.contains('贷')
-        || lower.contains("收入")
-        || lower.contains("credit")
-    {
-        "C"
-    } else {
-        "D"
+/// Words on the side of an entry: money in, and money out.
+const SIDE_WORDS: (&[&str], &[&str]) = (
+    &[
+        "贷", "贷方", "收", "收入", "入", "来账", "转入", "c", "cr", "credit", "h", "in", "incoming", "+",
+    ],
+    &[
+        "借", "借方", "支", "支出", "付", "出", "往账", "转出", "d", "dr", "db", "debit", "s", "out",
+        "outgoing", "-",
+    ],
+);
+
+/// Parts of such words.
+const SIDE_PARTS: (&[&str], &[&str]) = (&["贷", "收入", "credit"], &["借", "支出", "debit"]);
+
+/// What a text on the side of an entry means: `C` into the account, `D` out of it. `None` of a word that nobody here knows.
+pub(super) fn side_of(text: &str) -> Option<&'static str> {
+    let lower = text.trim().to_lowercase();
+    let says = |words: &[&str], parts: &[&str]| {
+        words.contains(&lower.as_str()) || parts.iter().any(|part| lower.contains(part))
+    };
+    match (says(SIDE_WORDS.0, SIDE_PARTS.0), says(SIDE_WORDS.1, SIDE_PARTS.1)) {
+        (true, false) => Some("C"),
+        (false, true) => Some("D"),
+        _ => None,
     }
+}
+
+/// True of a text that is a word on the side of an entry, and nothing else.
+pub(super) fn is_side_word(text: &str) -> bool {
+    let lower = text.trim().to_lowercase();
+    SIDE_WORDS.0.contains(&lower.as_str()) || SIDE_WORDS.1.contains(&lower.as_str())
 }
 
 /// Whether a row takes another back; `None` where its text does not tell.
