@@ -172,7 +172,8 @@ pub(crate) struct SourceToml {
     pub reversal_sign: Option<ReversalSignToml>,
     /// How the bank counts its statements; yearly unless given.
     pub statement_numbers: Option<StatementNumbersToml>,
-    /// True when files are taken that say themselves that they are of other days; false unless given.
+    /// True when files are taken that say themselves that they are of other days, and OFX entries of earlier days that add up
+    /// to nothing; false unless given.
     pub other_days: Option<bool>,
 }
 

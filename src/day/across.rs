@@ -179,6 +179,8 @@ fn repeats(
             .or_default();
         let account = account_id(settings, statement.account);
         let opening = statement.opening.map(|opening| (opening.date, opening.minor));
+        // Without id and number an idle statement is one of its own, from which the next one follows.
+        let counts = !is_idle(statement) || !statement.id.is_empty() || statement.sequence.is_some();
         if let Some(earlier) = known.contents.get(statement.content.as_str()) {
             repeated.insert(index);
             notes.push(format!(
@@ -186,11 +188,7 @@ fn repeats(
                 name(statement),
                 told[*earlier].file
             ));
-        } else if let Some(earlier) = known.openings.get(&opening).filter(|earlier| {
-            // Without id and number an idle statement is one of its own, from which the next one follows.
-            let is_named = !statement.id.is_empty() || statement.sequence.is_some();
-            is_named || !(is_idle(statement) || is_idle(told[**earlier].told))
-        }) {
+        } else if let Some(earlier) = known.openings.get(&opening).filter(|_| counts) {
             // Banks that never count give every statement of a day the same id: then they follow from one another.
             findings.push(
                 Finding::about(
@@ -207,7 +205,9 @@ fn repeats(
             );
         }
         known.contents.entry(&statement.content).or_insert(index);
-        known.openings.entry(opening).or_insert(index);
+        if counts {
+            known.openings.entry(opening).or_insert(index);
+        }
     }
     repeated
 }
@@ -702,6 +702,13 @@ mod tests {
         };
         assert_eq!(judged(&[idle(""), full.clone()], &[]), Ok(Vec::new()));
         assert_eq!(judged(&[full.clone(), idle("")], &[]), Ok(Vec::new()));
+        let mut corrected = statement("", 0, 0, 6, "corrected");
+        corrected.booked = full.booked;
+        assert!(
+            judged(&[idle(""), full.clone(), corrected], &[])
+                .unwrap_err()
+                .contains("it was corrected")
+        );
         full.id = "S1".to_owned();
         assert!(
             judged(&[idle("S1"), full], &[])

@@ -689,6 +689,8 @@ mod tests {
     use std::io::Write;
     use zip::write::SimpleFileOptions;
 
+    type Writer = zip::ZipWriter<Cursor<Vec<u8>>>;
+
     fn zipped(members: &[(&str, &[u8])]) -> Vec<u8> {
         let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
         for (name, content) in members {
@@ -916,7 +918,7 @@ mod tests {
         check([&one[..], b"rows"].concat(), "bytes behind its end");
         check([&b"PK\x03\x04"[..], &one].concat(), "its directory does not list");
         check(overlapping(), "lie over one another");
-        check(zipped(&[("a.csv", b"x"), ("A.CSV", b"y")]), "twice");
+        check(zipped(&[("a.csv", b"x"), ("A.CSV", b"y")]), "take for one");
         let mut device = zipped(&[("a.csv", b"hello")]);
         let at = device.windows(4).position(|w| w == b"PK\x01\x02").unwrap();
         device[at + 5] = 3; // written by Unix
@@ -930,6 +932,46 @@ mod tests {
         let file = &discover(bomb.path(), &book()).unwrap().files[0];
         let error = io::copy(&mut open(file).unwrap(), &mut io::sink()).unwrap_err();
         assert_eq!(read_failed(file, &error).code, StopCode::BadData);
+    }
+
+    #[test]
+    fn archives_of_all_usual_writers_are_read() {
+        let content = b"hello hello hello hello";
+        let options = SimpleFileOptions::default();
+        let written = |write: &dyn Fn(&mut Writer)| {
+            let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
+            write(&mut zip);
+            zip.finish().unwrap().into_inner()
+        };
+        let put = |zip: &mut Writer, name: &str, options| {
+            zip.start_file(name, options).unwrap();
+            zip.write_all(content).unwrap();
+        };
+        let comment = written(&|zip| {
+            zip.set_comment("of a bank").unwrap();
+            put(zip, "a.csv", options);
+        });
+        let folder = written(&|zip| {
+            zip.add_directory("x", options).unwrap();
+            put(zip, "x/a.csv", options.unix_permissions(0o640));
+        });
+        let large = written(&|zip| put(zip, "a.csv", options.large_file(true)));
+        let aligned = written(&|zip| {
+            put(zip, "a.csv", options.with_alignment(4096));
+            put(zip, "b.csv", options.with_alignment(4096));
+        });
+        // Sizes and checksum behind the content, as who writes into a pipe does.
+        let mut streamed = zip::ZipWriter::new_stream(Vec::new());
+        for name in ["a.csv", "b.csv"] {
+            streamed.start_file(name, options).unwrap();
+            streamed.write_all(content).unwrap();
+        }
+        let streamed = streamed.finish().unwrap().into_inner();
+        for archive in [comment, folder, large, aligned, streamed] {
+            let found = found(&[("platform.zip", &archive)]);
+            let whole = found.iter().all(|(.., bytes)| bytes == content);
+            assert!(!found.is_empty() && whole, "{found:?}");
+        }
     }
 
     #[test]

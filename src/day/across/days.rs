@@ -116,7 +116,7 @@ fn reach_back(settings: &Settings, told: &[Told<'_>], state: &State, date: Date,
             other.told.account == one.told.account && closing == Some(opening) && other.told != one.told
         });
         // Where they add up to nothing, the balance is right with them and without them.
-        let is_hidden = net_minor == 0 && !one.other_days;
+        let is_hidden = net_minor == 0 && !one.other_days && closed.is_some();
         let is_proven = net_minor != 0 && closed == Some(opening + net_minor) && !goes_on;
         if !is_hidden && !is_proven {
             continue;
@@ -308,5 +308,6 @@ mod tests {
             ]
         );
         assert_eq!(check(&[back(500, 507, 0)], &state, true), [""; 0]);
+        assert_eq!(check(&[back(500, 507, 0)], &State::default(), false), [""; 0]);
     }
 }

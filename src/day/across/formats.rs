@@ -56,8 +56,8 @@ pub(super) fn of_statements(
     }
 }
 
-/// Entries of one account in a statement and in a table, or in two tables, that are as many and as much on both sides and add up
-/// to nothing: what else comes twice the balances show (R27).
+/// Entries of one account in two formats, of statements or of tables, that are as many and as much on both sides and add up to
+/// nothing: what else comes twice the balances show (R27).
 pub(in crate::day) fn of_rows(
     settings: &Settings,
     files: &[Delivered],
@@ -100,9 +100,7 @@ pub(in crate::day) fn of_rows(
             }
             let key = [(credits.rows, credits.minor), (debits.rows, debits.minor)];
             let (earlier, earlier_at) = *first.entry(key).or_insert((format, *at));
-            let has_statement = |at: usize| !reports[at].told.is_empty();
-            // Two statements were compared by their balances.
-            if earlier == *format || has_statement(earlier_at) && has_statement(*at) {
+            if earlier == *format {
                 continue;
             }
             findings.push(Finding::about(

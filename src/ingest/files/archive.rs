@@ -202,13 +202,22 @@ fn list_members<R: Read + Seek>(reader: R) -> io::Result<Listing> {
         });
     }
     // Where one of two names is kept, as on disks that do not tell small letters from capitals, the other is lost.
-    let mut names: Vec<String> = members.iter().map(|member| member.name.to_lowercase()).collect();
+    let mut names: Vec<(String, &str)> = members
+        .iter()
+        .map(|member| (member.name.to_lowercase(), member.name.as_str()))
+        .collect();
     names.sort_unstable();
-    if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
-        return Err(damaged(format!(
-            "the archive holds the name `{}` twice",
-            twice[0].escape_debug()
-        )));
+    let twice = names.windows(2).find(|pair| pair[0].0 == pair[1].0);
+    if let Some([(_, one), (_, other)]) = twice {
+        return Err(damaged(if one == other {
+            format!("the archive holds the name `{}` twice", one.escape_debug())
+        } else {
+            format!(
+                "the archive holds the names `{}` and `{}`, which many disks take for one",
+                one.escape_debug(),
+                other.escape_debug()
+            )
+        }));
     }
     if spreadsheet {
         return Ok(Listing::Spreadsheet);

@@ -26,6 +26,8 @@ pub struct Pieces<'a> {
     ends_with: u8,
     /// The encoding that somebody named.
     named: Option<&'static Encoding>,
+    /// The encoding of two bytes a letter in which the file came: its pieces are decoded.
+    wide: Option<&'static Encoding>,
     /// Whether what is named is believed of a file whose letters are UTF-8.
     doubt: Doubt,
     buffer: Vec<u8>,
@@ -76,7 +78,8 @@ impl<'a> Pieces<'a> {
             skip = bytes;
         }
         let mut source: Box<dyn Read + 'a> = Box::new(std::io::Cursor::new(head).chain(source));
-        if let Some(wide) = named.filter(|encoding| *encoding == UTF_16LE || *encoding == UTF_16BE) {
+        let wide = named.filter(|encoding| *encoding == UTF_16LE || *encoding == UTF_16BE);
+        if let Some(wide) = wide {
             let mut mark = vec![0; skip];
             source
                 .read_exact(&mut mark)
@@ -89,6 +92,7 @@ impl<'a> Pieces<'a> {
             source,
             ends_with,
             named,
+            wide,
             doubt: Doubt::None,
             buffer: vec![0; CHUNK_BYTES],
             at: 0,
@@ -147,7 +151,7 @@ impl<'a> Pieces<'a> {
 
     /// What names are read in.
     pub fn encoding(&self) -> String {
-        match (self.named, self.guessed) {
+        match (self.wide.or(self.named), self.guessed) {
             (Some(named), _) => named.name().to_owned(),
             (None, 0) => UTF_8.name().to_owned(),
             (None, _) => format!("{} in part, else {}", self.guess().name(), UTF_8.name()),

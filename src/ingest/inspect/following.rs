@@ -13,52 +13,43 @@ const NOTED_MAX: usize = 20;
 /// Statements that stand twice, balances and numbers that leave a gap, and pages that are not in the file; in words.
 pub(super) fn how_they_follow(told: &[StatementTold], accounts: &[Account]) -> Vec<String> {
     let mut notes = Vec::new();
-    let mut before: BTreeMap<usize, &StatementTold> = BTreeMap::new();
+    let mut by_account: BTreeMap<usize, Vec<&StatementTold>> = BTreeMap::new();
     for one in told.iter().filter(|one| one.purport == Purport::Statement) {
-        let Some(account) = accounts.get(one.account) else {
+        by_account.entry(one.account).or_default().push(one);
+    }
+    for (index, statements) in by_account {
+        let Some(account) = accounts.get(index) else {
             continue;
         };
-        let place = format!(
-            "the statement at line {} of account {}",
-            one.line,
-            shown(&account.id)
-        );
-        if one.first_page > 1 {
-            notes.push(format!(
-                "{place} begins with page {}: those before it are not in this file",
-                one.first_page
-            ));
+        let mut distinct: Vec<&StatementTold> = Vec::new();
+        let mut first: BTreeMap<_, u64> = BTreeMap::new();
+        for one in statements {
+            let name = (&one.id, one.sequence, one.first_page, one.section, &one.content);
+            match first.get(&name) {
+                Some(line) => notes.push(format!(
+                    "{} is that of line {line} once more: a close takes it once",
+                    place(one, account)
+                )),
+                None => {
+                    first.insert(name, one.line);
+                    distinct.push(one);
+                }
+            }
         }
-        if one.goes_on {
-            notes.push(format!("{place} has more pages, which are not in this file"));
-        }
-        let Some(earlier) = before.insert(one.account, one) else {
-            continue;
+        // Some banks give the newest first.
+        let gaps = |pairs: &mut dyn Iterator<Item = (&StatementTold, &StatementTold)>| {
+            pairs
+                .filter(|(before, behind)| leave_a_gap(before, behind))
+                .count()
         };
-        let name = |told: &StatementTold| (told.id.clone(), told.sequence, told.first_page, told.section);
-        if earlier.content == one.content && name(earlier) == name(one) {
-            notes.push(format!(
-                "{place} is that of line {} once more: a close takes it once",
-                earlier.line
-            ));
-            continue;
+        let down = gaps(&mut distinct.windows(2).map(|pair| (pair[0], pair[1])));
+        let up = gaps(&mut distinct.windows(2).map(|pair| (pair[1], pair[0])));
+        if up < down {
+            distinct.reverse();
         }
-        if let (Some(closing), Some(opening)) = (earlier.closing, one.opening)
-            && closing.minor != opening.minor
-        {
-            let text = |minor: i64| text_of(minor.into(), account.currency);
-            notes.push(format!(
-                "{place} opens with {}, and the one before it (line {}) closes with {}: one between them is missing, or they are of no one row",
-                text(opening.minor),
-                earlier.line,
-                text(closing.minor)
-            ));
-        }
-        if let (Some(from), Some(to)) = (earlier.sequence, one.sequence)
-            && to > from + 1
-            && !earlier.goes_on
-        {
-            notes.push(format!("{place} has the number {to}, and the one before it {from}: those between are not in this file"));
+        let before = std::iter::once(None).chain(distinct.iter().copied().map(Some));
+        for (before, one) in before.zip(&distinct) {
+            said_of(before, one, account, &mut notes);
         }
     }
     let more = notes.len().saturating_sub(NOTED_MAX);
@@ -69,38 +60,96 @@ pub(super) fn how_they_follow(told: &[StatementTold], accounts: &[Account]) -> V
     notes
 }
 
+fn place(one: &StatementTold, account: &Account) -> String {
+    format!(
+        "the statement at line {} of account {}",
+        one.line,
+        shown(&account.id)
+    )
+}
+
+/// True where the second statement does not open with what the first closes with.
+fn leave_a_gap(before: &StatementTold, behind: &StatementTold) -> bool {
+    matches!((before.closing, behind.opening), (Some(closing), Some(opening)) if closing.minor != opening.minor)
+}
+
+fn said_of(before: Option<&StatementTold>, one: &StatementTold, account: &Account, notes: &mut Vec<String>) {
+    let place = place(one, account);
+    if one.first_page > 1 && before.is_none_or(|before| !before.goes_on) {
+        notes.push(format!(
+            "{place} begins with page {}: those before it are not in this file",
+            one.first_page
+        ));
+    }
+    if one.goes_on {
+        notes.push(format!("{place} has more pages, which are not in this file"));
+    }
+    let Some(before) = before else { return };
+    if let (Some(closing), Some(opening), true) = (before.closing, one.opening, leave_a_gap(before, one)) {
+        let text = |minor: i64| text_of(minor.into(), account.currency);
+        notes.push(format!(
+            "{place} opens with {}, and the one before it (line {}) closes with {}: one between them is not in this file, or they stand in another order",
+            text(opening.minor),
+            before.line,
+            text(closing.minor)
+        ));
+    }
+    if let (Some(from), Some(to)) = (before.sequence, one.sequence)
+        && to > from + 1
+        && !before.goes_on
+    {
+        notes.push(format!(
+            "{place} has the number {to}, and the one before it {from}: those between are not in this file"
+        ));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::tests::looked_at;
 
     fn statement(number: &str, opening: &str, closing: &str, last: &str) -> String {
-        format!(":20:A\n:25:77\n:28C:{number}\n:60F:C260331EUR{opening}\n:{last}:C260331EUR{closing}\n-\n")
+        let entry = ":61:2603310331C1,00NTRFR\n";
+        format!(
+            ":20:A\n:25:77\n:28C:{number}\n:60F:C260331EUR{opening}\n{entry}:{last}:C260331EUR{closing}\n-\n"
+        )
     }
 
     #[test]
     fn what_is_missing_between_the_statements_of_a_file_is_said() {
-        let notes = |statements: &[String]| {
-            let seen = looked_at(statements.concat().as_bytes());
+        let notes = |statements: &[&String]| {
+            let text: String = statements.iter().map(|one| one.as_str()).collect();
+            let seen = looked_at(text.as_bytes());
             assert!(seen.holds(), "{:?}", seen.failed);
-            seen.notes.join("; ")
+            let about = seen
+                .notes
+                .into_iter()
+                .filter(|note| note.starts_with("the statement at"));
+            about.collect::<Vec<_>>()
         };
-        let one = statement("1", "25,", "25,", "62F");
-        let said = |words: &str, other: String| {
-            let found = notes(&[one.clone(), other]);
-            assert!(found.contains(words), "{found}");
+        let check = |statements: &[&String], expected: &[&str]| {
+            let found = notes(statements);
+            assert_eq!(found.len(), expected.len(), "{found:?}");
+            for (note, words) in found.iter().zip(expected) {
+                assert!(note.contains(words), "{note}");
+            }
         };
-        assert!(!notes(&[one.clone(), statement("2", "25,", "25,", "62F")]).contains("the one before it"));
-        said(
-            "opens with 26.00, and the one before it (line 1) closes with 25.00",
-            statement("2", "26,", "26,", "62F"),
+        let one = statement("1", "24,", "25,", "62F");
+        let two = statement("2", "25,", "26,", "62F");
+        let three = statement("3", "26,", "27,", "62F");
+        check(&[&one, &two, &three], &[]);
+        check(&[&three, &two, &one], &[]);
+        check(&[&one, &two, &one], &["is that of line 1 once more"]);
+        check(
+            &[&one, &three],
+            &[
+                "opens with 26.00, and the one before it (line 1) closes with 25.00",
+                "has the number 3, and the one before it 1",
+            ],
         );
-        said(
-            "has the number 3, and the one before it 1",
-            statement("3", "25,", "25,", "62F"),
-        );
-        said(
-            "has more pages, which are not in this file",
-            statement("2/1", "25,", "25,", "62M"),
+        check(
+            &[&statement("2/1", "25,", "26,", "62M")],
+            &["has more pages, which are not in this file"],
         );
     }
 }

@@ -477,3 +477,15 @@ fn what_was_counted_alone_is_a_note_and_no_check() {
     let seen = looked_with(&[("b", profile)], format!("{text}T1\n").as_bytes());
     assert_eq!(seen.checked, ["T: 1 rows"]);
 }
+
+#[test]
+fn the_encoding_is_the_one_in_which_the_file_came() {
+    let text = ":20:A\n:25:77\n:28C:1/1\n:60F:C260331EUR0,\n:62F:C260331EUR0,\n-\n";
+    let wide: Vec<u8> = b"\xff\xfe"
+        .iter()
+        .copied()
+        .chain(text.encode_utf16().flat_map(u16::to_le_bytes))
+        .collect();
+    assert_eq!(looked_at(&wide).encoding, "UTF-16LE");
+    assert_eq!(looked_at(text.as_bytes()).encoding, "UTF-8");
+}

@@ -51,13 +51,20 @@ impl Table {
             })
     }
 
-    /// The column that says the side: by its title, else one that has nothing but words for it.
-    pub(super) fn side(&self, titles: &[&str], taken: &[usize]) -> Option<usize> {
+    /// The column that says the side of an amount: by its title, else, where no amount has a minus sign, one that has nothing but
+    /// words for both sides.
+    pub(super) fn side(&self, titles: &[&str], taken: &[usize], amount: Option<usize>) -> Option<usize> {
+        let titled = self.column(titles, taken);
+        let is_signed = |at: usize| self.values(at).filter_map(figure_of).any(|figure| figure < 0);
+        if titled.is_some() || amount.is_none_or(is_signed) {
+            return titled;
+        }
         let says = |at: &usize| {
-            !taken.contains(at) && self.values(*at).next().is_some() && self.values(*at).all(is_side_word)
+            let words: Vec<&str> = self.values(*at).filter(|text| !is_blank(text)).collect();
+            let has = |side: &str| words.iter().any(|word| side_of(word) == Some(side));
+            !taken.contains(at) && words.iter().all(|word| is_side_word(word)) && has("C") && has("D")
         };
-        self.column(titles, taken)
-            .or_else(|| (0..self.titles.len()).find(says))
+        (0..self.titles.len()).find(says)
     }
 
     pub(super) fn values(&self, column: usize) -> impl Iterator<Item = &str> {

@@ -163,7 +163,7 @@ fn rows_that_take_another_back_turn_the_direction() {
     let (_, text) =
         drafted("流水号,交易日期,借贷标志,冲正标志,交易金额\nT1,2026-03-31,贷,Z9,10.00\n".as_bytes());
     assert!(
-        text.contains("# [fields.direction]: 借贷标志 says the direction, and 冲正标志 may say"),
+        text.contains("# [fields.direction]: \"借贷标志\" says the direction, and \"冲正标志\" may say"),
         "{text}"
     );
 }
@@ -216,7 +216,7 @@ fn quotes_are_drafted_where_cells_stand_in_them() {
 fn one_row_does_not_contradict_its_balance() {
     let (_, text) = drafted("账号,日期,收入,支出,余额,摘要\n1,2026-04-13,100.00,,200.00,x\n".as_bytes());
     assert!(
-        text.contains("余额 may be the running balance, which one row does not show"),
+        text.contains("\"余额\" may be the running balance, which one row does not show"),
         "{text}"
     );
 }
@@ -443,8 +443,37 @@ fn what_a_draft_does_not_know_it_does_not_say() {
         "from = \"amount sign\"  # confirm\n",
         "",
     );
+    // A column of blanks or of one word says no side, and none is needed where amounts have signs.
+    for (one, two) in [
+        ("100.00,-", "20.00,-"),
+        ("100.00,S", "20.00,S"),
+        ("100.00,C", "-20.00,D"),
+    ] {
+        check(
+            &rows("date,id,amount,mark", one, two),
+            "from = \"amount sign\"",
+            "map =",
+        );
+    }
+    check(
+        &rows("日期,流水号,收入（万元）,支出（万元）", "1.50,", ",2.00"),
+        "is in a unit that no key reads",
+        "[fields.amount]\n",
+    );
+    check(
+        &rows("日期,流水号,金额(元/角/分)", "1.50", "2.00"),
+        "[fields.amount]\n",
+        "unit =",
+    );
+    for title in ["USD amount", "USD金额"] {
+        check(
+            &rows(&format!("date,id,{title}"), "100.00", "20.00"),
+            "value = \"USD\"",
+            "CNY",
+        );
+    }
     // The unit and the currency, by titles.
-    for title in ["金额(分)", "Amount (cents)", "amount_minor"] {
+    for title in ["金额(分)", "金额（单位：分）", "Amount (cents)", "amount_minor"] {
         check(
             &rows(&format!("date,id,{title}"), "10000", "2000"),
             "unit = \"minor\"  # confirm",

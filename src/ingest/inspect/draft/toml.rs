@@ -176,8 +176,24 @@ impl<'t> Draft<'t> {
         }
     }
 
+    /// True of columns in a unit that no key reads, which is said in the place of the field.
+    fn is_of_no_unit(&mut self, field: &str, columns: &[usize]) -> bool {
+        let of_none = |at: &&usize| unit_of(&self.table.titles[**at]) == Some(None);
+        let Some(at) = columns.iter().find(of_none) else {
+            return false;
+        };
+        let title = quoted(&self.table.titles[*at]);
+        self.line(&format!(
+            "\n# [fields.{field}]: {title} is in a unit that no key reads: ask for a file in yuan or fen."
+        ));
+        true
+    }
+
     /// The amount of a bank that has a column for each side.
     fn amount_of_sides(&mut self, credit: usize, debit: usize) {
+        if self.is_of_no_unit("amount", &[credit, debit]) {
+            return;
+        }
         let mut keys = vec![
             format!("credit_columns = [{}]{CONFIRM}", self.titles(&[credit])),
             format!("debit_columns = [{}]{CONFIRM}", self.titles(&[debit])),
@@ -195,16 +211,13 @@ impl<'t> Draft<'t> {
     /// The amount that stands in one column, and the direction of a bank's.
     fn amount_of_one_column(&mut self) {
         match self.table.column(AMOUNT, &self.taken) {
-            Some(at) if unit_of(&self.table.titles[at]) == Some(None) => self.line(&format!(
-                "\n# [fields.amount]: {} is in a unit that no key reads: ask for a file in yuan or fen.",
-                self.table.titles[at]
-            )),
+            Some(at) if self.is_of_no_unit("amount", &[at]) => self.taken.push(at),
             Some(at) => {
                 self.taken.push(at);
                 self.moves = Moves::Signed(at);
                 let mut keys = vec![self.columns(at)];
                 self.table.number_keys(&[at], &mut keys);
-                if !self.is_channel && self.table.side(SIDE, &self.taken).is_none() {
+                if !self.is_channel && self.table.side(SIDE, &self.taken, Some(at)).is_none() {
                     keys.push(format!("sign = {{ ANY = \"any\" }}{CONFIRM}"));
                 }
                 self.field("amount", &keys);
@@ -212,7 +225,11 @@ impl<'t> Draft<'t> {
             None => self.line("\n# [fields.amount]: no title says which column is the amount; add it."),
         }
         if !self.is_channel {
-            match self.table.side(SIDE, &self.taken) {
+            let amount = match self.moves {
+                Moves::Signed(at) => Some(at),
+                _ => None,
+            };
+            match self.table.side(SIDE, &self.taken, amount) {
                 Some(at) => self.direction(at),
                 None => {
                     let key = format!("from = \"amount sign\"{CONFIRM}{}", self.doubt_of_signs());
@@ -255,7 +272,7 @@ impl<'t> Draft<'t> {
             }
             Some((back, None)) => self.line(&format!(
                 "\n# [fields.direction]: {} says the direction, and {} may say which rows take another back; add rules for both.",
-                table.titles[side], table.titles[back]
+                quoted(&table.titles[side]), quoted(&table.titles[back])
             )),
             None => {
                 let keys = [vec![self.columns(side)], map_of(&table.texts(side), side_of)].concat();
@@ -269,6 +286,9 @@ impl<'t> Draft<'t> {
         let table = self.table;
         let at = table.column(BALANCE, &self.taken).filter(|_| !self.is_channel)?;
         self.taken.push(at);
+        if self.is_of_no_unit("balance", &[at]) {
+            return None;
+        }
         let order = table.order_of_balances(at, self.moves);
         if order.is_some() {
             let mut keys = vec![self.columns(at)];
@@ -284,7 +304,7 @@ impl<'t> Draft<'t> {
         };
         self.line(&format!(
             "\n# {} may be the running balance, {why}: left out.",
-            table.titles[at]
+            quoted(&table.titles[at])
         ));
         None
     }
@@ -309,6 +329,10 @@ impl<'t> Draft<'t> {
 
     /// One field by what its column may be called.
     fn field_of(&mut self, name: &str, titles: &[&str]) {
+        let fees = self.fees.clone();
+        if name == "fee" && self.is_of_no_unit("fee", &fees) {
+            return self.taken.extend(fees);
+        }
         if name == "fee" && self.fees.len() > 1 {
             let mut keys = vec![format!("sum = [{}]{CONFIRM}", self.titles(&self.fees))];
             self.table.number_keys(&self.fees, &mut keys);

@@ -202,10 +202,11 @@ pub(super) const BALANCE: &[&str] = &[
 ];
 
 /// What a title says of the unit of its figures: parts of it, and the unit as a profile writes it; `None` of one that none reads.
-const UNITS: [(&str, Option<&str>); 14] = [
+const UNITS: [(&str, Option<&str>); 15] = [
     ("(分)", Some("minor")),
     ("（分）", Some("minor")),
-    ("/分", Some("minor")),
+    ("：分", Some("minor")),
+    (":分", Some("minor")),
     ("_fen", Some("minor")),
     ("cents", Some("minor")),
     ("pence", Some("minor")),
@@ -226,10 +227,12 @@ pub(super) fn unit_of(title: &str) -> Option<Option<&'static str>> {
     known.map(|(_, unit)| *unit)
 }
 
-/// The currency that a title names behind what it is: `amount USD`, `Betrag (EUR)`.
+/// The currency that a title names beside what it is: `amount USD`, `Betrag (EUR)`, `USD金额`.
 pub(super) fn currency_of(title: &str) -> Option<Currency> {
-    let words = title.split(|c: char| !c.is_ascii_alphanumeric());
-    words.skip(1).find_map(|word| Currency::parse(word.as_bytes()))
+    let mut words = title
+        .split(|c: char| !c.is_ascii_alphanumeric())
+        .filter(|word| !word.is_empty());
+    words.find_map(|word| Currency::parse(word.as_bytes()).filter(|_| word != title))
 }
 
 /// Columns that tell which rows take another back.
@@ -327,16 +330,20 @@ pub(super) fn is_of_other_side(title: &str) -> bool {
 /// Words on the side of an entry: money in, and money out.
 const SIDE_WORDS: (&[&str], &[&str]) = (
     &[
-        "贷", "贷方", "收", "收入", "入", "来账", "转入", "c", "cr", "credit", "h", "in", "incoming", "+",
+        "贷", "贷方", "收", "收入", "入", "来账", "转入", "c", "cr", "credit", "crdt", "h", "in", "incoming",
+        "+",
     ],
     &[
-        "借", "借方", "支", "支出", "付", "出", "往账", "转出", "d", "dr", "db", "debit", "s", "out",
+        "借", "借方", "支", "支出", "付", "出", "往账", "转出", "d", "dr", "db", "debit", "dbit", "s", "out",
         "outgoing", "-",
     ],
 );
 
 /// Parts of such words.
-const SIDE_PARTS: (&[&str], &[&str]) = (&["贷", "收入", "credit"], &["借", "支出", "debit"]);
+const SIDE_PARTS: (&[&str], &[&str]) = (
+    &["贷", "收入", "credit", "crdt"],
+    &["借", "支出", "debit", "dbit"],
+);
 
 /// What a text on the side of an entry means: `C` into the account, `D` out of it. `None` of a word that nobody here knows.
 pub(super) fn side_of(text: &str) -> Option<&'static str> {
