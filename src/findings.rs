@@ -120,7 +120,7 @@ pub fn is_guarded() -> bool {
 }
 
 /// A day that stopped before anything was published.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stop {
     /// The exit code.
     pub code: StopCode,

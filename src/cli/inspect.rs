@@ -1,8 +1,5 @@
 //! `tieout inspect`: what a file is and says, before any book is made for it. Looking is done in `ingest::inspect`.
 
-use std::fs::File;
-use std::io::ErrorKind;
-
 use serde_json::{Value, json};
 
 use crate::book::Book;
@@ -30,23 +27,8 @@ pub fn run(arguments: &InspectArgs, screen: &Screen) -> Result<u8, Stop> {
     let mut seen: Vec<Inspected> = Vec::new();
     let mut stops = Vec::new();
     for path in &arguments.files {
-        let (delivery, findings) = files::deliver(path);
-        if !findings.is_empty() {
-            // A pipe is not opened: nobody may write into it.
-            let is_file = path.metadata().map(|metadata| metadata.is_file());
-            let code = match is_file.and_then(|is_file| {
-                if is_file {
-                    File::open(path).map(drop)
-                } else {
-                    Ok(())
-                }
-            }) {
-                Err(error) if error.kind() == ErrorKind::NotFound => StopCode::InputMissing,
-                Err(error) => Stop::io(path, "read", &error).code,
-                Ok(()) => StopCode::BadData,
-            };
-            stops.push(Stop { code, findings });
-        }
+        let (delivery, found) = files::deliver(path);
+        stops.extend(found);
         for file in &delivery.files {
             match inspect(file, &profiles, book.as_ref().map(|book| &book.settings)) {
                 Ok(one) => seen.push(one),

@@ -61,10 +61,7 @@ pub fn account_lines(
         let digits = account.currency.digits();
         let shown = |minor: i128| format!("{} {}", format_minor(minor, digits), account.currency);
         let [credits, debits] = movements.get(&(index as u16)).copied().unwrap_or_default();
-        let previous = state
-            .accounts
-            .iter()
-            .find(|line| line.account == account.id && line.currency == account.currency);
+        let previous = state.of_account(account);
         let carried = previous.map_or(0, |line| i128::from(line.closing_minor));
         let rows: Vec<&(String, BalanceRow)> = told
             .iter()

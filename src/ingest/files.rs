@@ -246,8 +246,9 @@ pub fn discover_all(inbox: &Path) -> (Delivery, Vec<Finding>) {
     (delivery, findings)
 }
 
-/// Finds what one file holds, wherever it lies: the file itself or the members of an archive.
-pub fn deliver(path: &Path) -> (Delivery, Vec<Finding>) {
+/// Finds what one file holds, wherever it lies: the file itself or the members of an archive. Stops are 66 where it is missing, 65
+/// where it is no file or cannot be unpacked, and 77 or 74 where it cannot be read.
+pub fn deliver(path: &Path) -> (Delivery, Vec<Stop>) {
     let everything = [everything()];
     let mut search = Search {
         sources: &everything,
@@ -264,10 +265,15 @@ pub fn deliver(path: &Path) -> (Delivery, Vec<Finding>) {
             Err(error) => search.stops.push(Stop::io(path, "read", &error)),
         },
         Ok(_) => search.bad(&name, path, "found something that is no file, expected a file"),
-        Err(error) => search.stops.push(Stop::io(path, "read", &error)),
+        Err(error) => {
+            let mut stop = Stop::io(path, "read", &error);
+            if error.kind() == io::ErrorKind::NotFound {
+                stop.code = StopCode::InputMissing;
+            }
+            search.stops.push(stop);
+        }
     }
-    let findings = search.stops.into_iter().flat_map(|stop| stop.findings).collect();
-    (search.delivery, findings)
+    (search.delivery, search.stops)
 }
 
 /// A source that claims every file.

@@ -148,26 +148,22 @@ pub fn inspect(file: &Delivered, profiles: Profiles<'_>, book: Option<&Settings>
         canonical::csv(file, role, &mut seen)?;
     } else {
         let encodings = encodings(file)?;
-        match answer(profiles, &head) {
-            Some(answer) => {
-                let title = match table::other_kind(&head) {
-                    Some(_) => "no table of a bank or channel",
-                    None => "an answer, or another file",
-                };
+        let answered = answer(profiles, &head).map(|refused| match table::other_kind(&head) {
+            Some(_) => ("no table of a bank or channel", refused),
+            None => ("an answer, or another file", refused),
+        });
+        let cut = || {
+            Some((
+                "records of fixed places, shorter than they are",
+                cut_short(profiles, &head)?,
+            ))
+        };
+        match answered.or_else(cut) {
+            Some((title, refused)) => {
                 title.clone_into(&mut seen.title);
-                seen.encoding = encodings
-                    .first()
-                    .map_or("", |encoding| encoding.name())
-                    .to_owned();
-                seen.failed.push(answer);
-            }
-            None if let Some(cut) = cut_short(profiles, &head) => {
-                "records of fixed places, shorter than they are".clone_into(&mut seen.title);
-                seen.encoding = encodings
-                    .first()
-                    .map_or("", |encoding| encoding.name())
-                    .to_owned();
-                seen.failed.push(cut);
+                let encoding = encodings.first().map_or("", |encoding| encoding.name());
+                encoding.clone_into(&mut seen.encoding);
+                seen.failed.push(refused);
             }
             None => {
                 draft::draft(&head, bytes > HEAD_BYTES as u64, &encodings, &mut seen);

@@ -105,9 +105,7 @@ fn reach_back(settings: &Settings, told: &[Told<'_>], state: &State, date: Date,
             net_minor,
         } = earlier;
         let closed = state
-            .accounts
-            .iter()
-            .find(|line| line.account == account.id && line.currency == account.currency)
+            .of_account(account)
             .map(|line| i128::from(line.closing_minor));
         let opening = i128::from(opening.minor);
         // A second statement of the day goes on from the first.

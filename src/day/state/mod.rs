@@ -14,6 +14,7 @@ mod state_tests;
 
 use std::sync::Arc;
 
+use crate::book::settings::Account;
 use crate::terms::currency::Currency;
 use crate::terms::date::Date;
 use crate::terms::kinds::{Direction, Funding, Status, TxnType};
@@ -299,6 +300,14 @@ pub struct InterPool {
     pub currency: Currency,
     /// Minor units, any sign, not 0.
     pub amount_minor: i64,
+}
+
+impl State {
+    /// What the close before left of an account, in its currency.
+    pub fn of_account(&self, account: &Account) -> Option<&AccountBalance> {
+        let is_its = |line: &&AccountBalance| line.account == account.id && line.currency == account.currency;
+        self.accounts.iter().find(is_its)
+    }
 }
 
 /// `files.csv`: a file taken in the last 400 days (R20).

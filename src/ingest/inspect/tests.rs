@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use super::*;
 
 fn looked(path: &std::path::Path) -> Vec<Inspected> {
-    let (delivery, findings) = files::deliver(path);
-    assert_eq!(findings, []);
+    let (delivery, stops) = files::deliver(path);
+    assert_eq!(stops, []);
     let profiles = builtin_profiles();
     delivery
         .files
@@ -357,8 +357,9 @@ fn archives_are_opened_and_names_decide_nothing() {
     assert!(seen[0].name.ends_with("statement.csv!a.xml"));
     assert_eq!((seen[0].format.as_str(), seen[0].holds()), ("mt940", true));
     assert_eq!(seen[1].format, "");
-    let (delivery, findings) = files::deliver(&folder.path().join("missing"));
-    assert!(delivery.files.is_empty() && findings.len() == 1);
+    let (delivery, stops) = files::deliver(&folder.path().join("missing"));
+    assert!(delivery.files.is_empty() && stops.len() == 1 && stops[0].findings.len() == 1);
+    assert_eq!(stops[0].code, crate::findings::StopCode::InputMissing);
 }
 
 #[test]

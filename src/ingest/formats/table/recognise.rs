@@ -175,35 +175,33 @@ pub(super) fn misshapen(profile: &Profile, encoding: &'static Encoding, line: &[
     })
 }
 
-/// Why a file of fixed places is not one of the profile, where blanks behind its first record would make it one.
+/// Why a file of fixed places is not one of the profile, where blanks behind its first record would make it one: the record fits its
+/// places as far as it goes. Times that must stand there have to, and blanks between its places, since a line of any other file
+/// would fit some widths.
 pub fn cut_short(profile: &Profile, head: &[u8]) -> Option<FileRefused> {
+    let frame = &profile.frame;
+    let is_of_places = !frame.fixed.is_empty() && frame.gap > 0 && frame.begin.is_none();
+    if !is_of_places || frame.guards.is_empty() {
+        return None;
+    }
     let (marked, head) = behind_mark(head);
     let encoding = marked.or(profile.encodings.first().copied())?;
     let (line, at) = first_row(profile, encoding, head)?;
-    let words = cut_blanks(profile, encoding, line)?;
-    Some(FileRefused::at(
-        at,
-        format!("its first record {words}"),
-        "fetch it again and leave it as the sender wrote it; to look into a file, open a copy",
-    ))
-}
-
-/// What a record says that fits its places as far as it goes, and is shorter than they are. Times that must stand there have
-/// to, and blanks between its places, since a line of any other file would fit some widths.
-fn cut_blanks(profile: &Profile, encoding: &'static Encoding, line: &[u8]) -> Option<String> {
-    let frame = &profile.frame;
     let expected = record_bytes(frame);
-    let is_of_places = !frame.fixed.is_empty() && frame.gap > 0 && frame.begin.is_none();
-    if !is_of_places || frame.guards.is_empty() || line.len() >= expected {
+    if line.len() >= expected {
         return None;
     }
     let mut filled = line.to_vec();
     filled.resize(expected, b' ');
     misshapen(profile, encoding, &filled).is_none().then(|| {
-        format!(
-            "has {} bytes, expected {expected}: it fits the places of {} as far as it goes, so the blanks at the ends of its lines were cut off, by an editor or a program that saved the file, or the rest of the record was",
-            line.len(),
-            profile.title
+        FileRefused::at(
+            at,
+            format!(
+                "its first record has {} bytes, expected {expected}: it fits the places of {} as far as it goes, so the blanks at the ends of its lines were cut off, by an editor or a program that saved the file, or the rest of the record was",
+                line.len(),
+                profile.title
+            ),
+            "fetch it again and leave it as the sender wrote it; to look into a file, open a copy",
         )
     })
 }

@@ -55,8 +55,7 @@ impl Table {
     /// words for both sides.
     pub(super) fn side(&self, titles: &[&str], taken: &[usize], amount: Option<usize>) -> Option<usize> {
         let titled = self.column(titles, taken);
-        let is_signed = |at: usize| self.values(at).filter_map(figure_of).any(|figure| figure < 0);
-        if titled.is_some() || amount.is_none_or(is_signed) {
+        if titled.is_some() || amount.is_none_or(|at| self.has_minus(at)) {
             return titled;
         }
         let says = |at: &usize| {
@@ -65,6 +64,11 @@ impl Table {
             !taken.contains(at) && words.iter().all(|word| is_side_word(word)) && has("C") && has("D")
         };
         (0..self.titles.len()).find(says)
+    }
+
+    /// True where a figure of a column has a minus sign.
+    pub(super) fn has_minus(&self, column: usize) -> bool {
+        self.values(column).filter_map(figure_of).any(|figure| figure < 0)
     }
 
     pub(super) fn values(&self, column: usize) -> impl Iterator<Item = &str> {

@@ -399,111 +399,155 @@ fn what_no_title_tells_is_left_open() {
     assert!(seen.failed[0].message.contains("no known format"));
 }
 
-#[test]
-fn what_a_draft_does_not_know_it_does_not_say() {
-    let check = |text: &str, expected: &str, never: &str| {
-        let (_, draft) = drafted(text.as_bytes());
-        assert!(draft.contains(expected), "{expected} is missing in\n{draft}");
-        assert!(
-            never.is_empty() || !draft.contains(never),
-            "{never} stands in\n{draft}"
-        );
-    };
-    let rows =
-        |head: &str, one: &str, two: &str| format!("{head}\n2026-11-23,A1,{one}\n2026-11-23,A2,{two}\n");
+/// Titles, the rest of two rows behind their day and number, what the draft says, and what it never does.
+const DOUBTS: [(&str, [&str; 2], &str, &str); 22] = [
     // The side, by the title of its column or by its words; a word that nobody here knows is left open.
-    let both = "map = { \"in\" = \"C\", \"out\" = \"D\" }";
-    check(
-        &rows("date,id,amount,direction", "100.00,in", "20.00,out"),
-        both,
-        "",
-    );
-    check(
-        &rows("date,id,amount,type", "100.00,Credit", "20.00,Debit"),
+    (
+        "date,id,amount,direction",
+        ["100.00,in", "20.00,out"],
+        "map = { \"in\" = \"C\", \"out\" = \"D\" }",
+        NOTHING,
+    ),
+    (
+        "date,id,amount,type",
+        ["100.00,Credit", "20.00,Debit"],
         "map = { \"Credit\" = \"C\", \"Debit\" = \"D\" }",
         "amount sign",
-    );
-    check(
-        &rows("date,id,Dr/Cr,Amount", "CR,100.00", "DR,20.00"),
+    ),
+    (
+        "date,id,Dr/Cr,Amount",
+        ["CR,100.00", "DR,20.00"],
         "map = { \"CR\" = \"C\", \"DR\" = \"D\" }",
         "amount sign",
-    );
-    check(
-        &rows("date,id,amount,direction", "100.00,in", "20.00,other"),
+    ),
+    (
+        "date,id,amount,direction",
+        ["100.00,in", "20.00,other"],
         "# \"other\": what it means is not known",
         "\"other\" =",
-    );
-    check(
-        &rows("date,id,amount", "100.00", "20.00"),
+    ),
+    (
+        "date,id,amount",
+        ["100.00", "20.00"],
         "all of them would be money in",
-        "",
-    );
-    check(
-        &rows("date,id,amount", "100.00", "-20.00"),
+        NOTHING,
+    ),
+    (
+        "date,id,amount",
+        ["100.00", "-20.00"],
         "from = \"amount sign\"  # confirm\n",
-        "",
-    );
+        NOTHING,
+    ),
     // A column of blanks or of one word says no side, and none is needed where amounts have signs.
-    for (one, two) in [
-        ("100.00,-", "20.00,-"),
-        ("100.00,S", "20.00,S"),
-        ("100.00,C", "-20.00,D"),
-    ] {
-        check(
-            &rows("date,id,amount,mark", one, two),
-            "from = \"amount sign\"",
-            "map =",
-        );
-    }
-    check(
-        &rows("日期,流水号,收入（万元）,支出（万元）", "1.50,", ",2.00"),
+    (
+        "date,id,amount,mark",
+        ["100.00,-", "20.00,-"],
+        "from = \"amount sign\"",
+        "map =",
+    ),
+    (
+        "date,id,amount,mark",
+        ["100.00,S", "20.00,S"],
+        "from = \"amount sign\"",
+        "map =",
+    ),
+    (
+        "date,id,amount,mark",
+        ["100.00,C", "-20.00,D"],
+        "from = \"amount sign\"",
+        "map =",
+    ),
+    // The unit and the currency, by titles.
+    (
+        "日期,流水号,收入（万元）,支出（万元）",
+        ["1.50,", ",2.00"],
         "is in a unit that no key reads",
         "[fields.amount]\n",
-    );
-    check(
-        &rows("日期,流水号,金额(元/角/分)", "1.50", "2.00"),
+    ),
+    (
+        "日期,流水号,金额（万元）",
+        ["1.50", "2.00"],
+        "is in a unit that no key reads",
+        "[fields.amount]\n",
+    ),
+    (
+        "日期,流水号,金额(元/角/分)",
+        ["1.50", "2.00"],
         "[fields.amount]\n",
         "unit =",
-    );
-    for title in ["USD amount", "USD金额"] {
-        check(
-            &rows(&format!("date,id,{title}"), "100.00", "20.00"),
-            "value = \"USD\"",
-            "CNY",
-        );
-    }
-    // The unit and the currency, by titles.
-    for title in ["金额(分)", "金额（单位：分）", "Amount (cents)", "amount_minor"] {
-        check(
-            &rows(&format!("date,id,{title}"), "10000", "2000"),
-            "unit = \"minor\"  # confirm",
-            "",
-        );
-    }
-    check(
-        &rows("日期,流水号,金额（万元）", "1.50", "2.00"),
-        "is in a unit that no key reads",
-        "[fields.amount]\n",
-    );
-    check(
-        &rows("date,id,amount USD", "100.00", "20.00"),
+    ),
+    (
+        "date,id,金额(分)",
+        ["10000", "2000"],
+        "unit = \"minor\"  # confirm",
+        NOTHING,
+    ),
+    (
+        "date,id,金额（单位：分）",
+        ["10000", "2000"],
+        "unit = \"minor\"  # confirm",
+        NOTHING,
+    ),
+    (
+        "date,id,Amount (cents)",
+        ["10000", "2000"],
+        "unit = \"minor\"  # confirm",
+        NOTHING,
+    ),
+    (
+        "date,id,amount_minor",
+        ["10000", "2000"],
+        "unit = \"minor\"  # confirm",
+        NOTHING,
+    ),
+    (
+        "date,id,amount USD",
+        ["100.00", "20.00"],
         "value = \"USD\"",
         "CNY",
-    );
+    ),
+    (
+        "date,id,USD amount",
+        ["100.00", "20.00"],
+        "value = \"USD\"",
+        "CNY",
+    ),
+    ("date,id,USD金额", ["100.00", "20.00"], "value = \"USD\"", "CNY"),
     // A comma before three digits may be either; one with more behind it is none before decimals.
-    check(
-        &rows("date,id,amount", "\"1,000\"", "\"2,500\""),
+    (
+        "date,id,amount",
+        ["\"1,000\"", "\"2,500\""],
         "thousands = \",\"  # confirm: or",
-        "",
-    );
-    check(
-        &rows("date,id,amount", "\"1,000.00\"", "\"2,500\""),
+        NOTHING,
+    ),
+    (
+        "date,id,amount",
+        ["\"1,000.00\"", "\"2,500\""],
         "thousands = \",\"\n",
-        "",
-    );
+        NOTHING,
+    ),
     // Lines before the titles are counted as they are read: empty ones are none.
-    let text = format!("Statement\n\n{}", rows("date,id,amount", "1.00", "-2.00"));
-    check(&text, "preamble_lines = 1", "not hold");
+    (
+        "Statement\n\ndate,id,amount",
+        ["1.00", "-2.00"],
+        "preamble_lines = 1",
+        "not hold",
+    ),
+];
+
+/// No draft has it.
+const NOTHING: &str = "\0";
+
+#[test]
+fn what_a_draft_does_not_know_it_does_not_say() {
+    let text_of =
+        |titles: &str, [one, two]: [&str; 2]| format!("{titles}\n2026-11-23,A1,{one}\n2026-11-23,A2,{two}\n");
+    for (titles, rows, expected, never) in DOUBTS {
+        let (_, draft) = drafted(text_of(titles, rows).as_bytes());
+        assert!(draft.contains(expected), "{expected} is missing in\n{draft}");
+        assert!(!draft.contains(never), "{never} stands in\n{draft}");
+    }
+    let text = text_of("Statement\n\ndate,id,amount", ["1.00", "-2.00"]);
     let draft = super::super::tests::looked_at(text.as_bytes()).draft.unwrap();
     assert!(draft.contains("2 rows are read by it as it stands"), "{draft}");
 }

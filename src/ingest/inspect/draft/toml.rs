@@ -210,49 +210,36 @@ impl<'t> Draft<'t> {
 
     /// The amount that stands in one column, and the direction of a bank's.
     fn amount_of_one_column(&mut self) {
-        match self.table.column(AMOUNT, &self.taken) {
-            Some(at) if self.is_of_no_unit("amount", &[at]) => self.taken.push(at),
-            Some(at) => {
-                self.taken.push(at);
-                self.moves = Moves::Signed(at);
-                let mut keys = vec![self.columns(at)];
-                self.table.number_keys(&[at], &mut keys);
-                if !self.is_channel && self.table.side(SIDE, &self.taken, Some(at)).is_none() {
-                    keys.push(format!("sign = {{ ANY = \"any\" }}{CONFIRM}"));
-                }
-                self.field("amount", &keys);
-            }
-            None => self.line("\n# [fields.amount]: no title says which column is the amount; add it."),
-        }
-        if !self.is_channel {
-            let amount = match self.moves {
-                Moves::Signed(at) => Some(at),
-                _ => None,
-            };
-            match self.table.side(SIDE, &self.taken, amount) {
-                Some(at) => self.direction(at),
-                None => {
-                    let key = format!("from = \"amount sign\"{CONFIRM}{}", self.doubt_of_signs());
-                    self.field("direction", &[key]);
-                }
-            }
-        }
-    }
-
-    /// What is to be said of a sign that no row has.
-    fn doubt_of_signs(&self) -> &'static str {
-        let Moves::Signed(at) = self.moves else {
-            return "";
+        let table = self.table;
+        let titled = table.column(AMOUNT, &self.taken);
+        self.taken.extend(titled);
+        let amount = titled.filter(|at| !self.is_of_no_unit("amount", &[*at]));
+        let side = match self.is_channel {
+            true => None,
+            false => table.side(SIDE, &self.taken, amount),
         };
-        match self
-            .table
-            .values(at)
-            .filter_map(figure_of)
-            .any(|figure| figure < 0)
-        {
-            true => "",
-            false => {
-                ": none of the first rows has a minus sign, and no column says in or out: all of them would be money in"
+        if let Some(at) = amount {
+            self.moves = Moves::Signed(at);
+            let mut keys = vec![self.columns(at)];
+            table.number_keys(&[at], &mut keys);
+            if !self.is_channel && side.is_none() {
+                keys.push(format!("sign = {{ ANY = \"any\" }}{CONFIRM}"));
+            }
+            self.field("amount", &keys);
+        } else if titled.is_none() {
+            self.line("\n# [fields.amount]: no title says which column is the amount; add it.");
+        }
+        match side {
+            Some(at) => self.direction(at),
+            None if self.is_channel => {}
+            None => {
+                let doubt = match amount.is_some_and(|at| !table.has_minus(at)) {
+                    true => {
+                        ": none of the first rows has a minus sign, and no column says in or out: all of them would be money in"
+                    }
+                    false => "",
+                };
+                self.field("direction", &[format!("from = \"amount sign\"{CONFIRM}{doubt}")]);
             }
         }
     }
