@@ -16,10 +16,9 @@ use crate::day::clock::bounds;
 use crate::day::figures::BreakLine;
 use crate::day::pool::Pool;
 use crate::day::state::OpenRow;
-use crate::entries::block::{BUCKET_BITS, EntryBlock, Slot};
+use crate::entries::block::{BUCKET_BITS, EntryBlock, Record, Slot};
 use crate::findings::Stop;
 use crate::terms::date::{Date, Instant};
-use crate::terms::digest::key_hash;
 use crate::terms::kinds::TxnType;
 
 /// Rows of a sample: so many for each break, within bounds.
@@ -115,9 +114,8 @@ pub fn choosable_bits(rows: usize) -> u32 {
 }
 
 /// The same, of a single row.
-pub fn is_choosable(key: &[u8], id: &[u8], rows: usize) -> bool {
-    let text = if key.is_empty() { id } else { key };
-    key_hash(text).leading_zeros() >= zeros(rows, ROWS_MAX)
+pub fn is_choosable(row: Record<'_>, rows: usize) -> bool {
+    row.hash().leading_zeros() >= zeros(rows, ROWS_MAX)
 }
 
 /// The rows of a block whose hash begins with so many zeros.

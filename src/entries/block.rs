@@ -32,6 +32,7 @@ pub use record::{Record, View, entry_bytes_max};
 mod builder;
 mod ids;
 mod record;
+pub mod shard;
 
 /// Bits of the hash by which a block is indexed.
 pub const BUCKET_BITS: u32 = 12;
@@ -177,7 +178,9 @@ pub struct EntryBlock {
     begins: Begins,
     /// Place of each position.
     places: Vec<u16>,
-    /// First place of each bucket; empty for a block without entries.
+    /// The buckets that it may have entries in.
+    buckets: Range<u16>,
+    /// First place of each of these, and the end of the last; empty for a block without entries.
     starts: Vec<u16>,
     /// Entries with a key, by place.
     slots: Vec<Slot>,
@@ -227,13 +230,21 @@ impl EntryBlock {
         if self.is_empty() {
             return 0..0;
         }
-        let start = |partition: usize| usize::from(self.starts[partition << (BUCKET_BITS - bits)]);
+        let start = |partition: usize| usize::from(self.starts[self.start_at(partition, bits)]);
         start(partition)..start(partition + 1)
+    }
+
+    /// Where it is told where a partition begins; of a partition without entries, where its neighbour does.
+    #[inline(always)]
+    fn start_at(&self, partition: usize, bits: u32) -> usize {
+        let first = usize::from(self.buckets.start);
+        let bucket = partition << (BUCKET_BITS - bits);
+        bucket.clamp(first, usize::from(self.buckets.end)) - first
     }
 
     /// Positions of all entries by partition of `2^bits`, those without a key too, each partition's in the order of the
     /// file; and where each partition begins.
-    pub fn by_partition(&self, bits: u32) -> (Vec<u16>, Vec<u32>) {
+    fn by_partition(&self, bits: u32) -> (Vec<u16>, Vec<u32>) {
         let width = BUCKET_BITS - bits;
         let mut partition_of_place = vec![0u16; self.len()];
         for partition in 0..1usize << bits {
@@ -263,13 +274,13 @@ impl EntryBlock {
     /// Asks the memory for where the entries of a partition begin.
     #[inline]
     pub fn prefetch_start(&self, partition: usize, bits: u32) {
-        prefetch::line_of(&self.starts, partition << (BUCKET_BITS - bits));
+        prefetch::line_of(&self.starts, self.start_at(partition, bits));
     }
 
     /// Asks the memory for the first entries of a partition.
     #[inline]
     pub fn prefetch_partition(&self, partition: usize, bits: u32) {
-        if let Some(start) = self.starts.get(partition << (BUCKET_BITS - bits)) {
+        if let Some(start) = self.starts.get(self.start_at(partition, bits)) {
             let start = usize::from(*start);
             for beyond in [0, 16] {
                 prefetch::line_of(&self.slots, start + beyond);
@@ -303,6 +314,16 @@ impl EntryBlock {
     #[inline(always)]
     pub fn begin(&self, place: usize) -> u32 {
         self.begins.of(place) as u32
+    }
+
+    /// Where the records of the places before a place end.
+    fn end_before(&self, place: usize) -> usize {
+        match &self.begins {
+            Begins::Every(bytes) => place * bytes,
+            Begins::At(offsets) => offsets
+                .get(place)
+                .map_or(self.records.data.len(), |at| *at as usize),
+        }
     }
 
     /// What its records are looked at through.

@@ -245,6 +245,27 @@ pub fn append(out: &mut Vec<u8>, text: &[u8]) {
     }
 }
 
+/// Puts a short text down at the beginning of `room`, in overlapping pieces of one size as [`append`] does.
+#[inline(always)]
+pub fn put_short(room: &mut [u8], text: &[u8]) {
+    fn pieces<const N: usize>(room: &mut [u8], text: &[u8]) -> Option<()> {
+        let (first, last) = (text.first_chunk::<N>()?, text.last_chunk::<N>()?);
+        let room = room.get_mut(..text.len())?;
+        *room.first_chunk_mut()? = *first;
+        *room.last_chunk_mut()? = *last;
+        Some(())
+    }
+    let put = match text.len() {
+        4..8 => pieces::<4>(room, text),
+        8..16 => pieces::<8>(room, text),
+        16..=32 => pieces::<16>(room, text),
+        _ => None,
+    };
+    if put.is_none() {
+        room[..text.len()].copy_from_slice(text);
+    }
+}
+
 /// Appends `bytes[range]`. A text of up to `N` bytes is copied as `N` bytes where so many follow in `bytes`: a copy of one size
 /// needs no question.
 #[inline(always)]
@@ -291,7 +312,18 @@ fn append_pieces<const N: usize>(out: &mut Vec<u8>, text: &[u8]) {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{Beginning, Id, append, append_within};
+    use super::{Beginning, Id, append, append_within, put_short};
+
+    #[test]
+    fn short_texts_are_put_down_whole() {
+        let text: Vec<u8> = (1..=100).collect();
+        for len in 0..=text.len() {
+            let mut room = [0; 120];
+            put_short(&mut room, &text[..len]);
+            assert_eq!(room[..len], text[..len]);
+            assert!(room[len..].iter().all(|byte| *byte == 0), "nothing behind it");
+        }
+    }
 
     proptest! {
         #[test]

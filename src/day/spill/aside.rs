@@ -8,11 +8,10 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use arrow::array::RecordBatch;
-
 use crate::day::intake::InputBlock;
 use crate::entries::block::EntryBlock;
-use crate::entries::spill::{Entries, Piece, Shelf, batch, narrow, wide};
+use crate::entries::block::shard::{Parted, ReturnedShards, Shards};
+use crate::entries::spill::{Piece, Shelf, batch, narrow, wide};
 use crate::findings::{Finding, Stop, StopCode};
 use crate::host::{self, WorkFile};
 use crate::report::show;
@@ -320,18 +319,19 @@ impl Spill {
             if sides.is_empty() {
                 continue;
             }
-            let ranges = sides.iter().map(|(_, block)| block.by_partition(self.range_bits));
-            let ranges: Vec<(Vec<u16>, Vec<u32>)> = ranges.collect();
+            let parted: Vec<(u32, Parted<'_>)> = sides
+                .iter()
+                .map(|(number, block)| (*number, Parted::new(block, self.range_bits)))
+                .collect();
             let mut pieces = Vec::new();
             for range in 0..1usize << self.range_bits {
-                let mut entries = Entries::default();
-                for ((number, block), (positions, starts)) in sides.iter().zip(&ranges) {
-                    let of_range = starts[range] as usize..starts[range + 1] as usize;
-                    entries.push_some(*number, block, &positions[of_range]);
+                let mut shards = Shards::default();
+                for (number, parted) in &parted {
+                    shards.push(*number, parted, range);
                 }
-                if !entries.is_empty() {
-                    let rows = entries.len() as u64;
-                    pieces.push((range, rows, shelves.entries.put(&entries.finish()?)?));
+                if shards.rows() > 0 {
+                    let rows = shards.rows() as u64;
+                    pieces.push((range, rows, shelves.entries.put(&shards.finish()?)?));
                 }
             }
             let mut state = self.lock();
@@ -373,14 +373,15 @@ impl Spill {
         of_legs.flatten().copied().max().unwrap_or(0)
     }
 
-    /// A piece of entries.
+    /// A piece of a range.
     ///
     /// # Errors
     /// What the system reports.
-    pub fn get(&self, piece: Piece) -> Result<RecordBatch, Stop> {
+    pub fn get(&self, piece: Piece, range: usize) -> Result<ReturnedShards, Stop> {
         let shelves = self.lock().shelves.clone();
         let shelves = shelves.ok_or_else(|| Stop::invariant("a piece was asked for, and none written"))?;
-        shelves.entries.get(piece)
+        let batch = shelves.entries.get(piece)?;
+        Ok(ReturnedShards::new(batch, range, self.range_bits))
     }
 
     /// Offsets of rows, by (number aside, ordinal): what [`crate::day::places::Places::at`] asks for.

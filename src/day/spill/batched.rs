@@ -22,7 +22,7 @@ use crate::day::spill::kept::KeptRow;
 use crate::day::spill::range::{Numbers, RangeOf, RangeSide, each_entry};
 use crate::entries::block::RowRef;
 use crate::entries::key::Key;
-use crate::entries::spill::ReturnedEntry;
+use crate::entries::meta::Meta;
 use crate::findings::Stop;
 use crate::terms::currency::Currency;
 use crate::terms::kinds::Direction;
@@ -179,17 +179,13 @@ impl Batched {
         &self,
         name: u64,
         leg: usize,
-        entry: &ReturnedEntry<'_>,
+        meta: Meta,
         key: &'e [u8],
         excluded: &[&FxHashSet<u64>],
     ) -> Option<(&'e [u8], usize, Currency)> {
-        let way = self
-            .ways
-            .get(usize::from(entry.meta.channel()))
-            .copied()
-            .flatten()?;
-        let is_in = entry.meta.is_success() && !key.is_empty() && !excluded[way.bill].contains(&name);
-        is_in.then(|| (key, leg, entry.meta.currency()))
+        let way = self.ways.get(usize::from(meta.channel())).copied().flatten()?;
+        let is_in = meta.is_success() && !key.is_empty() && !excluded[way.bill].contains(&name);
+        is_in.then(|| (key, leg, meta.currency()))
     }
 
     /// What the rows that lie aside come to, by batch, and rows that may stand for all.
@@ -209,25 +205,26 @@ impl Batched {
                     (inputs.spill, (*leg, Side::Left)),
                     range,
                     numbers,
-                    &mut |(block, ordinal), entry| {
+                    &mut |(block, ordinal), record, aux_minor| {
                         let name = row_handle(block, ordinal);
-                        let mut room = [0; 64];
-                        let key = entry.key.text(&mut room).as_bytes();
-                        if causes::is_choosable(key, entry.id, rows[*leg][Side::Left as usize]) {
+                        let (mut room, meta) = ([0; 64], record.meta());
+                        let key = record.key();
+                        let key = key.text(&mut room).as_bytes();
+                        if causes::is_choosable(record, rows[*leg][Side::Left as usize]) {
                             chosen.push(name);
                         }
-                        let Some((reference, leg, currency)) = self.key(name, *leg, &entry, key, excluded)
+                        let Some((reference, leg, currency)) = self.key(name, *leg, meta, key, excluded)
                         else {
                             return;
                         };
-                        let sign = match entry.meta.direction() {
+                        let sign = match meta.direction() {
                             Direction::Credit => 1,
                             Direction::Debit => -1,
                         };
                         let one = Total {
                             rows: 1,
-                            gross_minor: sign * i128::from(entry.amount_minor),
-                            fee_minor: sign * i128::from(entry.aux_minor),
+                            gross_minor: sign * i128::from(record.amount_minor()),
+                            fee_minor: sign * i128::from(aux_minor),
                         };
                         match &mut last {
                             Some((known, total)) if known.0 == reference && known.2 == currency => {
@@ -277,10 +274,11 @@ impl Batched {
                     (inputs.spill, (*leg, Side::Left)),
                     range,
                     numbers,
-                    &mut |(block, ordinal), entry| {
+                    &mut |(block, ordinal), record, _| {
                         let mut room = [0; 64];
-                        let key = entry.key.text(&mut room).as_bytes();
-                        let key = self.key(row_handle(block, ordinal), *leg, &entry, key, excluded);
+                        let key = record.key();
+                        let key = key.text(&mut room).as_bytes();
+                        let key = self.key(row_handle(block, ordinal), *leg, record.meta(), key, excluded);
                         let number = key.and_then(|key| known.get(&key));
                         let place = self.of_row[block].get(ordinal as usize);
                         if let (Some(number), Some(place)) = (number, place) {
@@ -314,9 +312,10 @@ impl Batched {
                         (inputs.spill, (*leg, side)),
                         range,
                         numbers,
-                        &mut |name, entry| {
-                            if side == Side::Right || bills.contains(&row_handle(name.0, name.1)) {
-                                rows.push(KeptRow::of_entry(name, entry));
+                        &mut |(block, ordinal), record, aux_minor| {
+                            if side == Side::Right || bills.contains(&row_handle(block, ordinal)) {
+                                let row = RowRef::new(block, ordinal as usize);
+                                rows.push(KeptRow::new(row, record, aux_minor));
                             }
                         },
                     )?;

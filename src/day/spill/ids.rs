@@ -9,8 +9,9 @@ use rustc_hash::FxHashSet;
 
 use crate::day::spill::aside::{LegSide, Outline, Spill};
 use crate::day::spill::range::Numbers;
+use crate::entries::block::shard::Shard;
 use crate::entries::block::{EntryBlock, RowRef};
-use crate::entries::spill::{Piece, ReturnedIds};
+use crate::entries::spill::Piece;
 use crate::findings::Stop;
 use crate::terms::digest::key_hash;
 
@@ -107,7 +108,7 @@ fn groups(
         .map(|range| {
             let mut found = Vec::new();
             for piece in spill.pieces(side, *range) {
-                hashes(spill, piece, numbers, takes, &mut found)?;
+                hashes(spill, (piece, *range), numbers, takes, &mut found)?;
             }
             Ok(found)
         })
@@ -130,18 +131,23 @@ fn groups(
 
 fn hashes(
     spill: &Spill,
-    piece: Piece,
+    (piece, range): (Piece, usize),
     numbers: &Numbers,
     takes: &(dyn Fn(u64) -> bool + Sync),
     found: &mut Vec<(u64, RowRef)>,
 ) -> Result<(), Stop> {
-    let rows = ReturnedIds::new(&spill.get(piece)?)?;
-    for row in 0..rows.id.len() {
-        let hash = key_hash(rows.id.value(row));
-        if takes(hash) {
-            let (block, ordinal) = rows.place(row);
-            if let Some(number) = numbers.of(block) {
-                found.push((hash, RowRef::new(number, ordinal as usize)));
+    for shard in spill.get(piece, range)?.iter() {
+        let Shard {
+            number,
+            block,
+            ordinals,
+        } = shard?;
+        for (position, ordinal) in ordinals.iter().enumerate() {
+            let hash = block.id(position).key_hash();
+            if takes(hash)
+                && let Some(number) = numbers.of(number)
+            {
+                found.push((hash, RowRef::new(number, usize::from(*ordinal))));
             }
         }
     }

@@ -11,9 +11,8 @@ use crate::day::intake::{Extras, InputBlock, SideEntry};
 use crate::day::places::Places;
 use crate::day::pool::Pool;
 use crate::day::spill::aside::{LegSide, Side, Spill};
-use crate::entries::block::{BUCKET_BITS, BlockBuilder, EntryBlock, RowRef};
+use crate::entries::block::{BUCKET_BITS, BlockBuilder, EntryBlock, Record, RowRef};
 use crate::entries::meta::Meta;
-use crate::entries::spill::ReturnedEntry;
 use crate::findings::Stop;
 use crate::matching::group::Pair;
 use crate::matching::met::Met;
@@ -38,9 +37,8 @@ pub struct KeptRow {
 }
 
 impl KeptRow {
-    /// From the entry at a position of a block.
-    pub fn new(row: RowRef, block: &EntryBlock, position: usize) -> KeptRow {
-        let record = block.record(position);
+    /// From an entry, with the channel's fee, minor units.
+    pub fn new(row: RowRef, record: Record<'_>, aux_minor: i64) -> KeptRow {
         KeptRow {
             row,
             id: record.id().to_vec(),
@@ -48,23 +46,13 @@ impl KeptRow {
             amount_minor: record.amount_minor(),
             meta: record.meta(),
             owner: record.owner(),
-            aux_minor: block.aux_minor(position),
+            aux_minor,
         }
     }
-}
 
-impl KeptRow {
-    /// From an entry that lies aside.
-    pub fn of_entry((block, ordinal): RowName, entry: ReturnedEntry<'_>) -> KeptRow {
-        KeptRow {
-            row: RowRef::new(block, ordinal as usize),
-            id: entry.id.to_vec(),
-            key: entry.key.to_vec(),
-            amount_minor: entry.amount_minor,
-            meta: entry.meta,
-            owner: entry.owner,
-            aux_minor: entry.aux_minor,
-        }
+    /// From the entry at a position of a block.
+    pub fn at(row: RowRef, block: &EntryBlock, position: usize) -> KeptRow {
+        KeptRow::new(row, block.record(position), block.aux_minor(position))
     }
 }
 

@@ -6,18 +6,18 @@
 
 use std::sync::Arc;
 
-use arrow::array::UInt8Array;
+use arrow::array::BinaryArray;
+use arrow::buffer::{Buffer, OffsetBuffer, ScalarBuffer};
 
 use crate::entries::block::{BUCKET_BITS, Record};
-use crate::entries::bytes::Id;
-use crate::entries::key::Key;
-use crate::entries::spill::{
-    KEY_COLUMNS, Keys, Piece, ReturnedKeys, ReturnedTexts, Shelf, Texts, batch, column, narrow, wide,
-};
+use crate::entries::bytes::{Beginning, Id, Window, append, put_short};
+use crate::entries::key::{self, Key, PACKED_BYTES};
+use crate::entries::spill::{Piece, Shelf, batch, column};
 use crate::findings::Stop;
 use crate::matching::met::Meeting;
 use crate::report::matched::Lines;
 use crate::terms::order::chunk;
+use crate::terms::prefetch;
 
 /// Lines of a stretch, about: a quarter of a row group, since a stretch that two groups share is read for each.
 const STRETCH_LINES: usize = 65_536;
@@ -53,65 +53,131 @@ impl Cuts {
     }
 
     /// The stretch of an id; `hint` is the one of the line before.
-    fn stretch(&self, id: Id<'_>, hint: usize) -> usize {
-        let begins = |at: usize| at == 0 || Id::from(self.firsts[at - 1].as_slice()) <= id;
-        let ends = |at: usize| at == self.firsts.len() || id < Id::from(self.firsts[at].as_slice());
+    #[inline]
+    fn stretch(&self, id: &[u8], hint: usize) -> usize {
+        let begins = |at: usize| at == 0 || self.firsts[at - 1].as_slice() <= id;
+        let ends = |at: usize| at == self.firsts.len() || id < self.firsts[at].as_slice();
         if begins(hint) && ends(hint) {
             return hint;
         }
-        self.firsts
-            .partition_point(|first| Id::from(first.as_slice()) <= id)
+        self.firsts.partition_point(|first| first.as_slice() <= id)
+    }
+
+    /// What all ids of a stretch begin with, or less: no line says it.
+    fn beginning(&self, stretch: usize) -> Beginning {
+        let first = stretch.checked_sub(1).map(|before| &self.firsts[before]);
+        match (first, self.firsts.get(stretch)) {
+            (Some(first), Some(next)) => {
+                let mut beginning = Beginning::of(first);
+                beginning.keep_of(next);
+                beginning
+            }
+            _ => Beginning::NONE,
+        }
     }
 }
 
-/// Lines under construction.
+/// Lines under construction, each as one text of bytes.
+///
+/// | bytes | |
+/// |---|---|
+/// | 0 | [`HAS_FEE`], [`WIDE`] |
+/// | 1, 2, 3 | transaction type or [`NO_TYPE`], currency, pass as a code |
+/// | 4–7, 8–11 | merchant, account |
+/// | 12, 13 | marks of the packed entry_id and bank_ref, 0 where one is not packed |
+/// | 14–15 | length of what follows of the txn_id |
+/// | 8 or 16 | amount and fee, minor units |
+/// | | the txn_id behind what all of its stretch begin with, entry_id, bank_ref: packed, or two bytes of length and the text |
 #[derive(Debug, Default)]
-struct Columns {
-    txn_id: Texts,
-    entry_id: Texts,
-    bank_ref: Keys,
-    merchant: Vec<u64>,
-    account: Vec<u64>,
-    /// Transaction type and currency as codes, whether there is a fee, and the pass as a code.
-    small: [Vec<u8>; 4],
-    amount_minor: Vec<u64>,
-    fee_minor: Vec<u64>,
+struct Written {
+    bytes: Vec<u8>,
+    ends: Vec<i32>,
 }
 
+/// Marks a line that carries a fee.
+const HAS_FEE: u8 = 1;
+/// Marks a line whose amounts take eight bytes each, not four.
+const WIDE: u8 = 2;
 /// A transaction type that is none.
 const NO_TYPE: u8 = u8::MAX;
+const HEAD: usize = 16;
+/// What a line takes, mostly.
+const LINE_BYTES: usize = 72;
 
-impl Columns {
+impl Written {
     #[inline]
-    fn push(&mut self, left: Record<'_>, shown: &Shown<'_>, fee_minor: Option<i64>, pass: u8) {
-        let meta = left.meta();
-        self.txn_id.push_id(left.id());
-        self.entry_id.push_id(shown.entry_id);
-        self.bank_ref.push(shown.bank_ref);
-        self.merchant.push(u64::from(left.owner()));
-        self.account.push(u64::from(shown.account));
-        self.small[0].push(meta.txn_type().map_or(NO_TYPE, |txn_type| txn_type as u8));
-        self.small[1].push(meta.currency().index());
-        self.small[2].push(u8::from(fee_minor.is_some()));
-        self.small[3].push(pass);
-        self.amount_minor.push(left.amount_minor().cast_unsigned());
-        self.fee_minor.push(fee_minor.unwrap_or_default().cast_unsigned());
+    fn push(&mut self, left: Record<'_>, txn_id: &[u8], shown: &Shown<'_>, fee_minor: Option<i64>, pass: u8) {
+        let (meta, amount_minor, fee) = (left.meta(), left.amount_minor(), fee_minor.unwrap_or_default());
+        let narrow = u32::try_from(amount_minor).ok().zip(i32::try_from(fee).ok());
+        let mut room = [0; ID_ROOM];
+        let (long, entry_id) = whole(shown.entry_id, &mut room);
+        let entry_id = long.as_deref().unwrap_or(entry_id);
+        let packed_id = key::pack(entry_id);
+        let packed_ref = shown.bank_ref.as_packed();
+        let mut head = [0; HEAD + 8];
+        head[0] = u8::from(fee_minor.is_some()) | if narrow.is_none() { WIDE } else { 0 };
+        head[1] = meta.txn_type().map_or(NO_TYPE, |txn_type| txn_type as u8);
+        head[2] = meta.currency().index();
+        head[3] = pass;
+        head[4..8].copy_from_slice(&left.owner().to_le_bytes());
+        head[8..12].copy_from_slice(&shown.account.to_le_bytes());
+        head[12] = packed_id.map_or(0, |packed| packed.mark);
+        head[13] = packed_ref.map_or(0, |(mark, _)| mark);
+        head[14..16].copy_from_slice(&(txn_id.len() as u16).to_le_bytes());
+        self.bytes.reserve(HEAD + 16 + ID_ROOM);
+        match narrow {
+            Some((amount, fee)) => {
+                head[16..20].copy_from_slice(&amount.to_le_bytes());
+                head[20..24].copy_from_slice(&fee.to_le_bytes());
+                self.bytes.extend_from_slice(&head);
+            }
+            None => {
+                self.bytes.extend_from_slice(&head[..HEAD]);
+                self.bytes.extend_from_slice(&amount_minor.to_le_bytes());
+                self.bytes.extend_from_slice(&fee.to_le_bytes());
+            }
+        }
+        append(&mut self.bytes, txn_id);
+        match packed_id {
+            Some(packed) => self.bytes.extend_from_slice(&packed.bytes()),
+            None => self.push_text(entry_id),
+        }
+        match packed_ref {
+            Some((_, numbers)) => self.bytes.extend_from_slice(numbers),
+            None => self.push_text(shown.bank_ref.text(&mut [0; 64]).as_bytes()),
+        }
+        let end = i32::try_from(self.bytes.len()).unwrap_or(i32::MAX);
+        assert!(end < i32::MAX, "the lines of a piece stay below 2 GiB");
+        self.ends.push(end);
+    }
+
+    fn push_text(&mut self, text: &[u8]) {
+        self.bytes.extend_from_slice(&(text.len() as u16).to_le_bytes());
+        append(&mut self.bytes, text);
     }
 
     fn put(self, shelf: &Shelf) -> Result<Piece, Stop> {
-        let mut columns = Vec::new();
-        for texts in [self.txn_id, self.entry_id] {
-            columns.extend(texts.finish());
-        }
-        columns.extend(self.bank_ref.finish()?);
-        for numbers in [self.merchant, self.account, self.amount_minor, self.fee_minor] {
-            columns.push(narrow(numbers));
-        }
-        for small in self.small {
-            columns.push(Arc::new(UInt8Array::from(small)));
-        }
-        shelf.put(&batch(columns)?)
+        let mut offsets = self.ends;
+        offsets.insert(0, 0);
+        let offsets = OffsetBuffer::new(ScalarBuffer::from(offsets));
+        let lines = BinaryArray::new(offsets, Buffer::from_vec(self.bytes), None);
+        shelf.put(&batch(vec![Arc::new(lines)])?)
     }
+}
+
+/// Ids up to this length are put together without asking for memory.
+const ID_ROOM: usize = 64;
+
+/// An id in one piece: in `room`, or for itself where it is longer.
+#[inline(always)]
+fn whole<'r>(id: Id<'_>, room: &'r mut [u8; ID_ROOM]) -> (Option<Vec<u8>>, &'r [u8]) {
+    let ((beginning, rest), len) = (id.pieces(), id.len());
+    if len > ID_ROOM {
+        return (Some(id.to_vec()), &[]);
+    }
+    put_short(room, beginning);
+    put_short(&mut room[beginning.len()..], rest);
+    (None, &room[..len])
 }
 
 /// What a line shows beside its platform row.
@@ -130,19 +196,28 @@ pub struct RangeLines<'a> {
     cuts: &'a Cuts,
     leg: usize,
     /// By part and stretch.
-    columns: Vec<Columns>,
+    written: Vec<Written>,
+    /// Length of what the ids of each stretch begin with.
+    beginnings: Vec<usize>,
     hint: usize,
 }
 
 impl<'a> RangeLines<'a> {
-    /// No lines yet.
-    pub fn new(cuts: &'a Cuts, leg: usize) -> RangeLines<'a> {
-        let mut columns = Vec::new();
-        columns.resize_with(cuts.stretches() << cuts.part_bits, Columns::default);
+    /// No lines yet, of about so many to come.
+    pub fn new(cuts: &'a Cuts, leg: usize, lines: usize) -> RangeLines<'a> {
+        let pieces = cuts.stretches() << cuts.part_bits;
+        let each = lines / pieces;
+        let mut written = Vec::new();
+        written.resize_with(pieces, || Written {
+            bytes: Vec::with_capacity(each * LINE_BYTES),
+            ends: Vec::with_capacity(each),
+        });
+        let beginnings = (0..cuts.stretches()).map(|stretch| cuts.beginning(stretch).as_bytes().len());
         RangeLines {
             cuts,
             leg,
-            columns,
+            written,
+            beginnings: beginnings.collect(),
             hint: 0,
         }
     }
@@ -157,9 +232,13 @@ impl<'a> RangeLines<'a> {
         fee_minor: Option<i64>,
         pass: u8,
     ) {
-        self.hint = self.cuts.stretch(left.id(), self.hint);
+        let mut room = [0; ID_ROOM];
+        let (long, txn_id) = whole(left.id(), &mut room);
+        let txn_id = long.as_deref().unwrap_or(txn_id);
+        self.hint = self.cuts.stretch(txn_id, self.hint);
         let at = self.cuts.part(met) * self.cuts.stretches() + self.hint;
-        self.columns[at].push(left, shown, fee_minor, pass);
+        let rest = &txn_id[self.beginnings[self.hint]..];
+        self.written[at].push(left, rest, shown, fee_minor, pass);
     }
 
     /// Writes the lines to `shelf`.
@@ -167,10 +246,10 @@ impl<'a> RangeLines<'a> {
     /// # Errors
     /// What the system reports.
     pub fn put(self, shelf: &Shelf, found: &mut Vec<LinePiece>) -> Result<(), Stop> {
-        for (stretch, columns) in self.columns.into_iter().enumerate() {
-            let lines = columns.merchant.len();
+        for (stretch, written) in self.written.into_iter().enumerate() {
+            let lines = written.ends.len();
             if lines > 0 {
-                let piece = columns.put(shelf)?;
+                let piece = written.put(shelf)?;
                 found.push(LinePiece {
                     leg: self.leg,
                     stretch,
@@ -236,7 +315,7 @@ impl SpilledLines {
     /// What the system reports.
     pub fn add<'l>(&mut self, leg: usize, lines: impl Iterator<Item = InMemory<'l>>) -> Result<(), Stop> {
         let mut found = Vec::new();
-        let mut of_leg = RangeLines::new(&self.cuts, leg);
+        let mut of_leg = RangeLines::new(&self.cuts, leg, lines.size_hint().0);
         for line in lines {
             let pass = match line.pass {
                 None => 0,
@@ -276,15 +355,23 @@ impl SpilledLines {
         count: &dyn Fn(&mut Lines, Option<&'static str>, usize),
     ) -> Result<(), Stop> {
         let Stretch { lines, pieces: known } = &self.legs[leg][stretch];
+        let beginning = self.cuts.beginning(stretch % self.cuts.stretches());
         let mut pieces = Vec::new();
         for piece in known {
             pieces.push(Read::new(&self.shelf, *piece)?);
         }
         let order = in_order(&pieces, *lines);
-        let pass = |(piece, row): &(u32, u32)| pieces[*piece as usize].small[3].value(*row as usize);
-        for run in order[skip..skip + taken].chunk_by(|a, b| pass(a) == pass(b)) {
+        let order = &order[skip..skip + taken];
+        let pass = |(piece, row): &(u32, u32)| pieces[*piece as usize].line(*row as usize).pass();
+        let mut ahead = order.iter().skip(LINES_AHEAD);
+        for run in order.chunk_by(|a, b| pass(a) == pass(b)) {
             for (piece, row) in run {
-                pieces[*piece as usize].line(*row as usize, out);
+                if let Some((piece, row)) = ahead.next() {
+                    pieces[*piece as usize].prefetch(*row as usize);
+                }
+                pieces[*piece as usize]
+                    .line(*row as usize)
+                    .push_into(out, &beginning);
             }
             let later = usize::from(pass(&run[0])).checked_sub(1);
             count(out, later.map(|at| self.passes[at]), run.len());
@@ -309,72 +396,165 @@ pub struct InMemory<'a> {
 
 /// Lines of some pieces, piece and row, in the order of their ids.
 fn in_order(pieces: &[Read], lines: usize) -> Vec<(u32, u32)> {
-    // Ids of a stretch begin alike; the eight bytes behind that nearly always tell them apart.
-    let beginnings = pieces.iter().map(|piece| piece.txn_id.beginning());
-    let shared = beginnings.reduce(|a, b| {
-        let alike = a.iter().zip(b).take_while(|(a, b)| a == b).count();
-        &a[..alike]
-    });
-    let cut = shared.map_or(0, <[u8]>::len);
-    let mut order: Vec<(u64, u32, u32)> = Vec::with_capacity(lines);
-    for (number, piece) in (0u32..).zip(pieces) {
-        for row in 0..piece.txn_id.len() {
-            order.push((chunk(piece.txn_id.value(row), cut), number, row as u32));
+    // Ids begin alike; the eight bytes behind that nearly always tell them apart.
+    let mut beginning: Option<Beginning> = None;
+    for piece in pieces {
+        for row in 0..piece.len() {
+            let txn_id = piece.line(row).txn_id();
+            beginning
+                .get_or_insert_with(|| Beginning::of(txn_id))
+                .keep_of(txn_id);
         }
     }
-    let id = |at: &(u64, u32, u32)| pieces[at.1 as usize].txn_id.value(at.2 as usize);
-    // No two lines have one id.
-    order.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| id(a).cmp(id(b))));
+    let cut = beginning.map_or(0, |beginning| beginning.as_bytes().len());
+    let mut order: Vec<(u64, u32, u32)> = Vec::with_capacity(lines);
+    for (number, piece) in (0u32..).zip(pieces) {
+        for row in 0..piece.len() {
+            order.push((chunk(piece.line(row).txn_id(), cut), number, row as u32));
+        }
+    }
+    let id = |at: &(u64, u32, u32)| pieces[at.1 as usize].line(at.2 as usize).txn_id();
+    // No two lines have one id. A piece is in the order of its range's rows, which is nearly that of their ids: runs that a
+    // stable sort makes use of.
+    order.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| id(a).cmp(id(b))));
     order.into_iter().map(|(_, piece, row)| (piece, row)).collect()
 }
 
-/// Place of the first column of numbers, behind two of texts and one of keys.
-const NUMBERS: usize = 4 + KEY_COLUMNS;
+/// How many lines ahead one is asked for: they come from all pieces.
+const LINES_AHEAD: usize = 8;
 
+/// Lines that came back.
 struct Read {
-    txn_id: ReturnedTexts,
-    entry_id: ReturnedTexts,
-    bank_ref: ReturnedKeys,
-    merchant: Vec<u64>,
-    account: Vec<u64>,
-    amount_minor: Vec<u64>,
-    fee_minor: Vec<u64>,
-    small: [UInt8Array; 4],
+    lines: BinaryArray,
 }
 
 impl Read {
     fn new(shelf: &Shelf, piece: Piece) -> Result<Read, Stop> {
         let batch = shelf.get(piece)?;
-        let small = |at: usize| column::<UInt8Array>(&batch, NUMBERS + at).cloned();
-        Ok(Read {
-            txn_id: ReturnedTexts::new(&batch, 0)?,
-            entry_id: ReturnedTexts::new(&batch, 2)?,
-            bank_ref: ReturnedKeys::new(&batch, 4)?,
-            merchant: wide(&batch, NUMBERS)?,
-            account: wide(&batch, NUMBERS + 1)?,
-            amount_minor: wide(&batch, NUMBERS + 2)?,
-            fee_minor: wide(&batch, NUMBERS + 3)?,
-            small: [small(4)?, small(5)?, small(6)?, small(7)?],
-        })
+        let lines = column::<BinaryArray>(&batch, 0)?.clone();
+        Ok(Read { lines })
+    }
+
+    fn len(&self) -> usize {
+        self.lines.value_offsets().len() - 1
+    }
+
+    #[inline(always)]
+    fn line(&self, row: usize) -> Line<'_> {
+        Line {
+            bytes: self.lines.value_data(),
+            at: self.lines.value_offsets()[row] as usize,
+        }
+    }
+
+    #[inline(always)]
+    fn prefetch(&self, row: usize) {
+        let at = self.lines.value_offsets()[row] as usize;
+        for beyond in [0, 64] {
+            prefetch::line_of(self.lines.value_data(), at + beyond);
+        }
+    }
+}
+
+/// One of them, within all of its piece: see [`Written`].
+#[derive(Clone, Copy)]
+struct Line<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Line<'a> {
+    #[inline(always)]
+    fn number<const N: usize>(self, from: usize) -> [u8; N] {
+        let mut number = [0; N];
+        number.copy_from_slice(&self.bytes[self.at + from..self.at + from + N]);
+        number
+    }
+
+    #[inline(always)]
+    fn pass(self) -> u8 {
+        self.bytes[self.at + 3]
+    }
+
+    #[inline(always)]
+    fn is_wide(self) -> bool {
+        self.bytes[self.at] & WIDE != 0
+    }
+
+    /// The txn_id behind what all of its stretch begin with, within all lines.
+    #[inline(always)]
+    fn id_window(self) -> Window<'a> {
+        let amounts = if self.is_wide() { 16 } else { 8 };
+        Window {
+            bytes: self.bytes,
+            start: self.at + HEAD + amounts,
+            len: usize::from(u16::from_le_bytes(self.number(14))),
+        }
+    }
+
+    #[inline(always)]
+    fn txn_id(self) -> &'a [u8] {
+        self.id_window().as_bytes()
+    }
+
+    /// The key of a mark that begins at a byte of all lines, and where it ends.
+    #[inline(always)]
+    fn key(self, mark: u8, start: usize) -> (Key<'a>, usize) {
+        if mark > 0 {
+            return (Key::packed(self.bytes, start, mark), start + PACKED_BYTES);
+        }
+        let len = usize::from(u16::from_le_bytes([self.bytes[start], self.bytes[start + 1]]));
+        let window = Window {
+            bytes: self.bytes,
+            start: start + 2,
+            len,
+        };
+        (Key::plain(window), start + 2 + len)
+    }
+
+    /// entry_id and bank_ref.
+    #[inline(always)]
+    fn keys(self) -> (Key<'a>, Key<'a>) {
+        let id = self.id_window();
+        let [entry_mark, ref_mark] = self.number(12);
+        let (entry_id, end) = self.key(entry_mark, id.start + id.len);
+        (entry_id, self.key(ref_mark, end).0)
+    }
+
+    /// Minor units.
+    #[inline(always)]
+    fn amounts(self) -> (i64, Option<i64>) {
+        let (amount_minor, fee_minor) = match self.is_wide() {
+            true => (
+                i64::from_le_bytes(self.number(HEAD)),
+                i64::from_le_bytes(self.number(HEAD + 8)),
+            ),
+            false => (
+                i64::from(u32::from_le_bytes(self.number(HEAD))),
+                i64::from(i32::from_le_bytes(self.number(HEAD + 4))),
+            ),
+        };
+        let has_fee = self.bytes[self.at] & HAS_FEE != 0;
+        (amount_minor, has_fee.then_some(fee_minor))
     }
 
     #[inline]
-    fn line(&self, row: usize, out: &mut Lines) {
-        let [txn_type, currency, has_fee] = [0, 1, 2].map(|at: usize| self.small[at].value(row));
-        out.txn_id.push_within(self.txn_id.window(row));
-        out.entry_id.push_within(self.entry_id.window(row));
-        out.bank_ref.push_key(self.bank_ref.value(row));
-        out.merchant.push(self.merchant[row] as u32);
-        out.txn_type.push(if txn_type == NO_TYPE {
-            u32::MAX
-        } else {
-            u32::from(txn_type)
+    fn push_into(self, out: &mut Lines, beginning: &Beginning) {
+        let [txn_type, currency] = self.number(1);
+        let (entry_id, bank_ref) = self.keys();
+        let (amount_minor, fee_minor) = self.amounts();
+        out.txn_id.push_id((beginning, self.id_window()));
+        out.entry_id.push_key(entry_id);
+        out.bank_ref.push_key(bank_ref);
+        out.merchant.push(u32::from_le_bytes(self.number(4)));
+        out.txn_type.push(match txn_type {
+            NO_TYPE => u32::MAX,
+            txn_type => u32::from(txn_type),
         });
-        out.account.push(self.account[row] as u32);
+        out.account.push(u32::from_le_bytes(self.number(8)));
         out.currency.push(u32::from(currency));
-        out.amount_minor.push(self.amount_minor[row].cast_signed());
-        out.fee_minor
-            .push((has_fee == 1).then(|| self.fee_minor[row].cast_signed()));
+        out.amount_minor.push(amount_minor);
+        out.fee_minor.push(fee_minor);
     }
 }
 
@@ -398,16 +578,23 @@ mod tests {
                 builder.push(b"REF", id.as_bytes(), i64::from(row) + 1, meta, 7, row);
             }
             let block = builder.finish();
-            let mut columns = Columns::default();
+            let mut written = Written::default();
             for row in 0..block.len() {
                 let shown = Shown {
                     entry_id: block.id(row),
                     bank_ref: block.key(row),
                     account: 3,
                 };
-                columns.push(block.record(row), &shown, (row % 2 == 0).then_some(-5), 0);
+                let txn_id = block.id(row).to_vec();
+                written.push(
+                    block.record(row),
+                    &txn_id,
+                    &shown,
+                    (row % 2 == 0).then_some(-5),
+                    0,
+                );
             }
-            Read::new(&shelf, columns.put(&shelf).unwrap()).unwrap()
+            Read::new(&shelf, written.put(&shelf).unwrap()).unwrap()
         };
         ids.chunks(lines).map(piece).collect()
     }
@@ -418,7 +605,7 @@ mod tests {
         let order = in_order(&pieces, ids.len());
         let found: Vec<&[u8]> = order
             .iter()
-            .map(|(piece, row)| pieces[*piece as usize].txn_id.value(*row as usize))
+            .map(|(piece, row)| pieces[*piece as usize].line(*row as usize).txn_id())
             .collect();
         let mut expected: Vec<&[u8]> = ids.iter().map(String::as_bytes).collect();
         expected.sort_unstable();
@@ -455,17 +642,79 @@ mod tests {
 
     #[test]
     fn a_line_comes_back_as_it_went() {
-        let pieces = pieces(&["A".to_owned(), "B".to_owned()], 10);
-        let read = &pieces[0];
-        assert_eq!(
-            (read.merchant[1], read.account[1], read.amount_minor[1]),
-            (7, 3, 2)
-        );
-        assert_eq!(read.small[2].values(), &[1, 0], "whether there is a fee");
-        assert_eq!(read.fee_minor[0].cast_signed(), -5);
-        assert_eq!(
-            (read.entry_id.value(1), read.bank_ref.value(1)),
-            (&b"B"[..], Key::of(b"REF"))
-        );
+        let digits = "2026033112345678901234";
+        let ids = ["A", "B", digits, &"x".repeat(80)].map(str::to_owned);
+        let pieces = pieces(&ids, 10);
+        for (row, id) in ids.iter().enumerate() {
+            let line = pieces[0].line(row);
+            let (entry_id, bank_ref) = line.keys();
+            assert_eq!(line.txn_id(), id.as_bytes());
+            assert_eq!(entry_id, Key::of(id.as_bytes()));
+            assert_eq!(entry_id.as_packed().is_some(), id == digits);
+            assert_eq!(bank_ref, Key::of(b"REF"));
+            assert_eq!(
+                line.amounts(),
+                (row as i64 + 1, (row % 2 == 0).then_some(-5)),
+                "narrow"
+            );
+            assert_eq!((line.number(4), line.number(8)), ([7, 0, 0, 0], [3, 0, 0, 0]));
+            assert_eq!(line.pass(), 0);
+        }
+    }
+
+    #[test]
+    fn amounts_come_back_as_they_went() {
+        let meta = Meta::bank(Direction::Credit, Currency::parse(b"CNY").unwrap());
+        let most = i64::from(u32::MAX);
+        let cases = [
+            (1, Some(0), false),
+            (most, Some(i64::from(i32::MIN)), false),
+            (most + 1, None, true),
+            (i64::MAX, Some(i64::MIN), true),
+            (5, Some(i64::from(i32::MAX) + 1), true),
+        ];
+        for (amount, fee, is_wide) in cases {
+            let mut builder = BlockBuilder::default();
+            builder.push(b"REF", b"T1", amount, meta, 7, 0);
+            let block = builder.finish();
+            let shown = Shown {
+                entry_id: block.id(0),
+                bank_ref: block.key(0),
+                account: u32::MAX,
+            };
+            let mut written = Written::default();
+            written.push(block.record(0), b"T1", &shown, fee, 2);
+            let line = Line {
+                bytes: &written.bytes,
+                at: 0,
+            };
+            assert_eq!((line.amounts(), line.is_wide()), ((amount, fee), is_wide));
+            assert_eq!(
+                (line.txn_id(), line.pass(), line.number(8)),
+                (&b"T1"[..], 2, [255; 4])
+            );
+        }
+    }
+
+    #[test]
+    fn ids_of_a_stretch_begin_alike() {
+        let samples: Vec<Vec<u8>> = (0..8u32)
+            .map(|n| format!("T{:06}", n * 100_000).into_bytes())
+            .collect();
+        let cuts = Cuts::new(samples, 4 * STRETCH_LINES, 0);
+        assert_eq!(cuts.firsts, [&b"T200000"[..], b"T400000", b"T600000"]);
+        let check = |id: &str, stretch: usize, beginning: &str| {
+            assert_eq!(cuts.stretch(id.as_bytes(), 0), stretch);
+            assert_eq!(cuts.beginning(stretch).as_bytes(), beginning.as_bytes());
+            assert!(id.starts_with(beginning));
+        };
+        check("A", 0, "");
+        check("T199999", 0, "");
+        check("T2", 0, "");
+        check("T200000", 1, "T");
+        check("T3999990", 1, "T");
+        check("T400000", 2, "T");
+        check("T600000", 3, "");
+        check("U", 3, "");
     }
 }

@@ -6,8 +6,8 @@
 
 use crate::day::breaks::RowName;
 use crate::day::spill::aside::{LegSide, Spill};
-use crate::entries::block::{BlockBuilder, EntryBlock, RowRef};
-use crate::entries::spill::{Returned, ReturnedEntry};
+use crate::entries::block::shard::Shard;
+use crate::entries::block::{BlockBuilder, EntryBlock, Record, RowRef, Slot};
 use crate::findings::Stop;
 use crate::terms::date::Date;
 
@@ -45,7 +45,8 @@ impl Numbers {
     }
 }
 
-/// Hands on the entries of a range that lie aside, a piece in memory at a time: block and ordinal of each, in no order.
+/// Hands on the entries of a range that lie aside, a piece in memory at a time: block and ordinal of each, its record and the
+/// channel's fee, in no order.
 ///
 /// # Errors
 /// What reading back reports.
@@ -53,15 +54,19 @@ pub fn each_entry(
     (spill, side): (&Spill, LegSide),
     range: usize,
     numbers: &Numbers,
-    take: &mut dyn FnMut(RowName, ReturnedEntry<'_>),
+    take: &mut dyn FnMut(RowName, Record<'_>, i64),
 ) -> Result<(), Stop> {
     for piece in spill.pieces(side, range) {
-        let piece = Returned::new(&spill.get(piece)?)?;
-        for (aside, rows) in piece.stretches() {
-            if let Some(number) = numbers.of(aside) {
-                for row in rows {
-                    let entry = piece.entry(row);
-                    take((number, entry.ordinal), entry);
+        for shard in spill.get(piece, range)?.iter() {
+            let Shard {
+                number,
+                block,
+                ordinals,
+            } = shard?;
+            if let Some(number) = numbers.of(number) {
+                for (position, ordinal) in ordinals.iter().enumerate() {
+                    let name = (number, u32::from(*ordinal));
+                    take(name, block.record(position), block.aux_minor(position));
                 }
             }
         }
@@ -112,7 +117,13 @@ impl RangeSide {
     /// # Errors
     /// What reading back reports.
     pub fn read(of: &RangeOf<'_>, range: usize) -> Result<RangeSide, Stop> {
-        RangeSide::read_some(of, range, &|_| true)
+        let mut side = RangeSide::brought_forward(of, range, &|_| true);
+        for (number, Shard { block, ordinals, .. }) in shards(of, range)? {
+            let row = |ordinal: &u16| RowRef::new(number, usize::from(*ordinal));
+            side.rows.push(ordinals.iter().map(row).collect());
+            side.blocks.push(block);
+        }
+        Ok(side)
     }
 
     /// Reads the rows of a range that are wanted, each as the row of the day.
@@ -124,87 +135,58 @@ impl RangeSide {
         range: usize,
         is_wanted: &dyn Fn(RowRef) -> bool,
     ) -> Result<RangeSide, Stop> {
-        let RangeOf {
-            spill,
-            side,
-            forward,
-            numbers,
-            ..
-        } = *of;
-        let mut laying = Laying::default();
-        let bits = spill.range_bits();
-        for (number, block) in forward.iter().enumerate() {
-            let mut slots = block.partition(range, bits).to_vec();
-            slots.extend(block.keyless(range, bits));
-            slots.sort_unstable_by_key(|slot| slot.position());
-            for slot in slots {
-                let (record, position) = (block.record(slot.position()), slot.position());
-                if !is_wanted(RowRef::new(number, position)) {
-                    continue;
+        let mut laying = Laying {
+            side: RangeSide::brought_forward(of, range, is_wanted),
+            ..Laying::default()
+        };
+        for (number, Shard { block, ordinals, .. }) in shards(of, range)? {
+            for (position, ordinal) in ordinals.iter().enumerate() {
+                let row = RowRef::new(number, usize::from(*ordinal));
+                if is_wanted(row) {
+                    laying.push(of, row, (&block, position), None);
                 }
-                let (id, key) = (record.id().to_vec(), record.key().to_vec());
-                laying.push(RowRef::new(number, position), (&id, &key), |builder, ordinal| {
-                    builder.push(
-                        &key,
-                        &id,
-                        record.amount_minor(),
-                        record.meta(),
-                        record.owner(),
-                        ordinal,
-                    );
-                    builder.first_seen(block.first_seen(position, of.business_date));
-                    if of.has_fees {
-                        builder.aux_minor(block.aux_minor(position));
-                    }
-                });
-            }
-        }
-        // Entries of a block have all been brought forward, or none.
-        laying.cut();
-        laying.side.forward_blocks = laying.side.blocks.len();
-        let mut pieces = Vec::new();
-        for piece in spill.pieces(side, range) {
-            pieces.push(Returned::new(&spill.get(piece)?)?);
-        }
-        let mut stretches = Vec::new();
-        for (at, piece) in pieces.iter().enumerate() {
-            for (aside, rows) in piece.stretches() {
-                if let Some(number) = numbers.of(aside) {
-                    stretches.push((number, at, rows));
-                }
-            }
-        }
-        stretches.sort_unstable_by_key(|(number, _, _)| *number);
-        for (number, at, rows) in stretches {
-            for row in rows {
-                let entry = pieces[at].entry(row);
-                if !is_wanted(RowRef::new(number, entry.ordinal as usize)) {
-                    continue;
-                }
-                let mut room = [0; 64];
-                let key = entry.key.text(&mut room).as_bytes();
-                laying.push(
-                    RowRef::new(number, entry.ordinal as usize),
-                    (entry.id, key),
-                    |builder, ordinal| {
-                        builder.push(
-                            key,
-                            entry.id,
-                            entry.amount_minor,
-                            entry.meta,
-                            entry.owner,
-                            ordinal,
-                        );
-                        if of.has_fees {
-                            builder.aux_minor(entry.aux_minor);
-                        }
-                    },
-                );
             }
         }
         laying.cut();
         Ok(laying.side)
     }
+
+    /// The entries of a range that were brought forward and are wanted.
+    fn brought_forward(of: &RangeOf<'_>, range: usize, is_wanted: &dyn Fn(RowRef) -> bool) -> RangeSide {
+        let mut laying = Laying::default();
+        let bits = of.spill.range_bits();
+        for (number, block) in of.forward.iter().enumerate() {
+            let mut slots = block.partition(range, bits).to_vec();
+            slots.extend(block.keyless(range, bits));
+            slots.sort_unstable_by_key(|slot| slot.position());
+            for position in slots.into_iter().map(Slot::position) {
+                let row = RowRef::new(number, position);
+                if is_wanted(row) {
+                    let first_seen = block.first_seen(position, of.business_date);
+                    laying.push(of, row, (block, position), Some(first_seen));
+                }
+            }
+        }
+        // Entries of a block have all been brought forward, or none.
+        laying.cut();
+        laying.side.forward_blocks = laying.side.blocks.len();
+        laying.side
+    }
+}
+
+/// What lies aside of a range, in the order of the day's blocks, with the number of each in the pool.
+fn shards(of: &RangeOf<'_>, range: usize) -> Result<Vec<(usize, Shard)>, Stop> {
+    let mut shards = Vec::new();
+    for piece in of.spill.pieces(of.side, range) {
+        for shard in of.spill.get(piece, range)?.iter() {
+            let shard = shard?;
+            if let Some(number) = of.numbers.of(shard.number) {
+                shards.push((number, shard));
+            }
+        }
+    }
+    shards.sort_unstable_by_key(|(number, _)| *number);
+    Ok(shards)
 }
 
 #[derive(Default)]
@@ -215,12 +197,27 @@ struct Laying {
 }
 
 impl Laying {
-    #[inline]
-    fn push(&mut self, row: RowRef, (id, key): (&[u8], &[u8]), push: impl FnOnce(&mut BlockBuilder, u32)) {
+    fn push(
+        &mut self,
+        of: &RangeOf<'_>,
+        row: RowRef,
+        (block, position): (&EntryBlock, usize),
+        first_seen: Option<Date>,
+    ) {
+        let record = block.record(position);
+        let (id, key) = (record.id().to_vec(), record.key().to_vec());
         if !self.builder.has_room(id.len() + key.len()) {
             self.cut();
         }
-        push(&mut self.builder, self.rows.len() as u32);
+        let (ordinal, amount_minor) = (self.rows.len() as u32, record.amount_minor());
+        self.builder
+            .push(&key, &id, amount_minor, record.meta(), record.owner(), ordinal);
+        if let Some(date) = first_seen {
+            self.builder.first_seen(date);
+        }
+        if of.has_fees {
+            self.builder.aux_minor(block.aux_minor(position));
+        }
         self.rows.push(row);
     }
 

@@ -420,7 +420,7 @@ impl<'a> Driver<'a> {
             let block = &right.blocks[row.block()];
             let record = block.record(row.position());
             if record.meta().has_extras() || self.reversal_ids.contains(&record.id().to_vec()) {
-                entries.push(KeptRow::new(right.row(row), block, row.position()));
+                entries.push(KeptRow::at(right.row(row), block, row.position()));
                 waits = true;
             }
         }
@@ -504,7 +504,7 @@ impl<'a> Driver<'a> {
                     continue;
                 }
                 if !is_forward {
-                    done.kept.rows[0].push(KeptRow::new(of_day, block, position));
+                    done.kept.rows[0].push(KeptRow::at(of_day, block, position));
                 }
                 if let Some(meeting) = meeting {
                     met.clear(row);
@@ -521,7 +521,7 @@ impl<'a> Driver<'a> {
             for (position, settles) in settles[number].iter().enumerate() {
                 let (row, meta) = (RowRef::new(number, position), block.meta(position));
                 if !settles || meta.has_extras() || !meta.has_leg() || chosen.contains(&row) {
-                    done.kept.rows[1].push(KeptRow::new(right.row(row), block, position));
+                    done.kept.rows[1].push(KeptRow::at(right.row(row), block, position));
                 }
             }
         }
@@ -580,7 +580,8 @@ impl<'a> Driver<'a> {
         if !settled.wallet.is_empty() || !settled.refunds.is_empty() {
             return Err(Stop::invariant("a row that is looked at was not kept"));
         }
-        let mut lines = RangeLines::new(self.cuts, leg);
+        let rows = left.blocks.iter().map(EntryBlock::len).sum();
+        let mut lines = RangeLines::new(self.cuts, leg, rows);
         for (number, block) in left.blocks.iter().enumerate() {
             for (position, meeting) in met.block(number).enumerate() {
                 let Some(meeting) = meeting else { continue };
@@ -646,7 +647,7 @@ impl<'a> Driver<'a> {
             settling.block(number, &rows, &completes, self.inputs.context)?;
         }
         let settled = settling.take_rows();
-        let mut lines = RangeLines::new(self.cuts, leg);
+        let mut lines = RangeLines::new(self.cuts, leg, 0);
         for (row, meeting) in at_bank.pairs() {
             let batch = &batched.paid[meeting.right().0 as usize];
             let entry_id = batch.paid_by.as_ref().map_or(&b""[..], |(_, entry_id)| entry_id);

@@ -347,6 +347,7 @@ impl BlockBuilder {
             records,
             begins: stride.map_or(Begins::At(offsets), Begins::Every),
             places,
+            buckets: 0..BUCKETS as u16,
             starts,
             slots,
             keyless,
