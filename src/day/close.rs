@@ -315,6 +315,7 @@ impl Before {
             book,
             state: &self.state,
             is_first: self.is_first,
+            begins: self.manifest_hash.is_none(),
             delivery,
             date,
             originals: &|_| Ok(BTreeMap::new()),

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::book::settings::Settings;
 use crate::day::read::{FileReport, refuse};
 use crate::day::state::KnownFile;
-use crate::day::taken::FILES_KNOWN_DAYS;
+use crate::day::taken::DAYS_KNOWN;
 use crate::findings::{Finding, Stop, StopCode};
 use crate::ingest::files::Delivered;
 use crate::ingest::formats::summary::{self, Compared};
@@ -49,12 +49,20 @@ pub fn check(
 /// Files that the closes before have taken, by their SHA-256.
 pub type Known<'a> = BTreeMap<&'a str, &'a KnownFile>;
 
-/// The files that a close of this day knows (R20).
-pub fn known_on(known: &[KnownFile], date: Date) -> Known<'_> {
+/// The files that a close of this day knows (R20), by the close that took them first. A close takes statements of its own day alone:
+/// of a file that has one of this day as well, that was not taken before, and the file is new (D240).
+pub fn known_on<'a>(known: &'a [KnownFile], reports: &[FileReport], date: Date) -> Known<'a> {
+    let is_of_today = |report: &&FileReport| report.told.iter().any(|told| told.books_on() == Some(date));
+    let today = reports.iter().filter(is_of_today);
+    let today: BTreeSet<&str> = today.map(|report| report.sha256.as_str()).collect();
     let still = known
         .iter()
-        .filter(|file| date.days_since(file.taken_on) <= FILES_KNOWN_DAYS);
-    still.map(|file| (file.sha256.as_str(), file)).collect()
+        .filter(|file| date.days_since(file.taken_on) <= DAYS_KNOWN && !today.contains(file.sha256.as_str()));
+    let mut files = Known::new();
+    for file in still {
+        files.entry(&file.sha256).or_insert(file);
+    }
+    files
 }
 
 /// Required sources of which nothing came but what an earlier close has taken: the file of today is missing (D211).

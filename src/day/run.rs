@@ -46,6 +46,8 @@ pub struct DayInputs<'a> {
     pub state: &'a State,
     /// True when there is neither a previous close nor `opening/`.
     pub is_first: bool,
+    /// True when no close came before, whether there is an `opening/` or not.
+    pub begins: bool,
     /// What was delivered.
     pub delivery: &'a Delivery,
     /// D.

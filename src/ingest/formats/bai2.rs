@@ -364,7 +364,7 @@ impl Reading<'_, '_> {
         } else {
             Purport::Intraday
         };
-        let mut open = OpenStatement::new(purport, place.line, index);
+        let mut open = self.desk.begin(purport, place.line, index);
         let date = group.date.map_or_else(String::new, |date| date.to_string());
         open.line_key = format!("tieout/bai2/line/v1\n{number}\n{currency}\n{date}");
         let section = group.sections.entry((number.clone(), currency)).or_insert(0);
@@ -532,18 +532,19 @@ impl Reading<'_, '_> {
                 let refused = refuse(account.place, format!("{name}: {which}: {}", wrong.join("; ")));
                 self.desk.fail(refused)?;
             } else if sum.is_some() {
-                self.desk.facts.checked.push(format!(
+                let words = format!(
                     "{name}: {which}: {} details of {} {currency}",
                     found.count,
                     text_of(found.sum_minor, currency)
-                ));
+                );
+                self.desk.checked(&account.open, words);
             }
         }
         if account.books {
             match (account.opening_minor, account.closing_minor) {
                 (Some(opening), Some(closing)) => {
                     match identity(opening, account.seen, closing, currency) {
-                        Ok(words) => self.desk.facts.checked.push(format!("{name}: {words}")),
+                        Ok(words) => self.desk.checked(&account.open, format!("{name}: {words}")),
                         Err(words) => {
                             let refused = refuse(account.place, format!("{name}: {words}"));
                             self.desk.fail(refused)?;
@@ -557,9 +558,12 @@ impl Reading<'_, '_> {
                     );
                     self.desk.fail(refused)?;
                 }
-                _ => self.desk.facts.noted.push(format!(
-                    "{name}: no opening and closing ledger balance (010, 015): proven by its control totals only"
-                )),
+                _ => {
+                    let words = format!(
+                        "{name}: no opening and closing ledger balance (010, 015): proven by its control totals only"
+                    );
+                    self.desk.noted(&account.open, words);
+                }
             }
         }
         if let Some(date) = self.group.as_ref().and_then(|group| group.date) {
