@@ -21,8 +21,8 @@ use crate::book::settings::{Settings, StatementNumbers};
 use crate::day::balances::ends;
 use crate::day::parts::Known;
 use crate::day::read::FileReport;
-use crate::day::taken::DAYS_KNOWN;
 use crate::day::state::{State, StatementNumber, StatementTaken};
+use crate::day::taken::DAYS_KNOWN;
 use crate::findings::{Finding, Stop, StopCode};
 use crate::ingest::files::Delivered;
 use crate::ingest::formats::desk::{Explained, MessagePage, Purport, StatementTold};
@@ -139,9 +139,17 @@ fn known_statements(
         taken_on: date,
     });
     let mut known: BTreeMap<(String, Date, String), Date> = BTreeMap::new();
-    for row in state.statements_taken.iter().cloned().chain(today).chain(remembered) {
+    for row in state
+        .statements_taken
+        .iter()
+        .cloned()
+        .chain(today)
+        .chain(remembered)
+    {
         if date.days_since(row.day) <= DAYS_KNOWN {
-            known.entry((row.account, row.day, row.content)).or_insert(row.taken_on);
+            known
+                .entry((row.account, row.day, row.content))
+                .or_insert(row.taken_on);
         }
     }
     let rows = known.into_iter();
@@ -656,7 +664,7 @@ fn links(settings: &Settings, told: &[Told<'_>]) -> Vec<String> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(in crate::day) mod tests {
     use super::*;
     use crate::ingest::formats::desk::{Balance, Tallies, Tally};
 
@@ -664,7 +672,7 @@ mod tests {
         crate::ingest::formats::testing::settings(&[("1", "CNY")])
     }
 
-    pub(super) fn statement(
+    pub(in crate::day) fn statement(
         id: &str,
         number: u64,
         opening: i64,
@@ -845,6 +853,46 @@ mod tests {
             &[&one, &page(3, 1, 5, 5, false), &three],
             "page 4 stands in b too, or behind its last page",
         );
+    }
+
+    #[test]
+    fn numbers_of_idle_statements_that_are_passed_over_are_not_missing() {
+        let date = Date::from_ymd(TODAY.0, TODAY.1, TODAY.2).unwrap();
+        let before = [StatementNumber {
+            account: "A0".to_owned(),
+            format: "mt940".to_owned(),
+            number: 7,
+            closed_on: date.plus_days(-3),
+        }];
+        let today = statement("S9", 9, 0, 0, "x");
+        let last = |idle: &[(u64, i32)]| {
+            let idle: Vec<StatementTold> = idle
+                .iter()
+                .map(|(number, days)| {
+                    let date = date.plus_days(*days);
+                    StatementTold {
+                        closing: Some(Balance { date, minor: 0 }),
+                        ..statement("S", *number, 0, 0, "idle")
+                    }
+                })
+                .collect();
+            let told = |told| Told {
+                file: "a",
+                format: "mt940",
+                numbers: StatementNumbers::Yearly,
+                other_days: false,
+                told,
+            };
+            let idle: Vec<Told<'_>> = idle.iter().map(told).collect();
+            let judged = judge(&settings(), (&[told(&today)], &idle), &[], &before, date);
+            judged
+                .map(|checked| checked.last[0].number)
+                .map_err(|stop| stop.to_string())
+        };
+        assert!(last(&[]).unwrap_err().contains("1 between them is missing"));
+        assert_eq!(last(&[(8, -1)]), Ok(9));
+        // What lies before the last number is behind it.
+        assert_eq!(last(&[(6, -4), (7, -3), (8, -1)]), Ok(9));
     }
 
     /// Statements of these numbers and days that follow from one another, behind one of the days before.

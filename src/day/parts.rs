@@ -498,7 +498,7 @@ mod tests {
                 taken_on,
                 name: "y".to_owned(),
             }];
-            super::check(&settings, &files, reports, &known_on(&known, date))
+            super::check(&settings, &files, reports, &known_on(&known, reports, date))
                 .map_err(|stop| format!("{} {stop}", stop.code as u8))
         };
         let yesterday = date.plus_days(-1);
@@ -518,6 +518,28 @@ mod tests {
         let stopped = check(&[rows("2", &[]), of_another_day("3")], true, yesterday).unwrap_err();
         assert!(stopped.starts_with("65 b:3: of 2026-03-30"), "{stopped}");
         assert!(check(&[rows("2", &[]), of_another_day("1")], true, yesterday).is_ok());
+    }
+
+    #[test]
+    fn a_file_with_a_statement_of_the_day_is_new() {
+        let date = Date::from_ymd(2026, 3, 31).unwrap();
+        let known: Vec<KnownFile> = [-2, -1]
+            .map(|days| KnownFile {
+                sha256: "1".to_owned(),
+                taken_on: date.plus_days(days),
+                name: "x".to_owned(),
+            })
+            .into();
+        let statement = crate::day::across::tests::statement("S1", 1, 0, 5, "x");
+        let reports = [FileReport {
+            told: vec![statement],
+            ..rows("1", &[])
+        }];
+        assert!(known_on(&known, &reports, date).is_empty());
+        let tomorrow = date.plus_days(1);
+        let first = known_on(&known, &reports, tomorrow)["1"];
+        assert_eq!(first.taken_on, date.plus_days(-2));
+        assert!(known_on(&known, &reports, date.plus_days(400)).is_empty());
     }
 
     #[test]

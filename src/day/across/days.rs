@@ -231,10 +231,15 @@ mod tests {
             let accounts = of_days(&[(yesterday.clone(), "a"), (of_another, "a")]);
             assert_eq!(accounts.len(), 1);
             assert!(
-                accounts[0].contains("the file holds statements of several days"),
+                accounts[0].contains("the file holds several days"),
                 "{accounts:?}"
             );
         }
+        let before = of_days(&[(on("2026-03-29", true), "a"), (on("2026-03-30", true), "a")]);
+        assert!(
+            before[0].contains("the file holds statements of several days, and none of 2026-03-31"),
+            "{before:?}"
+        );
         // One balance alone is compared with no other day.
         let (with_closing, without) = (on("2026-03-30", true), on("2026-03-30", false));
         let opening = with_closing.closing;

@@ -100,14 +100,12 @@ pub(super) fn check<'a>(
         if fate == Fate::Idle {
             found.idle.push(*one);
         }
-        let alike = groups
-            .entry((one.file, one.told.account, fate))
-            .or_insert(Alike {
-                first: one,
-                count: 0,
-                entries: 0,
-                days: (day, day),
-            });
+        let alike = groups.entry((one.file, one.told.account, fate)).or_insert(Alike {
+            first: one,
+            count: 0,
+            entries: 0,
+            days: (day, day),
+        });
         alike.count += 1;
         alike.entries += one.told.booked.total().count;
         alike.days = (alike.days.0.min(day), alike.days.1.max(day));
@@ -196,5 +194,154 @@ impl Alike<'_, '_> {
             "where the entries of {days} were booked from another file, {alone}; where they were not, the closes from {day} on lack them: as long as nothing of these was paid, take them out of closes/ and close again from {day} on, with this file below inbox/{day} too"
         );
         (why, help)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{TODAY, settings, statement};
+    use super::*;
+    use crate::book::settings::StatementNumbers;
+    use crate::day::state::AccountBalance;
+    use crate::ingest::formats::desk::{Balance, StatementTold};
+    use crate::terms::currency::Currency;
+
+    fn today() -> Date {
+        Date::from_ymd(TODAY.0, TODAY.1, TODAY.2).unwrap()
+    }
+
+    /// A statement so many days after today, with so many entries.
+    fn of_day(days: i32, content: &str, entries: u64) -> StatementTold {
+        let mut told = statement(content, 0, 0, 0, content);
+        let date = today().plus_days(days);
+        (told.opening, told.closing) = (None, Some(Balance { date, minor: 0 }));
+        told.booked.credit.count = entries;
+        told.passed_over = true;
+        told
+    }
+
+    /// A book whose closes have taken these statements, by days after today.
+    fn taken(statements: &[(i32, &str, i32)]) -> State {
+        let row = |(day, content, taken_on): &(i32, &str, i32)| StatementTaken {
+            account: "A0".to_owned(),
+            day: today().plus_days(*day),
+            content: (*content).to_owned(),
+            taken_on: today().plus_days(*taken_on),
+        };
+        State {
+            statements_taken: statements.iter().map(row).collect(),
+            accounts: vec![AccountBalance {
+                account: "A0".to_owned(),
+                currency: Currency::CNY,
+                closing_minor: 0,
+                book_minor: 0,
+            }],
+            ..State::default()
+        }
+    }
+
+    /// Notes, and findings with their help.
+    fn judged(
+        statements: &[StatementTold],
+        state: &State,
+        begins: bool,
+    ) -> (Vec<String>, Vec<String>, usize) {
+        let told: Vec<Told<'_>> = statements
+            .iter()
+            .map(|told| Told {
+                file: "a",
+                format: "mt940",
+                numbers: StatementNumbers::Yearly,
+                other_days: false,
+                told,
+            })
+            .collect();
+        let found = check(&settings(), &told, state, begins, today());
+        let findings = found.findings.iter();
+        let findings = findings.map(|finding| format!("{} ({})", finding.message, finding.help));
+        (found.notes, findings.collect(), found.remembered.len())
+    }
+
+    fn notes(statements: &[StatementTold], state: &State, begins: bool) -> Vec<String> {
+        let (notes, findings, _) = judged(statements, state, begins);
+        assert_eq!(findings, [""; 0]);
+        notes
+    }
+
+    #[test]
+    fn what_was_taken_or_is_to_come_is_passed_over() {
+        let state = taken(&[(-3, "x", -3), (-2, "y", -2), (-2, "z", -2), (-5, "w", -1)]);
+        assert_eq!(
+            notes(&[of_day(-3, "x", 2)], &state, false),
+            [
+                "a: statement x of account A0 of 2026-03-28 (2 entries) passed over: the close of 2026-03-28 has taken it"
+            ]
+        );
+        let several = [
+            of_day(-3, "x", 2),
+            of_day(-2, "y", 0),
+            of_day(-2, "z", 1),
+            of_day(1, "n", 1),
+        ];
+        assert_eq!(
+            notes(&several, &state, false),
+            [
+                "a: 3 statements of account A0 of 2026-03-28 to 2026-03-29 (3 entries) passed over: the closes of these days have taken them",
+                "a: statement n of account A0 of 2026-04-01 (1 entry) passed over: it belongs below inbox/2026-04-01 as well",
+            ]
+        );
+        assert_eq!(
+            notes(&[of_day(-5, "w", 1)], &state, false),
+            [
+                "a: statement w of account A0 of 2026-03-26 (1 entry) passed over: a close before has passed it over with the same content"
+            ]
+        );
+    }
+
+    #[test]
+    fn what_no_close_has_taken_stops_where_entries_are_lost() {
+        let state = taken(&[(-1, "x", -1)]);
+        let (notes, findings, remembered) = judged(
+            &[of_day(-1, "y", 1), of_day(-2, "z", 1), of_day(-3, "v", 1)],
+            &state,
+            false,
+        );
+        assert_eq!((notes.len(), findings.len(), remembered), (0, 2, 0));
+        assert!(
+            findings[0].starts_with("statement y of account A0 of 2026-03-30 (1 entry): the close of 2026-03-30 has taken other content: it was corrected since, or is one more of that day (ask the bank"),
+            "{findings:?}"
+        );
+        assert!(
+            findings[1].starts_with("2 statements of account A0 of 2026-03-28 to 2026-03-29 (2 entries): no close has taken them, and their entries would be lost (where the entries of 2026-03-28 to 2026-03-29 were booked from another file, fetch 2026-03-31 from the bank by itself"),
+            "{findings:?}"
+        );
+        // One without entries has none to lose.
+        let (notes, findings, remembered) = judged(&[of_day(-2, "idle", 0)], &state, false);
+        assert_eq!((findings.len(), remembered), (0, 1));
+        assert_eq!(
+            notes,
+            [
+                "a: statement idle of account A0 of 2026-03-29 (no entries) passed over: no close has taken it, and it has no entries to lose"
+            ]
+        );
+    }
+
+    #[test]
+    fn what_lies_before_the_book_is_remembered() {
+        let before = [of_day(-1, "y", 1)];
+        let expected = "a: statement y of account A0 of 2026-03-30 (1 entry) passed over: no close before had the account";
+        // The first close, with opening/ and without, and an account that is new to the book.
+        for (state, begins) in [
+            (taken(&[]), true),
+            (State::default(), true),
+            (State::default(), false),
+        ] {
+            let (notes, findings, remembered) = judged(&before, &state, begins);
+            assert_eq!((findings.len(), remembered), (0, 1));
+            assert_eq!(notes, [expected]);
+        }
+        // What opening/ says was taken holds.
+        let corrected = judged(&before, &taken(&[(-1, "x", -1)]), true);
+        assert_eq!((corrected.1.len(), corrected.2), (1, 0));
     }
 }

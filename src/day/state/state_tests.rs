@@ -460,14 +460,13 @@ fn state() -> impl Strategy<Value = State> {
                 closed_on,
             }
         });
-    let statement_taken = (id(), date(), any::<[u8; 8]>(), date()).prop_map(
-        |(account, day, bytes, taken_on)| StatementTaken {
+    let statement_taken =
+        (id(), date(), any::<[u8; 8]>(), date()).prop_map(|(account, day, bytes, taken_on)| StatementTaken {
             account,
             day,
             content: crate::terms::digest::sha256_hex(&bytes),
             taken_on,
-        },
-    );
+        });
     let adjustment = (id(), date()).prop_map(|(adjustment_id, posted_on)| PostedAdjustment {
         adjustment_id,
         posted_on,

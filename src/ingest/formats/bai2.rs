@@ -542,15 +542,13 @@ impl Reading<'_, '_> {
         }
         if account.books {
             match (account.opening_minor, account.closing_minor) {
-                (Some(opening), Some(closing)) => {
-                    match identity(opening, account.seen, closing, currency) {
-                        Ok(words) => self.desk.checked(&account.open, format!("{name}: {words}")),
-                        Err(words) => {
-                            let refused = refuse(account.place, format!("{name}: {words}"));
-                            self.desk.fail(refused)?;
-                        }
+                (Some(opening), Some(closing)) => match identity(opening, account.seen, closing, currency) {
+                    Ok(words) => self.desk.checked(&account.open, format!("{name}: {words}")),
+                    Err(words) => {
+                        let refused = refuse(account.place, format!("{name}: {words}"));
+                        self.desk.fail(refused)?;
                     }
-                }
+                },
                 _ if account.seen.total().count == 0 && account.summaries == 0 => {
                     let refused = refuse(
                         account.place,
