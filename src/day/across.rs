@@ -64,8 +64,8 @@ pub struct Checked {
 }
 
 /// Checks the statements of a day across its files and says what was found. `state` is what the closes before have left:
-/// statements that they took, their numbers, and balances of accounts; `begins` is true where there is none before. `known` are
-/// the files that they took.
+/// statements that they took, their numbers, and balances of accounts; the book begins on `begins_on`. `known` are the files that
+/// they took.
 ///
 /// # Errors
 /// 65 with all findings.
@@ -73,31 +73,39 @@ pub fn check(
     settings: &Settings,
     files: &[Delivered],
     reports: &[FileReport],
-    (state, begins): (&State, bool),
+    (state, begins_on): (&State, Date),
     known: &Known<'_>,
     date: Date,
 ) -> Result<Checked, Stop> {
     let mut seen = BTreeSet::new();
     let mut told = Vec::new();
+    let mut of_known = Vec::new();
     let mut pages = Vec::new();
     for (file, report) in files.iter().zip(reports) {
-        // The same content under another name is taken once anyway, and what a close before has taken is not of today (R20).
-        let is_known = known.contains_key(report.sha256.as_str());
-        if is_known || !report.told.is_empty() && !seen.insert(report.sha256.as_str()) {
+        // The same content under another name is taken once anyway.
+        if !report.told.is_empty() && !seen.insert(report.sha256.as_str()) {
             continue;
         }
         let source = settings.sources.get(file.source);
-        told.extend(report.told.iter().map(|told| Told {
+        let of_file = report.told.iter().map(|told| Told {
             file: &file.name,
             format: source.map_or("", |source| source.format.as_str()),
             numbers: source.map_or(StatementNumbers::Yearly, |source| source.statement_numbers),
             other_days: source.is_some_and(|source| source.other_days),
             told,
-        }));
+        });
+        // What a close before has taken is not of today (R20); of several days it has taken one.
+        if known.contains_key(report.sha256.as_str()) {
+            let days: BTreeSet<Date> = report.told.iter().filter_map(StatementTold::books_on).collect();
+            of_known.extend(of_file.filter(|_| days.len() > 1));
+            continue;
+        }
+        told.extend(of_file);
         pages.extend(report.pages.iter().map(|page| (file.name.as_str(), page)));
     }
     let (passed_over, mut told): (Vec<_>, Vec<_>) = told.into_iter().partition(|one| one.told.passed_over);
-    let passed = passed::check(settings, &passed_over, state, begins, date);
+    let passed = passed::check(settings, &passed_over, state, begins_on, date)
+        .with(passed::check(settings, &of_known, state, begins_on, date));
     let other = days::check(settings, &told, state, date);
     let is_told = |one: &Told<'_>| {
         let account = &one.told.account;

@@ -35,7 +35,7 @@ enum Fate {
     Taken,
     /// A close of a later day has passed it over.
     Seen,
-    /// No close before had its account.
+    /// It lies before the first close of its account.
     Before,
     /// It has no entries.
     Idle,
@@ -55,12 +55,12 @@ struct Alike<'t, 'a> {
     days: (Date, Date),
 }
 
-/// Judges the statements that were passed over. `begins` is true where no close came before.
+/// Judges the statements that were passed over. The book begins on `begins_on`.
 pub(super) fn check<'a>(
     settings: &Settings,
     passed: &[Told<'a>],
     state: &State,
-    begins: bool,
+    begins_on: Date,
     date: Date,
 ) -> PassedOver<'a> {
     let mut known: BTreeMap<(&str, Date), BTreeMap<&str, Date>> = BTreeMap::new();
@@ -77,7 +77,9 @@ pub(super) fn check<'a>(
             (Some(taken_on), _) if *taken_on == day => Fate::Taken,
             (Some(_), _) => Fate::Seen,
             (None, Some(_)) => Fate::Corrected,
-            (None, None) if begins || account.is_none_or(|known| state.of_account(known).is_none()) => {
+            (None, None)
+                if day < begins_on || account.is_none_or(|known| state.of_account(known).is_none()) =>
+            {
                 Fate::Before
             }
             (None, None) if is_idle(one.told) => Fate::Idle,
@@ -131,6 +133,17 @@ pub(super) fn check<'a>(
     found
 }
 
+impl PassedOver<'_> {
+    /// The same with what was found elsewhere, of which nothing is noted.
+    pub(super) fn with(mut self, other: Self) -> Self {
+        self.findings.extend(other.findings);
+        self.accounts.extend(other.accounts);
+        self.remembered.extend(other.remembered);
+        self.idle.extend(other.idle);
+        self
+    }
+}
+
 impl Alike<'_, '_> {
     fn days(&self) -> String {
         match self.days {
@@ -169,7 +182,8 @@ impl Alike<'_, '_> {
             Fate::Later => "they belong below the inboxes of their days as well".to_owned(),
             Fate::Idle if one => "no close has taken it, and it has no entries to lose".to_owned(),
             Fate::Idle => "no close has taken them, and they have no entries to lose".to_owned(),
-            _ => "no close before had the account".to_owned(),
+            _ if one => "it lies before the first close of the account".to_owned(),
+            _ => "they lie before the first close of the account".to_owned(),
         }
     }
 
@@ -244,7 +258,7 @@ mod tests {
     fn judged(
         statements: &[StatementTold],
         state: &State,
-        begins: bool,
+        begins_on: i32,
     ) -> (Vec<String>, Vec<String>, usize) {
         let told: Vec<Told<'_>> = statements
             .iter()
@@ -256,14 +270,14 @@ mod tests {
                 told,
             })
             .collect();
-        let found = check(&settings(), &told, state, begins, today());
+        let found = check(&settings(), &told, state, today().plus_days(begins_on), today());
         let findings = found.findings.iter();
         let findings = findings.map(|finding| format!("{} ({})", finding.message, finding.help));
         (found.notes, findings.collect(), found.remembered.len())
     }
 
-    fn notes(statements: &[StatementTold], state: &State, begins: bool) -> Vec<String> {
-        let (notes, findings, _) = judged(statements, state, begins);
+    fn notes(statements: &[StatementTold], state: &State) -> Vec<String> {
+        let (notes, findings, _) = judged(statements, state, -9);
         assert_eq!(findings, [""; 0]);
         notes
     }
@@ -272,7 +286,7 @@ mod tests {
     fn what_was_taken_or_is_to_come_is_passed_over() {
         let state = taken(&[(-3, "x", -3), (-2, "y", -2), (-2, "z", -2), (-5, "w", -1)]);
         assert_eq!(
-            notes(&[of_day(-3, "x", 2)], &state, false),
+            notes(&[of_day(-3, "x", 2)], &state),
             [
                 "a: statement x of account A0 of 2026-03-28 (2 entries) passed over: the close of 2026-03-28 has taken it"
             ]
@@ -284,14 +298,14 @@ mod tests {
             of_day(1, "n", 1),
         ];
         assert_eq!(
-            notes(&several, &state, false),
+            notes(&several, &state),
             [
                 "a: 3 statements of account A0 of 2026-03-28 to 2026-03-29 (3 entries) passed over: the closes of these days have taken them",
                 "a: statement n of account A0 of 2026-04-01 (1 entry) passed over: it belongs below inbox/2026-04-01 as well",
             ]
         );
         assert_eq!(
-            notes(&[of_day(-5, "w", 1)], &state, false),
+            notes(&[of_day(-5, "w", 1)], &state),
             [
                 "a: statement w of account A0 of 2026-03-26 (1 entry) passed over: a close before has passed it over with the same content"
             ]
@@ -304,7 +318,7 @@ mod tests {
         let (notes, findings, remembered) = judged(
             &[of_day(-1, "y", 1), of_day(-2, "z", 1), of_day(-3, "v", 1)],
             &state,
-            false,
+            -9,
         );
         assert_eq!((notes.len(), findings.len(), remembered), (0, 2, 0));
         assert!(
@@ -316,7 +330,7 @@ mod tests {
             "{findings:?}"
         );
         // One without entries has none to lose.
-        let (notes, findings, remembered) = judged(&[of_day(-2, "idle", 0)], &state, false);
+        let (notes, findings, remembered) = judged(&[of_day(-2, "idle", 0)], &state, -9);
         assert_eq!((findings.len(), remembered), (0, 1));
         assert_eq!(
             notes,
@@ -329,19 +343,15 @@ mod tests {
     #[test]
     fn what_lies_before_the_book_is_remembered() {
         let before = [of_day(-1, "y", 1)];
-        let expected = "a: statement y of account A0 of 2026-03-30 (1 entry) passed over: no close before had the account";
-        // The first close, with opening/ and without, and an account that is new to the book.
-        for (state, begins) in [
-            (taken(&[]), true),
-            (State::default(), true),
-            (State::default(), false),
-        ] {
-            let (notes, findings, remembered) = judged(&before, &state, begins);
+        let expected = "a: statement y of account A0 of 2026-03-30 (1 entry) passed over: it lies before the first close of the account";
+        // The first close, with opening/ and without; and an account that is new to the book.
+        for (state, begins_on) in [(taken(&[]), 0), (State::default(), 0), (State::default(), -9)] {
+            let (notes, findings, remembered) = judged(&before, &state, begins_on);
             assert_eq!((findings.len(), remembered), (0, 1));
             assert_eq!(notes, [expected]);
         }
         // What opening/ says was taken holds.
-        let corrected = judged(&before, &taken(&[(-1, "x", -1)]), true);
+        let corrected = judged(&before, &taken(&[(-1, "x", -1)]), 0);
         assert_eq!((corrected.1.len(), corrected.2), (1, 0));
     }
 }

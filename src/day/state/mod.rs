@@ -379,8 +379,8 @@ pub struct StatementNumber {
     pub closed_on: Date,
 }
 
-/// `statements_taken.csv`: a statement that a close of the last 400 days has taken, or has seen before the book had its account
-/// (D240). Where a later file has it again, its entries are not lost.
+/// `statements_taken.csv`: a statement of the last 400 days that a close has taken, or has passed over since nothing of it is
+/// lost (D240). Where a later file has it again, its entries are not lost.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct StatementTaken {
     /// Account id.

@@ -494,7 +494,7 @@ impl Reading<'_, '_> {
         };
         let (control, count) = trailer(record, false)?;
         let name = format!("account {}", masked(self.desk, &account.number));
-        self.check_level(
+        let held = self.check_level(
             &name,
             record.place,
             control.map(i128::from),
@@ -502,6 +502,9 @@ impl Reading<'_, '_> {
             count.0,
             account.level,
         )?;
+        if let Some(words) = held {
+            self.desk.checked(&account.open, words);
+        }
         if let Some(group) = &mut self.group {
             group.level.control += i128::from(control.unwrap_or(0));
         }
@@ -579,7 +582,7 @@ impl Reading<'_, '_> {
         };
         let (control, count) = trailer(record, true)?;
         self.check_members("group", "accounts", record.place, count.0, group.level.members)?;
-        self.check_level(
+        let held = self.check_level(
             "group",
             record.place,
             control.map(i128::from),
@@ -587,6 +590,7 @@ impl Reading<'_, '_> {
             count.1,
             group.level,
         )?;
+        self.desk.facts.checked.extend(held);
         if let Some(level) = &mut self.file {
             level.control += i128::from(control.unwrap_or(0));
         }
@@ -597,7 +601,7 @@ impl Reading<'_, '_> {
         let level = self.file.unwrap_or_default();
         let (control, count) = trailer(record, true)?;
         self.check_members("file", "groups", record.place, count.0, level.members)?;
-        self.check_level(
+        let held = self.check_level(
             "file",
             record.place,
             control.map(i128::from),
@@ -605,6 +609,7 @@ impl Reading<'_, '_> {
             count.1,
             level,
         )?;
+        self.desk.facts.checked.extend(held);
         self.ended = true;
         Ok(())
     }
@@ -630,6 +635,7 @@ impl Reading<'_, '_> {
         self.desk.fail(refused)
     }
 
+    /// Checks the control total and the number of records of a level, and says them where they hold.
     fn check_level(
         &mut self,
         name: &str,
@@ -638,7 +644,7 @@ impl Reading<'_, '_> {
         found: i128,
         count: Option<u64>,
         level: Level,
-    ) -> Result<(), FileRefused> {
+    ) -> Result<Option<String>, FileRefused> {
         let failed = control.filter(|stated| *stated != found);
         if let Some(stated) = failed {
             let refused = refuse(
@@ -653,23 +659,19 @@ impl Reading<'_, '_> {
                     place,
                     format!("{name}: found {} records, expected {stated}", level.records),
                 );
-                self.desk.fail(refused)
+                self.desk.fail(refused).map(|()| None)
             }
-            Some(_) if failed.is_some() => Ok(()),
+            Some(_) if failed.is_some() => Ok(None),
             Some(stated) => {
                 let total = control.map_or_else(
                     || "no control total".to_owned(),
                     |total| format!("control total {total}"),
                 );
-                self.desk
-                    .facts
-                    .checked
-                    .push(format!("{name}: {stated} records, {total}"));
-                Ok(())
+                Ok(Some(format!("{name}: {stated} records, {total}")))
             }
             None => {
                 let refused = refuse(place, format!("{name}: the trailer gives no number of records"));
-                self.desk.fail(refused)
+                self.desk.fail(refused).map(|()| None)
             }
         }
     }
