@@ -82,7 +82,7 @@ pub(super) fn fetch_alone(date: Date) -> String {
 pub(in crate::day) fn help_for_day(day: Date, date: Date, of_file: &BTreeSet<Date>) -> String {
     if of_file.len() > 1 && of_file.contains(&date) {
         return format!(
-            "the file holds several days, and nothing tells the entries of one from those of another: {}, and each day that is not closed yet likewise below the inbox of its date",
+            "the file holds several days, and a close cannot take one of them from it: {}, and each day that is not closed yet likewise below the inbox of its date",
             fetch_alone(date)
         );
     }
