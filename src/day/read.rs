@@ -2,7 +2,8 @@
 //!
 //! Threads take stretches of files: a stretch of CSV is cut under the file's lock and parsed outside it, a row group
 //! of Parquet is read by itself, a foreign format is one stretch. Which thread takes which changes nothing: blocks are
-//! put in the order of files and stretches afterwards.
+//! put in the order of files and stretches afterwards. A statement file of several days is read twice: the first reading shows
+//! which of its statements are of other days, and is dropped (D240).
 
 use std::collections::BTreeSet;
 use std::io::Read;
@@ -429,11 +430,12 @@ impl Shared<'_> {
         let others = of_other_days(format, &content.facts, self.context.business_date);
         if !others.is_empty() {
             intake.forget(number);
-            let again = self.read_through(number, task, intake, &others)?;
-            if (&again.sha256, again.bytes) != (&content.sha256, content.bytes) {
-                return Err(files::read_failed(task.file, &files::changed()));
-            }
-            content = again;
+            content = match self.read_through(number, task, intake, &others) {
+                Ok(again) if (&again.sha256, again.bytes) == (&content.sha256, content.bytes) => again,
+                Err(stop) if stop.code != StopCode::BadData => return Err(stop),
+                // The same bytes are not refused the second time.
+                _ => return Err(files::read_failed(task.file, &files::changed())),
+            };
         }
         self.advance(content.bytes);
         self.report(task, content)

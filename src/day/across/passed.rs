@@ -41,7 +41,7 @@ enum Fate {
     Idle,
     /// The close of its day is to come.
     Later,
-    /// Its account has other statements of its day.
+    /// The close of its day has taken others of its account.
     Corrected,
     /// No close has taken it.
     Missing,
@@ -72,18 +72,17 @@ pub(super) fn check<'a>(
         let account = settings.accounts.get(one.told.account);
         let of_day = known.get(&(account_id(settings, one.told.account), day));
         let taken_on = of_day.and_then(|contents| contents.get(one.told.content.as_str()));
-        match (taken_on, of_day) {
+        // What later closes have passed over was not booked by the close of its day.
+        let others = of_day.is_some_and(|contents| contents.values().any(|taken_on| *taken_on == day));
+        let is_new = || account.is_none_or(|account| state.of_account(account).is_none());
+        match taken_on {
             _ if day > date => Fate::Later,
-            (Some(taken_on), _) if *taken_on == day => Fate::Taken,
-            (Some(_), _) => Fate::Seen,
-            (None, Some(_)) => Fate::Corrected,
-            (None, None)
-                if day < begins_on || account.is_none_or(|known| state.of_account(known).is_none()) =>
-            {
-                Fate::Before
-            }
-            (None, None) if is_idle(one.told) => Fate::Idle,
-            (None, None) => Fate::Missing,
+            Some(taken_on) if *taken_on == day => Fate::Taken,
+            Some(_) => Fate::Seen,
+            None if others => Fate::Corrected,
+            None if day < begins_on || is_new() => Fate::Before,
+            None if is_idle(one.told) => Fate::Idle,
+            None => Fate::Missing,
         }
     };
     let mut found = PassedOver::default();
@@ -329,6 +328,9 @@ mod tests {
             findings[1].starts_with("2 statements of account A0 of 2026-03-28 to 2026-03-29 (2 entries): no close has taken them, and their entries would be lost (where the entries of 2026-03-28 to 2026-03-29 were booked from another file, fetch 2026-03-31 from the bank by itself"),
             "{findings:?}"
         );
+        // Entries of a day of which a close has seen an idle statement only.
+        let (_, findings, _) = judged(&[of_day(-2, "late", 1)], &taken(&[(-2, "idle", -1)]), -9);
+        assert!(findings[0].contains("no close has taken it"), "{findings:?}");
         // One without entries has none to lose.
         let (notes, findings, remembered) = judged(&[of_day(-2, "idle", 0)], &state, -9);
         assert_eq!((findings.len(), remembered), (0, 1));
@@ -350,6 +352,9 @@ mod tests {
             assert_eq!((findings.len(), remembered), (0, 1));
             assert_eq!(notes, [expected]);
         }
+        // The bank corrected it before the book began: no close has booked it either way.
+        let (notes, findings, remembered) = judged(&before, &taken(&[(-1, "x", 0)]), 0);
+        assert_eq!((notes.len(), findings.len(), remembered), (1, 0, 1));
         // What opening/ says was taken holds.
         let corrected = judged(&before, &taken(&[(-1, "x", -1)]), 0);
         assert_eq!((corrected.1.len(), corrected.2), (1, 0));
