@@ -167,6 +167,49 @@ fn rows_in_no_order_put_aside_have_the_same_bytes() {
     );
 }
 
+#[test]
+fn files_that_are_read_twice_put_aside_have_the_same_bytes() {
+    const FILES: u32 = 60;
+    let folder = scratch();
+    let days = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/days");
+    copy(&days.join("statement-weekend-file"), folder.path(), |name| {
+        !name.starts_with("inbox/") && !name.starts_with("expected/")
+    });
+    let settings = folder.path().join("book.toml");
+    let text = fs::read_to_string(&settings).unwrap();
+    let files = "files = [\"*.sta\"]";
+    fs::write(
+        &settings,
+        text.replace(files, &format!("{files}\nstatement_numbers = \"free\"")),
+    )
+    .unwrap();
+    let statement = |number: u32, day: &str| {
+        format!(
+            ":20:S{number}\n:25:6222000000000001\n:28C:{number}/1\n:60F:C{day}CNY{number},00\n:61:{day}{}C1,00NTRFR{number}//B{number}\n:62F:C{day}CNY{},00\n-\n",
+            &day[2..],
+            number + 1
+        )
+    };
+    let header = "txn_id,txn_time,merchant_id,customer_id,txn_type,channel,currency,amount,bank_ref,status\n";
+    for (from, date) in [(0, "2026-03-27"), (FILES, "2026-03-28")] {
+        let inbox = folder.path().join("inbox").join(date);
+        let mut platform = header.to_owned();
+        for number in 0..FILES {
+            let file = statement(number, "260327") + &statement(FILES + number, "260328");
+            write(&inbox.join(format!("north-{number:02}.sta")), file.as_bytes());
+            let number = from + number;
+            platform +=
+                &format!("T{number},{date}T10:00:00+08:00,M1,,PAYMENT,BANK,CNY,1.00,R{number},SUCCESS\n");
+        }
+        write(&inbox.join("platform.csv"), platform.as_bytes());
+    }
+    let dates = dates(folder.path());
+    // What was read of a file the first time lies aside by then, and is looked at by nobody.
+    assert_eq!(same_with_and_without("read twice", folder.path(), &dates), 2);
+    let (files, _) = closed(folder.path(), dates[1], None);
+    assert!(files.contains_key("manifest.json"), "{files:?}");
+}
+
 /// The program, about to close a day.
 pub fn tieout(book: &Path, date: &str, memory: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tieout"));

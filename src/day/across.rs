@@ -4,7 +4,8 @@
 //! In: what was remembered of each statement, report and notification, and what the closes before have left. Out: notes for
 //! the summary and the numbers of today, or a stop (65): a gap in the numbers of an account's statements, a message of which
 //! a page is missing, a statement whose pages stand in several files and are not all there, a statement delivered again with
-//! other content, a statement in two formats, a statement of another day or one that goes back to closed days (`days`). The
+//! other content, a statement in two formats, a statement of another day or one that goes back to closed days (`days`), an
+//! earlier statement beside that of the day which no close has taken (`passed`). The
 //! same statement delivered twice is taken once: its rows are equal and count once (R20). Notifications are linked with the
 //! entries that they explain; an entry without one is said and stops nothing, for they book nothing.
 //!
@@ -20,7 +21,8 @@ use crate::book::settings::{Settings, StatementNumbers};
 use crate::day::balances::ends;
 use crate::day::parts::Known;
 use crate::day::read::FileReport;
-use crate::day::state::{State, StatementNumber};
+use crate::day::state::{State, StatementNumber, StatementTaken};
+use crate::day::taken::DAYS_KNOWN;
 use crate::findings::{Finding, Stop, StopCode};
 use crate::ingest::files::Delivered;
 use crate::ingest::formats::desk::{Explained, MessagePage, Purport, StatementTold};
@@ -31,6 +33,7 @@ use crate::terms::money::{format_minor, narrow};
 
 pub(in crate::day) mod days;
 pub(in crate::day) mod formats;
+mod passed;
 
 /// Entries of a notification that are named one by one when they explain nothing.
 const NAMED_MAX: usize = 5;
@@ -38,6 +41,7 @@ const NAMED_MAX: usize = 5;
 const NUMBER_FULL: u64 = 99_999;
 
 /// What a file told.
+#[derive(Clone, Copy)]
 struct Told<'a> {
     file: &'a str,
     /// Format of its source.
@@ -55,10 +59,13 @@ pub struct Checked {
     pub notes: Vec<String>,
     /// The last number of every account and format, of today or before. Sorted by both.
     pub last: Vec<StatementNumber>,
+    /// Statements known from now on.
+    pub taken: Vec<StatementTaken>,
 }
 
 /// Checks the statements of a day across its files and says what was found. `state` is what the closes before have left:
-/// numbers of statements and balances of accounts; `known` are the files that they took.
+/// statements that they took, their numbers, and balances of accounts; the book begins on `begins_on`. `known` are the files that
+/// they took.
 ///
 /// # Errors
 /// 65 with all findings.
@@ -66,45 +73,107 @@ pub fn check(
     settings: &Settings,
     files: &[Delivered],
     reports: &[FileReport],
-    state: &State,
+    (state, begins_on): (&State, Date),
     known: &Known<'_>,
     date: Date,
 ) -> Result<Checked, Stop> {
     let mut seen = BTreeSet::new();
     let mut told = Vec::new();
+    let mut of_known = Vec::new();
     let mut pages = Vec::new();
     for (file, report) in files.iter().zip(reports) {
-        // The same content under another name is taken once anyway, and what a close before has taken is not of today (R20).
-        let is_known = known.contains_key(report.sha256.as_str());
-        if is_known || !report.told.is_empty() && !seen.insert(report.sha256.as_str()) {
+        // The same content under another name is taken once anyway.
+        if !report.told.is_empty() && !seen.insert(report.sha256.as_str()) {
             continue;
         }
         let source = settings.sources.get(file.source);
-        told.extend(report.told.iter().map(|told| Told {
+        let of_file = report.told.iter().map(|told| Told {
             file: &file.name,
             format: source.map_or("", |source| source.format.as_str()),
             numbers: source.map_or(StatementNumbers::Yearly, |source| source.statement_numbers),
             other_days: source.is_some_and(|source| source.other_days),
             told,
-        }));
+        });
+        // What a close before has taken is not of today (R20); of several days it has taken one.
+        if known.contains_key(report.sha256.as_str()) {
+            let days: BTreeSet<Date> = report.told.iter().filter_map(StatementTold::books_on).collect();
+            of_known.extend(of_file.filter(|_| days.len() > 1));
+            continue;
+        }
+        told.extend(of_file);
         pages.extend(report.pages.iter().map(|page| (file.name.as_str(), page)));
     }
+    let (passed_over, mut told): (Vec<_>, Vec<_>) = told.into_iter().partition(|one| one.told.passed_over);
+    let passed = passed::check(settings, &passed_over, state, begins_on, date)
+        .with(passed::check(settings, &of_known, state, begins_on, date));
     let other = days::check(settings, &told, state, date);
-    told.retain(|one| !other.accounts.contains(&one.told.account));
-    let judged = judge(settings, &told, &pages, &state.statements, date);
+    let is_told = |one: &Told<'_>| {
+        let account = &one.told.account;
+        other.accounts.contains(account) || passed.accounts.contains(account)
+    };
+    told.retain(|one| !is_told(one));
+    let judged = judge(settings, (&told, &passed.idle), &pages, &state.statements, date);
     let stops = [
+        Stop::of(StopCode::BadData, passed.findings),
         Stop::of(StopCode::BadData, other.findings),
         judged.as_ref().err().cloned(),
     ];
-    match Stop::join(stops.into_iter().flatten().collect()) {
-        Some(stop) => Err(stop),
-        None => judged,
+    if let Some(stop) = Stop::join(stops.into_iter().flatten().collect()) {
+        return Err(stop);
     }
+    let taken = known_statements(settings, &told, passed.remembered, state, date);
+    let (judged, mut notes) = (judged?, passed.notes);
+    notes.extend(judged.notes);
+    Ok(Checked {
+        notes,
+        taken,
+        ..judged
+    })
 }
 
-fn judge(
+/// The statements that later closes know: those of the closes before, of today, and those that were passed over for the first time.
+fn known_statements(
     settings: &Settings,
     told: &[Told<'_>],
+    remembered: Vec<StatementTaken>,
+    state: &State,
+    date: Date,
+) -> Vec<StatementTaken> {
+    let today = told.iter().filter(|one| one.told.books_on() == Some(date));
+    let today = today.map(|one| StatementTaken {
+        account: account_id(settings, one.told.account).to_owned(),
+        day: date,
+        content: one.told.content.clone(),
+        taken_on: date,
+    });
+    let mut known: BTreeMap<(String, Date, String), Date> = BTreeMap::new();
+    for row in state
+        .statements_taken
+        .iter()
+        .cloned()
+        .chain(today)
+        .chain(remembered)
+    {
+        if date.days_since(row.day) <= DAYS_KNOWN {
+            known
+                .entry((row.account, row.day, row.content))
+                .or_insert(row.taken_on);
+        }
+    }
+    let rows = known.into_iter();
+    rows.map(|((account, day, content), taken_on)| StatementTaken {
+        account,
+        day,
+        content,
+        taken_on,
+    })
+    .collect()
+}
+
+/// Checks the statements of the day; beside them stand those without entries that were passed over, whose numbers count.
+fn judge(
+    settings: &Settings,
+    (told, idle): (&[Told<'_>], &[Told<'_>]),
     pages: &[(&str, &MessagePage)],
     before: &[StatementNumber],
     date: Date,
@@ -113,12 +182,16 @@ fn judge(
     let mut findings = Vec::new();
     let repeated = repeats(settings, told, &mut notes, &mut findings);
     formats::of_statements(settings, told, &repeated, &mut findings);
-    let last = numbers(settings, told, &repeated, before, date, &mut findings);
+    let last = numbers(settings, (told, idle), &repeated, before, date, &mut findings);
     missing_pages(pages, &mut findings);
     pages_of_statements(settings, told, &repeated, &mut findings);
     notes.extend(links(settings, told));
     if findings.is_empty() {
-        return Ok(Checked { notes, last });
+        return Ok(Checked {
+            notes,
+            last,
+            taken: Vec::new(),
+        });
     }
     Err(Stop {
         code: StopCode::BadData,
@@ -236,31 +309,17 @@ impl Numbered<'_> {
     }
 }
 
-/// Checks that the numbers of an account's statements go on from those of the days before, and gives the last ones.
+/// Checks that the numbers of an account's statements go on from those of the days before, and gives the last ones. `idle` are
+/// statements without entries of days that were closed without them.
 fn numbers(
     settings: &Settings,
-    told: &[Told<'_>],
+    (told, idle): (&[Told<'_>], &[Told<'_>]),
     repeated: &BTreeSet<usize>,
     before: &[StatementNumber],
     date: Date,
     findings: &mut Vec<Finding>,
 ) -> Vec<StatementNumber> {
     type Counted<'a> = (StatementNumbers, Vec<(Date, u64, usize)>);
-    let mut countings: BTreeMap<(&str, &str), Counted<'_>> = BTreeMap::new();
-    for (index, one) in told.iter().enumerate() {
-        let (Purport::Statement, Some(number), false) =
-            (one.told.purport, one.told.sequence, repeated.contains(&index))
-        else {
-            continue;
-        };
-        if one.numbers == StatementNumbers::Free {
-            continue;
-        }
-        let closed_on = one.told.closing.map_or(date, |closing| closing.date);
-        let key = (account_id(settings, one.told.account), one.format);
-        let (_, counted) = countings.entry(key).or_insert((one.numbers, Vec::new()));
-        counted.push((closed_on, number, index));
-    }
     let mut last: BTreeMap<(&str, &str), (u64, Date)> = before
         .iter()
         .map(|row| {
@@ -270,6 +329,25 @@ fn numbers(
             )
         })
         .collect();
+    let mut countings: BTreeMap<(&str, &str), Counted<'_>> = BTreeMap::new();
+    for (index, one) in told.iter().chain(idle).enumerate() {
+        let (Purport::Statement, Some(number), false) =
+            (one.told.purport, one.told.sequence, repeated.contains(&index))
+        else {
+            continue;
+        };
+        if one.numbers == StatementNumbers::Free {
+            continue;
+        }
+        let closed_on = one.told.day().unwrap_or(date);
+        let key = (account_id(settings, one.told.account), one.format);
+        let is_idle = index >= told.len();
+        if is_idle && last.get(&key).is_none_or(|(_, before)| closed_on <= *before) {
+            continue;
+        }
+        let (_, counted) = countings.entry(key).or_insert((one.numbers, Vec::new()));
+        counted.push((closed_on, number, index));
+    }
     for ((account, format), (habit, mut counted)) in countings {
         counted.sort_unstable();
         let mut previous = last.get(&(account, format)).map(|(number, date)| Numbered {
@@ -281,8 +359,10 @@ fn numbers(
         // Statements of one number and day follow from one another by their balances, whatever files they stand in.
         for same in counted.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
             let (closed_on, number, index) = same[0];
-            let one = &told[index];
-            let (opening, closing) = ends_of(same.iter().map(|(_, _, index)| told[*index].told), previous);
+            let told_at = |index: usize| told.get(index).or_else(|| idle.get(index - told.len()));
+            let Some(one) = told_at(index) else { continue };
+            let same = same.iter().filter_map(|(_, _, index)| told_at(*index));
+            let (opening, closing) = ends_of(same.map(|one| one.told), previous);
             let next = Numbered {
                 number,
                 date: closed_on,
@@ -592,7 +672,7 @@ fn links(settings: &Settings, told: &[Told<'_>]) -> Vec<String> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(in crate::day) mod tests {
     use super::*;
     use crate::ingest::formats::desk::{Balance, Tallies, Tally};
 
@@ -600,7 +680,7 @@ mod tests {
         crate::ingest::formats::testing::settings(&[("1", "CNY")])
     }
 
-    pub(super) fn statement(
+    pub(in crate::day) fn statement(
         id: &str,
         number: u64,
         opening: i64,
@@ -611,6 +691,8 @@ mod tests {
         let balance = |minor| Some(Balance { date, minor });
         StatementTold {
             purport: Purport::Statement,
+            ordinal: 0,
+            passed_over: false,
             line: 1,
             account: 0,
             id: id.to_owned(),
@@ -653,7 +735,7 @@ mod tests {
             })
             .collect();
         let date = Date::from_ymd(TODAY.0, TODAY.1, TODAY.2).unwrap();
-        judge(&settings(), &told, pages, before, date).map_err(|stop| stop.to_string())
+        judge(&settings(), (&told, &[]), pages, before, date).map_err(|stop| stop.to_string())
     }
 
     fn judged(statements: &[StatementTold], pages: &[(&str, &MessagePage)]) -> Result<Vec<String>, String> {
@@ -779,6 +861,46 @@ mod tests {
             &[&one, &page(3, 1, 5, 5, false), &three],
             "page 4 stands in b too, or behind its last page",
         );
+    }
+
+    #[test]
+    fn numbers_of_idle_statements_that_are_passed_over_are_not_missing() {
+        let date = Date::from_ymd(TODAY.0, TODAY.1, TODAY.2).unwrap();
+        let before = [StatementNumber {
+            account: "A0".to_owned(),
+            format: "mt940".to_owned(),
+            number: 7,
+            closed_on: date.plus_days(-3),
+        }];
+        let today = statement("S9", 9, 0, 0, "x");
+        let last = |idle: &[(u64, i32)]| {
+            let idle: Vec<StatementTold> = idle
+                .iter()
+                .map(|(number, days)| {
+                    let date = date.plus_days(*days);
+                    StatementTold {
+                        closing: Some(Balance { date, minor: 0 }),
+                        ..statement("S", *number, 0, 0, "idle")
+                    }
+                })
+                .collect();
+            let told = |told| Told {
+                file: "a",
+                format: "mt940",
+                numbers: StatementNumbers::Yearly,
+                other_days: false,
+                told,
+            };
+            let idle: Vec<Told<'_>> = idle.iter().map(told).collect();
+            let judged = judge(&settings(), (&[told(&today)], &idle), &[], &before, date);
+            judged
+                .map(|checked| checked.last[0].number)
+                .map_err(|stop| stop.to_string())
+        };
+        assert!(last(&[]).unwrap_err().contains("1 between them is missing"));
+        assert_eq!(last(&[(8, -1)]), Ok(9));
+        // What lies before the last number is behind it.
+        assert_eq!(last(&[(6, -4), (7, -3), (8, -1)]), Ok(9));
     }
 
     /// Statements of these numbers and days that follow from one another, behind one of the days before.

@@ -50,7 +50,7 @@ pub fn account_lines(
                     help_for_day(
                         row.date,
                         date,
-                        days.get(file.as_str()).is_some_and(|days| days.len() > 1),
+                        &days.get(file.as_str()).cloned().unwrap_or_default(),
                     ),
                 )
                 .at(row.place.line, 0),

@@ -375,6 +375,17 @@ impl<'a> Intake<'a> {
         std::mem::take(&mut self.done)
     }
 
+    /// Forgets what was taken of a file, which is read again. Blocks of it that lie aside stay there and are looked at by nobody,
+    /// as those of a file that was delivered before.
+    pub fn forget(&mut self, file: u32) {
+        self.cut();
+        let is_its = |block: &InputBlock| block.file == file;
+        if let Some(spill) = self.context.spill {
+            spill.forgot(self.done.iter().filter(|block| is_its(block)));
+        }
+        self.done.retain(|block| !is_its(block));
+    }
+
     fn cut(&mut self) {
         let mut block = std::mem::take(&mut self.current);
         self.current.file = self.file;

@@ -50,6 +50,7 @@ pub fn next_state(
         ledger: paid.journal.closing.clone(),
         open_breaks: std::mem::take(&mut breaks.open_breaks),
         statements: std::mem::take(&mut taken.statement_numbers),
+        statements_taken: std::mem::take(&mut taken.statements),
         adjustments: adjusted.ids(&day.state.adjustments, day.date),
     })
 }

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::book::settings::Settings;
 use crate::day::read::{FileReport, refuse};
 use crate::day::state::KnownFile;
-use crate::day::taken::FILES_KNOWN_DAYS;
+use crate::day::taken::DAYS_KNOWN;
 use crate::findings::{Finding, Stop, StopCode};
 use crate::ingest::files::Delivered;
 use crate::ingest::formats::summary::{self, Compared};
@@ -49,12 +49,20 @@ pub fn check(
 /// Files that the closes before have taken, by their SHA-256.
 pub type Known<'a> = BTreeMap<&'a str, &'a KnownFile>;
 
-/// The files that a close of this day knows (R20).
-pub fn known_on(known: &[KnownFile], date: Date) -> Known<'_> {
+/// The files that a close of this day knows (R20), by the close that took them first. A close takes statements of its own day alone:
+/// of a file that has one of this day as well, that was not taken before, and the file is new (D240).
+pub fn known_on<'a>(known: &'a [KnownFile], reports: &[FileReport], date: Date) -> Known<'a> {
+    let is_of_today = |report: &&FileReport| report.told.iter().any(|told| told.books_on() == Some(date));
+    let today = reports.iter().filter(is_of_today);
+    let today: BTreeSet<&str> = today.map(|report| report.sha256.as_str()).collect();
     let still = known
         .iter()
-        .filter(|file| date.days_since(file.taken_on) <= FILES_KNOWN_DAYS);
-    still.map(|file| (file.sha256.as_str(), file)).collect()
+        .filter(|file| date.days_since(file.taken_on) <= DAYS_KNOWN && !today.contains(file.sha256.as_str()));
+    let mut files = Known::new();
+    for file in still {
+        files.entry(&file.sha256).or_insert(file);
+    }
+    files
 }
 
 /// Required sources of which nothing came but what an earlier close has taken: the file of today is missing (D211).
@@ -490,7 +498,7 @@ mod tests {
                 taken_on,
                 name: "y".to_owned(),
             }];
-            super::check(&settings, &files, reports, &known_on(&known, date))
+            super::check(&settings, &files, reports, &known_on(&known, reports, date))
                 .map_err(|stop| format!("{} {stop}", stop.code as u8))
         };
         let yesterday = date.plus_days(-1);
@@ -510,6 +518,28 @@ mod tests {
         let stopped = check(&[rows("2", &[]), of_another_day("3")], true, yesterday).unwrap_err();
         assert!(stopped.starts_with("65 b:3: of 2026-03-30"), "{stopped}");
         assert!(check(&[rows("2", &[]), of_another_day("1")], true, yesterday).is_ok());
+    }
+
+    #[test]
+    fn a_file_with_a_statement_of_the_day_is_new() {
+        let date = Date::from_ymd(2026, 3, 31).unwrap();
+        let known: Vec<KnownFile> = [-2, -1]
+            .map(|days| KnownFile {
+                sha256: "1".to_owned(),
+                taken_on: date.plus_days(days),
+                name: "x".to_owned(),
+            })
+            .into();
+        let statement = crate::day::across::tests::statement("S1", 1, 0, 5, "x");
+        let reports = [FileReport {
+            told: vec![statement],
+            ..rows("1", &[])
+        }];
+        assert!(known_on(&known, &reports, date).is_empty());
+        let tomorrow = date.plus_days(1);
+        let first = known_on(&known, &reports, tomorrow)["1"];
+        assert_eq!(first.taken_on, date.plus_days(-2));
+        assert!(known_on(&known, &reports, date.plus_days(400)).is_empty());
     }
 
     #[test]

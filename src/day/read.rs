@@ -2,8 +2,10 @@
 //!
 //! Threads take stretches of files: a stretch of CSV is cut under the file's lock and parsed outside it, a row group
 //! of Parquet is read by itself, a foreign format is one stretch. Which thread takes which changes nothing: blocks are
-//! put in the order of files and stretches afterwards.
+//! put in the order of files and stretches afterwards. A statement file of several days is read twice: the first reading shows
+//! which of its statements are of other days, and is dropped (D240).
 
+use std::collections::BTreeSet;
 use std::io::Read;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -20,7 +22,8 @@ use crate::ingest::files::{self, Delivered};
 use crate::ingest::formats::desk::{MessagePage, StatementTold};
 use crate::ingest::formats::summary::{RowSums, StatedSums};
 use crate::ingest::formats::{
-    FileRefused, FormatContext, Period, ReportPart, RowDigest, check_sources, read_foreign,
+    FileFacts, FileRefused, FormatContext, Period, ReportPart, RowDigest, check_sources, of_other_days,
+    read_foreign, read_statements,
 };
 use crate::ingest::leased::Leased;
 use crate::ingest::parquet::{Columns, ParquetFile};
@@ -419,7 +422,33 @@ impl Shared<'_> {
         Ok(done.then(FileReport::default))
     }
 
+    /// Reads a file of a foreign format. Of which days its statements are is known at its end: where some are of another day, it is
+    /// read again without them.
     fn foreign(&self, number: u32, task: &Task<'_>, intake: &mut Intake<'_>) -> Result<FileReport, Stop> {
+        let format = &self.book.settings.sources[task.file.source].format;
+        let mut content = self.read_through(number, task, intake, &BTreeSet::new())?;
+        let others = of_other_days(format, &content.facts, self.context.business_date);
+        if !others.is_empty() {
+            intake.forget(number);
+            content = match self.read_through(number, task, intake, &others) {
+                Ok(again) if (&again.sha256, again.bytes) == (&content.sha256, content.bytes) => again,
+                Err(stop) if stop.code != StopCode::BadData => return Err(stop),
+                // The same bytes are not refused the second time.
+                _ => return Err(files::read_failed(task.file, &files::changed())),
+            };
+        }
+        self.advance(content.bytes);
+        self.report(task, content)
+    }
+
+    /// Gives the rows of a file to the intake, but for those of some statements.
+    fn read_through(
+        &self,
+        number: u32,
+        task: &Task<'_>,
+        intake: &mut Intake<'_>,
+        passed_over: &BTreeSet<u32>,
+    ) -> Result<Content, Stop> {
         let source = &self.book.settings.sources[task.file.source];
         let read_failed = |error: std::io::Error| files::read_failed(task.file, &error);
         let hashed = std::sync::Arc::new(Mutex::new((Sha256::new(), 0u64)));
@@ -439,8 +468,24 @@ impl Shared<'_> {
                 .map(|bytes| String::from_utf8_lossy(bytes).into_owned())
         };
         intake.restart(number, 0);
-        let facts = read_foreign(&source.format, &profiles, Box::new(reader), &context, intake)
-            .map_err(|refused| refuse(task.file, refused))?;
+        let read = match passed_over.is_empty() {
+            true => read_foreign(&source.format, &profiles, Box::new(reader), &context, intake),
+            false => read_statements(&source.format, Box::new(reader), &context, intake, passed_over),
+        };
+        let facts = read.map_err(|refused| refuse(task.file, refused))?;
+        files::check_unchanged(task.file).map_err(read_failed)?;
+        let (hasher, bytes) = lock(&hashed).clone();
+        Ok(Content {
+            facts,
+            sha256: hex(&hasher.finalize()),
+            bytes,
+        })
+    }
+
+    /// What is known of a file that was read to its end.
+    fn report(&self, task: &Task<'_>, content: Content) -> Result<FileReport, Stop> {
+        let source = &self.book.settings.sources[task.file.source];
+        let Content { facts, sha256, bytes } = content;
         let of_other_day = |(_, day): &&(u64, crate::terms::date::Date)| *day != self.context.business_date;
         if let Some((line, day)) = facts.undated.iter().find(of_other_day) {
             let refused = FileRefused::at(
@@ -457,10 +502,7 @@ impl Shared<'_> {
             .period
             .as_ref()
             .filter(|_| !source.other_days)
-            .and_then(|period| of_other_days(period, &self.book.settings, self.context.business_date));
-        files::check_unchanged(task.file).map_err(read_failed)?;
-        let (hasher, bytes) = lock(&hashed).clone();
-        self.advance(bytes);
+            .and_then(|period| says_other_days(period, &self.book.settings, self.context.business_date));
         let said = facts.checked.into_iter().chain(facts.noted);
         let notes = said.chain(facts.statements).collect();
         let is_table = |task: &&Task<'_>| {
@@ -472,7 +514,7 @@ impl Shared<'_> {
             None => Vec::new(),
         };
         Ok(FileReport {
-            sha256: hex(&hasher.finalize()),
+            sha256,
             bytes,
             notes,
             told: facts.told,
@@ -495,7 +537,7 @@ impl Shared<'_> {
 }
 
 /// The refusal of a file that says itself that it is of other days than the business date.
-fn of_other_days(period: &Period, settings: &Settings, date: Date) -> Option<FileRefused> {
+fn says_other_days(period: &Period, settings: &Settings, date: Date) -> Option<FileRefused> {
     if period.has(date, settings.institution.cut_off_minutes) {
         return None;
     }
@@ -543,6 +585,13 @@ fn block_failed(file: &Delivered, error: BlockError) -> Stop {
         BlockError::Refused(refused) => refuse(file, refused),
         BlockError::Io(error) => files::read_failed(file, &error),
     }
+}
+
+/// What a foreign file gave beside its rows.
+struct Content {
+    facts: FileFacts,
+    sha256: String,
+    bytes: u64,
 }
 
 /// Digests what passes through, to the end of the content whether or not the reader wants all of it.

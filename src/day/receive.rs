@@ -44,9 +44,10 @@ pub fn receive(
         .map(|name| format!("{name}: hidden file passed over"))
         .collect();
     let (reports, state) = (&reading.reports, day.state);
-    let known = parts::known_on(&state.files, day.date);
-    let statements = across::check(settings, files, reports, state, &known, day.date)?;
-    notes.extend(statements.notes);
+    let known = parts::known_on(&state.files, reports, day.date);
+    let before = (state, day.begins_on);
+    let mut statements = across::check(settings, files, reports, before, &known, day.date)?;
+    notes.append(&mut statements.notes);
     notes.extend(parts::check(settings, files, reports, &known)?);
     if let Some(stop) = across::formats::of_rows(settings, files, reports, &known, &reading.blocks) {
         return Err(stop);
@@ -58,7 +59,7 @@ pub fn receive(
             "check the column `channel`: it names the channel, not the transaction",
         ));
     }
-    let taken = Taken::new(day, reading, statements.last, &mut notes);
+    let taken = Taken::new(day, reading, &known, statements, &mut notes);
     taken.refuse(&settings.policy.rejects)?;
     Ok((taken, notes))
 }

@@ -4,14 +4,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::book::settings::{RejectPolicy, Role};
+use crate::day::across;
 use crate::day::adjust::requests::Request;
 use crate::day::agree::Agreed;
 use crate::day::intake::{FORWARD_FILE, InputBlock, OtherDays, Sum};
+use crate::day::parts::Known;
 use crate::day::pool::Pool;
 use crate::day::read::Reading;
 use crate::day::reject_columns;
 use crate::day::run::DayInputs;
-use crate::day::state::{KnownFile, State, StatementNumber};
+use crate::day::state::{KnownFile, State, StatementNumber, StatementTaken};
 use crate::entries::rows::BalanceRow;
 use crate::findings::{Finding, Stop, StopCode};
 use crate::report::manifest::{Input, InputBalance};
@@ -19,8 +21,8 @@ use crate::report::show::masked;
 use crate::report::tables::RejectLine;
 use crate::terms::currency::Currency;
 
-/// Days for which a file is known by its hash (R20).
-pub const FILES_KNOWN_DAYS: i32 = 400;
+/// Days for which a file is known by its hash (R20), and a statement by its content (D240).
+pub const DAYS_KNOWN: i32 = 400;
 /// Rejects spelt out when they refuse the day; the rest are counted.
 const REJECTS_NAMED_MAX: usize = 1000;
 
@@ -115,16 +117,19 @@ pub struct Taken {
     pub balances: Vec<(String, BalanceRow)>,
     /// The last number of every account's statements, of today or before.
     pub statement_numbers: Vec<StatementNumber>,
+    /// Statements known from now on.
+    pub statements: Vec<StatementTaken>,
     /// Credits and debits of accepted bank entries by account.
     account_sums: Vec<(u16, [Sum; 2])>,
 }
 
 impl Taken {
-    /// Takes what the readers give; says in `notes` what was taken once.
+    /// Takes what the readers give, but for files that are `known`; says in `notes` what was taken once.
     pub fn new(
         day: &DayInputs<'_>,
         reading: Reading,
-        statement_numbers: Vec<StatementNumber>,
+        known: &Known<'_>,
+        statements: across::Checked,
         notes: &mut Vec<String>,
     ) -> Taken {
         let Reading { reports, blocks } = reading;
@@ -142,19 +147,14 @@ impl Taken {
             rows[block.file as usize] +=
                 accepted + block.rejects.len() as u64 + block.not_booked + told as u64;
         }
-        let mut known: BTreeMap<String, KnownFile> = day
-            .state
-            .files
-            .iter()
-            .filter(|file| day.date.days_since(file.taken_on) <= FILES_KNOWN_DAYS)
-            .map(|file| (file.sha256.clone(), file.clone()))
-            .collect();
+        let mut today: BTreeMap<&str, KnownFile> = BTreeMap::new();
         let mut repeated_file = vec![false; files.len()];
         for (index, report) in reports.iter().enumerate() {
             if rows[index] == 0 {
                 continue; // R20: a file without rows is never a duplicate.
             }
-            match known.get(&report.sha256) {
+            let sha256 = report.sha256.as_str();
+            match known.get(sha256).copied().or_else(|| today.get(sha256)) {
                 Some(first) => {
                     repeated_file[index] = true;
                     notes.push(format!(
@@ -163,8 +163,8 @@ impl Taken {
                     ));
                 }
                 None => {
-                    known.insert(
-                        report.sha256.clone(),
+                    today.insert(
+                        sha256,
                         KnownFile {
                             sha256: report.sha256.clone(),
                             taken_on: day.date,
@@ -174,11 +174,15 @@ impl Taken {
                 }
             }
         }
+        let before = day.state.files.iter();
+        let still = before.filter(|file| day.date.days_since(file.taken_on) <= DAYS_KNOWN);
+        let mut known: Vec<KnownFile> = still.cloned().chain(today.into_values()).collect();
+        known.sort();
         let mut taken = Taken {
             blocks: Vec::new(),
             inputs: Vec::new(),
             rejects: Vec::new(),
-            known: known.into_values().collect(),
+            known,
             sums: BTreeMap::new(),
             repeated: BTreeMap::new(),
             rejected: BTreeMap::new(),
@@ -188,7 +192,8 @@ impl Taken {
             repeated_adjustments: 0,
             adjustments_read: 0,
             balances: Vec::new(),
-            statement_numbers,
+            statement_numbers: statements.last,
+            statements: statements.taken,
             account_sums: Vec::new(),
         };
         let mut inputs: Vec<Input> = files

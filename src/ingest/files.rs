@@ -609,7 +609,8 @@ pub fn check_unchanged(file: &Delivered) -> io::Result<()> {
     }
 }
 
-fn changed() -> io::Error {
+/// The failure of a file that is not what it was when it was found.
+pub fn changed() -> io::Error {
     io::Error::new(
         io::ErrorKind::ResourceBusy,
         "the file changed while it was read; is it still being delivered?",

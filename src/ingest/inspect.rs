@@ -556,6 +556,9 @@ fn take(
     seen.statements = facts.told;
     let followed = following::how_they_follow(&seen.statements, &accounts);
     seen.notes.extend(followed);
+    if grammars::has_statements_by_day(&seen.format) {
+        seen.notes.extend(following::of_several_days(&seen.statements));
+    }
     seen.accounts = accounts;
     sink.into_seen(seen);
     // What statements say is shown as such; a table has none.

@@ -2,7 +2,7 @@
 //!
 //! In: a typed [`Manifest`]. Out: canonical JSON and its hash. No clock, no host, no float; amounts are texts.
 //! Everything that depends on row order or on how rows are split over files stands in `inputs` alone (R32); the
-//! hashes of outputs that name files and lines (`breaks`, `rejects`, `state/files.csv`) follow it.
+//! hashes of outputs that name files and lines (`breaks`, `rejects`, `state/files.csv`, `state/statements_taken.csv`) follow it.
 //! [`Manifest::parse`] is the reader of `verify`: it refuses every shape it does not know.
 
 use std::collections::BTreeMap;

@@ -45,8 +45,8 @@ fn books(one: &Told<'_>) -> bool {
 /// once more, and nothing would show it.
 fn of_other_days(settings: &Settings, told: &[Told<'_>], date: Date, found: &mut OfOtherDays) {
     let mut days: BTreeMap<&str, BTreeSet<Date>> = BTreeMap::new();
-    for one in told.iter().filter(|one| books(one)) {
-        days.entry(one.file).or_default().extend(one.told.day());
+    for one in told {
+        days.entry(one.file).or_default().extend(one.told.books_on());
     }
     for one in told.iter().filter(|one| books(one)) {
         let statement = one.told;
@@ -62,9 +62,9 @@ fn of_other_days(settings: &Settings, told: &[Told<'_>], date: Date, found: &mut
             name(statement),
             account_id(settings, statement.account)
         );
-        let has_several = days.get(one.file).is_some_and(|days| days.len() > 1);
-        let mut help = help_for_day(day, date, has_several);
-        if day > date && !has_several && statement.closing.is_some() {
+        let of_file = days.get(one.file).cloned().unwrap_or_default();
+        let mut help = help_for_day(day, date, &of_file);
+        if day > date && of_file.len() == 1 && statement.closing.is_some() {
             help += &format!(
                 "; where its entries are of {date} and only the balance is that of the moment at which it was fetched, ask the bank for a statement with the balance at the end of {date}"
             );
@@ -73,11 +73,22 @@ fn of_other_days(settings: &Settings, told: &[Told<'_>], date: Date, found: &mut
     }
 }
 
-/// What to do about a statement of another day, in a file of that day alone or of several.
-pub(in crate::day) fn help_for_day(day: Date, date: Date, has_several: bool) -> String {
-    if has_several {
+/// To fetch the day without those before and after it.
+pub(super) fn fetch_alone(date: Date) -> String {
+    format!("fetch {date} from the bank by itself (from {date} to {date}) and deliver that instead")
+}
+
+/// What to do about a statement of another day, in a file of these days.
+pub(in crate::day) fn help_for_day(day: Date, date: Date, of_file: &BTreeSet<Date>) -> String {
+    if of_file.len() > 1 && of_file.contains(&date) {
         return format!(
-            "the file holds statements of several days, and a close books those of its own: fetch {date} from the bank by itself (from {date} to {date}) and deliver that instead, and each day that is not closed yet likewise below the inbox of its date"
+            "the file holds several days, and a close cannot take one of them from it: {}, and each day that is not closed yet likewise below the inbox of its date",
+            fetch_alone(date)
+        );
+    }
+    if of_file.len() > 1 {
+        return format!(
+            "the file holds statements of several days, and none of {date}: deliver it below the inbox of each of its days that is not closed yet, whose close takes its own"
         );
     }
     let own = format!(
@@ -220,10 +231,15 @@ mod tests {
             let accounts = of_days(&[(yesterday.clone(), "a"), (of_another, "a")]);
             assert_eq!(accounts.len(), 1);
             assert!(
-                accounts[0].contains("the file holds statements of several days"),
+                accounts[0].contains("the file holds several days"),
                 "{accounts:?}"
             );
         }
+        let before = of_days(&[(on("2026-03-29", true), "a"), (on("2026-03-30", true), "a")]);
+        assert!(
+            before[0].contains("the file holds statements of several days, and none of 2026-03-31"),
+            "{before:?}"
+        );
         // One balance alone is compared with no other day.
         let (with_closing, without) = (on("2026-03-30", true), on("2026-03-30", false));
         let opening = with_closing.closing;

@@ -22,7 +22,7 @@ use crate::findings::{Finding, Stop, StopCode};
 use crate::ingest::canonical::{self, ReadContext, Work};
 use crate::ingest::csv_blocks::{BlockBytes, BlockError, BlockReader};
 use crate::ingest::files::{self, Delivered, discover_all};
-use crate::ingest::formats::{FormatContext, read_foreign};
+use crate::ingest::formats::{FormatContext, of_other_days, read_foreign, read_statements};
 use crate::ingest::parquet::Columns;
 use crate::terms::date::Date;
 
@@ -290,8 +290,16 @@ fn search_file(
                 .get(name)
                 .map(|bytes| String::from_utf8_lossy(bytes).into_owned())
         };
-        read_foreign(&source.format, &profiles, bytes, &context, &mut keeper)
+        let facts = read_foreign(&source.format, &profiles, bytes, &context, &mut keeper)
             .map_err(|refused| refuse(file, refused))?;
+        let others = of_other_days(&source.format, &facts, date);
+        if !others.is_empty() {
+            // The close has passed these over: their rows are of other days.
+            (keeper.found, keeper.sums) = (Vec::new(), Sums::default());
+            let bytes = files::open(file).map_err(read_failed)?;
+            read_statements(&source.format, bytes, &context, &mut keeper, &others)
+                .map_err(|refused| refuse(file, refused))?;
+        }
     } else if file.parquet {
         let table = open_parquet(file, source.role, &context)?;
         for group in 0..table.row_groups() {

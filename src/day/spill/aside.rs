@@ -216,6 +216,13 @@ impl Spill {
         }
     }
 
+    /// Called by a reader that lets go of blocks which [`Spill::took`] has counted.
+    pub fn forgot<'b>(&self, blocks: impl Iterator<Item = &'b InputBlock>) {
+        let in_memory = blocks.filter(|block| block.spilled.is_none());
+        let bytes = in_memory.map(InputBlock::held_bytes).sum();
+        self.held_bytes.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
     /// Takes what readers have left over, once all is read.
     ///
     /// # Errors

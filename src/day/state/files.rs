@@ -6,7 +6,7 @@ use crate::day::state::cells::{Record, nearest, read_table, write_table};
 use crate::findings::{Finding, Stop, StopCode};
 
 /// Names of the files of the state, sorted.
-pub const FILES: [&str; 17] = [
+pub const FILES: [&str; 18] = [
     "accounts.csv",
     "adjustments.csv",
     "breaks.csv",
@@ -23,6 +23,7 @@ pub const FILES: [&str; 17] = [
     "own.csv",
     "payouts.csv",
     "statements.csv",
+    "statements_taken.csv",
     "unsettled.csv",
 ];
 
@@ -63,6 +64,7 @@ impl State {
             ledger: reader.table(),
             open_breaks: reader.table(),
             statements: reader.table(),
+            statements_taken: reader.table(),
             adjustments: reader.table(),
         };
         findings.sort();
@@ -102,8 +104,8 @@ impl State {
         }
     }
 
-    /// Writes the state: every table with its header, sorted by its key, in the order of [`FILES`]. Numbers of
-    /// statements, ids of adjustments and bill rows half-way are written where there are any: few books have them.
+    /// Writes the state: every table with its header, sorted by its key, in the order of [`FILES`]. Statements,
+    /// their numbers, ids of adjustments and bill rows half-way are written where there are any: few books have them.
     pub fn to_files(&self) -> Vec<(String, Vec<u8>)> {
         let mut files = vec![
             file(&self.open_items),
@@ -126,6 +128,9 @@ impl State {
         }
         if !self.statements.is_empty() {
             files.push(file(&self.statements));
+        }
+        if !self.statements_taken.is_empty() {
+            files.push(file(&self.statements_taken));
         }
         if !self.adjustments.is_empty() {
             files.push(file(&self.adjustments));

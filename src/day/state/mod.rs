@@ -379,6 +379,20 @@ pub struct StatementNumber {
     pub closed_on: Date,
 }
 
+/// `statements_taken.csv`: a statement of the last 400 days that a close has taken, or has passed over since nothing of it is
+/// lost (D240). Where a later file has it again, its entries are not lost.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct StatementTaken {
+    /// Account id.
+    pub account: String,
+    /// The day of which it is.
+    pub day: Date,
+    /// SHA-256 over all that its entries and balances say, hex.
+    pub content: String,
+    /// The close that took it.
+    pub taken_on: Date,
+}
+
 /// `adjustments.csv`: an adjustment that was posted. Its id cannot be posted again.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PostedAdjustment {
@@ -413,7 +427,7 @@ pub struct State {
     pub own: Vec<OwnMoney>,
     /// Sorted by (pool, currency).
     pub inter_pool: Vec<InterPool>,
-    /// Sorted by (sha256).
+    /// Sorted by (sha256, taken_on, name).
     pub files: Vec<KnownFile>,
     /// Sorted by original_txn_id.
     pub fee_returns: Vec<FeeReturn>,
@@ -423,6 +437,8 @@ pub struct State {
     pub open_breaks: Vec<OpenBreak>,
     /// Sorted by (account, format).
     pub statements: Vec<StatementNumber>,
+    /// Sorted by (account, day, content).
+    pub statements_taken: Vec<StatementTaken>,
     /// Sorted by adjustment_id.
     pub adjustments: Vec<PostedAdjustment>,
 }

@@ -30,6 +30,14 @@ fn refused(file: &str, text: &str, expected: &[&str]) {
     assert_eq!(found, expected);
 }
 
+/// Tables that are written where there is something in them.
+const FEW_HAVE: [&str; 4] = [
+    "adjustments.csv",
+    "chained.csv",
+    "statements.csv",
+    "statements_taken.csv",
+];
+
 #[test]
 fn an_absent_state_is_empty_and_an_empty_state_has_headers() {
     assert_eq!(read(&[]), Ok(State::default()));
@@ -37,7 +45,7 @@ fn an_absent_state_is_empty_and_an_empty_state_has_headers() {
     let names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
     let always: Vec<&str> = FILES
         .into_iter()
-        .filter(|name| !["adjustments.csv", "chained.csv", "statements.csv"].contains(name))
+        .filter(|name| !FEW_HAVE.contains(name))
         .collect();
     assert_eq!(names, always);
     let dues = &files[4].1;
@@ -88,6 +96,13 @@ fn findings_name_file_line_and_column() {
         "own.csv",
         "pool,currency,amount_minor\ndefault,CNY\n",
         &["opening/own.csv:2:1: found 2 cells, expected 3 as in the header"],
+    );
+    refused(
+        "statements_taken.csv",
+        "account,day,content,taken_on\nRA1,2026-03-31,ab,2026-03-31\n",
+        &[
+            "opening/statements_taken.csv:2:16: content: found `ab`, expected 64 digits of lower-case hex (SHA-256)",
+        ],
     );
     refused(
         "own.csv",
@@ -212,6 +227,7 @@ fn the_page_for_people_names_every_column() {
     check::<AccountBalance>();
     check::<OpenBreak>();
     check::<StatementNumber>();
+    check::<StatementTaken>();
     check::<Carried>();
     check::<Chained>();
     check::<CustomerBalance>();
@@ -444,6 +460,13 @@ fn state() -> impl Strategy<Value = State> {
                 closed_on,
             }
         });
+    let statement_taken =
+        (id(), date(), any::<[u8; 8]>(), date()).prop_map(|(account, day, bytes, taken_on)| StatementTaken {
+            account,
+            day,
+            content: crate::terms::digest::sha256_hex(&bytes),
+            taken_on,
+        });
     let adjustment = (id(), date()).prop_map(|(adjustment_id, posted_on)| PostedAdjustment {
         adjustment_id,
         posted_on,
@@ -467,6 +490,7 @@ fn state() -> impl Strategy<Value = State> {
         },
     );
     let first = (
+        keyed(statement_taken),
         keyed(open_item()),
         keyed(unsettled),
         keyed(chained),
@@ -488,13 +512,14 @@ fn state() -> impl Strategy<Value = State> {
         keyed(adjustment),
     );
     (first, second).prop_map(|(first, second)| State {
-        open_items: first.0,
-        unsettled: first.1,
-        chained: first.2,
-        dues: first.3,
-        holds: first.4,
-        carried: first.5,
-        payouts: first.6,
+        statements_taken: first.0,
+        open_items: first.1,
+        unsettled: first.2,
+        chained: first.3,
+        dues: first.4,
+        holds: first.5,
+        carried: first.6,
+        payouts: first.7,
         customers: second.0,
         accounts: second.1,
         own: second.2,

@@ -370,6 +370,35 @@ impl Record for StatementNumber {
     }
 }
 
+impl Record for StatementTaken {
+    const TABLE: &'static str = "statements_taken";
+    const COLUMNS: &'static [Column] = &[must("account"), must("day"), must("content"), must("taken_on")];
+    const UNIQUE: bool = true;
+
+    fn read(cells: &mut Cells<'_>) -> StatementTaken {
+        StatementTaken {
+            account: cells.id(),
+            day: cells.date(),
+            content: cells.hex(64, HEX_64),
+            taken_on: cells.date(),
+        }
+    }
+
+    fn write(&self, line: &mut Line) {
+        line.text(&self.account)
+            .date(self.day)
+            .text(&self.content)
+            .date(self.taken_on);
+    }
+
+    fn order(&self, other: &StatementTaken) -> Ordering {
+        self.account
+            .cmp(&other.account)
+            .then(self.day.cmp(&other.day))
+            .then_with(|| self.content.cmp(&other.content))
+    }
+}
+
 impl Record for PostedAdjustment {
     const TABLE: &'static str = "adjustments";
     const COLUMNS: &'static [Column] = &[must("adjustment_id"), must("posted_on")];

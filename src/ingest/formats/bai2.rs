@@ -364,7 +364,7 @@ impl Reading<'_, '_> {
         } else {
             Purport::Intraday
         };
-        let mut open = OpenStatement::new(purport, place.line, index);
+        let mut open = self.desk.begin(purport, place.line, index);
         let date = group.date.map_or_else(String::new, |date| date.to_string());
         open.line_key = format!("tieout/bai2/line/v1\n{number}\n{currency}\n{date}");
         let section = group.sections.entry((number.clone(), currency)).or_insert(0);
@@ -494,7 +494,7 @@ impl Reading<'_, '_> {
         };
         let (control, count) = trailer(record, false)?;
         let name = format!("account {}", masked(self.desk, &account.number));
-        self.check_level(
+        let held = self.check_level(
             &name,
             record.place,
             control.map(i128::from),
@@ -502,6 +502,9 @@ impl Reading<'_, '_> {
             count.0,
             account.level,
         )?;
+        if let Some(words) = held {
+            self.desk.checked(&account.open, words);
+        }
         if let Some(group) = &mut self.group {
             group.level.control += i128::from(control.unwrap_or(0));
         }
@@ -532,24 +535,23 @@ impl Reading<'_, '_> {
                 let refused = refuse(account.place, format!("{name}: {which}: {}", wrong.join("; ")));
                 self.desk.fail(refused)?;
             } else if sum.is_some() {
-                self.desk.facts.checked.push(format!(
+                let words = format!(
                     "{name}: {which}: {} details of {} {currency}",
                     found.count,
                     text_of(found.sum_minor, currency)
-                ));
+                );
+                self.desk.checked(&account.open, words);
             }
         }
         if account.books {
             match (account.opening_minor, account.closing_minor) {
-                (Some(opening), Some(closing)) => {
-                    match identity(opening, account.seen, closing, currency) {
-                        Ok(words) => self.desk.facts.checked.push(format!("{name}: {words}")),
-                        Err(words) => {
-                            let refused = refuse(account.place, format!("{name}: {words}"));
-                            self.desk.fail(refused)?;
-                        }
+                (Some(opening), Some(closing)) => match identity(opening, account.seen, closing, currency) {
+                    Ok(words) => self.desk.checked(&account.open, format!("{name}: {words}")),
+                    Err(words) => {
+                        let refused = refuse(account.place, format!("{name}: {words}"));
+                        self.desk.fail(refused)?;
                     }
-                }
+                },
                 _ if account.seen.total().count == 0 && account.summaries == 0 => {
                     let refused = refuse(
                         account.place,
@@ -557,9 +559,12 @@ impl Reading<'_, '_> {
                     );
                     self.desk.fail(refused)?;
                 }
-                _ => self.desk.facts.noted.push(format!(
-                    "{name}: no opening and closing ledger balance (010, 015): proven by its control totals only"
-                )),
+                _ => {
+                    let words = format!(
+                        "{name}: no opening and closing ledger balance (010, 015): proven by its control totals only"
+                    );
+                    self.desk.noted(&account.open, words);
+                }
             }
         }
         if let Some(date) = self.group.as_ref().and_then(|group| group.date) {
@@ -577,7 +582,7 @@ impl Reading<'_, '_> {
         };
         let (control, count) = trailer(record, true)?;
         self.check_members("group", "accounts", record.place, count.0, group.level.members)?;
-        self.check_level(
+        let held = self.check_level(
             "group",
             record.place,
             control.map(i128::from),
@@ -585,6 +590,7 @@ impl Reading<'_, '_> {
             count.1,
             group.level,
         )?;
+        self.desk.facts.checked.extend(held);
         if let Some(level) = &mut self.file {
             level.control += i128::from(control.unwrap_or(0));
         }
@@ -595,7 +601,7 @@ impl Reading<'_, '_> {
         let level = self.file.unwrap_or_default();
         let (control, count) = trailer(record, true)?;
         self.check_members("file", "groups", record.place, count.0, level.members)?;
-        self.check_level(
+        let held = self.check_level(
             "file",
             record.place,
             control.map(i128::from),
@@ -603,6 +609,7 @@ impl Reading<'_, '_> {
             count.1,
             level,
         )?;
+        self.desk.facts.checked.extend(held);
         self.ended = true;
         Ok(())
     }
@@ -628,6 +635,7 @@ impl Reading<'_, '_> {
         self.desk.fail(refused)
     }
 
+    /// Checks the control total and the number of records of a level, and says them where they hold.
     fn check_level(
         &mut self,
         name: &str,
@@ -636,7 +644,7 @@ impl Reading<'_, '_> {
         found: i128,
         count: Option<u64>,
         level: Level,
-    ) -> Result<(), FileRefused> {
+    ) -> Result<Option<String>, FileRefused> {
         let failed = control.filter(|stated| *stated != found);
         if let Some(stated) = failed {
             let refused = refuse(
@@ -651,23 +659,19 @@ impl Reading<'_, '_> {
                     place,
                     format!("{name}: found {} records, expected {stated}", level.records),
                 );
-                self.desk.fail(refused)
+                self.desk.fail(refused).map(|()| None)
             }
-            Some(_) if failed.is_some() => Ok(()),
+            Some(_) if failed.is_some() => Ok(None),
             Some(stated) => {
                 let total = control.map_or_else(
                     || "no control total".to_owned(),
                     |total| format!("control total {total}"),
                 );
-                self.desk
-                    .facts
-                    .checked
-                    .push(format!("{name}: {stated} records, {total}"));
-                Ok(())
+                Ok(Some(format!("{name}: {stated} records, {total}")))
             }
             None => {
                 let refused = refuse(place, format!("{name}: the trailer gives no number of records"));
-                self.desk.fail(refused)
+                self.desk.fail(refused).map(|()| None)
             }
         }
     }

@@ -449,7 +449,7 @@ impl Reading<'_, '_> {
     fn opened(&mut self, index: usize) -> OpenStatement {
         match self.open.take() {
             Some(open) => open,
-            None => OpenStatement::new(self.document.purport, self.page.line, index),
+            None => self.desk.begin(self.document.purport, self.page.line, index),
         }
     }
 
@@ -584,7 +584,7 @@ impl Reading<'_, '_> {
             // One fate a row: the first thing wrong speaks for it.
             rejects.truncate(1);
             for reject in rejects {
-                self.desk.pass_reject(reject);
+                self.desk.reject_of(open, place, reject);
             }
             open.told.booked.add(direction, amount_minor);
             return;
@@ -719,9 +719,9 @@ impl Reading<'_, '_> {
             ))?;
         }
         self.ordinal = 0;
-        self.desk.facts.checked.push(done.words);
+        self.desk.checked(&open, done.words);
         if !done.totals.is_empty() {
-            self.desk.facts.checked.push(done.totals);
+            self.desk.checked(&open, done.totals);
         }
         self.allocated(&name, &open, account.currency);
         open.told.opening = Some(done.opening);
@@ -791,11 +791,10 @@ impl Reading<'_, '_> {
         if open_ended > 0 {
             words += &format!("; the details of {open_ended} give no amount in {currency}");
         }
-        let facts = &mut self.desk.facts;
         if residual == charges && open_ended == 0 {
-            facts.checked.push(words);
+            self.desk.checked(open, words);
         } else {
-            facts.noted.push(words);
+            self.desk.noted(open, words);
         }
     }
 }

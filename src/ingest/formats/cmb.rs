@@ -246,7 +246,7 @@ impl Rows {
         let Some(currency) = desk.currency(account) else {
             return Err(FileRefused::at(0, "the account is unknown", ASK_THE_BANK));
         };
-        let mut open = OpenStatement::new(Purport::Statement, place.line, account).in_any_order();
+        let mut open = desk.begin(Purport::Statement, place.line, account).in_any_order();
         open.line_key = "tieout/cmb/line/v1".to_owned();
         Ok(Rows {
             zone: zone(&desk.ctx.settings.institution.time_zone)?,

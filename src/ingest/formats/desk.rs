@@ -4,9 +4,11 @@
 //! In: entries and balances as a grammar reads them. Out: bank rows, balances and [`StatementTold`]s. Rules: R27
 //! (account by number, else id), R36 (a failed total refuses the file). A [`Desk`] works for a
 //! book, where an account that the book does not have refuses the file, or openly, as `tieout inspect` does: then accounts
-//! are taken as they are named and failed checks are collected instead of ending the reading.
+//! are taken as they are named and failed checks are collected instead of ending the reading. Statements of other days than
+//! the one that is closed are passed over where the desk is told which they are (D240): they are checked and remembered as any
+//! other, and book nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rustc_hash::FxHashSet;
 use sha2::{Digest, Sha256};
@@ -142,6 +144,10 @@ impl Explained {
 pub struct StatementTold {
     /// What it is for.
     pub purport: Purport,
+    /// Which statement of its file it is, in the order in which they begin, from 0.
+    pub ordinal: u32,
+    /// True where it is passed over: it is of another day than the one that is closed, and books nothing.
+    pub passed_over: bool,
     /// Line where it begins.
     pub line: u64,
     /// Index of its account at the desk (in a close: of the settings).
@@ -195,6 +201,11 @@ impl StatementTold {
     /// The day of which it is: that of its closing balance, else what it says itself.
     pub fn day(&self) -> Option<Date> {
         self.closing.map(|closing| closing.date).or(self.day)
+    }
+
+    /// The day of which it books entries; `None` of what books none and of what says no day.
+    pub fn books_on(&self) -> Option<Date> {
+        self.day().filter(|_| self.purport == Purport::Statement)
     }
 }
 
@@ -265,11 +276,13 @@ pub struct OpenStatement {
 }
 
 impl OpenStatement {
-    /// A statement that begins at `line`.
-    pub fn new(purport: Purport, line: u64, account: usize) -> OpenStatement {
+    /// The statement of a file that begins at `line`, with its number there.
+    fn new(purport: Purport, line: u64, account: usize, ordinal: u32) -> OpenStatement {
         OpenStatement {
             told: StatementTold {
                 purport,
+                ordinal,
+                passed_over: false,
                 line,
                 account,
                 id: String::new(),
@@ -368,6 +381,10 @@ pub struct Desk<'d> {
     sink: &'d mut dyn RowSink,
     accounts: Accounts<'d>,
     failed: Vec<FileRefused>,
+    /// Statements begun so far.
+    begun: u32,
+    /// Those that are passed over, by their numbers.
+    passed_over: BTreeSet<u32>,
 }
 
 impl<'d> Desk<'d> {
@@ -379,6 +396,16 @@ impl<'d> Desk<'d> {
             sink,
             accounts: Accounts::Book(ctx.settings),
             failed: Vec::new(),
+            begun: 0,
+            passed_over: BTreeSet::new(),
+        }
+    }
+
+    /// The same, passing over statements of other days by their numbers ([`StatementTold::ordinal`]).
+    pub fn passing_over(self, statements: &BTreeSet<u32>) -> Desk<'d> {
+        Desk {
+            passed_over: statements.clone(),
+            ..self
         }
     }
 
@@ -469,6 +496,28 @@ impl<'d> Desk<'d> {
         self.at(index).map(|account| account.currency)
     }
 
+    /// Begins a statement, report or notification.
+    pub fn begin(&mut self, purport: Purport, line: u64, account: usize) -> OpenStatement {
+        let mut open = OpenStatement::new(purport, line, account, self.begun);
+        open.told.passed_over = self.passed_over.contains(&self.begun);
+        self.begun += 1;
+        open
+    }
+
+    /// A control total of a statement that held, in words. Of statements that are passed over one line says how many they are.
+    pub fn checked(&mut self, open: &OpenStatement, words: String) {
+        if !open.told.passed_over {
+            self.facts.checked.push(words);
+        }
+    }
+
+    /// What else is said of a statement, likewise.
+    pub fn noted(&mut self, open: &OpenStatement, words: String) {
+        if !open.told.passed_over {
+            self.facts.noted.push(words);
+        }
+    }
+
     /// True when the entries of statements are wanted one by one, because notifications are linked to them.
     pub fn wants_links(&self) -> bool {
         self.is_open()
@@ -512,6 +561,10 @@ impl<'d> Desk<'d> {
             return;
         }
         open.told.booked.add(row.direction, row.amount_minor);
+        if open.told.passed_over {
+            self.sink.not_booked(row.place);
+            return;
+        }
         if row.amount_minor == 0 {
             open.told.not_booked += 1;
             self.sink.not_booked(row.place);
@@ -574,6 +627,14 @@ impl<'d> Desk<'d> {
         self.sink.reject(reject);
     }
 
+    /// A reject of a statement: of one that is passed over nothing is to be booked, so nothing is refused.
+    pub fn reject_of(&mut self, open: &OpenStatement, place: Place, reject: Reject) {
+        match open.told.passed_over {
+            true => self.sink.not_booked(place),
+            false => self.sink.reject(reject),
+        }
+    }
+
     /// Ends a statement whose checks are done: gives its balances and remembers it.
     pub fn finish(&mut self, mut open: OpenStatement) {
         for part in open.unordered.iter().flatten() {
@@ -585,6 +646,10 @@ impl<'d> Desk<'d> {
                 .update(format!("{} {}\n", balance.date, balance.minor).as_bytes());
         }
         told.content = hex(&open.hasher.finalize_reset());
+        if told.passed_over {
+            self.facts.told.push(open.told);
+            return;
+        }
         let account = self.at(told.account).cloned();
         if let (Purport::Statement, Some(opening), Some(closing), Some(account)) =
             (told.purport, told.opening, told.closing, &account)

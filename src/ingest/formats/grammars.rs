@@ -32,6 +32,12 @@ pub fn is_grammar(name: &str) -> bool {
     names().any(|known| known == name)
 }
 
+/// True where a statement is of one day. OFX and the direct link of China Merchants Bank list the entries from a day on in one
+/// (D234).
+pub fn has_statements_by_day(format: &str) -> bool {
+    [CAMT053, MT940, BAI2].contains(&format)
+}
+
 /// The grammar of which the first bytes of a file are.
 pub fn recognise(head: &[u8]) -> Option<&'static str> {
     let head = &*head_in_utf8(head);

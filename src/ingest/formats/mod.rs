@@ -5,6 +5,7 @@
 //! the whole file. A file is right in every total that its format has, or it is refused; rows that a refused file has
 //! given before are void. Which source claims a file, archives and duplicate deliveries are decided before.
 
+use std::collections::BTreeSet;
 use std::io::Read;
 
 use crate::book::parse::nearest;
@@ -280,11 +281,7 @@ pub fn read_foreign<'a>(
     sink: &mut dyn RowSink,
 ) -> Result<FileFacts, FileRefused> {
     if grammars::is_grammar(format) {
-        let head = decode::peek(&mut *bytes, HEAD_BYTES)?;
-        let whole = Box::new(std::io::Cursor::new(head.clone()).chain(bytes));
-        let mut desk = desk::Desk::of_book(ctx, sink);
-        grammars::read(format, whole, &mut desk).map_err(|refused| taken_for(refused, format, &head))?;
-        return Ok(desk.into_parts().0);
+        return read_statements(format, bytes, ctx, sink, &BTreeSet::new());
     }
     let names = one_of(format, user_profiles);
     let [first, others @ ..] = names.as_slice() else {
@@ -310,6 +307,42 @@ pub fn read_foreign<'a>(
         ctx,
         sink,
     )
+}
+
+/// Reads one file of a grammar and passes over some of its statements, told by their numbers.
+///
+/// # Errors
+/// As [`read_foreign`].
+pub fn read_statements<'a>(
+    format: &str,
+    mut bytes: Box<dyn Read + 'a>,
+    ctx: &FormatContext<'_>,
+    sink: &mut dyn RowSink,
+    passed_over: &BTreeSet<u32>,
+) -> Result<FileFacts, FileRefused> {
+    let head = decode::peek(&mut *bytes, HEAD_BYTES)?;
+    let whole = Box::new(std::io::Cursor::new(head.clone()).chain(bytes));
+    let mut desk = desk::Desk::of_book(ctx, sink).passing_over(passed_over);
+    grammars::read(format, whole, &mut desk).map_err(|refused| taken_for(refused, format, &head))?;
+    Ok(desk.into_parts().0)
+}
+
+/// The statements of other days in a file that has one of `date` as well: a close of that day passes them over (D240). None in
+/// any other file, and in formats whose statements go back to days that are closed (D234).
+pub fn of_other_days(format: &str, facts: &FileFacts, date: Date) -> BTreeSet<u32> {
+    let days = || {
+        facts
+            .told
+            .iter()
+            .filter_map(|told| Some((told.ordinal, told.books_on()?)))
+    };
+    if !grammars::has_statements_by_day(format) || days().all(|(_, day)| day != date) {
+        return BTreeSet::new();
+    }
+    days()
+        .filter(|(_, day)| *day != date)
+        .map(|(ordinal, _)| ordinal)
+        .collect()
 }
 
 /// A refusal that says what the file is, where that is another format or none.

@@ -594,7 +594,7 @@ impl Reading<'_, '_> {
                 part.open = Some(open);
             }
             None => {
-                let mut open = OpenStatement::new(Purport::Statement, part.line, index);
+                let mut open = self.desk.begin(Purport::Statement, part.line, index);
                 open.told.id.clone_from(&part.id);
                 open.told.sequence = part.number;
                 open.told.opening = Some(balance);
@@ -673,7 +673,7 @@ impl Reading<'_, '_> {
             let index = self
                 .desk
                 .account(&part.names, part.currency, ":25:", place.line)?;
-            let mut open = OpenStatement::new(Purport::Intraday, part.line, index);
+            let mut open = self.desk.begin(Purport::Intraday, part.line, index);
             open.told.id.clone_from(&part.id);
             open.told.sequence = part.number;
             part.open = Some(open);
@@ -800,11 +800,10 @@ impl Reading<'_, '_> {
         let declared = self.check_declared(&mut part, currency, last)?;
         let tied = identity(opening.minor, part.counted.booked, closing.minor, currency);
         match tied {
-            Ok(words) => self
-                .desk
-                .facts
-                .checked
-                .push(format!("statement {}: {words}", part.name())),
+            Ok(words) => {
+                let words = format!("statement {}: {words}", part.name());
+                self.desk.checked(&open, words);
+            }
             Err(words) => {
                 let mut refused = part.refuse(words);
                 if identity(opening.minor, part.counted.written, closing.minor, currency).is_ok() {
@@ -818,7 +817,7 @@ impl Reading<'_, '_> {
                 "statement {}: {declared} declared counts and sums hold",
                 part.name()
             );
-            self.desk.facts.checked.push(words);
+            self.desk.checked(&open, words);
         }
         if last {
             open.told.closing = Some(closing);
@@ -848,7 +847,7 @@ impl Reading<'_, '_> {
                 return self.desk.fail(refused);
             }
             let index = self.desk.account(&part.names, part.currency, ":25:", part.line)?;
-            let mut open = OpenStatement::new(Purport::Intraday, part.line, index);
+            let mut open = self.desk.begin(Purport::Intraday, part.line, index);
             open.told.id.clone_from(&part.id);
             open.told.sequence = part.number;
             part.open = Some(open);

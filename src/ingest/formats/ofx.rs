@@ -647,7 +647,7 @@ impl Reading<'_, '_> {
                 "the statement at line {line} names no currency (CURDEF): taken is {currency}, that of the account in the book"
             ));
         }
-        let mut open = OpenStatement::new(Purport::Statement, line, index);
+        let mut open = self.desk.begin(Purport::Statement, line, index);
         open.told.period = match (statement.from.as_str(), statement.to.as_str()) {
             ("", "") => String::new(),
             (from, to) => format!("{from} to {to}"),

@@ -1,6 +1,6 @@
 //! Books and sinks for the tests of the formats.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use super::desk::Desk;
@@ -105,6 +105,19 @@ pub fn read_from(
     let result = grammars::read(&source.format, Box::new(bytes), &mut desk);
     let facts = desk.into_parts().0;
     (result.map(|()| facts), kept)
+}
+
+/// The same, passing over some statements.
+pub fn read_passing_over(
+    settings: &Settings,
+    source: &Source,
+    bytes: &[u8],
+    statements: &BTreeSet<u32>,
+) -> (FileFacts, Kept) {
+    let mut kept = Kept::default();
+    let ctx = context(settings, source);
+    let facts = super::read_statements(&source.format, Box::new(bytes), &ctx, &mut kept, statements);
+    (facts.unwrap(), kept)
 }
 
 /// Reads bytes of a grammar as `tieout inspect` does: accounts as they come, failed checks collected.

@@ -1,11 +1,12 @@
 //! How the statements of one file follow from one another: what a close would ask of the files of its day, and what one file
 //! may be without.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::book::settings::Account;
 use crate::ingest::formats::desk::{Purport, StatementTold, text_of};
 use crate::ingest::formats::values::shown;
+use crate::terms::date::Date;
 
 /// Notes that are made one by one.
 const NOTED_MAX: usize = 20;
@@ -58,6 +59,18 @@ pub(super) fn how_they_follow(told: &[StatementTold], accounts: &[Account]) -> V
         notes.push(format!("and {more} more notes of this kind"));
     }
     notes
+}
+
+/// What to do with a file that has the statements of several days (D240).
+pub(super) fn of_several_days(told: &[StatementTold]) -> Option<String> {
+    let days: BTreeSet<Date> = told.iter().filter_map(StatementTold::books_on).collect();
+    let (first, last) = (days.first()?, days.last()?);
+    (first < last).then(|| {
+        format!(
+            "its statements are of {} days, {first} to {last}: a close takes those of its own day; deliver the file below the inbox of each",
+            days.len()
+        )
+    })
 }
 
 fn place(one: &StatementTold, account: &Account) -> String {

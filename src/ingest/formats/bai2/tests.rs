@@ -1,6 +1,10 @@
+use std::collections::BTreeSet;
+
 use crate::book::settings::Role;
-use crate::ingest::formats::testing::{Kept, read_from, read_openly, sample, settings, source};
-use crate::ingest::formats::{BAI2, FileFacts, FileRefused};
+use crate::ingest::formats::testing::{
+    Kept, read_from, read_openly, read_passing_over, sample, settings, source,
+};
+use crate::ingest::formats::{BAI2, FileFacts, FileRefused, OFX, of_other_days};
 
 fn read(text: &str) -> (Result<FileFacts, FileRefused>, Kept) {
     let settings = settings(&[("111", "USD"), ("222", "JPY")]);
@@ -47,6 +51,47 @@ fn sections_of_one_account_keep_equal_entries_apart() {
         .replace("98,1000,2,8/", "98,500,1,5/")
         .replace("99,1000,1,10/", "99,500,1,7/");
     assert_eq!(id(&read(&alone).1.rows[0]), id(&kept.rows[0]));
+}
+
+#[test]
+fn groups_of_other_days_are_passed_over() {
+    let group = |date: &str, amount: &str| {
+        format!(
+            "02,US,BANK,1,{date},2400,USD,2/\n03,111,USD,,,,/\n16,195,{amount},Z,,C1,x/\n16,475,{amount},Z,,C2,x/\n49,{sum},4/\n98,{sum},1,6/\n",
+            sum = 2 * amount.parse::<u32>().unwrap()
+        )
+    };
+    let text = format!(
+        "01,BANK,US,260331,0700,1,,,2/\n{}{}99,1400,2,14/\n",
+        group("260330", "500"),
+        group("260331", "200")
+    );
+    let date = |day| crate::terms::date::Date::from_ymd(2026, 3, day).unwrap();
+    let (result, whole) = read(&text);
+    let whole_facts = result.unwrap();
+    let others = |day| of_other_days(BAI2, &whole_facts, date(day));
+    assert_eq!(others(30), BTreeSet::from([1]));
+    assert_eq!(others(31), BTreeSet::from([0]));
+    // A file without a statement of the day is no file of the day.
+    assert_eq!(others(29), BTreeSet::new());
+    assert_eq!(of_other_days(OFX, &whole_facts, date(31)), BTreeSet::new());
+    let settings = settings(&[("111", "USD"), ("222", "JPY")]);
+    let source = source(BAI2, Role::Bank);
+    let (facts, kept) = read_passing_over(&settings, &source, text.as_bytes(), &others(31));
+    assert_eq!(kept.rows, whole.rows[2..]);
+    assert_eq!((kept.not_booked.len(), whole.not_booked.len()), (2, 0));
+    assert_eq!(kept.rejects, []);
+    // It is remembered as it was, and nothing else is said of it.
+    let contents = |facts: &FileFacts| -> Vec<String> {
+        let told = facts.told.iter();
+        told.map(|told| format!("{:?} {}", told.booked, told.content))
+            .collect()
+    };
+    assert_eq!(contents(&facts), contents(&whole_facts));
+    let passed: Vec<bool> = facts.told.iter().map(|told| told.passed_over).collect();
+    assert_eq!(passed, [true, false]);
+    assert_eq!((facts.statements.len(), whole_facts.statements.len()), (1, 2));
+    assert_eq!((facts.noted.len(), whole_facts.noted.len()), (1, 2));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 use super::*;
 use crate::book::settings::{ReversalSign, Role};
-use crate::ingest::formats::FileFacts;
-use crate::ingest::formats::testing::{Kept, read_from, sample, settings, source};
+use crate::ingest::formats::testing::{Kept, read_from, read_passing_over, sample, settings, source};
+use crate::ingest::formats::{CAMT053, FileFacts, of_other_days};
 
 const ACCOUNTS: [(&str, &str); 7] = [
     ("NL77ABNA0574908765", "EUR"),
@@ -358,6 +358,48 @@ fn rows_that_cannot_be_read_are_refused() {
     );
     unread(entry("1.00", "CRDT", "<RvslInd>yes</RvslInd>"), "RvslInd");
     unread(entry("1.00", "CRDT", "").replace("<Cd>BOOK</Cd>", ""), "status");
+}
+
+#[test]
+fn of_a_statement_that_is_passed_over_nothing_is_booked_or_refused() {
+    let undated = "<Ntry><Amt Ccy=\"CHF\">1.00</Amt><CdtDbtInd>CRDT</CdtDbtInd><Sts>BOOK</Sts></Ntry>";
+    let pending = entry("9.00", "CRDT", "").replace("BOOK", "PDNG");
+    let first = entry("2.00", "CRDT", "") + undated + &pending;
+    // Its pages are one statement.
+    let balances = [("OPBD", "0.00"), ("ITBD", "3.00")];
+    let more = "<StmtPgntn><PgNb>1</PgNb><LastPgInd>false</LastPgInd></StmtPgntn>";
+    let last = "<StmtPgntn><PgNb>2</PgNb><LastPgInd>true</LastPgInd></StmtPgntn>";
+    let before = page("S1", more, &first, &balances)
+        + &page(
+            "S1",
+            last,
+            &entry("4.00", "CRDT", ""),
+            &[("ITBD", "3.00"), ("CLBD", "7.00")],
+        );
+    let before = before.replace("2026-03-31", "2026-03-30");
+    let today = page(
+        "S2",
+        "",
+        &entry("8.00", "CRDT", ""),
+        &[("OPBD", "7.00"), ("CLBD", "15.00")],
+    );
+    let text = document(&(before + &today));
+    let (result, whole) = read_bytes(text.as_bytes());
+    let facts = result.unwrap();
+    assert_eq!(
+        (whole.rows.len(), whole.rejects.len(), whole.not_booked.len()),
+        (3, 1, 1)
+    );
+    let date = crate::terms::date::Date::from_ymd(2026, 3, 31).unwrap();
+    let others = of_other_days(CAMT053, &facts, date);
+    assert_eq!(others.len(), 1);
+    let source = source(CAMT053, Role::Bank);
+    let (again, kept) = read_passing_over(&settings(&ACCOUNTS), &source, text.as_bytes(), &others);
+    assert_eq!(kept.rows, whole.rows[2..]);
+    assert_eq!((kept.rejects.len(), kept.not_booked.len()), (0, 4));
+    assert_eq!(kept.balances, whole.balances[1..]);
+    assert_eq!(again.told[0].content, facts.told[0].content);
+    assert_eq!((again.checked.len(), facts.checked.len()), (1, 2));
 }
 
 #[test]
