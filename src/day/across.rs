@@ -64,8 +64,7 @@ pub struct Checked {
 }
 
 /// Checks the statements of a day across its files and says what was found. `state` is what the closes before have left:
-/// statements that they took, their numbers, and balances of accounts; the book begins on `begins_on`. `known` are the files that
-/// they took.
+/// statements that they took, their numbers, and balances of accounts. `known` are the files that they took.
 ///
 /// # Errors
 /// 65 with all findings.
@@ -73,7 +72,7 @@ pub fn check(
     settings: &Settings,
     files: &[Delivered],
     reports: &[FileReport],
-    (state, begins_on): (&State, Date),
+    state: &State,
     known: &Known<'_>,
     date: Date,
 ) -> Result<Checked, Stop> {
@@ -104,16 +103,17 @@ pub fn check(
         pages.extend(report.pages.iter().map(|page| (file.name.as_str(), page)));
     }
     let (passed_over, mut told): (Vec<_>, Vec<_>) = told.into_iter().partition(|one| one.told.passed_over);
-    let passed = passed::check(settings, &passed_over, state, begins_on, date)
-        .with(passed::check(settings, &of_known, state, begins_on, date));
+    let mut passed = passed::check(settings, &passed_over, state, date)
+        .with(passed::check(settings, &of_known, state, date));
+    let lacking = passed::not_delivered(settings, &told, state, date);
     let other = days::check(settings, &told, state, date);
-    let is_told = |one: &Told<'_>| {
-        let account = &one.told.account;
-        other.accounts.contains(account) || passed.accounts.contains(account)
-    };
+    let stopped: BTreeSet<usize> = other.accounts.union(&passed.accounts).copied().collect();
+    let is_told = |one: &Told<'_>| stopped.contains(&one.told.account);
     told.retain(|one| !is_told(one));
+    passed.idle.retain(|one| !is_told(one));
     let judged = judge(settings, (&told, &passed.idle), &pages, &state.statements, date);
     let stops = [
+        Stop::of(StopCode::BadData, lacking),
         Stop::of(StopCode::BadData, passed.findings),
         Stop::of(StopCode::BadData, other.findings),
         judged.as_ref().err().cloned(),
@@ -154,7 +154,9 @@ fn known_statements(
         .chain(today)
         .chain(remembered)
     {
-        if date.days_since(row.day) <= DAYS_KNOWN {
+        // What a close before has seen of this day has been delivered now, or the day has stopped.
+        let is_served = row.day == date && row.taken_on < date;
+        if date.days_since(row.day) <= DAYS_KNOWN && !is_served {
             known
                 .entry((row.account, row.day, row.content))
                 .or_insert(row.taken_on);

@@ -103,7 +103,7 @@ pub fn close(options: &CloseOptions, progress: &dyn Progress) -> Result<Outcome,
     let before = Before::find(&book, &history, options.date)?;
     let delivery = files::discover(&layout.inbox(options.date), &book.settings)?;
     let started = host::now_seconds();
-    let inputs = before.inputs(&book, &history, &delivery, options.date);
+    let inputs = before.inputs(&book, &delivery, options.date);
     let originals = |wanted: &FxHashSet<Vec<u8>>| originals::find(&history, options.date, wanted);
     let bound = options.memory.map(|bytes| Bound {
         bytes,
@@ -310,18 +310,11 @@ impl Before {
         })
     }
 
-    fn inputs<'a>(
-        &'a self,
-        book: &'a Book,
-        history: &History,
-        delivery: &'a Delivery,
-        date: Date,
-    ) -> DayInputs<'a> {
+    fn inputs<'a>(&'a self, book: &'a Book, delivery: &'a Delivery, date: Date) -> DayInputs<'a> {
         DayInputs {
             book,
             state: &self.state,
             is_first: self.is_first,
-            begins_on: history.first_date().map_or(date, |first| first.min(date)),
             delivery,
             date,
             originals: &|_| Ok(BTreeMap::new()),
@@ -469,7 +462,7 @@ fn rehearse(options: &CloseOptions, book: &Book, progress: &dyn Progress) -> Res
     let summary_of = |book: &Book| -> Result<(Summary, Vec<String>), Stop> {
         let before = Before::find(book, &until, options.date)?;
         let delivery = files::discover(&book.layout.inbox(options.date), &book.settings)?;
-        let inputs = before.inputs(book, &until, &delivery, options.date);
+        let inputs = before.inputs(book, &delivery, options.date);
         let originals = |wanted: &FxHashSet<Vec<u8>>| originals::find(&until, options.date, wanted);
         if let Some(bound) = &bound {
             host::create_new_folder(&bound.folder)?;
@@ -561,7 +554,7 @@ pub fn replay(
     let delivery = files::discover(inbox, &book.settings)?;
     let history = History::read(&book.layout)?;
     let originals = |wanted: &FxHashSet<Vec<u8>>| originals::find(&history, date, wanted);
-    let inputs = before.inputs(&book, &history, &delivery, date);
+    let inputs = before.inputs(&book, &delivery, date);
     let computed = compute(
         &DayInputs {
             originals: &originals,

@@ -126,11 +126,6 @@ impl History {
         &self.closes[start..end]
     }
 
-    /// The first day that is closed: the book begins on it.
-    pub fn first_date(&self) -> Option<Date> {
-        self.closes.first().map(|closed| closed.date)
-    }
-
     /// The last day that is closed.
     pub fn last_date(&self) -> Option<Date> {
         self.closes.last().map(|closed| closed.date)
@@ -212,7 +207,6 @@ mod tests {
         assert_eq!(in_force, ["2026-11-19/1", "2026-11-20/10"]);
         let date = Date::parse(b"2026-11-20").unwrap();
         assert_eq!(history.last_date(), Some(date));
-        assert_eq!(history.first_date(), Some(date.plus_days(-1)));
         assert_eq!(history.all_of(date).len(), 3);
         assert_eq!(history.of(date.plus_days(1)), None);
     }

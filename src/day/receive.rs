@@ -45,8 +45,7 @@ pub fn receive(
         .collect();
     let (reports, state) = (&reading.reports, day.state);
     let known = parts::known_on(&state.files, reports, day.date);
-    let before = (state, day.begins_on);
-    let mut statements = across::check(settings, files, reports, before, &known, day.date)?;
+    let mut statements = across::check(settings, files, reports, state, &known, day.date)?;
     notes.append(&mut statements.notes);
     notes.extend(parts::check(settings, files, reports, &known)?);
     if let Some(stop) = across::formats::of_rows(settings, files, reports, &known, &reading.blocks) {

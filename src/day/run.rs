@@ -46,8 +46,6 @@ pub struct DayInputs<'a> {
     pub state: &'a State,
     /// True when there is neither a previous close nor `opening/`.
     pub is_first: bool,
-    /// The day of the book's first close: D where none came before.
-    pub begins_on: Date,
     /// What was delivered.
     pub delivery: &'a Delivery,
     /// D.

@@ -35,7 +35,6 @@ pub(super) fn close_week(
             book: &book,
             state: &state,
             is_first: day == 0,
-            begins_on: dates[0],
             delivery: &delivery,
             date: *date,
             originals,

@@ -3,8 +3,8 @@
 //! A bank sends one file for a weekend, and people fetch the last seven days each morning. Every close takes the statements of its own
 //! day; what it does not take must have been taken, or must be to come. In: the statements that readers have passed over, and those
 //! that the closes before have taken. Out: notes, what is remembered from now on, or findings. A statement of an earlier day must be
-//! one that was taken, word for word: one that was corrected since, and one that no close has taken, stop the day. One without entries
-//! has none to lose. One of a later day is taken by its own close.
+//! one that was taken, word for word: one that was corrected since, and one that no close has taken, stop the day. One without entries,
+//! of a day of which none was taken, has none to lose. One of a later day is remembered, and its own close stops without it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -55,18 +55,24 @@ struct Alike<'t, 'a> {
     days: (Date, Date),
 }
 
-/// Judges the statements that were passed over. The book begins on `begins_on`.
+/// Judges the statements that were passed over.
 pub(super) fn check<'a>(
     settings: &Settings,
     passed: &[Told<'a>],
     state: &State,
-    begins_on: Date,
     date: Date,
 ) -> PassedOver<'a> {
+    // Files are known as long as statements are.
+    let begins_on = state.files.iter().map(|file| file.taken_on).min().unwrap_or(date);
+    let mut first_taken: BTreeMap<&str, Date> = BTreeMap::new();
     let mut known: BTreeMap<(&str, Date), BTreeMap<&str, Date>> = BTreeMap::new();
     for row in &state.statements_taken {
         let of_day = known.entry((&row.account, row.day)).or_default();
         of_day.insert(&row.content, row.taken_on);
+        if row.taken_on == row.day {
+            let first = first_taken.entry(&row.account).or_insert(row.day);
+            *first = row.day.min(*first);
+        }
     }
     let fate_of = |one: &Told<'_>, day: Date| {
         let account = settings.accounts.get(one.told.account);
@@ -74,15 +80,21 @@ pub(super) fn check<'a>(
         let taken_on = of_day.and_then(|contents| contents.get(one.told.content.as_str()));
         // What later closes have passed over was not booked by the close of its day.
         let others = of_day.is_some_and(|contents| contents.values().any(|taken_on| *taken_on == day));
-        let is_new = || account.is_none_or(|account| state.of_account(account).is_none());
+        let first = first_taken.get(account_id(settings, one.told.account));
+        let lies_before = || match first {
+            Some(first) => day < *first,
+            // An account that was out of the book for a while is not new to it.
+            None => account.is_none_or(|account| state.of_account(account).is_none()),
+        };
         match taken_on {
             _ if day > date => Fate::Later,
             Some(taken_on) if *taken_on == day => Fate::Taken,
-            Some(_) => Fate::Seen,
-            None if others => Fate::Corrected,
-            None if day < begins_on || is_new() => Fate::Before,
-            None if is_idle(one.told) => Fate::Idle,
-            None => Fate::Missing,
+            Some(taken_on) if *taken_on > day => Fate::Seen,
+            _ if others => Fate::Corrected,
+            _ if day < begins_on || lies_before() => Fate::Before,
+            _ if is_idle(one.told) => Fate::Idle,
+            // A close before its day has seen it, and no close has taken it since.
+            _ => Fate::Missing,
         }
     };
     let mut found = PassedOver::default();
@@ -90,7 +102,8 @@ pub(super) fn check<'a>(
     for one in passed {
         let Some(day) = one.told.books_on() else { continue };
         let fate = fate_of(one, day);
-        if matches!(fate, Fate::Before | Fate::Idle) {
+        let is_to_come = fate == Fate::Later && !is_idle(one.told);
+        if is_to_come || matches!(fate, Fate::Before | Fate::Idle) {
             found.remembered.push(StatementTaken {
                 account: account_id(settings, one.told.account).to_owned(),
                 day,
@@ -132,9 +145,46 @@ pub(super) fn check<'a>(
     found
 }
 
+/// Statements with entries that closes before their day have passed over, and of which the day is now closed without any of
+/// their account: the file that had them lies below another inbox alone.
+pub(super) fn not_delivered(
+    settings: &Settings,
+    told: &[Told<'_>],
+    state: &State,
+    date: Date,
+) -> Vec<Finding> {
+    let delivered: BTreeSet<&str> = told
+        .iter()
+        .filter(|one| one.told.books_on() == Some(date))
+        .map(|one| account_id(settings, one.told.account))
+        .collect();
+    let is_known = |id: &str| settings.accounts.iter().any(|account| account.id == id);
+    let to_come = state.statements_taken.iter().filter(|row| row.taken_on < row.day);
+    let mut lacking: BTreeMap<(&str, Date), Date> = BTreeMap::new();
+    for row in to_come {
+        let is_here = row.day == date && delivered.contains(row.account.as_str());
+        if row.day <= date && !is_here && is_known(&row.account) {
+            lacking.entry((&row.account, row.day)).or_insert(row.taken_on);
+        }
+    }
+    let finding = |((account, day), seen_on): (&(&str, Date), &Date)| {
+        Finding::about(
+            format!("inbox/{day}"),
+            format!(
+                "no statement of account {account} of {day}, of which the close of {seen_on} passed one over that has entries"
+            ),
+            format!(
+                "deliver the file of inbox/{seen_on} that has it below inbox/{day} as well, or another statement of that day"
+            ),
+        )
+    };
+    lacking.iter().map(finding).collect()
+}
+
 impl PassedOver<'_> {
-    /// The same with what was found elsewhere, of which nothing is noted.
+    /// The same with what was found elsewhere.
     pub(super) fn with(mut self, other: Self) -> Self {
+        self.notes.extend(other.notes);
         self.findings.extend(other.findings);
         self.accounts.extend(other.accounts);
         self.remembered.extend(other.remembered);
@@ -197,14 +247,14 @@ impl Alike<'_, '_> {
                 false => "the closes of these days have taken other content: they were corrected since, or are more of these days".to_owned(),
             };
             let help = format!(
-                "ask the bank what it changed: a sealed close never changes, so that the difference must come with the entries of a day that is open; then {alone}"
+                "ask the bank what it changed, and to book the difference on an open day, for a sealed close never changes; then {alone}"
             );
             return (why, help);
         }
         let (it, its) = if one { ("it", "its") } else { ("them", "their") };
         let why = format!("no close has taken {it}, and {its} entries would be lost");
         let help = format!(
-            "where the entries of {days} were booked from another file, {alone}; where they were not, the closes from {day} on lack them: as long as nothing of these was paid, take them out of closes/ and close again from {day} on, with this file below inbox/{day} too"
+            "where the entries of {days} were booked from another file, {alone}; where they were not, every close from {day} on lacks them: as long as nothing of these closes was paid, move all of them from closes/ to a safe place and close again from {day} on, with this file below inbox/{day} too; where payouts went out, ask finance before anything is moved"
         );
         (why, help)
     }
@@ -215,7 +265,7 @@ mod tests {
     use super::super::tests::{TODAY, settings, statement};
     use super::*;
     use crate::book::settings::StatementNumbers;
-    use crate::day::state::AccountBalance;
+    use crate::day::state::{AccountBalance, KnownFile};
     use crate::ingest::formats::desk::{Balance, StatementTold};
     use crate::terms::currency::Currency;
 
@@ -242,6 +292,11 @@ mod tests {
             taken_on: today().plus_days(*taken_on),
         };
         State {
+            files: vec![KnownFile {
+                sha256: String::new(),
+                taken_on: today().plus_days(-9),
+                name: String::new(),
+            }],
             statements_taken: statements.iter().map(row).collect(),
             accounts: vec![AccountBalance {
                 account: "A0".to_owned(),
@@ -254,11 +309,7 @@ mod tests {
     }
 
     /// Notes, and findings with their help.
-    fn judged(
-        statements: &[StatementTold],
-        state: &State,
-        begins_on: i32,
-    ) -> (Vec<String>, Vec<String>, usize) {
+    fn judged(statements: &[StatementTold], state: &State) -> (Vec<String>, Vec<String>, usize) {
         let told: Vec<Told<'_>> = statements
             .iter()
             .map(|told| Told {
@@ -269,14 +320,14 @@ mod tests {
                 told,
             })
             .collect();
-        let found = check(&settings(), &told, state, today().plus_days(begins_on), today());
+        let found = check(&settings(), &told, state, today());
         let findings = found.findings.iter();
         let findings = findings.map(|finding| format!("{} ({})", finding.message, finding.help));
         (found.notes, findings.collect(), found.remembered.len())
     }
 
     fn notes(statements: &[StatementTold], state: &State) -> Vec<String> {
-        let (notes, findings, _) = judged(statements, state, -9);
+        let (notes, findings, _) = judged(statements, state);
         assert_eq!(findings, [""; 0]);
         notes
     }
@@ -313,11 +364,10 @@ mod tests {
 
     #[test]
     fn what_no_close_has_taken_stops_where_entries_are_lost() {
-        let state = taken(&[(-1, "x", -1)]);
+        let state = taken(&[(-1, "x", -1), (-4, "u", -4)]);
         let (notes, findings, remembered) = judged(
             &[of_day(-1, "y", 1), of_day(-2, "z", 1), of_day(-3, "v", 1)],
             &state,
-            -9,
         );
         assert_eq!((notes.len(), findings.len(), remembered), (0, 2, 0));
         assert!(
@@ -329,10 +379,13 @@ mod tests {
             "{findings:?}"
         );
         // Entries of a day of which a close has seen an idle statement only.
-        let (_, findings, _) = judged(&[of_day(-2, "late", 1)], &taken(&[(-2, "idle", -1)]), -9);
+        let (_, findings, _) = judged(
+            &[of_day(-2, "late", 1)],
+            &taken(&[(-3, "x", -3), (-2, "idle", -1)]),
+        );
         assert!(findings[0].contains("no close has taken it"), "{findings:?}");
         // One without entries has none to lose.
-        let (notes, findings, remembered) = judged(&[of_day(-2, "idle", 0)], &state, -9);
+        let (notes, findings, remembered) = judged(&[of_day(-2, "idle", 0)], &state);
         assert_eq!((findings.len(), remembered), (0, 1));
         assert_eq!(
             notes,
@@ -346,17 +399,69 @@ mod tests {
     fn what_lies_before_the_book_is_remembered() {
         let before = [of_day(-1, "y", 1)];
         let expected = "a: statement y of account A0 of 2026-03-30 (1 entry) passed over: it lies before the first close of the account";
+        let first = |statements: &[(i32, &str, i32)]| State {
+            files: Vec::new(),
+            ..taken(statements)
+        };
+        let new = State {
+            accounts: Vec::new(),
+            ..taken(&[])
+        };
         // The first close, with opening/ and without; and an account that is new to the book.
-        for (state, begins_on) in [(taken(&[]), 0), (State::default(), 0), (State::default(), -9)] {
-            let (notes, findings, remembered) = judged(&before, &state, begins_on);
+        for state in [first(&[]), State::default(), new] {
+            let (notes, findings, remembered) = judged(&before, &state);
             assert_eq!((findings.len(), remembered), (0, 1));
             assert_eq!(notes, [expected]);
         }
         // The bank corrected it before the book began: no close has booked it either way.
-        let (notes, findings, remembered) = judged(&before, &taken(&[(-1, "x", 0)]), 0);
+        let (notes, findings, remembered) = judged(&before, &first(&[(-1, "x", 0)]));
         assert_eq!((notes.len(), findings.len(), remembered), (1, 0, 1));
         // What opening/ says was taken holds.
-        let corrected = judged(&before, &taken(&[(-1, "x", -1)]), 0);
+        let corrected = judged(&before, &first(&[(-1, "x", -1)]));
         assert_eq!((corrected.1.len(), corrected.2), (1, 0));
+        // A wider download once the account has a close, which began before the account; and one that was out of the book.
+        let (notes, findings, _) = judged(&[of_day(-5, "v", 1)], &taken(&[(-3, "x", -3)]));
+        assert_eq!((notes.len(), findings.len()), (1, 0));
+        let out = State {
+            accounts: Vec::new(),
+            ..taken(&[(-3, "x", -3)])
+        };
+        assert_eq!(judged(&before, &out).1.len(), 1);
+    }
+
+    #[test]
+    fn what_is_to_come_must_come() {
+        let told = [of_day(1, "n", 1), of_day(2, "idle", 0)];
+        let (_, findings, remembered) = judged(&told, &taken(&[]));
+        assert_eq!(
+            (findings.len(), remembered),
+            (0, 1),
+            "nothing of an idle one is lost"
+        );
+        let state = taken(&[(0, "n", -1), (1, "m", -1), (-2, "x", -2)]);
+        let lacking = |statements: &[StatementTold], state: &State| -> Vec<String> {
+            let told: Vec<Told<'_>> = statements
+                .iter()
+                .map(|told| Told {
+                    file: "a",
+                    format: "bai2",
+                    numbers: StatementNumbers::Yearly,
+                    other_days: false,
+                    told,
+                })
+                .collect();
+            let findings = not_delivered(&settings(), &told, state, today());
+            findings.into_iter().map(|finding| finding.message).collect()
+        };
+        let expected = "no statement of account A0 of 2026-03-31, of which the close of 2026-03-30 passed one over that has entries";
+        assert_eq!(lacking(&[], &state), [expected]);
+        assert_eq!(lacking(&[of_day(1, "m", 1)], &state), [expected]);
+        // Whatever the bank has changed of it since.
+        assert_eq!(lacking(&[of_day(0, "other", 2)], &state), [""; 0]);
+        // A day that no close has taken, though one before it has seen it.
+        let skipped = taken(&[(-1, "n", -2), (-3, "x", -3)]);
+        assert_eq!(lacking(&[of_day(0, "other", 2)], &skipped).len(), 1);
+        let (_, findings, _) = judged(&[of_day(-1, "n", 1)], &skipped);
+        assert!(findings[0].contains("no close has taken it"), "{findings:?}");
     }
 }

@@ -379,8 +379,8 @@ pub struct StatementNumber {
     pub closed_on: Date,
 }
 
-/// `statements_taken.csv`: a statement of the last 400 days that a close has taken, or has passed over since nothing of it is
-/// lost (D240). Where a later file has it again, its entries are not lost.
+/// `statements_taken.csv`: a statement of the last 400 days that the close of its day has taken, or that another close has passed over
+/// since nothing of it is lost (D240): a later one, or one before its day, without which its own day stops.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct StatementTaken {
     /// Account id.
@@ -389,7 +389,7 @@ pub struct StatementTaken {
     pub day: Date,
     /// SHA-256 over all that its entries and balances say, hex.
     pub content: String,
-    /// The close that took it.
+    /// The close that took it; of any other day than its own, the one that passed it over.
     pub taken_on: Date,
 }
 

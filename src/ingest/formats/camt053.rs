@@ -204,7 +204,7 @@ struct Reading<'r, 'd> {
     ordinal: u64,
     pages: Option<Pages>,
     /// Account, id and sequence of the statements that ended.
-    known: BTreeSet<(usize, String, String)>,
+    known: BTreeSet<(usize, String, String, Option<Date>)>,
     /// The statement that is read, over all its pages.
     open: Option<OpenStatement>,
     message: MessagePage,
@@ -693,7 +693,9 @@ impl Reading<'_, '_> {
         if self.document.purport != Purport::Statement {
             return self.end_report(page, &account, open);
         }
-        let key = (index, page.id.clone(), page.sequence.clone());
+        // Banks that never count may give the statements of all days one id.
+        let day = page.closing.map(|closing| closing.date);
+        let key = (index, page.id.clone(), page.sequence.clone(), day);
         let (line, name) = (page.line, page.name());
         let balances = (page.opening.or(page.previous_closing), page.closing);
         let done = match add_page(before, page, &account) {

@@ -547,6 +547,7 @@ impl<'d> Desk<'d> {
             row.counterparty_name,
             row.counterparty_account,
             row.original_ref,
+            row.purpose_text,
         ] {
             scratch.extend_from_slice(part);
             scratch.push(b'\n');
@@ -641,6 +642,8 @@ impl<'d> Desk<'d> {
             open.hasher.update(part.to_be_bytes());
         }
         let told = &mut open.told;
+        // Sections of one report count each, also where they say the same.
+        open.hasher.update(told.section.to_be_bytes());
         for balance in [told.opening, told.closing].into_iter().flatten() {
             open.hasher
                 .update(format!("{} {}\n", balance.date, balance.minor).as_bytes());
