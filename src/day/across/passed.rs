@@ -13,6 +13,7 @@ use super::{Told, account_id, is_idle, name};
 use crate::book::settings::Settings;
 use crate::day::state::{State, StatementTaken};
 use crate::findings::Finding;
+use crate::ingest::formats::desk::Purport;
 use crate::terms::date::Date;
 
 /// What was found of the statements that are passed over.
@@ -102,7 +103,7 @@ pub(super) fn check<'a>(
     for one in passed {
         let Some(day) = one.told.books_on() else { continue };
         let fate = fate_of(one, day);
-        let is_to_come = fate == Fate::Later && !is_idle(one.told);
+        let is_to_come = fate == Fate::Later && one.told.booked.total().count > 0;
         if is_to_come || matches!(fate, Fate::Before | Fate::Idle) {
             found.remembered.push(StatementTaken {
                 account: account_id(settings, one.told.account).to_owned(),
@@ -153,9 +154,10 @@ pub(super) fn not_delivered(
     state: &State,
     date: Date,
 ) -> Vec<Finding> {
+    // One that says no day is of the day whose inbox it lies in.
     let delivered: BTreeSet<&str> = told
         .iter()
-        .filter(|one| one.told.books_on() == Some(date))
+        .filter(|one| one.told.purport == Purport::Statement && one.told.day().is_none_or(|day| day == date))
         .map(|one| account_id(settings, one.told.account))
         .collect();
     let is_known = |id: &str| settings.accounts.iter().any(|account| account.id == id);
@@ -431,12 +433,14 @@ mod tests {
 
     #[test]
     fn what_is_to_come_must_come() {
-        let told = [of_day(1, "n", 1), of_day(2, "idle", 0)];
+        let mut pending = of_day(3, "pending", 0);
+        pending.not_booked = 1;
+        let told = [of_day(1, "n", 1), of_day(2, "idle", 0), pending];
         let (_, findings, remembered) = judged(&told, &taken(&[]));
         assert_eq!(
             (findings.len(), remembered),
             (0, 1),
-            "nothing of an idle one is lost"
+            "nothing of the others is lost"
         );
         let state = taken(&[(0, "n", -1), (1, "m", -1), (-2, "x", -2)]);
         let lacking = |statements: &[StatementTold], state: &State| -> Vec<String> {
@@ -456,6 +460,9 @@ mod tests {
         let expected = "no statement of account A0 of 2026-03-31, of which the close of 2026-03-30 passed one over that has entries";
         assert_eq!(lacking(&[], &state), [expected]);
         assert_eq!(lacking(&[of_day(1, "m", 1)], &state), [expected]);
+        let mut silent = of_day(0, "other", 2);
+        (silent.closing, silent.day) = (None, None);
+        assert_eq!(lacking(&[silent], &state), [""; 0]);
         // Whatever the bank has changed of it since.
         assert_eq!(lacking(&[of_day(0, "other", 2)], &state), [""; 0]);
         // A day that no close has taken, though one before it has seen it.
