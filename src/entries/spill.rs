@@ -157,6 +157,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
     proptest! {
         #[test]
         fn numbers_come_back_as_they_went(

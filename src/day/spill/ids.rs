@@ -142,11 +142,12 @@ fn hashes(
             block,
             ordinals,
         } = shard?;
+        let Some(number) = numbers.of(number) else {
+            continue;
+        };
         for (position, ordinal) in ordinals.iter().enumerate() {
             let hash = block.id(position).key_hash();
-            if takes(hash)
-                && let Some(number) = numbers.of(number)
-            {
+            if takes(hash) {
                 found.push((hash, RowRef::new(number, usize::from(*ordinal))));
             }
         }

@@ -86,8 +86,8 @@ impl Cuts {
 /// | 4–7, 8–11 | merchant, account |
 /// | 12, 13 | marks of the packed entry_id and bank_ref, 0 where one is not packed |
 /// | 14–15 | length of what follows of the txn_id |
-/// | 8 or 16 | amount and fee, minor units |
-/// | | the txn_id behind what all of its stretch begin with, entry_id, bank_ref: packed, or two bytes of length and the text |
+/// | 16– | amount and fee, minor units, 4 or 8 bytes each |
+/// | then | the txn_id behind what all of its stretch begin with, entry_id, bank_ref: packed, or two bytes of length and the text |
 #[derive(Debug, Default)]
 struct Written {
     bytes: Vec<u8>,
@@ -315,7 +315,7 @@ impl SpilledLines {
     /// What the system reports.
     pub fn add<'l>(&mut self, leg: usize, lines: impl Iterator<Item = InMemory<'l>>) -> Result<(), Stop> {
         let mut found = Vec::new();
-        let mut of_leg = RangeLines::new(&self.cuts, leg, lines.size_hint().0);
+        let mut of_leg = RangeLines::new(&self.cuts, leg, 0);
         for line in lines {
             let pass = match line.pass {
                 None => 0,

@@ -3,8 +3,9 @@
 //! A range is one stretch of its block's bytes, and the entries without a key are another, so a shard is copied as it lies and comes
 //! back as a block of its own without being laid out anew. Its positions are counted anew, in the order of the file as in its block;
 //! what they were is told beside. What all records of a block share (their layout, what their ids begin with, the list of their
-//! small fields) stands in each of its shards, so that a piece explains itself.
+//! small fields) stands in each of its shards, so that a piece explains itself; of a long list only what the shard's records name.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::{
@@ -20,7 +21,7 @@ use crate::entries::spill::{batch, column};
 use crate::findings::Stop;
 
 use super::record::{Layout, Records};
-use super::{BUCKET_BITS, Begins, EntryBlock, Ordinals, Slot};
+use super::{BLOCK_ROWS_MAX, BUCKET_BITS, Begins, EntryBlock, Ordinals, Slot};
 
 /// Lists of numbers under construction.
 #[derive(Debug)]
@@ -48,7 +49,7 @@ impl<T> Lists<T> {
     /// Ends a list.
     fn end(&mut self) {
         let end = i32::try_from(self.values.len()).unwrap_or(i32::MAX);
-        assert!(end < i32::MAX, "a piece has fewer rows");
+        assert!(end < i32::MAX, "a piece has fewer values");
         self.ends.push(end);
     }
 
@@ -125,6 +126,10 @@ pub struct Parted<'a> {
 impl<'a> Parted<'a> {
     /// Of a block, into `2^bits` ranges.
     pub fn new(block: &'a EntryBlock, bits: u32) -> Parted<'a> {
+        assert!(
+            block.ordinals_end() <= BLOCK_ROWS_MAX,
+            "an input block has no more rows"
+        );
         let (positions, starts) = block.by_partition(bits);
         let mut ranks = vec![0u16; block.len()];
         for range in starts.windows(2) {
@@ -170,7 +175,6 @@ impl Shards {
             Begins::At(_) => 0,
         });
         self.beginning.append_value(block.records.beginning.as_bytes());
-        self.metas.push(block.records.metas.iter().map(|meta| meta.0));
         let mut begins = Vec::new();
         let first = self.records.values.len();
         for places in [places.clone(), apart] {
@@ -183,6 +187,17 @@ impl Shards {
             self.records.values.extend_from_slice(records);
         }
         self.records.end();
+        let metas = &block.records.metas;
+        if metas.len() > positions.len() {
+            let begins = (0..positions.len()).map(|place| match block.begins {
+                Begins::Every(stride) => place * stride,
+                Begins::At(_) => begins[place] as usize,
+            });
+            let used = used_metas(&mut self.records.values[first..], begins, metas);
+            self.metas.push(used);
+        } else {
+            self.metas.push(metas.iter().map(|meta| meta.0));
+        }
         self.begins.push(begins);
         let starts = &block.starts[range << width..=(range + 1) << width];
         self.starts.push(starts.iter().map(|start| start - starts[0]));
@@ -204,7 +219,7 @@ impl Shards {
         self.aux_minor.push(with_aux.iter().map(aux_minor));
     }
 
-    /// As a batch.
+    /// As a batch, its columns in the order of [`place`].
     ///
     /// # Errors
     /// Our own fault.
@@ -224,6 +239,22 @@ impl Shards {
             self.aux_minor.finish::<Int64Type>(),
         ])
     }
+}
+
+/// Of a list of small fields those that narrow records name, in the order in which they do; the records name their places in it then.
+fn used_metas(records: &mut [u8], begins: impl Iterator<Item = usize>, metas: &[Meta]) -> Vec<u64> {
+    let mut used = Vec::new();
+    let mut places: BTreeMap<[u8; 2], [u8; 2]> = BTreeMap::new();
+    for begin in begins {
+        let Some(place) = records[begin..].first_chunk_mut::<2>() else {
+            continue;
+        };
+        *place = *places.entry(*place).or_insert_with(|| {
+            used.push(metas[usize::from(u16::from_le_bytes(*place))].0);
+            (used.len() as u16 - 1).to_le_bytes()
+        });
+    }
+    used
 }
 
 /// The first number of a range of which `is_before` is false.
@@ -251,10 +282,10 @@ pub struct ReturnedShards {
 pub struct Shard {
     /// Number of the block that it was taken from.
     pub number: u32,
-    /// Its entries; ordinals are positions.
+    /// Its entries; ordinals are positions. Which of its ids are late is not known: that is told of the whole block.
     pub block: EntryBlock,
     /// By position: ordinal of the entry in its input block.
-    pub ordinals: ScalarBuffer<u16>,
+    pub ordinals: Vec<u16>,
 }
 
 impl ReturnedShards {
@@ -282,12 +313,10 @@ impl ReturnedShards {
         let number = column::<UInt32Array>(&self.batch, BLOCK)?.value(row);
         let stride = column::<UInt32Array>(&self.batch, STRIDE)?.value(row) as usize;
         let records = column::<BinaryArray>(&self.batch, RECORDS)?.value(row);
-        // With room for the pieces in which the last records are copied.
-        let mut data = Vec::with_capacity(records.len() + 96);
-        data.extend_from_slice(records);
         let metas = self.list::<UInt64Type>(METAS, row)?;
         let buckets = self.list::<UInt16Type>(KEYLESS, row)?;
-        let ordinals = self.list::<UInt16Type>(ORDINALS, row)?;
+        // Copied, so that nothing holds the piece once its shards are made.
+        let ordinals = self.list::<UInt16Type>(ORDINALS, row)?.to_vec();
         let rows = ordinals.len();
         let all: Vec<Slot> = self
             .list::<UInt32Type>(SLOTS, row)?
@@ -307,7 +336,7 @@ impl ReturnedShards {
         let block = EntryBlock {
             record_end: (records.len() / rows.max(1)).saturating_sub(1) as u32,
             records: Records {
-                data,
+                data: records.to_vec(),
                 layout: match column::<UInt8Array>(&self.batch, LAYOUT)?.value(row) {
                     layout if layout == Layout::Narrow as u8 => Layout::Narrow,
                     _ => Layout::Wide,
@@ -350,7 +379,8 @@ mod tests {
     use crate::entries::spill::Shelf;
     use crate::host::WorkFile;
     use crate::terms::currency::Currency;
-    use crate::terms::kinds::Direction;
+    use crate::terms::date::Date;
+    use crate::terms::kinds::{Direction, Status, TxnType};
 
     const RANGE_BITS: u32 = 3;
 
@@ -410,6 +440,37 @@ mod tests {
             (Layout::Narrow, Layout::Wide)
         );
         all
+    }
+
+    #[test]
+    fn a_shard_holds_no_more_small_fields_than_entries() {
+        let date = Date::from_ymd(2026, 3, 2).unwrap();
+        let meta = Meta::bank(Direction::Debit, Currency::parse(b"CNY").unwrap());
+        for long in [0, 40] {
+            let mut builder = BlockBuilder::default();
+            for row in 0..2000u32 {
+                let key = format!("20260302{row:016}");
+                let id = format!("E{row:06}{}", "x".repeat(if row == 7 { long } else { 0 }));
+                let value_date = date.plus_days((row % 1000) as i32);
+                let channel = (row / 1000) as u16;
+                let meta = Meta::typed(TxnType::Payment, Status::Success, meta.currency(), channel)
+                    .with_value_date(value_date, date);
+                builder.push(key.as_bytes(), id.as_bytes(), 1, meta, 0, row);
+            }
+            let block = builder.finish();
+            assert_eq!(matches!(block.begins, Begins::Every(_)), long == 0);
+            assert!(block.records.metas.len() > 300, "{}", block.records.metas.len());
+            for range in 0..1 << RANGE_BITS {
+                for shard in through_the_disk(std::slice::from_ref(&block), range) {
+                    assert!(shard.block.records.metas.len() <= shard.block.len());
+                    for (position, ordinal) in shard.ordinals.iter().enumerate() {
+                        let theirs = block.record(usize::from(*ordinal));
+                        assert_eq!(shard.block.meta(position), theirs.meta());
+                        assert_eq!(shard.block.id(position), theirs.id());
+                    }
+                }
+            }
+        }
     }
 
     /// What the blocks hold in a range, put down and read back.
