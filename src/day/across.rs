@@ -21,8 +21,8 @@ use crate::book::settings::{Settings, StatementNumbers};
 use crate::day::balances::ends;
 use crate::day::parts::Known;
 use crate::day::read::FileReport;
-use crate::day::state::{State, StatementNumber, StatementTaken};
-use crate::day::taken::DAYS_KNOWN;
+use crate::day::state::cells::Record;
+use crate::day::state::{DAYS_KNOWN, State, StatementNumber, StatementTaken};
 use crate::findings::{Finding, Stop, StopCode};
 use crate::ingest::files::Delivered;
 use crate::ingest::formats::desk::{Explained, MessagePage, Purport, StatementTold};
@@ -108,9 +108,9 @@ pub fn check(
     let lacking = passed::not_delivered(settings, &told, state, date);
     let other = days::check(settings, &told, state, date);
     let stopped: BTreeSet<usize> = other.accounts.union(&passed.accounts).copied().collect();
-    let is_told = |one: &Told<'_>| stopped.contains(&one.told.account);
-    told.retain(|one| !is_told(one));
-    passed.idle.retain(|one| !is_told(one));
+    let goes_on = |one: &Told<'_>| !stopped.contains(&one.told.account);
+    told.retain(goes_on);
+    passed.idle.retain(goes_on);
     let judged = judge(settings, (&told, &passed.idle), &pages, &state.statements, date);
     let stops = [
         Stop::of(StopCode::BadData, lacking),
@@ -146,30 +146,15 @@ fn known_statements(
         content: one.told.content.clone(),
         taken_on: date,
     });
-    let mut known: BTreeMap<(String, Date, String), Date> = BTreeMap::new();
-    for row in state
-        .statements_taken
-        .iter()
-        .cloned()
-        .chain(today)
-        .chain(remembered)
-    {
-        // What a close before has seen of this day has been delivered now, or the day has stopped.
-        let is_served = row.day == date && row.taken_on < date;
-        if date.days_since(row.day) <= DAYS_KNOWN && !is_served {
-            known
-                .entry((row.account, row.day, row.content))
-                .or_insert(row.taken_on);
-        }
-    }
-    let rows = known.into_iter();
-    rows.map(|((account, day, content), taken_on)| StatementTaken {
-        account,
-        day,
-        content,
-        taken_on,
-    })
-    .collect()
+    // What a close before has seen of this day has been delivered now, or the day has stopped.
+    let is_served = |row: &&StatementTaken| row.day == date && row.taken_on < date;
+    let before = state.statements_taken.iter().filter(|row| !is_served(row));
+    let all = before.cloned().chain(today).chain(remembered);
+    let mut known: Vec<StatementTaken> = all.filter(|row| date.days_since(row.day) <= DAYS_KNOWN).collect();
+    // Of each the first close that had it.
+    known.sort_by(StatementTaken::order);
+    known.dedup_by(|a, b| a.order(b).is_eq());
+    known
 }
 
 /// Checks the statements of the day; beside them stand those without entries that were passed over, whose numbers count.
@@ -332,7 +317,8 @@ fn numbers(
         })
         .collect();
     let mut countings: BTreeMap<(&str, &str), Counted<'_>> = BTreeMap::new();
-    for (index, one) in told.iter().chain(idle).enumerate() {
+    let all: Vec<&Told<'_>> = told.iter().chain(idle).collect();
+    for (index, one) in all.iter().enumerate() {
         let (Purport::Statement, Some(number), false) =
             (one.told.purport, one.told.sequence, repeated.contains(&index))
         else {
@@ -361,10 +347,8 @@ fn numbers(
         // Statements of one number and day follow from one another by their balances, whatever files they stand in.
         for same in counted.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
             let (closed_on, number, index) = same[0];
-            let told_at = |index: usize| told.get(index).or_else(|| idle.get(index - told.len()));
-            let Some(one) = told_at(index) else { continue };
-            let same = same.iter().filter_map(|(_, _, index)| told_at(*index));
-            let (opening, closing) = ends_of(same.map(|one| one.told), previous);
+            let one = all[index];
+            let (opening, closing) = ends_of(same.iter().map(|(_, _, index)| all[*index].told), previous);
             let next = Numbered {
                 number,
                 date: closed_on,
@@ -693,7 +677,7 @@ pub(in crate::day) mod tests {
         let balance = |minor| Some(Balance { date, minor });
         StatementTold {
             purport: Purport::Statement,
-            ordinal: 0,
+            number_in_file: 0,
             passed_over: false,
             line: 1,
             account: 0,
@@ -716,6 +700,17 @@ pub(in crate::day) mod tests {
         }
     }
 
+    /// What a file of a format told, where the bank counts by the year.
+    pub(super) fn from_file<'a>(file: &'a str, format: &'a str, told: &'a StatementTold) -> Told<'a> {
+        Told {
+            file,
+            format,
+            numbers: StatementNumbers::Yearly,
+            other_days: false,
+            told,
+        }
+    }
+
     pub(super) const TODAY: (i32, u32, u32) = (2026, 3, 31);
 
     fn checked(
@@ -729,11 +724,8 @@ pub(in crate::day) mod tests {
             .iter()
             .zip(names)
             .map(|((told, format), file)| Told {
-                file,
-                format,
                 numbers,
-                other_days: false,
-                told,
+                ..from_file(file, format, told)
             })
             .collect();
         let date = Date::from_ymd(TODAY.0, TODAY.1, TODAY.2).unwrap();
@@ -886,15 +878,9 @@ pub(in crate::day) mod tests {
                     }
                 })
                 .collect();
-            let told = |told| Told {
-                file: "a",
-                format: "mt940",
-                numbers: StatementNumbers::Yearly,
-                other_days: false,
-                told,
-            };
-            let idle: Vec<Told<'_>> = idle.iter().map(told).collect();
-            let judged = judge(&settings(), (&[told(&today)], &idle), &[], &before, date);
+            let from_file = |told| from_file("a", "mt940", told);
+            let idle: Vec<Told<'_>> = idle.iter().map(from_file).collect();
+            let judged = judge(&settings(), (&[from_file(&today)], &idle), &[], &before, date);
             judged
                 .map(|checked| checked.last[0].number)
                 .map_err(|stop| stop.to_string())

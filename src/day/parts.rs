@@ -10,8 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::book::settings::Settings;
 use crate::day::read::{FileReport, refuse};
-use crate::day::state::KnownFile;
-use crate::day::taken::DAYS_KNOWN;
+use crate::day::state::{DAYS_KNOWN, KnownFile};
 use crate::findings::{Finding, Stop, StopCode};
 use crate::ingest::files::Delivered;
 use crate::ingest::formats::summary::{self, Compared};

@@ -22,8 +22,8 @@ use crate::ingest::files::{self, Delivered};
 use crate::ingest::formats::desk::{MessagePage, StatementTold};
 use crate::ingest::formats::summary::{RowSums, StatedSums};
 use crate::ingest::formats::{
-    FileFacts, FileRefused, FormatContext, Period, ReportPart, RowDigest, check_sources, of_other_days,
-    read_foreign, read_statements,
+    FileFacts, FileRefused, FormatContext, Period, ReportPart, RowDigest, check_sources, read_foreign,
+    read_statements, statements_of_other_days,
 };
 use crate::ingest::leased::Leased;
 use crate::ingest::parquet::{Columns, ParquetFile};
@@ -427,7 +427,7 @@ impl Shared<'_> {
     fn foreign(&self, number: u32, task: &Task<'_>, intake: &mut Intake<'_>) -> Result<FileReport, Stop> {
         let format = &self.book.settings.sources[task.file.source].format;
         let mut content = self.read_through(number, task, intake, &BTreeSet::new())?;
-        let others = of_other_days(format, &content.facts, self.context.business_date);
+        let others = statements_of_other_days(format, &content.facts, self.context.business_date);
         if !others.is_empty() {
             intake.forget(number);
             content = match self.read_through(number, task, intake, &others) {

@@ -13,7 +13,7 @@ use crate::day::pool::Pool;
 use crate::day::read::Reading;
 use crate::day::reject_columns;
 use crate::day::run::DayInputs;
-use crate::day::state::{KnownFile, State, StatementNumber, StatementTaken};
+use crate::day::state::{DAYS_KNOWN, KnownFile, State, StatementNumber, StatementTaken};
 use crate::entries::rows::BalanceRow;
 use crate::findings::{Finding, Stop, StopCode};
 use crate::report::manifest::{Input, InputBalance};
@@ -21,8 +21,6 @@ use crate::report::show::masked;
 use crate::report::tables::RejectLine;
 use crate::terms::currency::Currency;
 
-/// Days for which a file is known by its hash (R20), and a statement by its content (D240).
-pub const DAYS_KNOWN: i32 = 400;
 /// Rejects spelt out when they refuse the day; the rest are counted.
 const REJECTS_NAMED_MAX: usize = 1000;
 

@@ -293,15 +293,19 @@ impl EntryBlock {
 
     /// Entries of a partition that have no key.
     pub fn keyless(&self, partition: usize, bits: u32) -> impl Iterator<Item = Slot> + '_ {
+        self.keyless[self.keyless_of(partition, bits)]
+            .iter()
+            .map(|(_, slot)| *slot)
+    }
+
+    /// Where those stand among all without a key, whose places lie behind the others in this order.
+    fn keyless_of(&self, partition: usize, bits: u32) -> Range<usize> {
         let width = BUCKET_BITS - bits;
-        let Range { start, end } = partition << width..(partition + 1) << width;
-        let from = self
-            .keyless
-            .partition_point(|(bucket, _)| usize::from(*bucket) < start);
-        let upto = self
-            .keyless
-            .partition_point(|(bucket, _)| usize::from(*bucket) < end);
-        self.keyless[from..upto].iter().map(|(_, slot)| *slot)
+        let before = |bucket: usize| {
+            self.keyless
+                .partition_point(|(mine, _)| usize::from(*mine) < bucket)
+        };
+        before(partition << width)..before((partition + 1) << width)
     }
 
     /// An entry.

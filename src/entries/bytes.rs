@@ -1,6 +1,7 @@
 //! A growing column of byte strings: one buffer, one offset a row, no allocation per row.
 
 use crate::terms::digest::key_hash;
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::hash::{Hash, Hasher};
 use std::ops::Range;
@@ -126,15 +127,19 @@ impl<'a> Id<'a> {
 
     /// What the id's bytes are partitioned by ([`crate::terms::digest::key_hash`]).
     pub fn key_hash(self) -> u64 {
-        let mut bytes = [0u8; 128];
-        let len = self.len();
-        let Some(room) = bytes.get_mut(..len) else {
-            return key_hash(&self.to_vec());
-        };
-        let (beginning, rest) = room.split_at_mut(self.beginning.len());
-        beginning.copy_from_slice(self.beginning);
-        rest.copy_from_slice(self.rest);
-        key_hash(room)
+        key_hash(&self.joined(&mut [0; 128]))
+    }
+
+    /// Its bytes in one piece: in `room`, or for themselves where they are more.
+    #[inline(always)]
+    pub fn joined<const N: usize>(self, room: &mut [u8; N]) -> Cow<'_, [u8]> {
+        let (cut, len) = (self.beginning.len(), self.len());
+        if len > N {
+            return Cow::Owned(self.to_vec());
+        }
+        put_short(room, self.beginning);
+        put_short(&mut room[cut..], self.rest);
+        Cow::Borrowed(&room[..len])
     }
 }
 
@@ -247,7 +252,7 @@ pub fn append(out: &mut Vec<u8>, text: &[u8]) {
 
 /// Puts a short text down at the beginning of `room`, in overlapping pieces of one size as [`append`] does.
 #[inline(always)]
-pub fn put_short(room: &mut [u8], text: &[u8]) {
+fn put_short(room: &mut [u8], text: &[u8]) {
     fn pieces<const N: usize>(room: &mut [u8], text: &[u8]) -> Option<()> {
         let (first, last) = (text.first_chunk::<N>()?, text.last_chunk::<N>()?);
         let room = room.get_mut(..text.len())?;

@@ -6,8 +6,12 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, RecordBatch, UInt8Array, UInt16Array, UInt32Array, UInt64Array};
-use arrow::buffer::Buffer;
+use arrow::array::{
+    Array, ArrayRef, ArrowPrimitiveType, BinaryArray, ListArray, PrimitiveArray, RecordBatch, UInt8Array,
+    UInt16Array, UInt32Array, UInt64Array,
+};
+use arrow::buffer::{Buffer, OffsetBuffer, ScalarBuffer};
+use arrow::datatypes::{ArrowNativeType, Field};
 use arrow::error::ArrowError;
 use arrow::ipc::reader::StreamDecoder;
 use arrow::ipc::writer::StreamWriter;
@@ -128,6 +132,74 @@ pub fn wide(batch: &RecordBatch, at: usize) -> Result<Vec<u64>, Stop> {
     }
     narrower!(widened);
     Ok(column::<UInt64Array>(batch, at)?.values().to_vec())
+}
+
+/// Lists of values under construction: a column of lists of numbers, or of texts.
+#[derive(Debug)]
+pub struct Lists<T> {
+    /// Of all lists, end to end.
+    pub values: Vec<T>,
+    ends: Vec<i32>,
+}
+
+impl<T> Default for Lists<T> {
+    fn default() -> Lists<T> {
+        Lists::with_capacity(0, 0)
+    }
+}
+
+impl<T> Lists<T> {
+    /// None yet, with room for so many, of so many values in all.
+    pub fn with_capacity(lists: usize, values: usize) -> Lists<T> {
+        let mut ends = Vec::with_capacity(lists + 1);
+        ends.push(0);
+        Lists {
+            values: Vec::with_capacity(values),
+            ends,
+        }
+    }
+
+    /// Number of lists.
+    pub fn len(&self) -> usize {
+        self.ends.len() - 1
+    }
+
+    /// True when there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Adds a list.
+    pub fn push(&mut self, values: impl IntoIterator<Item = T>) {
+        self.values.extend(values);
+        self.end();
+    }
+
+    /// Ends a list whose values were added to [`Lists::values`].
+    pub fn end(&mut self) {
+        let end = i32::try_from(self.values.len()).unwrap_or(i32::MAX);
+        assert!(end < i32::MAX, "the values of a piece stay below 2 GiB");
+        self.ends.push(end);
+    }
+
+    /// As lists of numbers.
+    pub fn finish<A: ArrowPrimitiveType<Native = T>>(self) -> ArrayRef
+    where
+        T: ArrowNativeType,
+    {
+        let field = Arc::new(Field::new("", A::DATA_TYPE, false));
+        let values = PrimitiveArray::<A>::new(ScalarBuffer::<T>::from(self.values), None);
+        let offsets = OffsetBuffer::new(ScalarBuffer::<i32>::from(self.ends));
+        Arc::new(ListArray::new(field, offsets, Arc::new(values), None))
+    }
+}
+
+impl Lists<u8> {
+    /// As texts.
+    pub fn texts(self) -> BinaryArray {
+        let offsets = OffsetBuffer::new(ScalarBuffer::<i32>::from(self.ends));
+        BinaryArray::new(offsets, Buffer::from_vec(self.values), None)
+    }
 }
 
 /// A batch of columns as long as one another. A piece's columns are known by their places and have no names.

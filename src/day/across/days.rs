@@ -37,7 +37,7 @@ pub(super) fn check(settings: &Settings, told: &[Told<'_>], state: &State, date:
 }
 
 /// True for what books entries.
-fn books(one: &Told<'_>) -> bool {
+pub(super) fn books(one: &Told<'_>) -> bool {
     one.told.purport == Purport::Statement
 }
 
@@ -162,22 +162,15 @@ fn reach_back(settings: &Settings, told: &[Told<'_>], state: &State, date: Date,
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{TODAY, settings, statement};
+    use super::super::tests::{TODAY, from_file, settings, statement};
     use super::*;
-    use crate::book::settings::StatementNumbers;
     use crate::ingest::formats::desk::{Balance, StatementTold};
 
     /// What is said of statements in files.
     fn of_days(statements: &[(StatementTold, &str)]) -> Vec<String> {
         let told: Vec<Told<'_>> = statements
             .iter()
-            .map(|(told, file)| Told {
-                file,
-                format: "bai2",
-                numbers: StatementNumbers::Yearly,
-                other_days: false,
-                told,
-            })
+            .map(|(told, file)| from_file(file, "bai2", told))
             .collect();
         let date = Date::from_ymd(TODAY.0, TODAY.1, TODAY.2).unwrap();
         let mut found = OfOtherDays::default();
@@ -276,11 +269,8 @@ mod tests {
             let told: Vec<Told<'_>> = statements
                 .iter()
                 .map(|told| Told {
-                    file: "a",
-                    format: "ofx",
-                    numbers: StatementNumbers::Yearly,
                     other_days,
-                    told,
+                    ..from_file("a", "ofx", told)
                 })
                 .collect();
             let mut found = OfOtherDays::default();

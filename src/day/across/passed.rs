@@ -8,12 +8,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::days::fetch_alone;
+use super::days::{books, fetch_alone};
 use super::{Told, account_id, is_idle, name};
 use crate::book::settings::Settings;
 use crate::day::state::{State, StatementTaken};
 use crate::findings::Finding;
-use crate::ingest::formats::desk::Purport;
 use crate::terms::date::Date;
 
 /// What was found of the statements that are passed over.
@@ -157,7 +156,7 @@ pub(super) fn not_delivered(
     // One that says no day is of the day whose inbox it lies in.
     let delivered: BTreeSet<&str> = told
         .iter()
-        .filter(|one| one.told.purport == Purport::Statement && one.told.day().is_none_or(|day| day == date))
+        .filter(|one| books(one) && one.told.day().is_none_or(|day| day == date))
         .map(|one| account_id(settings, one.told.account))
         .collect();
     let is_known = |id: &str| settings.accounts.iter().any(|account| account.id == id);
@@ -264,9 +263,8 @@ impl Alike<'_, '_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{TODAY, settings, statement};
+    use super::super::tests::{TODAY, from_file, settings, statement};
     use super::*;
-    use crate::book::settings::StatementNumbers;
     use crate::day::state::{AccountBalance, KnownFile};
     use crate::ingest::formats::desk::{Balance, StatementTold};
     use crate::terms::currency::Currency;
@@ -314,13 +312,7 @@ mod tests {
     fn judged(statements: &[StatementTold], state: &State) -> (Vec<String>, Vec<String>, usize) {
         let told: Vec<Told<'_>> = statements
             .iter()
-            .map(|told| Told {
-                file: "a",
-                format: "mt940",
-                numbers: StatementNumbers::Yearly,
-                other_days: false,
-                told,
-            })
+            .map(|told| from_file("a", "mt940", told))
             .collect();
         let found = check(&settings(), &told, state, today());
         let findings = found.findings.iter();
@@ -446,13 +438,7 @@ mod tests {
         let lacking = |statements: &[StatementTold], state: &State| -> Vec<String> {
             let told: Vec<Told<'_>> = statements
                 .iter()
-                .map(|told| Told {
-                    file: "a",
-                    format: "bai2",
-                    numbers: StatementNumbers::Yearly,
-                    other_days: false,
-                    told,
-                })
+                .map(|told| from_file("a", "bai2", told))
                 .collect();
             let findings = not_delivered(&settings(), &told, state, today());
             findings.into_iter().map(|finding| finding.message).collect()

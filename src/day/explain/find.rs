@@ -22,7 +22,7 @@ use crate::findings::{Finding, Stop, StopCode};
 use crate::ingest::canonical::{self, ReadContext, Work};
 use crate::ingest::csv_blocks::{BlockBytes, BlockError, BlockReader};
 use crate::ingest::files::{self, Delivered, discover_all};
-use crate::ingest::formats::{FormatContext, of_other_days, read_foreign, read_statements};
+use crate::ingest::formats::{FormatContext, read_foreign, read_statements, statements_of_other_days};
 use crate::ingest::parquet::Columns;
 use crate::terms::date::Date;
 
@@ -292,7 +292,7 @@ fn search_file(
         };
         let facts = read_foreign(&source.format, &profiles, bytes, &context, &mut keeper)
             .map_err(|refused| refuse(file, refused))?;
-        let others = of_other_days(&source.format, &facts, date);
+        let others = statements_of_other_days(&source.format, &facts, date);
         if !others.is_empty() {
             // The close has passed these over: their rows are of other days.
             (keeper.found, keeper.sums) = (Vec::new(), Sums::default());

@@ -8,10 +8,8 @@ use rayon::prelude::*;
 use rustc_hash::FxHashSet;
 
 use crate::day::spill::aside::{LegSide, Outline, Spill};
-use crate::day::spill::range::Numbers;
-use crate::entries::block::shard::Shard;
+use crate::day::spill::range::{Numbers, each_entry};
 use crate::entries::block::{EntryBlock, RowRef};
-use crate::entries::spill::Piece;
 use crate::findings::Stop;
 use crate::terms::digest::key_hash;
 
@@ -107,9 +105,17 @@ fn groups(
         .par_iter()
         .map(|range| {
             let mut found = Vec::new();
-            for piece in spill.pieces(side, *range) {
-                hashes(spill, (piece, *range), numbers, takes, &mut found)?;
-            }
+            each_entry(
+                (spill, side),
+                *range,
+                numbers,
+                &mut |(number, ordinal), record, _| {
+                    let hash = record.id().key_hash();
+                    if takes(hash) {
+                        found.push((hash, RowRef::new(number, ordinal as usize)));
+                    }
+                },
+            )?;
             Ok(found)
         })
         .collect::<Result<Vec<Vec<(u64, RowRef)>>, Stop>>()?;
@@ -127,32 +133,6 @@ fn groups(
     Ok(groups
         .map(|group| group.iter().map(|(_, row)| *row).collect())
         .collect())
-}
-
-fn hashes(
-    spill: &Spill,
-    (piece, range): (Piece, usize),
-    numbers: &Numbers,
-    takes: &(dyn Fn(u64) -> bool + Sync),
-    found: &mut Vec<(u64, RowRef)>,
-) -> Result<(), Stop> {
-    for shard in spill.get(piece, range)?.iter() {
-        let Shard {
-            number,
-            block,
-            ordinals,
-        } = shard?;
-        let Some(number) = numbers.of(number) else {
-            continue;
-        };
-        for (position, ordinal) in ordinals.iter().enumerate() {
-            let hash = block.id(position).key_hash();
-            if takes(hash) {
-                found.push((hash, RowRef::new(number, usize::from(*ordinal))));
-            }
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

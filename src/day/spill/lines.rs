@@ -7,12 +7,11 @@
 use std::sync::Arc;
 
 use arrow::array::BinaryArray;
-use arrow::buffer::{Buffer, OffsetBuffer, ScalarBuffer};
 
 use crate::entries::block::{BUCKET_BITS, Record};
-use crate::entries::bytes::{Beginning, Id, Window, append, put_short};
+use crate::entries::bytes::{Beginning, Id, Window, append};
 use crate::entries::key::{self, Key, PACKED_BYTES};
-use crate::entries::spill::{Piece, Shelf, batch, column};
+use crate::entries::spill::{Lists, Piece, Shelf, batch, column};
 use crate::findings::Stop;
 use crate::matching::met::Meeting;
 use crate::report::matched::Lines;
@@ -90,8 +89,7 @@ impl Cuts {
 /// | then | the txn_id behind what all of its stretch begin with, entry_id, bank_ref: packed, or two bytes of length and the text |
 #[derive(Debug, Default)]
 struct Written {
-    bytes: Vec<u8>,
-    ends: Vec<i32>,
+    lines: Lists<u8>,
 }
 
 /// Marks a line that carries a fee.
@@ -110,9 +108,8 @@ impl Written {
         let (meta, amount_minor, fee) = (left.meta(), left.amount_minor(), fee_minor.unwrap_or_default());
         let narrow = u32::try_from(amount_minor).ok().zip(i32::try_from(fee).ok());
         let mut room = [0; ID_ROOM];
-        let (long, entry_id) = whole(shown.entry_id, &mut room);
-        let entry_id = long.as_deref().unwrap_or(entry_id);
-        let packed_id = key::pack(entry_id);
+        let entry_id = shown.entry_id.joined(&mut room);
+        let packed_id = key::pack(&entry_id);
         let packed_ref = shown.bank_ref.as_packed();
         let mut head = [0; HEAD + 8];
         head[0] = u8::from(fee_minor.is_some()) | if narrow.is_none() { WIDE } else { 0 };
@@ -124,61 +121,44 @@ impl Written {
         head[12] = packed_id.map_or(0, |packed| packed.mark);
         head[13] = packed_ref.map_or(0, |(mark, _)| mark);
         head[14..16].copy_from_slice(&(txn_id.len() as u16).to_le_bytes());
-        self.bytes.reserve(HEAD + 16 + ID_ROOM);
+        let bytes = &mut self.lines.values;
+        bytes.reserve(HEAD + 16 + ID_ROOM);
         match narrow {
             Some((amount, fee)) => {
                 head[16..20].copy_from_slice(&amount.to_le_bytes());
                 head[20..24].copy_from_slice(&fee.to_le_bytes());
-                self.bytes.extend_from_slice(&head);
+                bytes.extend_from_slice(&head);
             }
             None => {
-                self.bytes.extend_from_slice(&head[..HEAD]);
-                self.bytes.extend_from_slice(&amount_minor.to_le_bytes());
-                self.bytes.extend_from_slice(&fee.to_le_bytes());
+                bytes.extend_from_slice(&head[..HEAD]);
+                bytes.extend_from_slice(&amount_minor.to_le_bytes());
+                bytes.extend_from_slice(&fee.to_le_bytes());
             }
         }
-        append(&mut self.bytes, txn_id);
+        append(bytes, txn_id);
         match packed_id {
-            Some(packed) => self.bytes.extend_from_slice(&packed.bytes()),
-            None => self.push_text(entry_id),
+            Some(packed) => bytes.extend_from_slice(&packed.bytes()),
+            None => push_text(bytes, &entry_id),
         }
         match packed_ref {
-            Some((_, numbers)) => self.bytes.extend_from_slice(numbers),
-            None => self.push_text(shown.bank_ref.text(&mut [0; 64]).as_bytes()),
+            Some((_, numbers)) => bytes.extend_from_slice(numbers),
+            None => push_text(bytes, shown.bank_ref.text(&mut [0; 64]).as_bytes()),
         }
-        let end = i32::try_from(self.bytes.len()).unwrap_or(i32::MAX);
-        assert!(end < i32::MAX, "the lines of a piece stay below 2 GiB");
-        self.ends.push(end);
-    }
-
-    fn push_text(&mut self, text: &[u8]) {
-        self.bytes.extend_from_slice(&(text.len() as u16).to_le_bytes());
-        append(&mut self.bytes, text);
+        self.lines.end();
     }
 
     fn put(self, shelf: &Shelf) -> Result<Piece, Stop> {
-        let mut offsets = self.ends;
-        offsets.insert(0, 0);
-        let offsets = OffsetBuffer::new(ScalarBuffer::from(offsets));
-        let lines = BinaryArray::new(offsets, Buffer::from_vec(self.bytes), None);
-        shelf.put(&batch(vec![Arc::new(lines)])?)
+        shelf.put(&batch(vec![Arc::new(self.lines.texts())])?)
     }
+}
+
+fn push_text(bytes: &mut Vec<u8>, text: &[u8]) {
+    bytes.extend_from_slice(&(text.len() as u16).to_le_bytes());
+    append(bytes, text);
 }
 
 /// Ids up to this length are put together without asking for memory.
 const ID_ROOM: usize = 64;
-
-/// An id in one piece: in `room`, or for itself where it is longer.
-#[inline(always)]
-fn whole<'r>(id: Id<'_>, room: &'r mut [u8; ID_ROOM]) -> (Option<Vec<u8>>, &'r [u8]) {
-    let ((beginning, rest), len) = (id.pieces(), id.len());
-    if len > ID_ROOM {
-        return (Some(id.to_vec()), &[]);
-    }
-    put_short(room, beginning);
-    put_short(&mut room[beginning.len()..], rest);
-    (None, &room[..len])
-}
 
 /// What a line shows beside its platform row.
 #[derive(Clone, Copy, Debug)]
@@ -209,8 +189,7 @@ impl<'a> RangeLines<'a> {
         let each = lines / pieces;
         let mut written = Vec::new();
         written.resize_with(pieces, || Written {
-            bytes: Vec::with_capacity(each * LINE_BYTES),
-            ends: Vec::with_capacity(each),
+            lines: Lists::with_capacity(each, each * LINE_BYTES),
         });
         let beginnings = (0..cuts.stretches()).map(|stretch| cuts.beginning(stretch).as_bytes().len());
         RangeLines {
@@ -233,9 +212,8 @@ impl<'a> RangeLines<'a> {
         pass: u8,
     ) {
         let mut room = [0; ID_ROOM];
-        let (long, txn_id) = whole(left.id(), &mut room);
-        let txn_id = long.as_deref().unwrap_or(txn_id);
-        self.hint = self.cuts.stretch(txn_id, self.hint);
+        let txn_id = left.id().joined(&mut room);
+        self.hint = self.cuts.stretch(&txn_id, self.hint);
         let at = self.cuts.part(met) * self.cuts.stretches() + self.hint;
         let rest = &txn_id[self.beginnings[self.hint]..];
         self.written[at].push(left, rest, shown, fee_minor, pass);
@@ -247,7 +225,7 @@ impl<'a> RangeLines<'a> {
     /// What the system reports.
     pub fn put(self, shelf: &Shelf, found: &mut Vec<LinePiece>) -> Result<(), Stop> {
         for (stretch, written) in self.written.into_iter().enumerate() {
-            let lines = written.ends.len();
+            let lines = written.lines.len();
             if lines > 0 {
                 let piece = written.put(shelf)?;
                 found.push(LinePiece {
@@ -685,7 +663,7 @@ mod tests {
             let mut written = Written::default();
             written.push(block.record(0), b"T1", &shown, fee, 2);
             let line = Line {
-                bytes: &written.bytes,
+                bytes: &written.lines.values,
                 at: 0,
             };
             assert_eq!((line.amounts(), line.is_wide()), ((amount, fee), is_wide));

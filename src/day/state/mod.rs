@@ -379,6 +379,9 @@ pub struct StatementNumber {
     pub closed_on: Date,
 }
 
+/// Days for which a file is known by its hash (R20), and a statement by its content (D240).
+pub const DAYS_KNOWN: i32 = 400;
+
 /// `statements_taken.csv`: a statement of the last 400 days that the close of its day has taken, or that another close has passed over
 /// since nothing of it is lost (D240): a later one, or one before its day, without which its own day stops.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

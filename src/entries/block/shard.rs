@@ -9,67 +9,18 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, ArrowPrimitiveType, BinaryArray, BinaryBuilder, ListArray, PrimitiveArray, RecordBatch,
-    UInt8Array, UInt32Array,
+    Array, ArrowPrimitiveType, BinaryArray, ListArray, PrimitiveArray, RecordBatch, UInt8Array, UInt32Array,
 };
-use arrow::buffer::{Buffer, OffsetBuffer, ScalarBuffer};
-use arrow::datatypes::{ArrowNativeType, DataType, Field, Int64Type, UInt16Type, UInt32Type, UInt64Type};
+use arrow::buffer::ScalarBuffer;
+use arrow::datatypes::{DataType, Int64Type, UInt16Type, UInt32Type, UInt64Type};
 
 use crate::entries::bytes::Beginning;
 use crate::entries::meta::Meta;
-use crate::entries::spill::{batch, column};
+use crate::entries::spill::{Lists, batch, column};
 use crate::findings::Stop;
 
 use super::record::{Layout, Records};
 use super::{BLOCK_ROWS_MAX, BUCKET_BITS, Begins, EntryBlock, Ordinals, Slot};
-
-/// Lists of numbers under construction.
-#[derive(Debug)]
-struct Lists<T> {
-    values: Vec<T>,
-    ends: Vec<i32>,
-}
-
-impl<T> Default for Lists<T> {
-    fn default() -> Lists<T> {
-        Lists {
-            values: Vec::new(),
-            ends: vec![0],
-        }
-    }
-}
-
-impl<T> Lists<T> {
-    /// Adds a list.
-    fn push(&mut self, values: impl IntoIterator<Item = T>) {
-        self.values.extend(values);
-        self.end();
-    }
-
-    /// Ends a list.
-    fn end(&mut self) {
-        let end = i32::try_from(self.values.len()).unwrap_or(i32::MAX);
-        assert!(end < i32::MAX, "a piece has fewer values");
-        self.ends.push(end);
-    }
-
-    fn finish<A: ArrowPrimitiveType<Native = T>>(self) -> ArrayRef
-    where
-        T: ArrowNativeType,
-    {
-        let field = Arc::new(Field::new("", A::DATA_TYPE, false));
-        let values = PrimitiveArray::<A>::new(ScalarBuffer::<T>::from(self.values), None);
-        let offsets = OffsetBuffer::new(ScalarBuffer::<i32>::from(self.ends));
-        Arc::new(ListArray::new(field, offsets, Arc::new(values), None))
-    }
-}
-
-impl Lists<u8> {
-    fn texts(self) -> BinaryArray {
-        let offsets = OffsetBuffer::new(ScalarBuffer::<i32>::from(self.ends));
-        BinaryArray::new(offsets, Buffer::from_vec(self.values), None)
-    }
-}
 
 /// Shards of some blocks under construction, a row each.
 #[derive(Debug, Default)]
@@ -78,7 +29,7 @@ pub struct Shards {
     layout: Vec<u8>,
     /// Bytes from one record to the next; 0 where it is listed where they begin.
     stride: Vec<u32>,
-    beginning: BinaryBuilder,
+    beginning: Lists<u8>,
     metas: Lists<u64>,
     records: Lists<u8>,
     begins: Lists<u32>,
@@ -162,10 +113,7 @@ impl Shards {
             return;
         }
         let places = block.places_of(range, parted.bits);
-        let bucket = |at: usize| usize::from(block.keyless[at].0);
-        let keyless = 0..block.keyless.len();
-        let keyless = partition_point(keyless.clone(), |at| bucket(at) < range << width)
-            ..partition_point(keyless, |at| bucket(at) < (range + 1) << width);
+        let keyless = block.keyless_of(range, parted.bits);
         let apart = block.slots.len() + keyless.start..block.slots.len() + keyless.end;
         self.rows += positions.len();
         self.block.push(number);
@@ -174,7 +122,8 @@ impl Shards {
             Begins::Every(stride) => stride as u32,
             Begins::At(_) => 0,
         });
-        self.beginning.append_value(block.records.beginning.as_bytes());
+        self.beginning
+            .push(block.records.beginning.as_bytes().iter().copied());
         let mut begins = Vec::new();
         let first = self.records.values.len();
         for places in [places.clone(), apart] {
@@ -223,12 +172,12 @@ impl Shards {
     ///
     /// # Errors
     /// Our own fault.
-    pub fn finish(mut self) -> Result<RecordBatch, Stop> {
+    pub fn finish(self) -> Result<RecordBatch, Stop> {
         batch(vec![
             Arc::new(UInt32Array::from(self.block)),
             Arc::new(UInt8Array::from(self.layout)),
             Arc::new(UInt32Array::from(self.stride)),
-            Arc::new(self.beginning.finish()),
+            Arc::new(self.beginning.texts()),
             self.metas.finish::<UInt64Type>(),
             Arc::new(self.records.texts()),
             self.begins.finish::<UInt32Type>(),
@@ -255,18 +204,6 @@ fn used_metas(records: &mut [u8], begins: impl Iterator<Item = usize>, metas: &[
         });
     }
     used
-}
-
-/// The first number of a range of which `is_before` is false.
-fn partition_point(mut range: std::ops::Range<usize>, is_before: impl Fn(usize) -> bool) -> usize {
-    while range.start < range.end {
-        let middle = range.start.midpoint(range.end);
-        match is_before(middle) {
-            true => range.start = middle + 1,
-            false => range.end = middle,
-        }
-    }
-    range.start
 }
 
 /// Shards that came back.

@@ -145,7 +145,7 @@ pub struct StatementTold {
     /// What it is for.
     pub purport: Purport,
     /// Which statement of its file it is, in the order in which they begin, from 0.
-    pub ordinal: u32,
+    pub number_in_file: u32,
     /// True where it is passed over: it is of another day than the one that is closed, and books nothing.
     pub passed_over: bool,
     /// Line where it begins.
@@ -277,11 +277,11 @@ pub struct OpenStatement {
 
 impl OpenStatement {
     /// The statement of a file that begins at `line`, with its number there.
-    fn new(purport: Purport, line: u64, account: usize, ordinal: u32) -> OpenStatement {
+    fn new(purport: Purport, line: u64, account: usize, number_in_file: u32) -> OpenStatement {
         OpenStatement {
             told: StatementTold {
                 purport,
-                ordinal,
+                number_in_file,
                 passed_over: false,
                 line,
                 account,
@@ -401,7 +401,7 @@ impl<'d> Desk<'d> {
         }
     }
 
-    /// The same, passing over statements of other days by their numbers ([`StatementTold::ordinal`]).
+    /// The same, passing over statements of other days by their numbers ([`StatementTold::number_in_file`]).
     pub fn passing_over(self, statements: &BTreeSet<u32>) -> Desk<'d> {
         Desk {
             passed_over: statements.clone(),

@@ -329,19 +329,19 @@ pub fn read_statements<'a>(
 
 /// The statements of other days in a file that has one of `date` as well: a close of that day passes them over (D240). None in
 /// any other file, and in formats whose statements go back to days that are closed (D234).
-pub fn of_other_days(format: &str, facts: &FileFacts, date: Date) -> BTreeSet<u32> {
+pub fn statements_of_other_days(format: &str, facts: &FileFacts, date: Date) -> BTreeSet<u32> {
     let days = || {
         facts
             .told
             .iter()
-            .filter_map(|told| Some((told.ordinal, told.books_on()?)))
+            .filter_map(|told| Some((told.number_in_file, told.books_on()?)))
     };
     if !grammars::has_statements_by_day(format) || days().all(|(_, day)| day != date) {
         return BTreeSet::new();
     }
     days()
         .filter(|(_, day)| *day != date)
-        .map(|(ordinal, _)| ordinal)
+        .map(|(number, _)| number)
         .collect()
 }
 

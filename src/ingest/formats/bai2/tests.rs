@@ -4,7 +4,7 @@ use crate::book::settings::Role;
 use crate::ingest::formats::testing::{
     Kept, read_from, read_openly, read_passing_over, sample, settings, source,
 };
-use crate::ingest::formats::{BAI2, FileFacts, FileRefused, OFX, of_other_days};
+use crate::ingest::formats::{BAI2, FileFacts, FileRefused, OFX, statements_of_other_days};
 
 fn read(text: &str) -> (Result<FileFacts, FileRefused>, Kept) {
     let settings = settings(&[("111", "USD"), ("222", "JPY")]);
@@ -69,12 +69,15 @@ fn groups_of_other_days_are_passed_over() {
     let date = |day| crate::terms::date::Date::from_ymd(2026, 3, day).unwrap();
     let (result, whole) = read(&text);
     let whole_facts = result.unwrap();
-    let others = |day| of_other_days(BAI2, &whole_facts, date(day));
+    let others = |day| statements_of_other_days(BAI2, &whole_facts, date(day));
     assert_eq!(others(30), BTreeSet::from([1]));
     assert_eq!(others(31), BTreeSet::from([0]));
     // A file without a statement of the day is no file of the day.
     assert_eq!(others(29), BTreeSet::new());
-    assert_eq!(of_other_days(OFX, &whole_facts, date(31)), BTreeSet::new());
+    assert_eq!(
+        statements_of_other_days(OFX, &whole_facts, date(31)),
+        BTreeSet::new()
+    );
     let settings = settings(&[("111", "USD"), ("222", "JPY")]);
     let source = source(BAI2, Role::Bank);
     let (facts, kept) = read_passing_over(&settings, &source, text.as_bytes(), &others(31));

@@ -1,7 +1,7 @@
 use super::*;
 use crate::book::settings::{ReversalSign, Role};
 use crate::ingest::formats::testing::{Kept, read_from, read_passing_over, sample, settings, source};
-use crate::ingest::formats::{CAMT053, FileFacts, of_other_days};
+use crate::ingest::formats::{CAMT053, FileFacts, statements_of_other_days};
 
 const ACCOUNTS: [(&str, &str); 7] = [
     ("NL77ABNA0574908765", "EUR"),
@@ -391,7 +391,7 @@ fn of_a_statement_that_is_passed_over_nothing_is_booked_or_refused() {
         (3, 1, 1)
     );
     let date = crate::terms::date::Date::from_ymd(2026, 3, 31).unwrap();
-    let others = of_other_days(CAMT053, &facts, date);
+    let others = statements_of_other_days(CAMT053, &facts, date);
     assert_eq!(others.len(), 1);
     let source = source(CAMT053, Role::Bank);
     let (again, kept) = read_passing_over(&settings(&ACCOUNTS), &source, text.as_bytes(), &others);
